@@ -1,0 +1,233 @@
+"""Carries a decision out: asks AWS what the decision needs, stops, waits, answers."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+
+from . import reasons
+from .aws import Aws, AwsError, ExperimentGone, NotNow
+from .decision import Decision, Verb, decide
+from .declaration import DEFAULT_SERVICE_TIMEOUT, Declaration
+from .facts import NOT_ASKED, Case, Experiment, Request
+from .timing import HandOverFailed, Invocation, Progress, Wait
+
+logger = logging.getLogger(__name__)
+
+_LOOKS = (Verb.LOOK_AT_EXPERIMENT, Verb.LOOK_AT_STACK, Verb.LOOK_AT_RESOURCES)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What to tell CloudFormation.
+
+    Attributes:
+        experiment: As last seen; None where it does not exist or could not be looked at.
+        stopped_by_this_resource: Its end was ordered by this resource, now or earlier.
+    """
+
+    succeeded: bool
+    why: str
+    experiment: Experiment | None = None
+    stopped_by_this_resource: bool = False
+
+
+class Ending:
+    """One request on its way from delivery to answer.
+
+    Args:
+        progress: What earlier invocations for the same request got done; updated in place.
+        region: Named where an experiment is not found.
+    """
+
+    def __init__(
+        self, request: Request, progress: Progress, invocation: Invocation, aws: Aws, region: str
+    ) -> None:
+        self._request = request
+        self._progress = progress
+        self._invocation = invocation
+        self._aws = aws
+        self._region = region
+        self._wait = Wait(invocation, progress.started_at, _service_timeout(request))
+        self._case = Case(
+            request, stop_sent=progress.stop_sent, seen_unfinished=progress.seen_unfinished
+        )
+        self._last_seen: Experiment | None = None
+        self._has_rule = invocation.is_poll
+        self._trouble = ""
+        self._rule_trouble = ""
+        self._logged = Decision(Verb.WAIT)
+
+    def run(self) -> Answer | None:
+        """Bring the request to its answer, or as far as this invocation reaches.
+
+        Returns:
+            None where the polling rule goes on with it.
+        """
+        while True:
+            try:
+                answer = self._step()
+            except AwsError as error:
+                if not self._is_worth_repeating(error):
+                    return self._failed(reasons.aws_refused(self._name, str(error)))
+                self._trouble = str(error)
+                answer = None
+            if answer is not None:
+                return answer
+            if self._wait.is_over:
+                return self._failed(self._out_of_time())
+            if not self._has_rule and self._wait.needs_hand_over:
+                self._make_rule()
+            if self._wait.must_leave:
+                return self._leave()
+            self._wait.pause()
+
+    def _step(self) -> Answer | None:
+        """One look and what follows from it; None while there is something to wait for."""
+        self._case = replace(
+            self._case, experiment=NOT_ASKED, stack_status=NOT_ASKED, other_holders=NOT_ASKED
+        )
+        decision = decide(self._case, self._region)
+        while decision.verb in _LOOKS:
+            self._look(decision.verb)
+            decision = decide(self._case, self._region)
+        self._log(decision)
+        if decision.verb in (Verb.SUCCEED, Verb.FAIL):
+            return self._answer(decision)
+        if decision.verb is Verb.STOP and not self._wait.is_over:
+            return self._stop()
+        self._trouble = ""
+        return None
+
+    def _look(self, verb: Verb) -> None:
+        request = self._request
+        if verb is Verb.LOOK_AT_EXPERIMENT:
+            self._last_seen = self._aws.describe(self._name)
+            if self._last_seen is not None and not self._last_seen.has_ended:
+                self._progress.seen_unfinished = True
+            self._case = replace(
+                self._case,
+                experiment=self._last_seen,
+                seen_unfinished=self._progress.seen_unfinished,
+            )
+        elif verb is Verb.LOOK_AT_STACK:
+            self._case = replace(self._case, stack_status=self._stack_status())
+        else:
+            holders = self._aws.other_holders(
+                request.stack_id, request.logical_id, request.physical_id or ""
+            )
+            self._case = replace(self._case, other_holders=holders)
+
+    def _stack_status(self) -> str:
+        """Whatever keeps the status from being read, it is asked for until the deadline.
+
+        Without it nothing says whether a stop was ordered: in doubt, do not stop.
+        """
+        try:
+            return self._aws.stack_status(self._request.stack_id)
+        except AwsError as error:
+            raise AwsError(str(error), is_transient=True) from error
+
+    def _stop(self) -> Answer | None:
+        declaration = self._request.new
+        assert isinstance(declaration, Declaration)  # noqa: S101 - no decision stops without one
+        try:
+            self._aws.stop(declaration.request)
+        except NotNow as conflict:
+            self._trouble = str(conflict)
+            return None
+        except ExperimentGone as error:
+            # SageMaker words a missing model the same way: only a look tells them apart, and
+            # an experiment that is really gone is the next step's case.
+            if self._aws.describe(self._name) is None:
+                return None
+            return self._failed(reasons.aws_refused(self._name, str(error)))
+        self._progress.stop_sent = True
+        self._case = replace(self._case, stop_sent=True)
+        self._wait.hurry()
+        logger.info({"decision": "stop accepted", "experiment": self._name})
+        if self._has_rule:
+            self._make_rule()
+        return None
+
+    def _is_worth_repeating(self, error: AwsError) -> bool:
+        return error.is_transient or (error.is_denied and self._wait.policies_may_propagate)
+
+    def _make_rule(self) -> None:
+        """Make the polling rule or refresh its input; a failure is tried again after the pause."""
+        try:
+            self._invocation.hand_over()
+        except HandOverFailed as error:
+            self._rule_trouble = str(error)
+            logger.warning({"decision": "hand over later", "why": self._rule_trouble})
+        else:
+            self._has_rule = True
+
+    def _leave(self) -> Answer | None:
+        if self._has_rule:
+            logger.info({"decision": "the polling rule goes on", "experiment": self._name})
+            return None
+        return self._failed(
+            reasons.cannot_hand_over(self._name, self._standing, self._rule_trouble)
+        )
+
+    def _failed(self, why: str) -> Answer:
+        decision = Decision(Verb.FAIL, why)
+        self._log(decision)
+        return self._answer(decision)
+
+    def _answer(self, decision: Decision) -> Answer:
+        experiment, declaration = self._seen_for_attributes(decision), self._request.new
+        ours = self._progress.stop_sent or (
+            experiment is not None
+            and experiment.has_ended
+            and isinstance(declaration, Declaration)
+            and experiment.status_reason == declaration.reason
+        )
+        return Answer(decision.verb is Verb.SUCCEED, decision.why, experiment, ours)
+
+    def _seen_for_attributes(self, decision: Decision) -> Experiment | None:
+        """The experiment as last seen; a success that needed no look takes one for Fn::GetAtt."""
+        looked = self._case.experiment is not NOT_ASKED
+        if not looked and decision.verb is Verb.SUCCEED and self._request.has_attributes:
+            try:
+                return self._aws.describe(self._name)
+            except AwsError as error:
+                logger.warning({"decision": "attributes stay empty", "why": str(error)})
+        return self._last_seen
+
+    def _log(self, decision: Decision) -> None:
+        """One line a decision; to wait on is not a new one."""
+        if decision == self._logged:
+            return
+        self._logged = decision
+        level = logging.WARNING if decision.warn or decision.verb is Verb.FAIL else logging.INFO
+        logger.log(
+            level,
+            {
+                "decision": decision.verb.value,
+                "why": decision.why,
+                "request": self._request.type.value,
+                "experiment": self._name,
+                "status": self._last_seen.status if self._last_seen else None,
+            },
+        )
+
+    def _out_of_time(self) -> str:
+        seconds = int(self._wait.patience)
+        return reasons.out_of_time(self._name, self._standing, seconds, self._trouble)
+
+    @property
+    def _name(self) -> str:
+        return self._request.declared_name
+
+    @property
+    def _standing(self) -> str:
+        return reasons.waiting(self._last_seen) if self._last_seen else "nothing"
+
+
+def _service_timeout(request: Request) -> int:
+    declared = DEFAULT_SERVICE_TIMEOUT
+    if isinstance(request.new, Declaration):
+        declared = request.new.service_timeout
+    return min(declared, DEFAULT_SERVICE_TIMEOUT)

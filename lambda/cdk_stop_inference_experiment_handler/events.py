@@ -1,0 +1,108 @@
+"""CloudFormation's events: told from anything else, read, and packed for the polling rule.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html
+"""
+
+from __future__ import annotations
+
+import base64
+import calendar
+import json
+import time
+import zlib
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from .declaration import Declaration, InvalidDeclaration, parse, parse_replaced
+from .facts import Request, RequestType
+
+Event = dict[str, Any]
+
+MAX_INPUT_BYTES = 8192
+"""Of a rule's target: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_Target.html"""
+
+_STRINGS = ("RequestId", "ResponseURL", "StackId", "LogicalResourceId")
+_PACKED = "Packed"
+_PROPERTIES = ("ResourceProperties", "OldResourceProperties")
+
+
+def malformation(event: object) -> str | None:
+    """Why this is no custom resource request that could be answered; None where it is one."""
+    if not isinstance(event, dict):
+        return f"the event is a {type(event).__name__}, not an object"
+    if event.get("RequestType") not in {kind.value for kind in RequestType}:
+        return "'RequestType' must be 'Create', 'Update' or 'Delete'"
+    required = list(_STRINGS)
+    if event["RequestType"] != RequestType.CREATE.value:
+        required.append("PhysicalResourceId")
+    for name in required:
+        if not isinstance(event.get(name), str) or not event[name]:
+            return f"'{name}' must be a string"
+    if not event["ResponseURL"].startswith("https://"):
+        return "'ResponseURL' must be an https URL"
+    if _PACKED not in event and not isinstance(event.get("ResourceProperties"), Mapping):
+        return "'ResourceProperties' must be an object"
+    return None
+
+
+def read_request(event: Event) -> Request:
+    """Read a well-formed event."""
+    named = {
+        "stack_name": event["StackId"].rpartition(":stack/")[2].partition("/")[0],
+        "logical_id": event["LogicalResourceId"],
+    }
+    properties = event["ResourceProperties"]
+    new: Declaration | str
+    try:
+        new = parse(properties, **named)
+    except InvalidDeclaration as error:
+        new = str(error)
+    old = event.get("OldResourceProperties")
+    return Request(
+        type=RequestType(event["RequestType"]),
+        stack_id=event["StackId"],
+        logical_id=event["LogicalResourceId"],
+        physical_id=event.get("PhysicalResourceId"),
+        declared_name=str(properties.get("Name", "")),
+        new=new,
+        old=parse_replaced(old, **named) if isinstance(old, Mapping) else None,
+        issued_at=issued_at(event["ResponseURL"]),
+    )
+
+
+def issued_at(response_url: str) -> float | None:
+    """Seconds since the epoch at which a presigned URL was made, None where it does not tell.
+
+    ``X-Amz-Date`` of Signature Version 4 says so:
+    https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+    CloudFormation does not document which signature it uses, so nothing may depend on it.
+    """
+    dates = parse_qs(urlsplit(response_url).query).get("X-Amz-Date", [])
+    try:
+        return float(calendar.timegm(time.strptime(dates[0], "%Y%m%dT%H%M%SZ")))
+    except (IndexError, ValueError):
+        return None
+
+
+def pack(event: Event) -> str:
+    """The event as the input of the polling rule's target, at most 8192 bytes.
+
+    Only properties beyond the usual size are compressed, so that the input stays readable.
+    """
+    text = json.dumps(event, ensure_ascii=False)
+    if len(text.encode()) <= MAX_INPUT_BYTES:
+        return text
+    properties = {name: event[name] for name in _PROPERTIES if name in event}
+    rest = {name: value for name, value in event.items() if name not in properties}
+    small = base64.b85encode(zlib.compress(json.dumps(properties).encode(), 9)).decode()
+    return json.dumps({**rest, _PACKED: small}, ensure_ascii=False)
+
+
+def unpack(event: Event) -> Event:
+    """The event that :func:`pack` packed; any other event as it is."""
+    if _PACKED not in event:
+        return event
+    rest = {name: value for name, value in event.items() if name != _PACKED}
+    properties: Event = json.loads(zlib.decompress(base64.b85decode(event[_PACKED])))
+    return {**rest, **properties}

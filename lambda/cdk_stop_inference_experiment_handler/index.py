@@ -1,0 +1,29 @@
+"""The Lambda function's entry point: wires crhelper and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .aws import Aws
+from .events import Event
+from .fulfil import fulfil
+from .resource import Resource
+
+resource = Resource()
+aws = Aws()
+
+
+@resource.create
+@resource.update
+@resource.delete
+@resource.poll_create
+@resource.poll_update
+@resource.poll_delete
+def on_request(event: Event, context: Any) -> str | None:  # noqa: ANN401 - Lambda's context
+    """Every request and every poll of one comes here; what differs is decided from the facts."""
+    return fulfil(resource, aws, event, context)
+
+
+def handler(event: Event, context: Any) -> None:  # noqa: ANN401
+    """AWS Lambda's handler."""
+    resource(event, context)

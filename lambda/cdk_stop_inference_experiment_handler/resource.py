@@ -1,0 +1,221 @@
+"""crhelper's custom resource with its weak spots mended from outside.
+
+crhelper stays the framework: it receives the event, calls the registered function, polls and
+answers. This subclass overrides the few methods of crhelper 2.0.12 whose behaviour would hang a
+stack, lie to it or leave something behind; each override says why. The version is pinned, and a
+test holds every mended trait against stock crhelper.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+from crhelper import FAILED, CfnResource
+
+from .aws import SDK_CONFIG
+from .events import Event, malformation, pack, unpack
+from .response import send
+from .timing import HandOverFailed
+
+logger = logging.getLogger(__name__)
+
+RULE_PREFIX_VARIABLE = "POLLING_RULE_PREFIX"
+MAX_RULE_NAME = 64
+PROGRESS = "StopInferenceExperimentProgress"
+"""Where the rule's input carries what earlier invocations got done."""
+
+_DIGEST_LENGTH = 16
+_CRHELPER_KEYS = ("CrHelperData", "CrHelperPoll", "CrHelperRule", "CrHelperPermission")
+_ALREADY_GONE = frozenset({"ResourceNotFoundException"})
+
+
+class Resource(CfnResource):
+    """A ``CfnResource`` that answers every well-formed request once, truthfully, and cleans up."""
+
+    def __init__(self) -> None:
+        # DEBUG would log the signed ResponseURL; a delete would sleep for two minutes.
+        with _no_clients_yet():
+            super().__init__(
+                json_logging=True,
+                log_level="INFO",
+                boto_level="ERROR",
+                polling_interval=1,
+                sleep_on_delete=0,
+            )
+        self._sam_local = None
+
+    def __call__(self, event: Event, context: Any) -> None:  # noqa: ANN401 - Lambda's context
+        """Handle one invocation.
+
+        A malformed event is logged and answered by nobody: crhelper would answer the previous
+        request of a warm container instead.
+        """
+        why = malformation(event)
+        if why is not None:
+            logger.error({"decision": "ignore the event", "why": why})
+            return
+        self.PhysicalResourceId = ""
+        self._has_answered = self._has_touched_rule = False
+        super().__call__(dict(unpack(event)), context)
+        if self._has_answered and (self._is_poll or self._has_touched_rule):
+            self._clean_up()
+
+    @property
+    def seconds_left(self) -> Callable[[], float]:
+        """Seconds until Lambda ends this invocation."""
+        context = self._context
+        return lambda: float(context.get_remaining_time_in_millis()) / 1000
+
+    def hand_over(self, progress: dict[str, object]) -> None:
+        """Make the polling rule of this request, or refresh what it carries.
+
+        Args:
+            progress: For the invocations to come, under :data:`PROGRESS` of their event.
+
+        Raises:
+            HandOverFailed: An AWS call failed; calling again starts over without harm.
+        """
+        self._has_touched_rule = True
+        was_poll = self._is_poll
+        self._event[PROGRESS] = progress
+        try:
+            self._setup_polling()
+        except (ClientError, BotoCoreError) as error:
+            if not was_poll:
+                for key in _CRHELPER_KEYS:
+                    self._event.pop(key, None)
+            raise HandOverFailed(str(error)) from error
+
+    @property
+    def _is_poll(self) -> bool:
+        return "CrHelperPoll" in self._event
+
+    def _poll_enabled(self) -> bool:
+        """Polling is for requests that were handed over; crhelper makes a rule for each."""
+        return self._is_poll
+
+    def _set_timeout(self) -> None:
+        """No timer: crhelper's answers FAILED half a second before the end of an invocation.
+
+        A request that is still open then belongs to the polling rule or to Lambda's retry.
+        """
+
+    def generate_physical_id(self, event: Event) -> str:
+        """The id of a failed Create, always the same, so that the Delete after it finds nothing."""
+        return f"{event['LogicalResourceId']}-not-created-{_digest(event)}"
+
+    def _send(
+        self,
+        status: str | None = None,
+        reason: str = "",
+        send_response: Callable[[str, Event, object], object] | None = None,
+    ) -> None:
+        """Answer with one stable id, over a PUT that ends."""
+        if (status or self.Status) == FAILED:
+            own = self._event.get("PhysicalResourceId")
+            self.PhysicalResourceId = own or self.generate_physical_id(self._event)
+        left = self.seconds_left
+        deliver = send_response or (lambda url, body, _verify: send(url, body, left))
+        self._has_answered = True
+        super()._send(status, reason, deliver)
+
+    @cached_property
+    def _events(self) -> Any:  # noqa: ANN401 - boto3 makes its clients' types at run time
+        return boto3.client("events", config=SDK_CONFIG)
+
+    @cached_property
+    def _lambda(self) -> Any:  # noqa: ANN401
+        return boto3.client("lambda", config=SDK_CONFIG)
+
+    @property
+    def _rule_name(self) -> str:
+        """One rule a request, whoever delivers it how often; crhelper's names are random."""
+        prefix = os.environ.get(RULE_PREFIX_VARIABLE, "stop-ie-")
+        return f"{prefix[: MAX_RULE_NAME - _DIGEST_LENGTH]}{_digest(self._event)}"
+
+    def _put_rule(self) -> str:
+        answer = self._events.put_rule(
+            Name=self._rule_name,
+            ScheduleExpression="rate(1 minute)",
+            State="ENABLED",
+            Description=f"Waits for {self._event['LogicalResourceId']}; removes itself",
+        )
+        return str(answer["RuleArn"])
+
+    def _add_permission(self, rule_arn: str) -> str:
+        statement_id = self._rule_name
+        try:
+            self._lambda.add_permission(
+                FunctionName=self._context.function_name,
+                StatementId=statement_id,
+                Action="lambda:InvokeFunction",
+                Principal="events.amazonaws.com",
+                SourceArn=rule_arn,
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceConflictException":
+                raise
+        return statement_id
+
+    def _put_targets(self, func_name: str) -> None:
+        _, partition, _, region, account, _ = self._event["CrHelperRule"].split(":", 5)
+        function_arn = f"arn:{partition}:lambda:{region}:{account}:function:{func_name}"
+        target = {"Id": "1", "Arn": function_arn, "Input": pack(self._event)}
+        answer = self._events.put_targets(Rule=self._rule_name, Targets=[target])
+        for failure in answer.get("FailedEntries", []):
+            raise HandOverFailed(f"PutTargets: {failure.get('ErrorMessage')}")
+
+    def _remove_polling(self) -> None:
+        """Not yet; see :meth:`_clean_up`.
+
+        crhelper cleans up before it answers, and a clean-up that fails turns the answer to FAILED.
+        """
+
+    def _clean_up(self) -> None:
+        """Remove the polling rule after the answer; what fails is left to the rule's next firing.
+
+        Each of the three steps alone already keeps the rule from invoking the function.
+        """
+        name, function = self._rule_name, self._context.function_name
+        _attempt(self._events.remove_targets, Rule=name, Ids=["1"])
+        _attempt(self._events.delete_rule, Name=name)
+        _attempt(self._lambda.remove_permission, FunctionName=function, StatementId=name)
+
+
+def _attempt(call: Callable[..., object], **arguments: object) -> None:
+    try:
+        call(**arguments)
+    except (ClientError, BotoCoreError) as error:
+        code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
+        if code not in _ALREADY_GONE:
+            logger.warning({"decision": "clean up later", "why": str(error)})
+
+
+@contextmanager
+def _no_clients_yet() -> Iterator[None]:
+    """Keep crhelper from making three clients at import: half of a cold start, seldom needed.
+
+    crhelper leaves them out where it believes to run under SAM local.
+    """
+    before = os.environ.get("AWS_SAM_LOCAL")
+    os.environ["AWS_SAM_LOCAL"] = "true"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["AWS_SAM_LOCAL"]
+        else:
+            os.environ["AWS_SAM_LOCAL"] = before
+
+
+def _digest(event: Event) -> str:
+    named = f"{event['StackId']}\n{event['RequestId']}"
+    return hashlib.sha256(named.encode()).hexdigest()[:_DIGEST_LENGTH]

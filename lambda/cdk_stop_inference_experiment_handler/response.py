@@ -1,0 +1,107 @@
+"""The PUT that answers CloudFormation, in place of crhelper's.
+
+crhelper's has no socket time-out, takes any HTTP status for delivered, retries without end and
+sends a body of any size, while CloudFormation reads 4096 bytes:
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import urllib3
+
+logger = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 4096
+PUT_TIMEOUT = urllib3.Timeout(connect=5, read=10)
+RESERVE_SECONDS = 3
+"""Left for crhelper and the clean-up when the retries end."""
+
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 8.0
+
+_SHORTENED = "…"
+
+
+def send(url: str, body: Mapping[str, Any], seconds_left: Callable[[], float]) -> bool:
+    """Deliver an answer, as often as it takes and time allows.
+
+    Args:
+        url: The request's ResponseURL, a presigned S3 URL. Never logged.
+        body: The response object; brought under 4096 bytes if need be.
+        seconds_left: Seconds until Lambda ends the invocation.
+
+    Returns:
+        Whether CloudFormation's bucket took it. An expired URL (403) and any other answer that
+        repeating cannot change end the attempts.
+    """
+    encoded = encode(body)
+    pause = FIRST_PAUSE_SECONDS
+    with urllib3.PoolManager(retries=False, timeout=PUT_TIMEOUT) as http:
+        while True:
+            status = _put(http, url, encoded)
+            if status is not None and 200 <= status < 300:
+                logger.info({"decision": "answered", "answer": body["Status"], "http": status})
+                return True
+            if status is not None and status < 500 and status not in (408, 429):
+                logger.error(
+                    {
+                        "decision": "answer refused",
+                        "http": status,
+                        "why": "the ResponseURL has expired or is not valid",
+                    }
+                )
+                return False
+            if seconds_left() <= RESERVE_SECONDS + pause:
+                logger.error({"decision": "answer given up", "http": status})
+                return False
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+def _put(http: urllib3.PoolManager, url: str, encoded: bytes) -> int | None:
+    """The HTTP status, None where there was none."""
+    try:
+        # CloudFormation signs the URL for an empty content type.
+        answer = http.request("PUT", url, body=encoded, headers={"content-type": ""})
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        # The exception's text may hold the URL and its signature: only its kind is logged.
+        logger.warning({"decision": "answer again", "why": type(error).__name__})
+        return None
+    return answer.status
+
+
+def encode(body: Mapping[str, Any]) -> bytes:
+    """The body as JSON within 4096 bytes, without losing status, ids or the cause.
+
+    What is shortened, in this order: the attribute values, longest first, then the reason, of
+    which the end is kept, since the cause stands last.
+    """
+    shortened: dict[str, Any] = {**body, "Data": dict(body.get("Data") or {})}
+    while len(_json(shortened)) > MAX_BODY_BYTES:
+        data = shortened["Data"]
+        longest = max(data, key=lambda name: len(_json(data[name])), default=None)
+        if longest is not None and len(str(data[longest])) > 1:
+            data[longest] = _head(str(data[longest]))
+        elif len(str(shortened.get("Reason", ""))) > 1:
+            shortened["Reason"] = _tail(str(shortened["Reason"]))
+        else:
+            break
+    return _json(shortened)
+
+
+def _head(text: str) -> str:
+    return text[: len(text) * 3 // 4 - 1] + _SHORTENED if len(text) > 4 else ""
+
+
+def _tail(text: str) -> str:
+    return _SHORTENED + text[len(text) // 4 + 2 :] if len(text) > 4 else ""
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode()

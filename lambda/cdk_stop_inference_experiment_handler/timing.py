@@ -1,0 +1,133 @@
+"""How long to wait, where, and what outlives an invocation.
+
+Time is read and spent through the ``time`` module only, so that a scaled clock can drive it.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+DEADLINE_SHARE = 11 / 12
+"""Of ``ServiceTimeout``: 3300 s of CloudFormation's 3600 s, which leaves time to answer."""
+
+IAM_PROPAGATION_SECONDS = 60
+"""AccessDenied is taken for a policy on its way for this long after the first delivery."""
+
+HAND_OVER_SECONDS = 150
+"""The polling rule is made when this much of the invocation is left: it fires a minute later,
+while this invocation still waits, so that no moment is unwatched."""
+
+LEAVE_SECONDS = 20
+"""An invocation stops waiting when this much of it is left."""
+
+POLL_WINDOW_SECONDS = 75
+"""A poll invocation waits this long: a little over the minute after which the rule fires again."""
+
+FIRST_PAUSE_SECONDS = 0.5
+PAUSE_GROWTH = 1.5
+PAUSE_SECONDS = (2.0, 2.8)
+"""Between two looks at an experiment: quick at first, then a few seconds, jittered so that forty
+resources of one stack do not ask in step."""
+
+
+@dataclass
+class Progress:
+    """What outlives an invocation: it travels in the polling rule's input.
+
+    Attributes:
+        started_at: Seconds since the epoch of the first delivery.
+        stop_sent: SageMaker accepted a Stop for this request.
+        seen_unfinished: The experiment had not ended yet when this request first looked at it.
+    """
+
+    started_at: float
+    stop_sent: bool = False
+    seen_unfinished: bool = False
+
+    @classmethod
+    def read(cls, carried: Mapping[str, object] | None, *, otherwise: float) -> Progress:
+        """What an earlier invocation handed over, or a start at the given time."""
+        carried = carried or {}
+        return cls(
+            started_at=float(str(carried.get("StartedAt", otherwise))),
+            stop_sent=carried.get("StopSent") is True,
+            seen_unfinished=carried.get("SeenUnfinished") is True,
+        )
+
+    def carried(self) -> dict[str, object]:
+        """The form that :meth:`read` reads."""
+        return {
+            "StartedAt": self.started_at,
+            "StopSent": self.stop_sent,
+            "SeenUnfinished": self.seen_unfinished,
+        }
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """One run of the function.
+
+    Attributes:
+        seconds_left: Seconds until Lambda ends this invocation.
+        is_poll: The polling rule fired it, and will fire again.
+        hand_over: Makes the polling rule, or refreshes what it carries. Raises HandOverFailed.
+    """
+
+    seconds_left: Callable[[], float]
+    is_poll: bool
+    hand_over: Callable[[], None]
+
+
+class HandOverFailed(Exception):
+    """The polling rule could not be made."""
+
+
+class Wait:
+    """The time a request has: to its deadline, and in this invocation."""
+
+    def __init__(self, invocation: Invocation, started_at: float, service_timeout: float) -> None:
+        self.patience = service_timeout * DEADLINE_SHARE
+        self._invocation = invocation
+        self._started_at = started_at
+        self._entered_at = time.time()
+        self._pause = FIRST_PAUSE_SECONDS
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the deadline has come: CloudFormation must be answered now."""
+        return self._seconds_to_deadline <= 0
+
+    @property
+    def policies_may_propagate(self) -> bool:
+        """Whether the request is so young that IAM may not know its policies yet."""
+        return time.time() - self._started_at < IAM_PROPAGATION_SECONDS
+
+    @property
+    def needs_hand_over(self) -> bool:
+        """Whether this invocation nears its end and the deadline lies beyond it."""
+        left = self._invocation.seconds_left()
+        return left <= HAND_OVER_SECONDS and self._seconds_to_deadline > left - LEAVE_SECONDS
+
+    @property
+    def must_leave(self) -> bool:
+        """Whether this invocation has done its share."""
+        if self._invocation.seconds_left() <= LEAVE_SECONDS:
+            return True
+        return self._invocation.is_poll and time.time() - self._entered_at >= POLL_WINDOW_SECONDS
+
+    def hurry(self) -> None:
+        """Look quickly again: something has just been ordered."""
+        self._pause = FIRST_PAUSE_SECONDS
+
+    def pause(self) -> None:
+        """Sleep until the next look, never beyond the deadline."""
+        longest = random.uniform(*PAUSE_SECONDS)  # noqa: S311 - jitter, not a secret
+        time.sleep(max(0.0, min(self._pause, longest, self._seconds_to_deadline)))
+        self._pause = min(self._pause * PAUSE_GROWTH, PAUSE_SECONDS[1])
+
+    @property
+    def _seconds_to_deadline(self) -> float:
+        return self._started_at + self.patience - time.time()

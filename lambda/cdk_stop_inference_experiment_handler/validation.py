@@ -1,0 +1,229 @@
+"""The one check of a declaration, which both halves of the library call.
+
+The construct calls :func:`problems` at synth (with the names of its props, skipping tokens), the
+handler calls it on the values CloudFormation resolved (with the API's names), so that both refuse
+the same things in the same words. Standard library only: the construct imports it at synth.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from .constraints import (
+    DESIRED_STATES,
+    EXPERIMENT_NAME,
+    INFRASTRUCTURE_TYPE,
+    INSTANCE_TYPE,
+    MAX_VARIANTS,
+    MIN_INSTANCE_COUNT,
+    MODEL_NAME,
+    MODEL_VARIANT_ACTIONS,
+    PROMOTE,
+    REASON,
+    REMOVE,
+    STOP_ON,
+    VARIANT_NAME,
+    StringLimit,
+)
+
+API_NAMES: Mapping[str, str] = {}
+"""The identity: problems are worded with the names of the API's members."""
+
+
+def _resolved(_value: object) -> bool:
+    return False
+
+
+def problems(
+    properties: Mapping[str, object],
+    *,
+    names: Mapping[str, str] = API_NAMES,
+    is_unresolved: Callable[[object], bool] = _resolved,
+) -> list[str]:
+    """Everything that is wrong with a declaration, one sentence each.
+
+    Args:
+        properties: The resource's properties: the request members of StopInferenceExperiment
+            plus ``StopOn``. Values have the API's types (``InstanceCount`` an ``int``).
+        names: What to call a member in a sentence, by the API's name. Default: the API's name.
+        is_unresolved: Tells a value that is not known yet (a CDK token), which passes.
+
+    Returns:
+        Sentences in lower case without a final period, in the order of the members. Empty where
+        StopInferenceExperiment accepts the declaration as far as AWS documents it.
+    """
+    return list(_Check(properties, names, is_unresolved).all())
+
+
+@dataclass(frozen=True)
+class _Check:
+    properties: Mapping[str, object]
+    names: Mapping[str, str]
+    is_unresolved: Callable[[object], bool]
+
+    def all(self) -> Iterator[str]:
+        yield from self._required_string("Name", EXPERIMENT_NAME)
+        yield from self._actions()
+        yield from self._variants()
+        yield from self._choice("DesiredState", DESIRED_STATES)
+        if self.properties.get("Reason") is not None:
+            yield from self._string(self._name("Reason"), self.properties["Reason"], REASON)
+        yield from self._stop_on()
+
+    def _name(self, member: str) -> str:
+        return self.names.get(member, member)
+
+    def _required_string(self, member: str, limit: StringLimit) -> Iterator[str]:
+        value = self.properties.get(member)
+        if value is None:
+            yield f"'{self._name(member)}' is required: {limit.described}"
+        else:
+            yield from self._string(self._name(member), value, limit)
+
+    def _string(self, label: str, value: object, limit: StringLimit) -> Iterator[str]:
+        if self.is_unresolved(value):
+            return
+        if not isinstance(value, str):
+            yield f"'{label}' must be a string, got {_shown(value)}"
+        elif len(value) > limit.maximum:
+            yield f"'{label}' must be at most {limit.maximum} characters, got {len(value)}"
+        elif len(value) < limit.minimum:
+            yield f"'{label}' must be at least {limit.minimum} character, got an empty string"
+        elif re.fullmatch(limit.pattern, value) is None:
+            yield f"'{label}' must be {limit.described}, got {_shown(value)}"
+
+    def _choice(self, member: str, allowed: Sequence[str]) -> Iterator[str]:
+        value = self.properties.get(member)
+        if value is None or self.is_unresolved(value) or value in allowed:
+            return
+        yield f"'{self._name(member)}' must be {_or(allowed)}, got {_shown(value)}"
+
+    def _actions(self) -> Iterator[str]:
+        label = self._name("ModelVariantActions")
+        actions = self.properties.get("ModelVariantActions")
+        if self.is_unresolved(actions):
+            return
+        if not isinstance(actions, Mapping) or not actions:
+            yield (
+                f"'{label}' must name 1 to {MAX_VARIANTS} variants with an action each, "
+                f"got {_shown(actions)}"
+            )
+            return
+        if len(actions) > MAX_VARIANTS:
+            yield f"'{label}' must have at most {MAX_VARIANTS} entries, got {len(actions)}"
+        for variant, action in actions.items():
+            yield from self._string(f"{label}: variant name", variant, VARIANT_NAME)
+            if action not in MODEL_VARIANT_ACTIONS and not self.is_unresolved(action):
+                yield (
+                    f"'{label}[{variant}]' must be {_or(MODEL_VARIANT_ACTIONS)}, "
+                    f"got {_shown(action)}"
+                )
+        yield from _action_combinations(label, list(actions.values()))
+
+    def _variants(self) -> Iterator[str]:
+        label = self._name("DesiredModelVariants")
+        variants = self.properties.get("DesiredModelVariants")
+        if variants is None or self.is_unresolved(variants):
+            return
+        if not isinstance(variants, Sequence) or isinstance(variants, str) or not variants:
+            yield (
+                f"'{label}' must list 1 to {MAX_VARIANTS} variants, or be left out, "
+                f"got {_shown(variants)}"
+            )
+            return
+        if len(variants) > MAX_VARIANTS:
+            yield f"'{label}' must list at most {MAX_VARIANTS} variants, got {len(variants)}"
+        for index, variant in enumerate(variants):
+            yield from self._variant(f"{label}[{index}]", variant)
+        yield from self._variants_against_actions(label, variants)
+
+    def _variant(self, label: str, variant: object) -> Iterator[str]:
+        if self.is_unresolved(variant):
+            return
+        if not isinstance(variant, Mapping):
+            yield f"'{label}' must be a ModelVariantConfig, got {_shown(variant)}"
+            return
+        yield from self._string(self._in(label, "ModelName"), variant.get("ModelName"), MODEL_NAME)
+        yield from self._string(
+            self._in(label, "VariantName"), variant.get("VariantName"), VARIANT_NAME
+        )
+        infrastructure = _mapping(variant.get("InfrastructureConfig"))
+        kind = infrastructure.get("InfrastructureType")
+        if kind != INFRASTRUCTURE_TYPE and not self.is_unresolved(kind):
+            name = self._in(label, "InfrastructureType")
+            yield f"'{name}' must be '{INFRASTRUCTURE_TYPE}', got {_shown(kind)}"
+        real_time = _mapping(infrastructure.get("RealTimeInferenceConfig"))
+        yield from self._string(
+            self._in(label, "InstanceType"), real_time.get("InstanceType"), INSTANCE_TYPE
+        )
+        yield from self._count(self._in(label, "InstanceCount"), real_time.get("InstanceCount"))
+
+    def _in(self, label: str, member: str) -> str:
+        return f"{label}.{self._name(member)}"
+
+    def _count(self, label: str, value: object) -> Iterator[str]:
+        if self.is_unresolved(value):
+            return
+        if isinstance(value, bool) or not isinstance(value, int):
+            yield f"'{label}' must be a whole number, got {_shown(value)}"
+        elif value < MIN_INSTANCE_COUNT:
+            yield f"'{label}' must be at least {MIN_INSTANCE_COUNT}, got {value}"
+
+    def _variants_against_actions(self, label: str, variants: Sequence[object]) -> Iterator[str]:
+        actions = self.properties.get("ModelVariantActions")
+        wanted = [_mapping(variant).get("VariantName") for variant in variants]
+        known = [name for name in wanted if isinstance(name, str) and not self.is_unresolved(name)]
+        for name in sorted({name for name in known if known.count(name) > 1}):
+            yield f"'{label}' must name each variant once, got '{name}' {known.count(name)} times"
+        if not isinstance(actions, Mapping) or any(self.is_unresolved(key) for key in actions):
+            return
+        of_actions = self._name("ModelVariantActions")
+        for name in dict.fromkeys(known):
+            if name not in actions:
+                yield f"'{label}' names variant '{name}', which has no action in '{of_actions}'"
+            elif actions[name] == REMOVE:
+                yield (
+                    f"'{label}' names variant '{name}', which '{of_actions}' removes: list only "
+                    f"the variants that stay deployed"
+                )
+
+    def _stop_on(self) -> Iterator[str]:
+        label = self._name("StopOn")
+        stop_on = self.properties.get("StopOn")
+        if stop_on is None or self.is_unresolved(stop_on):
+            return
+        if not isinstance(stop_on, Sequence) or isinstance(stop_on, str) or not stop_on:
+            yield f"'{label}' must list at least one of {_or(STOP_ON)}, got {_shown(stop_on)}"
+            return
+        for value in stop_on:
+            if value not in STOP_ON and not self.is_unresolved(value):
+                yield f"'{label}' must list {_or(STOP_ON)}, got {_shown(value)}"
+
+
+def _action_combinations(label: str, actions: Sequence[object]) -> Iterator[str]:
+    if actions.count(PROMOTE) > 1:
+        yield (
+            f"'{label}' must promote at most one variant, got {actions.count(PROMOTE)}: "
+            f"only the shadow variant can become the production variant"
+        )
+    if len(actions) > 1 and all(action == REMOVE for action in actions):
+        yield (
+            f"'{label}' must leave the endpoint a production variant, got '{REMOVE}' for every "
+            f"variant: retain the production variant or promote the shadow variant"
+        )
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _or(values: Sequence[str]) -> str:
+    quoted = [f"'{value}'" for value in values]
+    return f"{', '.join(quoted[:-1])} or {quoted[-1]}"
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
