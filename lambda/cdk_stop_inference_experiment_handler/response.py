@@ -104,4 +104,5 @@ def _tail(text: str) -> str:
 
 
 def _json(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode()
+    # A lone surrogate, which JSON may bring in, is no UTF-8.
+    return json.dumps(value, ensure_ascii=False).encode(errors="replace")

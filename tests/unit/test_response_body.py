@@ -1,0 +1,52 @@
+"""The body of an answer: within CloudFormation's 4096 bytes, and never without what matters."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cdk_stop_inference_experiment_handler.response import MAX_BODY_BYTES, encode
+
+IDS = {
+    "Status": "FAILED",
+    "PhysicalResourceId": "arn:aws:sagemaker:eu-west-1:123456789012:inference-experiment/e",
+    "StackId": "arn:aws:cloudformation:eu-west-1:123456789012:stack/fraud/9c0",
+    "RequestId": "0a1b",
+    "LogicalResourceId": "Stop",
+    "NoEcho": False,
+}
+
+
+def test_a_small_body_is_sent_as_it_is() -> None:
+    body = {**IDS, "Reason": "because", "Data": {"Status": "Running"}}
+    assert json.loads(encode(body)) == body
+
+
+@pytest.mark.parametrize("size", [1023, 1024])
+def test_a_status_reason_of_the_longest_kind_is_shortened(size: int) -> None:
+    body = {**IDS, "Reason": "the cause", "Data": {"StatusReason": "\U0001f600" * size}}
+    answer = json.loads(encode(body))
+    assert answer["Reason"] == "the cause"
+    assert answer["Data"]["StatusReason"].startswith("\U0001f600" * 100)
+
+
+def test_the_reason_keeps_its_end_where_the_cause_stands() -> None:
+    answer = json.loads(encode({**IDS, "Reason": "x" * 9000 + "the cause", "Data": {}}))
+    assert answer["Reason"].endswith("the cause")
+
+
+@given(
+    st.text(max_size=6000),
+    st.dictionaries(
+        st.sampled_from(["Status", "StatusReason", "EndpointName"]), st.text(max_size=6000)
+    ),
+)
+def test_any_body_fits_and_keeps_status_and_ids(reason: str, data: dict[str, str]) -> None:
+    encoded = encode({**IDS, "Reason": reason, "Data": data})
+    assert len(encoded) <= MAX_BODY_BYTES
+    answer = json.loads(encoded)
+    assert {name: answer[name] for name in IDS} == IDS
+    assert set(answer["Data"]) == set(data)
