@@ -41,10 +41,11 @@ class Resource(CfnResource):
     """A ``CfnResource`` that answers every well-formed request once, truthfully, and cleans up."""
 
     def __init__(self) -> None:
-        # DEBUG would log the signed ResponseURL; a delete would sleep for two minutes.
+        # DEBUG would log the signed ResponseURL; a delete would sleep for two minutes. The function
+        # is configured for Lambda's own JSON lines, which crhelper's formatter would replace.
         with _no_clients_yet():
             super().__init__(
-                json_logging=True,
+                json_logging=False,
                 log_level="INFO",
                 boto_level="ERROR",
                 polling_interval=1,

@@ -1,0 +1,151 @@
+"""An app that needs no Python of its own: the declaration stands in the CDK context.
+
+Edit ``stop-inference-experiment`` in ``cdk.json`` and run ``cdk deploy``. Its entries are the props
+of the construct ``StopInferenceExperiment``, with SageMaker's words as values. On the command line,
+``-c`` takes the whole declaration as JSON, or one entry of it::
+
+    cdk deploy -c stop-inference-experiment.experiment_name=fraud-shadow-2
+    cdk deploy -c 'stop-inference-experiment.stop_on=["Delete"]'
+
+``stack-name`` names the stack.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aws_cdk import App, CfnOutput, Stack
+from constructs import Construct
+
+from cdk_stop_inference_experiment import (
+    InvalidPropsError,
+    ModelVariantConfig,
+    StopInferenceExperiment,
+)
+
+DECLARATION = "stop-inference-experiment"
+STACK_NAME = "stack-name"
+DEFAULT_STACK_NAME = "StopInferenceExperiment"
+
+TEXTS = ("experiment_name", "desired_state", "reason")
+ENTRIES = (*TEXTS, "model_variant_actions", "desired_model_variants", "stop_on")
+VARIANT_ENTRIES = ("model_name", "variant_name", "instance_type", "instance_count")
+
+Context = Callable[[str], object]
+"""Looks up an entry of the context by its key; None where there is none."""
+
+
+class ContextError(ValueError):
+    """An entry of the CDK context is missing or wrong."""
+
+
+def declaration(context: Context) -> dict[str, Any]:
+    """The construct's props as the context declares them.
+
+    The values are not checked here, only that they can be the construct's props: the construct
+    checks them, all at once.
+
+    Raises:
+        ContextError: The declaration is missing, or not of the form it must have.
+    """
+    entries = _object(DECLARATION, context(DECLARATION))
+    for name in ENTRIES:
+        override = context(f"{DECLARATION}.{name}")
+        if override is not None:
+            entries[name] = _value(f"{DECLARATION}.{name}", name, override)
+    if not entries:
+        raise ContextError(
+            f"context entry '{DECLARATION}' is missing: add it to cdk.json, an object of "
+            f"{_listed(ENTRIES)}"
+        )
+    _check_names(DECLARATION, entries, allowed=ENTRIES)
+    _check_present(DECLARATION, entries, required=("experiment_name", "model_variant_actions"))
+    variants = entries.get("desired_model_variants")
+    if isinstance(variants, list):
+        entries["desired_model_variants"] = [
+            _variant(f"{DECLARATION}.desired_model_variants[{index}]", variant)
+            for index, variant in enumerate(variants)
+        ]
+    return entries
+
+
+def _value(key: str, name: str, value: object) -> object:
+    """A single entry: what is no plain text comes as JSON from the command line."""
+    return value if name in TEXTS or not isinstance(value, str) else _json(key, value)
+
+
+def _json(key: str, text: str) -> object:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ContextError(
+            f"context entry '{key}' must be JSON where it is a text, got {text!r}: {error}"
+        ) from error
+
+
+def _object(key: str, value: object) -> dict[str, Any]:
+    value = _json(key, value) if isinstance(value, str) else value
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ContextError(f"context entry '{key}' must be an object, got {json.dumps(value)}")
+    return dict(value)
+
+
+def _variant(key: str, value: object) -> ModelVariantConfig:
+    entries = _object(key, value)
+    _check_names(key, entries, allowed=VARIANT_ENTRIES)
+    _check_present(key, entries, required=VARIANT_ENTRIES)
+    return ModelVariantConfig(**entries)
+
+
+def _check_names(key: str, entries: Mapping[str, object], *, allowed: tuple[str, ...]) -> None:
+    unknown = [f"'{name}'" for name in entries if name not in allowed]
+    if unknown:
+        raise ContextError(
+            f"context entry '{key}' may hold {_listed(allowed)}, got {', '.join(unknown)}"
+        )
+
+
+def _check_present(key: str, entries: Mapping[str, object], *, required: tuple[str, ...]) -> None:
+    for name in required:
+        if entries.get(name) is None:
+            raise ContextError(f"context entry '{key}' must hold '{name}': add it to cdk.json")
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    *most, last = (f"'{name}'" for name in names)
+    return f"{', '.join(most)} and {last}"
+
+
+class StopInferenceExperimentStack(Stack):
+    """A stack of one resource: how an inference experiment shall end."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, props: Mapping[str, Any]) -> None:
+        super().__init__(
+            scope, construct_id, description="Ends a SageMaker inference experiment as declared"
+        )
+        experiment = StopInferenceExperiment(self, "StopInferenceExperiment", **props)
+        CfnOutput(self, "ExperimentArn", value=experiment.experiment_arn)
+        CfnOutput(self, "Status", value=experiment.status)
+
+
+def main() -> None:
+    """Synthesise the stack that the context declares, or say what is wrong with it."""
+    app = App()
+    context = app.node.try_get_context
+    try:
+        props = declaration(context)
+        StopInferenceExperimentStack(app, context(STACK_NAME) or DEFAULT_STACK_NAME, props=props)
+    except ContextError as error:
+        sys.exit(f"error: {error}")
+    except InvalidPropsError as error:
+        sys.exit(f"error: {error}: correct '{DECLARATION}' in cdk.json or on the command line")
+    app.synth()
+
+
+if __name__ == "__main__":
+    main()

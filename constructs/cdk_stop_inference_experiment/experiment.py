@@ -1,0 +1,64 @@
+"""What synth knows about an experiment that the same app creates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from aws_cdk.aws_sagemaker import CfnInferenceExperiment
+
+from cdk_stop_inference_experiment_handler.constraints import PROMOTE
+
+from .tokens import is_unresolved, known_text
+
+
+@dataclass(frozen=True)
+class KnownExperiment:
+    """The facts of an experiment, as far as they are no tokens.
+
+    Attributes:
+        name: Its name, which may be a token.
+        variants: The names of its model variants; None where one of them is a token.
+        production: The variant that serves production; None where it is a token or not set.
+    """
+
+    name: str
+    variants: tuple[str, ...] | None
+    production: str | None
+
+    @classmethod
+    def of(cls, experiment: CfnInferenceExperiment) -> KnownExperiment:
+        """Read the facts from the resource."""
+        shadow_mode = experiment.shadow_mode_config
+        production = getattr(shadow_mode, "source_model_variant_name", None)
+        return cls(experiment.name, _variant_names(experiment), known_text(production))
+
+    def problems(self, actions: object) -> Iterator[str]:
+        """What is wrong with the actions, given the experiment's own variants."""
+        if not isinstance(actions, Mapping):
+            return
+        experiment = f"experiment '{self.name}'" if known_text(self.name) else "the experiment"
+        for variant, action in actions.items():
+            if known_text(variant) is None:
+                continue
+            if self.variants is not None and variant not in self.variants:
+                names = " and ".join(f"'{name}'" for name in self.variants)
+                yield (
+                    f"'model_variant_actions' names variant '{variant}', but the variants of "
+                    f"{experiment} are {names}"
+                )
+            elif action == PROMOTE and variant == self.production:
+                yield (
+                    f"'model_variant_actions[{variant}]' must not be '{PROMOTE}': '{variant}' is "
+                    f"the production variant of {experiment}, only its shadow variant can be "
+                    f"promoted"
+                )
+
+
+def _variant_names(experiment: CfnInferenceExperiment) -> tuple[str, ...] | None:
+    variants = experiment.model_variants
+    if not isinstance(variants, list) or is_unresolved(variants):
+        return None
+    names = [known_text(getattr(variant, "variant_name", None)) for variant in variants]
+    known = tuple(name for name in names if name is not None)
+    return known if known and len(known) == len(names) else None

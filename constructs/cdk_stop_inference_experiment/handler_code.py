@@ -1,0 +1,116 @@
+"""The Lambda function's code, put together at synth without Docker, pip or network.
+
+It is the handler package and crhelper, nothing else. Only their ``*.py`` files go in, with fixed
+file modes, so that the asset's hash is the same on every machine: the handler's without docstrings
+and comments, which are more than a third of them, crhelper's as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+
+import jsii
+from aws_cdk import AssetHashType, BundlingOptions, DockerImage, ILocalBundling
+from aws_cdk import aws_lambda as lambda_
+
+from .source_text import without_docs
+
+HANDLER = "cdk_stop_inference_experiment_handler.index.handler"
+
+HANDLER_PACKAGE = "cdk_stop_inference_experiment_handler"
+CRHELPER_PACKAGE = "crhelper"
+CRHELPER_VERSION = "2.0.12"
+"""The release whose weak spots the handler mends by name; ``pyproject.toml`` pins the same."""
+
+_FILE_MODE = 0o644
+_FOLDER_MODE = 0o755
+
+
+class MissingCodeError(RuntimeError):
+    """What the Lambda function's code is made of is not installed as it must be."""
+
+
+def handler_code() -> lambda_.Code:
+    """The function's code as an asset that is built by copying files.
+
+    Raises:
+        MissingCodeError: crhelper is not installed, or in another release than 2.0.12.
+    """
+    folders = {name: _folder_of(name) for name in (HANDLER_PACKAGE, CRHELPER_PACKAGE)}
+    _check_crhelper()
+    return lambda_.Code.from_asset(
+        str(folders[HANDLER_PACKAGE]),
+        asset_hash_type=AssetHashType.OUTPUT,
+        bundling=BundlingOptions(
+            # Never pulled: the local bundling either succeeds or raises.
+            image=DockerImage.from_registry("none"),
+            local=_BUNDLING,
+        ),
+    )
+
+
+def copy_code(target: Path) -> None:
+    """Put the function's code into a folder."""
+    for package in (HANDLER_PACKAGE, CRHELPER_PACKAGE):
+        source = _folder_of(package)
+        for file in _python_files(source):
+            copy = target / package / file.relative_to(source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(_content(package, file))
+    for path in target.rglob("*"):
+        path.chmod(_FOLDER_MODE if path.is_dir() else _FILE_MODE)
+
+
+def _content(package: str, file: Path) -> bytes:
+    content = file.read_bytes()
+    if package != HANDLER_PACKAGE:
+        return content
+    return without_docs(content.decode()).encode()
+
+
+def _python_files(folder: Path) -> Iterator[Path]:
+    return (file for file in sorted(folder.rglob("*.py")) if "__pycache__" not in file.parts)
+
+
+def _folder_of(package: str) -> Path:
+    """Where a package is installed, found without importing it."""
+    spec = find_spec(package)
+    locations = list(spec.submodule_search_locations or ()) if spec else []
+    if not locations:
+        raise MissingCodeError(
+            f"the Lambda function's code needs the package '{package}', which is not installed: "
+            f"install cdk-stop-inference-experiment with its dependencies"
+        )
+    return Path(locations[0])
+
+
+def _check_crhelper() -> None:
+    version = metadata.version(CRHELPER_PACKAGE)
+    if version != CRHELPER_VERSION:
+        raise MissingCodeError(
+            f"the Lambda function's code needs crhelper {CRHELPER_VERSION}, got {version}: "
+            f"run 'pip install crhelper=={CRHELPER_VERSION}'"
+        )
+
+
+@jsii.implements(ILocalBundling)
+class _LocalBundling:
+    """Bundling by copying, in place of a Docker container."""
+
+    def try_bundle(self, output_dir: str, *_options: object, **_named: object) -> bool:
+        """Build the asset.
+
+        Args:
+            output_dir: Where to.
+            _options: The bundling options, which jsii passes positionally.
+            _named: The same, as the interface declares them.
+        """
+        copy_code(Path(output_dir))
+        return True
+
+
+# One object for the whole process: CDK recognises the same bundling by it and builds only once.
+_BUNDLING = _LocalBundling()

@@ -1,0 +1,101 @@
+"""From the construct's props to the properties of the CloudFormation resource.
+
+Pure, and lenient: a prop of a wrong type passes as it is, for the checks to name it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import Enum
+
+from cdk_stop_inference_experiment_handler.constraints import (
+    DEFAULT_STOP_ON,
+    INFRASTRUCTURE_TYPE,
+    STOP_ON,
+)
+
+from .model_variant import InstanceType, ModelVariantConfig
+
+PROP_NAMES: Mapping[str, str] = {
+    "Name": "experiment_name",
+    "ModelVariantActions": "model_variant_actions",
+    "DesiredModelVariants": "desired_model_variants",
+    "ModelName": "model_name",
+    "VariantName": "variant_name",
+    "InstanceType": "instance_type",
+    "InstanceCount": "instance_count",
+    "DesiredState": "desired_state",
+    "Reason": "reason",
+    "StopOn": "stop_on",
+}
+"""The prop that sets a property of the resource."""
+
+
+def resource_properties(
+    *,
+    name: object,
+    model_variant_actions: object,
+    desired_model_variants: object,
+    desired_state: object,
+    reason: object,
+    stop_on: object,
+    stack_owns_experiment: bool,
+) -> dict[str, object]:
+    """The properties of ``Custom::StopInferenceExperiment``, without those left to default."""
+    properties = {
+        "Name": name,
+        "ModelVariantActions": _actions(model_variant_actions),
+        "DesiredModelVariants": _variants(desired_model_variants),
+        "DesiredState": _plain(desired_state),
+        "Reason": reason,
+        "StopOn": _stop_on(stop_on),
+        # Only where true, so that a resource reads the same as before its stack owned one.
+        "StackOwnsExperiment": True if stack_owns_experiment else None,
+    }
+    return {name: value for name, value in properties.items() if value is not None}
+
+
+def _plain(value: object) -> object:
+    return value.value if isinstance(value, Enum) else value
+
+
+def _actions(actions: object) -> object:
+    if not isinstance(actions, Mapping):
+        return actions
+    return {variant: _plain(action) for variant, action in actions.items()}
+
+
+def _variants(variants: object) -> object:
+    if not isinstance(variants, Sequence) or isinstance(variants, str):
+        return variants
+    return [_variant(variant) for variant in variants]
+
+
+def _variant(variant: object) -> object:
+    if not isinstance(variant, ModelVariantConfig):
+        return variant
+    instance_type = variant.instance_type
+    return {
+        "ModelName": variant.model_name,
+        "VariantName": variant.variant_name,
+        "InfrastructureConfig": {
+            "InfrastructureType": INFRASTRUCTURE_TYPE,
+            "RealTimeInferenceConfig": {
+                "InstanceType": (
+                    instance_type.name if isinstance(instance_type, InstanceType) else instance_type
+                ),
+                "InstanceCount": variant.instance_count,
+            },
+        },
+    }
+
+
+def _stop_on(stop_on: object) -> object:
+    """The events in one order, each once; None where they are the default."""
+    if isinstance(stop_on, str) or not isinstance(stop_on, (Sequence, set, frozenset)):
+        return stop_on
+    values = [_plain(event) for event in stop_on]
+    if not all(value in STOP_ON for value in values):
+        return values
+    ordered = [event for event in STOP_ON if event in values]
+    return None if ordered == list(DEFAULT_STOP_ON) else ordered

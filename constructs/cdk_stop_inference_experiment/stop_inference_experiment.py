@@ -1,0 +1,202 @@
+"""The construct: how an inference experiment shall end, and which events of the stack end it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import Annotations, CfnResource, CustomResource, Stack
+from aws_cdk.aws_sagemaker import CfnInferenceExperiment
+from constructs import Construct
+
+from cdk_stop_inference_experiment_handler.declaration import RESOURCE_TYPE
+
+from .checks import UNDOCUMENTED_COMBINATION, find_problems, find_warning
+from .enums import DesiredState, ModelVariantAction, StopOn
+from .errors import InvalidPropsError
+from .model_variant import ModelVariantConfig
+from .properties import resource_properties
+from .provider import (
+    StopInferenceExperimentProvider,
+    default_provider,
+    find_default_provider,
+)
+from .tokens import known_text
+
+_MAX_LOGICAL_ID = 56
+"""Leaves room for what the name of a polling rule is made of besides."""
+
+_HASH = 8
+"""Characters at the end of a logical id that CDK makes from the construct's path."""
+
+
+class StopInferenceExperiment(Construct):
+    """Ends a SageMaker inference experiment, as declared, when its stack is updated or deleted.
+
+    Creating the resource checks the declaration against the experiment and changes nothing.
+    Changing the declaration ends the experiment now, as newly declared. Deleting the resource ends
+    it as declared, if it has not ended by then. A rollback never ends an experiment that outlives
+    it. The deployment waits until the experiment has ended and its endpoint has settled, up to 55
+    minutes.
+
+    See https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StopInferenceExperiment.html
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        experiment_name: str | None = None,
+        experiment: CfnInferenceExperiment | None = None,
+        model_variant_actions: Mapping[str, ModelVariantAction],
+        desired_model_variants: Sequence[ModelVariantConfig] | None = None,
+        desired_state: DesiredState | None = None,
+        reason: str | None = None,
+        stop_on: Sequence[StopOn] | None = None,
+        provider: StopInferenceExperimentProvider | None = None,
+    ) -> None:
+        """Declare how an experiment shall end.
+
+        Args:
+            scope: The stack, or a construct in it.
+            construct_id: The id in the scope. With another id the resource is replaced, which
+                stops nothing.
+            experiment_name: An existing experiment, or one made outside of this app: 1 to 120
+                letters, digits and inner hyphens. Exactly one of this and ``experiment`` is
+                required.
+            experiment: An experiment of this app. It is created before this resource and deleted
+                after it, so that a teardown stops it first.
+            model_variant_actions: What becomes of each variant, by the variant's name: 1 to 2
+                entries. At most one PROMOTE, which only the shadow variant can have; not REMOVE
+                for every variant.
+            desired_model_variants: The variants to deploy after the experiment: 1 to 2, each with
+                an action other than REMOVE. Default: SageMaker keeps the variants that remain.
+            desired_state: Whether the experiment ends as COMPLETED or CANCELLED.
+                Default: SageMaker's own.
+            reason: Recorded by SageMaker: one line of at most 1,024 characters.
+                Default: names the stack and the resource.
+            stop_on: The events that end the experiment, at least one.
+                Default: ``[StopOn.UPDATE, StopOn.DELETE]``.
+            provider: The function that does it, of the same stack.
+                Default: one that all experiments of the stack share.
+
+        Raises:
+            InvalidPropsError: With every problem of the props. Tokens are not checked here but by
+                the function, when the stack is deployed.
+            MissingCodeError: crhelper is not installed in the release this library is made for.
+        """
+        known = isinstance(experiment, CfnInferenceExperiment)
+        name = experiment.name if experiment and known else experiment_name
+        properties = resource_properties(
+            name=name,
+            model_variant_actions=model_variant_actions,
+            desired_model_variants=desired_model_variants,
+            desired_state=desired_state,
+            reason=reason,
+            stop_on=stop_on,
+            stack_owns_experiment=_same_stack(scope, experiment),
+        )
+        problems = find_problems(
+            properties,
+            experiment_name=experiment_name,
+            experiment=experiment,
+            desired_model_variants=desired_model_variants,
+        )
+        problems += _provider_problems(scope, provider, name)
+        if problems or name is None:
+            raise InvalidPropsError(type(self).__name__, problems)
+
+        super().__init__(scope, construct_id)
+        self._experiment_name = name
+        self._provider = provider or default_provider(self)
+        self._custom_resource = self._resource(properties)
+        if experiment is not None:
+            self._custom_resource.node.add_dependency(experiment)
+        warning = find_warning(properties)
+        if warning:
+            Annotations.of(self).add_warning_v2(UNDOCUMENTED_COMBINATION, warning)
+
+    def _resource(self, properties: Mapping[str, object]) -> CustomResource:
+        # The ids follow the experiment's name: a new name makes a new pair of policy and resource,
+        # and CloudFormation deletes the old resource while the old policy still stands.
+        suffix = f"-{known}" if (known := known_text(self._experiment_name)) else ""
+        policy = self._provider.permit(self, f"Permissions{suffix}", self._experiment_name)
+        resource = CustomResource(
+            self,
+            f"Experiment{suffix}",
+            properties=properties,
+            resource_type=RESOURCE_TYPE,
+            service_token=self._provider.service_token,
+        )
+        resource.node.add_dependency(self._provider.ready, policy)
+        _shorten_logical_id(resource)
+        return resource
+
+    @property
+    def experiment_name(self) -> str:
+        """The experiment's name."""
+        return self._experiment_name
+
+    @property
+    def experiment_arn(self) -> str:
+        """The experiment's ARN, known once the resource is created."""
+        return self._custom_resource.ref
+
+    @property
+    def status(self) -> str:
+        """The experiment's status when the resource was last created or updated.
+
+        One of Creating, Created, Starting, Running, Updating, Stopping, Completed and Cancelled.
+        """
+        return self._custom_resource.get_att_string("Status")
+
+    @property
+    def status_reason(self) -> str:
+        """Why the experiment has that status: the reason it was stopped with, or an error."""
+        return self._custom_resource.get_att_string("StatusReason")
+
+    @property
+    def endpoint_name(self) -> str:
+        """The endpoint the experiment runs on."""
+        return self._custom_resource.get_att_string("EndpointName")
+
+    @property
+    def custom_resource(self) -> CustomResource:
+        """The resource in the template, of type ``Custom::StopInferenceExperiment``."""
+        return self._custom_resource
+
+    @property
+    def provider(self) -> StopInferenceExperimentProvider:
+        """The function that stops the experiment, with all it needs."""
+        return self._provider
+
+
+def _same_stack(scope: Construct, experiment: object) -> bool:
+    """Whether the resource's stack creates the experiment, so that its rollback deletes it."""
+    return (
+        isinstance(experiment, CfnInferenceExperiment)
+        and Stack.of(experiment).node.path == Stack.of(scope).node.path
+    )
+
+
+def _provider_problems(
+    scope: Construct, provider: StopInferenceExperimentProvider | None, name: str | None
+) -> list[str]:
+    if provider is not None and not isinstance(provider, StopInferenceExperimentProvider):
+        return [f"'provider' must be a StopInferenceExperimentProvider, got {provider!r}"]
+    if provider is not None and Stack.of(provider).node.path != Stack.of(scope).node.path:
+        stack, other = Stack.of(scope).node.path, Stack.of(provider).node.path
+        return [f"'provider' must be in the construct's own stack '{stack}', got one in '{other}'"]
+    provider = provider or find_default_provider(scope)
+    problem = provider.problem_with_another(name) if provider and name else None
+    return [problem] if problem else []
+
+
+def _shorten_logical_id(resource: CustomResource) -> None:
+    """Keep the id within what the polling rule's name can hold, unique by its hash at the end."""
+    element = resource.node.default_child
+    if not isinstance(element, CfnResource):
+        return
+    logical_id = Stack.of(resource).get_logical_id(element)
+    if len(logical_id) > _MAX_LOGICAL_ID:
+        element.override_logical_id(logical_id[: _MAX_LOGICAL_ID - _HASH] + logical_id[-_HASH:])

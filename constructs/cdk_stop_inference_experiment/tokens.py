@@ -1,0 +1,22 @@
+"""Telling the values that only the deployment knows."""
+
+from __future__ import annotations
+
+from aws_cdk import Token
+
+
+def is_unresolved(value: object) -> bool:
+    """Whether a value is, or holds in its text, a token; what passes cannot be checked at synth.
+
+    Only what can be a token is handed to jsii, which refuses arbitrary Python objects.
+    """
+    if isinstance(value, bool):
+        return False
+    if isinstance(value, (str, int, float, list)) or hasattr(value, "resolve"):
+        return bool(Token.is_unresolved(value))
+    return False
+
+
+def known_text(value: object) -> str | None:
+    """The text where synth knows it, else None."""
+    return value if isinstance(value, str) and not is_unresolved(value) else None
