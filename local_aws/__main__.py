@@ -1,0 +1,77 @@
+"""Starts the local AWS alone and prints what a shell needs to use it.
+
+python -m local_aws [--stop-seconds 10] [--minute-seconds 60] [--port 0] [--shadow-test NAME]
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import signal
+import sys
+
+from local_aws.server import LocalAws
+from local_aws.shadow_test import create_shadow_test
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Start, print, and run until Ctrl-C or SIGTERM."""
+    options = _options(arguments)
+    # SIGTERM takes the same way out as Ctrl-C, so that nothing is left running.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with LocalAws(
+            port=options.port,
+            stop_seconds=options.stop_seconds,
+            minute_seconds=options.minute_seconds,
+        ) as aws:
+            _print_usage(aws)
+            if options.shadow_test:
+                arn = create_shadow_test(aws.client("sagemaker"), options.shadow_test)
+                print(f"# running: {arn}", flush=True)
+            signal.pause()
+    except KeyboardInterrupt:
+        print("# the local AWS and everything it started have ended", file=sys.stderr)
+    return 0
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m local_aws",
+        description="A local AWS with SageMaker's inference experiments, until Ctrl-C.",
+    )
+    parser.add_argument(
+        "--stop-seconds",
+        type=float,
+        default=10.0,
+        help="how long a stop takes; minutes on AWS (default: 10)",
+    )
+    parser.add_argument(
+        "--minute-seconds",
+        type=float,
+        default=60.0,
+        help="how long EventBridge's minute is (default: 60, real time)",
+    )
+    parser.add_argument(
+        "--port", type=int, default=0, help="the loopback port (default: 0, a free one)"
+    )
+    parser.add_argument(
+        "--shadow-test", metavar="NAME", help="also create an endpoint with a shadow test on it"
+    )
+    return parser.parse_args(arguments)
+
+
+def _print_usage(aws: LocalAws) -> None:
+    print("unset AWS_PROFILE AWS_SESSION_TOKEN")
+    for name, value in aws.environment().items():
+        print(f"export {name}={shlex.quote(value)}")
+    print("# A shadow test to stop, made in another shell with the lines above:")
+    print(
+        "#   python -c 'import boto3; from local_aws.shadow_test import create_shadow_test; "
+        'print(create_shadow_test(boto3.client("sagemaker")))\''
+    )
+    print("# Ctrl-C ends the local AWS and everything it started.", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

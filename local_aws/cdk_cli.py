@@ -1,0 +1,83 @@
+"""The real CDK CLI against a running local AWS."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from local_aws.server import LocalAws
+
+__all__ = ["CdkCli", "CdkFailed"]
+
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+class CdkFailed(RuntimeError):
+    """The CLI ended with an error; the message holds what it printed."""
+
+
+class CdkCli:
+    """Runs ``cdk`` as a person would, with the local AWS for an account.
+
+    Args:
+        aws: The local AWS, running.
+        app: The app, or a folder it was synthesised into. Default: the repository's ``app.py``.
+        output: Where the app is synthesised to.
+        cwd: Where the CLI runs and looks for ``cdk.json``. Default: the repository.
+    """
+
+    def __init__(
+        self, aws: LocalAws, *, output: Path, app: Path | None = None, cwd: Path | None = None
+    ) -> None:
+        self._environment = aws.environment(os.environ)
+        self._output = output
+        self._cwd = cwd or _ROOT
+        app = app or _ROOT / "app.py"
+        command = [sys.executable, str(app)] if app.suffix == ".py" else [str(app)]
+        self._app = shlex.join(command) if len(command) > 1 else command[0]
+
+    def bootstrap(self) -> str:
+        """Prepare the account for deployments."""
+        return self.run("bootstrap", "aws://000000000000/us-east-1")
+
+    def deploy(self, *, context: Mapping[str, str] | None = None) -> str:
+        """Deploy every stack of the app."""
+        return self.run("deploy", "--all", "--require-approval=never", context=context)
+
+    def destroy(self, *, context: Mapping[str, str] | None = None) -> str:
+        """Delete every stack of the app."""
+        return self.run("destroy", "--all", "--force", context=context)
+
+    def run(self, *arguments: str, context: Mapping[str, str] | None = None) -> str:
+        """Run a command of the CLI.
+
+        Args:
+            arguments: The command and its options.
+            context: Entries of the app's context, as ``-c`` passes them.
+
+        Returns:
+            What it printed.
+
+        Raises:
+            CdkFailed: It ended with an error.
+        """
+        command = [str(_ROOT / "node_modules" / ".bin" / "cdk"), *arguments, "--ci"]
+        command += ["--app", self._app, "--output", str(self._output)]
+        for key, value in (context or {}).items():
+            command += ["--context", f"{key}={value}"]
+        ran = subprocess.run(
+            command,
+            cwd=self._cwd,
+            env=self._environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        if ran.returncode != 0:
+            raise CdkFailed(f"'cdk {' '.join(arguments)}' failed:\n{ran.stdout}")
+        return ran.stdout

@@ -1,0 +1,207 @@
+"""``make demo``: a shadow test from ``cdk deploy`` to its end on the local AWS, told as it goes.
+
+Exits with 1 if anything is not as declared.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from rich.console import Console
+from rich.table import Table
+
+from local_aws.cdk_cli import CdkCli, CdkFailed
+from local_aws.inventory import inventory
+from local_aws.server import LocalAws
+from local_aws.shadow_test import create_shadow_test, endpoint_variants
+
+# boto3 makes its clients at run time, without types.
+Client: TypeAlias = Any
+
+STACK = "StopInferenceExperiment"
+EXPERIMENT = "fraud-shadow"
+STOP_SECONDS = 6.0
+
+PRUDENT = {
+    "stop-inference-experiment.model_variant_actions": json.dumps(
+        {"production": "Retain", "shadow": "Remove"}
+    ),
+    "stop-inference-experiment.desired_model_variants": "null",
+    "stop-inference-experiment.reason": "no verdict yet: production stays",
+}
+"""What is declared first; the verdict is what cdk.json declares."""
+
+
+class Timeline:
+    """Prints what happens with the time it happened at, and remembers what went wrong."""
+
+    def __init__(self) -> None:
+        self.console = Console(highlight=False)
+        self.failures: list[str] = []
+        self._started_at = time.monotonic()
+
+    def say(self, text: str, mark: str = "[cyan]●[/]") -> None:
+        """Print one line."""
+        elapsed = time.monotonic() - self._started_at
+        self.console.print(f"[dim]{elapsed:6.1f} s[/]  {mark}  {text}")
+
+    def check(self, holds: bool, text: str) -> None:
+        """Print whether something is as declared."""
+        self.say(text, "[green]✔[/]" if holds else "[bold red]✘[/]")
+        if not holds:
+            self.failures.append(text)
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[None]:
+        """Print a heading and keep a spinner turning while it takes."""
+        self.console.print(f"\n[bold]{title}[/]")
+        with self.console.status(f"[dim]{title} …[/]"):
+            yield
+
+
+@contextmanager
+def watched(timeline: Timeline, sagemaker: Client) -> Iterator[None]:
+    """Tell every change of the experiment's status while the CLI works."""
+    done = threading.Event()
+
+    def watch() -> None:
+        seen = ("Running", "InService")
+        while not done.wait(0.1):
+            experiment = sagemaker.describe_inference_experiment(Name=EXPERIMENT)
+            now = (experiment["Status"], experiment["EndpointMetadata"]["EndpointStatus"])
+            if now != seen:
+                timeline.say(f"experiment [bold]{now[0]}[/], endpoint {now[1]}", "[yellow]◆[/]")
+                seen = now
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def main() -> int:
+    """Tell the story; return the exit code."""
+    timeline = Timeline()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            _story(timeline, Path(folder))
+    except CdkFailed as error:
+        timeline.console.print(str(error), markup=False)
+        timeline.failures.append("the CDK CLI failed")
+    if timeline.failures:
+        timeline.console.print(f"\n[bold red]Not as declared:[/] {'; '.join(timeline.failures)}")
+        return 1
+    timeline.console.print("\n[bold green]Everything went as declared.[/]")
+    return 0
+
+
+def _story(timeline: Timeline, folder: Path) -> None:
+    with ExitStack() as stack:
+        with timeline.step("A local AWS"):
+            aws = stack.enter_context(LocalAws(stop_seconds=STOP_SECONDS))
+        timeline.say(f"listens on {aws.endpoint_url}, with IAM enforced")
+        cdk = CdkCli(aws, output=folder / "cdk.out")
+        _begin(timeline, aws)
+        with timeline.step("cdk bootstrap"):
+            cdk.bootstrap()
+        before = inventory(aws)
+        _arm(timeline, aws, cdk)
+        _promote(timeline, aws, cdk)
+        _tear_down(timeline, aws, cdk, before)
+
+
+def _begin(timeline: Timeline, aws: LocalAws) -> None:
+    with timeline.step("A shadow test, started by hand"):
+        create_shadow_test(aws.client("sagemaker"), EXPERIMENT)
+    timeline.say(f"[bold]{EXPERIMENT}[/] is Running")
+    _show_endpoint(timeline, aws)
+
+
+def _arm(timeline: Timeline, aws: LocalAws, cdk: CdkCli) -> None:
+    with timeline.step("cdk deploy: retain production, remove the shadow, when the time comes"):
+        cdk.deploy(context=PRUDENT)
+    timeline.check(_status(aws) == "Running", "the resource is armed, the experiment still Running")
+    timeline.check(not aws.calls("StopInferenceExperiment"), "nothing was stopped")
+
+
+def _promote(timeline: Timeline, aws: LocalAws, cdk: CdkCli) -> None:
+    with (
+        timeline.step("cdk deploy: the verdict, promote the shadow"),
+        watched(timeline, aws.client("sagemaker")),
+    ):
+        cdk.deploy()
+    stops = aws.calls("StopInferenceExperiment")
+    timeline.check(len(stops) == 1, f"{len(stops)} StopInferenceExperiment was sent")
+    if stops:
+        timeline.console.print_json(data=stops[0].request, indent=2)
+    ended = aws.client("sagemaker").describe_inference_experiment(Name=EXPERIMENT)
+    timeline.check(ended["Status"] == "Completed", f"it ended as {ended['Status']}")
+    lag = _told_at(aws) - ended["CompletionTime"].timestamp()
+    timeline.check(lag >= 0, f"CloudFormation was told {lag:.1f} s after the end")
+    serving = endpoint_variants(aws.client("sagemaker"))
+    now_production = [variant["ModelName"] for variant in serving["production"]]
+    timeline.check(now_production == ["fraud-v2"], f"{_listed(now_production)} serves production")
+    timeline.check(not serving["shadow"], "no shadow is left deployed")
+    _show_endpoint(timeline, aws)
+
+
+def _tear_down(
+    timeline: Timeline, aws: LocalAws, cdk: CdkCli, before: dict[str, list[str]]
+) -> None:
+    with timeline.step("cdk destroy"):
+        cdk.destroy()
+    timeline.check(
+        len(aws.calls("StopInferenceExperiment")) == 1, "the ended experiment was not stopped again"
+    )
+    for kind, left in inventory(aws).items():
+        added = sorted(set(left) - set(before[kind]))
+        timeline.check(not added, f"{kind} left behind: {_listed(added)}")
+
+
+def _status(aws: LocalAws) -> str:
+    experiment = aws.client("sagemaker").describe_inference_experiment(Name=EXPERIMENT)
+    return str(experiment["Status"])
+
+
+def _told_at(aws: LocalAws) -> float:
+    """When the custom resource's update was complete for CloudFormation."""
+    events = aws.client("cloudformation").describe_stack_events(StackName=STACK)["StackEvents"]
+    told = next(
+        event
+        for event in events
+        if event["ResourceType"] == "Custom::StopInferenceExperiment"
+        and event["ResourceStatus"] == "UPDATE_COMPLETE"
+    )
+    return float(told["Timestamp"].timestamp())
+
+
+def _show_endpoint(timeline: Timeline, aws: LocalAws) -> None:
+    table = Table("variant", "role", "model", "instances", title="endpoint fraud", min_width=60)
+    for role, variants in endpoint_variants(aws.client("sagemaker")).items():
+        for variant in variants:
+            table.add_row(
+                variant["VariantName"],
+                role,
+                variant["ModelName"],
+                f"{variant['InitialInstanceCount']} x {variant['InstanceType']}",
+            )
+    timeline.console.print(table)
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names) or "none"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

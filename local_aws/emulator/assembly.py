@@ -1,0 +1,67 @@
+"""Puts our additions into ministack and our routes in front of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from ministack import app as ministack_app
+
+from local_aws.emulator import custom_resources, lambda_workers, sagemaker_service
+from local_aws.emulator.clock import Clock
+from local_aws.emulator.control import Control
+from local_aws.emulator.options import Options
+from local_aws.emulator.reset import Reset
+
+__all__ = ["assembled"]
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def assembled(options: Options, on_ready: Callable[[], object]) -> Application:
+    """Return the ASGI application: our routes first, everything else ministack's.
+
+    Args:
+        options: What the emulator was started with.
+        on_ready: Called once the application has started.
+    """
+    endpoint_url = f"https://127.0.0.1:{os.environ['GATEWAY_PORT']}"
+    service = sagemaker_service.install(options.settings)
+    lambda_workers.install(
+        lambda_python=options.lambda_python,
+        endpoint_url=endpoint_url,
+        ca_bundle=options.ca_bundle,
+    )
+    responses = custom_resources.install(endpoint_url)
+    control = Control(
+        service=service,
+        clock=Clock(options.settings),
+        responses=responses,
+        reset=Reset(responses),
+        settings=options.settings,
+    )
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await ministack_app.app(scope, receive, _announcing(send, on_ready))
+        elif scope["type"] == "http" and control.answers(scope["path"]):
+            await control(scope, receive, send)
+        else:
+            await ministack_app.app(scope, receive, send)
+
+    return application
+
+
+def _announcing(send: Send, on_ready: Callable[[], object]) -> Send:
+    """Return a ``send`` that tells of the application's start; the socket listens already."""
+
+    async def announcing(message: MutableMapping[str, Any]) -> None:
+        await send(message)
+        if message["type"] == "lifespan.startup.complete":
+            on_ready()
+
+    return announcing

@@ -1,0 +1,73 @@
+"""Lets a function log only what its role permits, as on AWS.
+
+ministack makes a missing log group for every function. On AWS, Lambda writes with the function's
+role: without ``logs:CreateLogGroup`` a deleted group stays deleted, and a role without
+``logs:PutLogEvents`` logs nothing. A stack that is to leave nothing behind depends on that.
+"""
+
+# ruff: noqa: SLF001 (ministack's private names, each listed in private_names.py)
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from ministack.core import iam_evaluator, lambda_runtime
+from ministack.services import cloudwatch_logs, lambda_svc
+
+__all__ = ["install", "log_group"]
+
+PassedOn: TypeAlias = Any  # Arguments we do not look at.
+
+
+def install() -> None:
+    """Ask IAM before ministack writes a function's log."""
+    write = lambda_svc._emit_lambda_logs
+
+    def emit_lambda_logs(func: dict[str, Any], *args: PassedOn, **details: PassedOn) -> None:
+        if _may_log(func.get("config") or func):
+            write(func, *args, **details)
+
+    lambda_svc._emit_lambda_logs = emit_lambda_logs
+
+
+def log_group(config: dict[str, Any]) -> str:
+    """Return the log group a function is configured for."""
+    named = (config.get("LoggingConfig") or {}).get("LogGroup")
+    return str(named or f"/aws/lambda/{config.get('FunctionName', '')}")
+
+
+def _may_log(config: dict[str, Any]) -> bool:
+    account, region = lambda_runtime._account_region_from_function_config(config)
+    group = log_group(config)
+    arn = f"arn:aws:logs:{region}:{account}:log-group:{group}"
+    stream = f"{arn}:log-stream:any"
+    allowed = _permissions(config, account, region)
+    exists = group in cloudwatch_logs._log_groups
+    return (
+        (exists or allowed("logs:CreateLogGroup", arn))
+        and allowed("logs:CreateLogStream", f"{arn}:*")
+        and allowed("logs:PutLogEvents", stream)
+    )
+
+
+def _permissions(config: dict[str, Any], account: str, region: str) -> Callable[[str, str], bool]:
+    """Return a function that says whether the function's role permits an action on a resource."""
+    key = lambda_runtime.execution_credentials(config)["AWS_ACCESS_KEY_ID"]
+    principal = iam_evaluator.resolve_principal(key, account)
+
+    def allowed(action: str, resource: str) -> bool:
+        if isinstance(principal, iam_evaluator.AuthError):
+            return False
+        context = iam_evaluator.EvalContext(
+            principal_arn=principal.arn,
+            principal_type=principal.type,
+            principal_account=principal.account,
+            action=action,
+            resource_arn=resource,
+            region=region,
+            principal_keys=principal.keys,
+        )
+        result = iam_evaluator.evaluate(context, principal.policies, *principal.limits)
+        return bool(result.decision == "Allow")
+
+    return allowed

@@ -1,0 +1,94 @@
+"""Every private name of ministack that the emulator relies on, in one place.
+
+ministack has no interface for plug-ins, so its version is pinned and these names are checked, with
+their parameters, each time the emulator starts and by a test. A release that moves one of them
+stops the local AWS with a sentence instead of quietly changing what it does.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+
+__all__ = ["PRIVATE_NAMES", "moved"]
+
+# module: {name: parameters, or None when it is no function}
+PRIVATE_NAMES: dict[str, dict[str, list[str] | None]] = {
+    "ministack.app": {
+        "AUTH": None,
+        "SERVICE_HANDLERS": None,
+        "SERVICE_REGISTRY": None,
+        "_get_reset_lock": [],
+        "_loaded_modules": None,
+        "_reset_all_state": [],
+        "app": ["scope", "receive", "send"],
+    },
+    "ministack.core.router": {"SERVICE_PATTERNS": None},
+    "ministack.core.responses": {"get_account_id": [], "get_region": []},
+    "ministack.core.iam_actions": {
+        "SERVICE_TO_IAM_NAMESPACE": None,
+        "access_denied_response": [
+            *("service", "action", "principal_arn", "request_id", "error_code", "message"),
+            *("headers", "resource_arn", "explicit_deny", "resource_policy_arn"),
+        ],
+        "extract_resource_arn": [
+            *("service", "method", "path", "headers", "body", "query_params", "region"),
+            "account_id",
+        ],
+        "identity_denial_message": ["action", "principal_arn", "resource", "explicit_deny"],
+    },
+    "ministack.core.iam_evaluator": {
+        "AuthError": None,
+        "EvalContext": None,
+        "evaluate": ["ctx", "policies", "limits"],
+        "resolve_principal": ["access_key_id", "account_id", "credential"],
+    },
+    "ministack.core.lambda_runtime": {
+        "ProvidedWorker": ["func_name", "config", "code_zip"],
+        "_account_region_from_function_config": ["config"],
+        "_worker_class_for": ["config"],
+        "execution_credentials": ["config"],
+    },
+    "ministack.services.cloudformation.custom_resource": {
+        "_normalise_resource_properties": ["value"],
+        "invoke_custom_resource": [
+            *("request_type", "logical_id", "props", "stack_name", "stack_id", "resource_type"),
+            *("physical_id", "old_props"),
+        ],
+    },
+    "ministack.services.cloudwatch_logs": {"_log_groups": None},
+    "ministack.services.eventbridge": {
+        "_SCHEDULER_TICK_INTERVAL": None,
+        "_parse_rate_seconds": ["expr"],
+    },
+    "ministack.services.lambda_svc": {
+        "_LAMBDA_ASYNC_RETRY_BASE_SECONDS": None,
+        "_LAMBDA_ASYNC_RETRY_MAX_SECONDS": None,
+        "_emit_lambda_logs": [
+            *("func", "request_id", "log_text", "error", "duration_ms", "log_source"),
+        ],
+        "_execute_function": ["func", "event"],
+        "_execute_function_provided_warm": ["func", "event", "request_id"],
+        "_execute_function_warm": ["func", "event", "request_id"],
+        "_execution_record_for_config": ["func", "config"],
+        "_get_func_record_for_ref": ["function_ref"],
+        "_provided_worker_env": ["config", "code_dir", "port"],
+        "_runtime_env_vars": ["config"],
+        "invoke_async_with_retry": ["func", "event"],
+    },
+}
+
+
+def moved() -> list[str]:
+    """Return what is missing or takes other parameters than expected, one sentence each."""
+    problems = []
+    for module_name, names in PRIVATE_NAMES.items():
+        module = importlib.import_module(module_name)
+        for name, expected in names.items():
+            if not hasattr(module, name):
+                problems.append(f"{module_name} has no {name}")
+            elif expected is not None:
+                actual = list(inspect.signature(getattr(module, name)).parameters)
+                if actual != expected:
+                    problems.append(f"{module_name}.{name} takes {actual}, expected {expected}")
+    return problems

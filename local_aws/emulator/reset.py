@@ -1,0 +1,73 @@
+# ruff: noqa: SLF001 (ministack's private names, each listed in private_names.py)
+"""A reset that nothing survives: no stack under way, no function running, no retry to come.
+
+ministack's own reset empties its services. Whatever was under way goes on, though: a stack that
+waits for a response rolls back into the new state, and a function killed by the reset is tried
+again minutes later. Here each invocation belongs to an epoch, and a reset begins a new one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from ministack import app as ministack_app
+from ministack.services import cloudformation, lambda_svc
+
+from local_aws.emulator.custom_resources import Responses
+
+__all__ = ["Reset"]
+
+_EPOCH = "local_aws_epoch"
+
+
+class Reset:
+    """Ends everything that is under way and empties every service."""
+
+    def __init__(self, responses: Responses) -> None:
+        """Put the epochs into ministack.
+
+        Args:
+            responses: The custom resources' responses that stacks wait for.
+        """
+        self._responses = responses
+        self._epoch = 0
+        self._execute = lambda_svc._execute_function
+        self._invoke_async = lambda_svc.invoke_async_with_retry
+        self._write_log = lambda_svc._emit_lambda_logs
+        lambda_svc._execute_function = self._execute_in_epoch
+        lambda_svc.invoke_async_with_retry = self._invoke_async_in_epoch
+        lambda_svc._emit_lambda_logs = self._write_log_in_epoch
+
+    async def __call__(self) -> None:
+        """Reset; requests to ministack wait meanwhile."""
+        self._epoch += 1
+        stacks = [task for task in asyncio.all_tasks() if _drives_a_stack(task)]
+        for task in stacks:
+            task.cancel()
+        self._responses.reset()
+        await asyncio.gather(*stacks, return_exceptions=True)
+        async with ministack_app._get_reset_lock():
+            await asyncio.to_thread(ministack_app._reset_all_state)
+
+    def _execute_in_epoch(self, func: dict[str, Any], event: object) -> dict[str, Any]:
+        """Run a function, unless it was invoked before the last reset."""
+        if func.get(_EPOCH, self._epoch) != self._epoch:
+            return {"body": None}
+        result: dict[str, Any] = self._execute({_EPOCH: self._epoch, **func}, event)
+        return result
+
+    def _invoke_async_in_epoch(self, func: dict[str, Any], event: object) -> None:
+        self._invoke_async({_EPOCH: self._epoch, **func}, event)
+
+    def _write_log_in_epoch(self, func: dict[str, Any], *rest: object, **more: object) -> None:
+        if func.get(_EPOCH, self._epoch) == self._epoch:
+            self._write_log(func, *rest, **more)
+
+
+def _drives_a_stack(task: asyncio.Task[Any]) -> bool:
+    """Return whether a task is ministack's CloudFormation at work on a stack."""
+    code = getattr(task.get_coro(), "cr_code", None)
+    folder = Path(cloudformation.__file__).parent
+    return code is not None and Path(code.co_filename).parent == folder

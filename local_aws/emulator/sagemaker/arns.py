@@ -1,0 +1,39 @@
+"""Which resource a SageMaker call is about: for its answer and for IAM's decision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Scope", "resource_arn"]
+
+# The member that names the resource, and the resource's type in its ARN (AWS's service
+# authorization reference). An operation whose request has none of them, such as List…, is about
+# no resource in particular.
+_RESOURCE_TYPES = (
+    ("InferenceExperiment", "Name", "inference-experiment"),
+    ("EndpointConfig", "EndpointConfigName", "endpoint-config"),
+    ("Endpoint", "EndpointName", "endpoint"),
+    ("Model", "ModelName", "model"),
+)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The region and account a request was signed for."""
+
+    region: str
+    account: str
+
+    def arn(self, resource_type: str, name: str) -> str:
+        """Return the ARN of a SageMaker resource in this scope."""
+        return f"arn:aws:sagemaker:{self.region}:{self.account}:{resource_type}/{name}"
+
+
+def resource_arn(scope: Scope, operation: str, request: dict[str, Any]) -> str:
+    """Return the ARN that IAM decides a call on, or ``*`` when it names no single resource."""
+    for suffix, member, resource_type in _RESOURCE_TYPES:
+        name = request.get(member)
+        if operation.endswith(suffix) and isinstance(name, str):
+            return scope.arn(resource_type, name)
+    return "*"

@@ -1,0 +1,204 @@
+"""Models, endpoint configurations and endpoints: as much as an experiment's endpoint needs."""
+
+# ruff: noqa: ARG001 (every operation takes the same arguments)
+from __future__ import annotations
+
+from typing import Any
+
+from local_aws.emulator.sagemaker.arns import Scope
+from local_aws.emulator.sagemaker.errors import validation
+from local_aws.emulator.sagemaker.state import (
+    Endpoint,
+    EndpointConfig,
+    State,
+    Variant,
+    already_exists,
+)
+
+__all__ = ["OPERATIONS"]
+
+Json = dict[str, Any]
+_IN_FLUX = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
+
+
+def create_model(state: State, scope: Scope, request: Json, now: float) -> Json:
+    """CreateModel: kept as it was declared; no container ever runs."""
+    name = request["ModelName"]
+    arn = scope.arn("model", name)
+    if name in state.models:
+        raise already_exists("model", arn)
+    state.models[name] = {**request, "ModelArn": arn, "CreationTime": now}
+    return {"ModelArn": arn}
+
+
+def describe_model(state: State, scope: Scope, request: Json, now: float) -> Json:
+    """DescribeModel."""
+    state.require_model(request["ModelName"], scope.arn("model", request["ModelName"]))
+    model = dict(state.models[request["ModelName"]])
+    model.pop("Tags", None)
+    return model
+
+
+def delete_model(state: State, scope: Scope, request: Json, now: float) -> Json:
+    """DeleteModel."""
+    state.require_model(request["ModelName"], scope.arn("model", request["ModelName"]))
+    del state.models[request["ModelName"]]
+    return {}
+
+
+def create_endpoint_config(state: State, scope: Scope, request: Json, now: float) -> Json:
+    """CreateEndpointConfig: its variants' models must exist."""
+    name = request["EndpointConfigName"]
+    arn = scope.arn("endpoint-config", name)
+    if name in state.configs:
+        raise already_exists("endpoint configuration", arn)
+    production = [_variant(item) for item in request["ProductionVariants"]]
+    shadow = [_variant(item) for item in request.get("ShadowProductionVariants", [])]
+    for variant in (*production, *shadow):
+        state.require_model(variant.model, scope.arn("model", variant.model))
+    lists = ("ProductionVariants", "ShadowProductionVariants", "EndpointConfigName", "Tags")
+    rest = {key: value for key, value in request.items() if key not in lists}
+    state.configs[name] = EndpointConfig(name, arn, now, production, shadow, rest)
+    return {"EndpointConfigArn": arn}
+
+
+def describe_endpoint_config(state: State, scope: Scope, request: Json, now: float) -> Json:
+    """DescribeEndpointConfig: the place where a variant's model and instance type are shown."""
+    config = _config(state, scope, request["EndpointConfigName"])
+    answer = {
+        **config.rest,
+        "EndpointConfigName": config.name,
+        "EndpointConfigArn": config.arn,
+        "CreationTime": config.created,
+        "ProductionVariants": [_declared(variant) for variant in config.production],
+    }
+    if config.shadow:
+        answer["ShadowProductionVariants"] = [_declared(variant) for variant in config.shadow]
+    return answer
+
+
+def delete_endpoint_config(state: State, scope: Scope, request: Json, now: float) -> Json:
+    """DeleteEndpointConfig."""
+    del state.configs[_config(state, scope, request["EndpointConfigName"]).name]
+    return {}
+
+
+def create_endpoint(state: State, scope: Scope, request: Json, now: float) -> Json:
+    """CreateEndpoint: Creating, then InService after ``start_seconds``."""
+    name = request["EndpointName"]
+    arn = scope.arn("endpoint", name)
+    config = _config(state, scope, request["EndpointConfigName"])
+    if name in state.endpoints:
+        raise already_exists("endpoint", arn)
+    endpoint = Endpoint(
+        name, arn, config.name, now, now, list(config.production), list(config.shadow)
+    )
+    state.endpoints[name] = endpoint
+    state.settle(endpoint, now + state.settings.start_seconds)
+    endpoint.status = "Creating"
+    return {"EndpointArn": arn}
+
+
+def describe_endpoint(state: State, scope: Scope, request: Json, now: float) -> Json:
+    """DescribeEndpoint: what serves now, production and shadow apart."""
+    name = request["EndpointName"]
+    endpoint = state.endpoint(name, scope.arn("endpoint", name))
+    answer = {
+        **_summary(endpoint),
+        "EndpointConfigName": endpoint.config_name,
+        "ProductionVariants": [_served(variant) for variant in endpoint.production],
+    }
+    if endpoint.shadow:
+        answer["ShadowProductionVariants"] = [_served(variant) for variant in endpoint.shadow]
+    if endpoint.failure_reason:
+        answer["FailureReason"] = endpoint.failure_reason
+    return answer
+
+
+def list_endpoints(state: State, scope: Scope, request: Json, now: float) -> Json:
+    """ListEndpoints: newest first, filtered by name and status; always one page."""
+    found = [
+        endpoint
+        for endpoint in state.endpoints.values()
+        if request.get("NameContains", "") in endpoint.name
+        and request.get("StatusEquals", endpoint.status) == endpoint.status
+    ]
+    found.sort(key=lambda endpoint: endpoint.created, reverse=True)
+    return {"Endpoints": [_summary(endpoint) for endpoint in found]}
+
+
+def delete_endpoint(state: State, scope: Scope, request: Json, now: float) -> Json:
+    """DeleteEndpoint: refused while the endpoint is in flux, which is why a teardown must wait."""
+    name = request["EndpointName"]
+    endpoint = state.endpoint(name, scope.arn("endpoint", name))
+    if endpoint.status in _IN_FLUX:
+        raise validation(f'Cannot update in-progress endpoint "{endpoint.arn}".')
+    state.timeline.cancel(f"endpoint/{name}")
+    del state.endpoints[name]
+    return {}
+
+
+OPERATIONS = {
+    "CreateModel": create_model,
+    "DescribeModel": describe_model,
+    "DeleteModel": delete_model,
+    "CreateEndpointConfig": create_endpoint_config,
+    "DescribeEndpointConfig": describe_endpoint_config,
+    "DeleteEndpointConfig": delete_endpoint_config,
+    "CreateEndpoint": create_endpoint,
+    "DescribeEndpoint": describe_endpoint,
+    "ListEndpoints": list_endpoints,
+    "DeleteEndpoint": delete_endpoint,
+}
+
+
+def _config(state: State, scope: Scope, name: str) -> EndpointConfig:
+    if name not in state.configs:
+        arn = scope.arn("endpoint-config", name)
+        raise validation(f'Could not find endpoint configuration "{arn}".')
+    return state.configs[name]
+
+
+def _variant(item: Json) -> Variant:
+    return Variant(
+        name=item["VariantName"],
+        model=item.get("ModelName", ""),
+        instance_type=item.get("InstanceType"),
+        instance_count=item.get("InitialInstanceCount"),
+        weight=item.get("InitialVariantWeight", 1.0),
+    )
+
+
+def _declared(variant: Variant) -> Json:
+    """Return a variant as an endpoint configuration declares it."""
+    declared = {
+        "VariantName": variant.name,
+        "ModelName": variant.model,
+        "InstanceType": variant.instance_type,
+        "InitialInstanceCount": variant.instance_count,
+        "InitialVariantWeight": variant.weight,
+    }
+    return {key: value for key, value in declared.items() if value is not None}
+
+
+def _served(variant: Variant) -> Json:
+    """Return a variant as an endpoint reports it, which is without model and instance type."""
+    served: Json = {
+        "VariantName": variant.name,
+        "CurrentWeight": variant.weight,
+        "DesiredWeight": variant.weight,
+    }
+    if variant.instance_count is not None:
+        served["CurrentInstanceCount"] = variant.instance_count
+        served["DesiredInstanceCount"] = variant.instance_count
+    return served
+
+
+def _summary(endpoint: Endpoint) -> Json:
+    return {
+        "EndpointName": endpoint.name,
+        "EndpointArn": endpoint.arn,
+        "EndpointStatus": endpoint.status,
+        "CreationTime": endpoint.created,
+        "LastModifiedTime": endpoint.modified,
+    }

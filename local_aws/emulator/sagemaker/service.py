@@ -1,0 +1,134 @@
+"""SageMaker's JSON 1.1 protocol around the operations: one call in, one answer out.
+
+Knows nothing of ministack, so it can be tried by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from local_aws.emulator.sagemaker import endpoints, experiments, stopping
+from local_aws.emulator.sagemaker.arns import Scope
+from local_aws.emulator.sagemaker.errors import ApiError
+from local_aws.emulator.sagemaker.records import Faults, Record
+from local_aws.emulator.sagemaker.state import State
+from local_aws.emulator.sagemaker.validation import check_request, service_model
+from local_aws.settings import Settings
+
+__all__ = ["TARGET_PREFIX", "Answer", "SageMaker"]
+
+TARGET_PREFIX = "SageMaker."
+
+Operation = Callable[[State, Scope, dict[str, Any], float], dict[str, Any]]
+_OPERATIONS: dict[str, Operation] = {
+    **endpoints.OPERATIONS,
+    **experiments.OPERATIONS,
+    **stopping.OPERATIONS,
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer, and how long it is to be held back."""
+
+    status: int
+    body: bytes
+    delay_seconds: float = 0.0
+
+
+class SageMaker:
+    """The service: its state, its clock, the calls it received and the faults on order."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+        """Start without any resource.
+
+        Args:
+            settings: Durations and choices; ``configure`` changes them later.
+            clock: The time in seconds since the epoch. Default: real time.
+        """
+        self._clock = clock
+        self._settings = settings
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget every resource, call and fault; the settings stay."""
+        self.state = State(self._settings)
+        self.calls: list[Record] = []
+        self.faults = Faults()
+
+    def configure(self, settings: Settings) -> None:
+        """Change durations and choices; what is already under way keeps its times."""
+        self._settings = self.state.settings = settings
+
+    def call(self, operation: str, body: bytes, scope: Scope) -> Answer:
+        """Answer one call.
+
+        Args:
+            operation: What follows ``SageMaker.`` in the ``X-Amz-Target`` header.
+            body: The request as it was sent.
+            scope: The region and account it was signed for.
+        """
+        fault = self.faults.take(operation)
+        delay = fault.delay_seconds if fault else 0.0
+        request: dict[str, Any] = {}
+        try:
+            request = parse(body)
+            if fault and (error := fault.error()):
+                raise error
+            answer = self._answered(operation, request, scope)
+        except ApiError as error:
+            self.record(operation, request, scope, error.code)
+            return Answer(error.http_status, json.dumps(error.to_json()).encode(), delay)
+        self.record(operation, request, scope, None)
+        # An operation without an output shape answers with no body at all.
+        has_output = service_model().operation_model(operation).output_shape is not None
+        return Answer(200, json.dumps(answer).encode() if has_output else b"", delay)
+
+    def end_experiment(self, name: str, status: str, reason: str | None) -> None:
+        """End an experiment now, as something other than a Stop would.
+
+        Raises:
+            ApiError: There is no such experiment.
+            ValueError: The status is not one an experiment ends in.
+        """
+        if status not in ("Completed", "Cancelled"):
+            raise ValueError(f"'status' must be Completed or Cancelled, got {status!r}")
+        now = self._clock()
+        self.state.timeline.advance(now)
+        experiment = self.state.experiment(name, name)
+        stopping.end_at_once(self.state, experiment, status, reason, now)
+
+    def record(
+        self, operation: str, request: dict[str, Any], scope: Scope, error_code: str | None
+    ) -> None:
+        """Note a call in the log; IAM's refusals never reach ``call``, so they are noted here."""
+        self.calls.append(Record(operation, request, self._clock(), scope.region, error_code))
+
+    def _answered(self, operation: str, request: dict[str, Any], scope: Scope) -> dict[str, Any]:
+        perform = _OPERATIONS.get(operation)
+        if perform is None:
+            text = f"The local AWS has no SageMaker operation {operation}."
+            raise ApiError("UnknownOperationException", text)
+        check_request(operation, request)
+        now = self._clock()
+        self.state.timeline.advance(now)
+        return perform(self.state, scope, request, now)
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """Return the request in a body.
+
+    Raises:
+        ApiError: SerializationException when it is no JSON object.
+    """
+    try:
+        request = json.loads(body or b"{}")
+    except ValueError:
+        request = None
+    if not isinstance(request, dict):
+        raise ApiError("SerializationException", "The request body is not a JSON object.")
+    return request

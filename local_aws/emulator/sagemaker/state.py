@@ -1,0 +1,185 @@
+"""What SageMaker remembers: models, endpoint configurations, endpoints and experiments.
+
+Nothing runs in the background. Whatever is to happen later (an experiment that starts, an endpoint
+that settles) is noted in a timeline with the time it is due, and every call first lets everything
+that is due happen, in order. So a status is always what it would be at that moment.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from local_aws.emulator.sagemaker.errors import ApiError, not_found, validation
+from local_aws.settings import Settings
+
+__all__ = ["Endpoint", "EndpointConfig", "Experiment", "State", "Timeline", "Variant"]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A model on its instances, as an endpoint serves it and an experiment declares it."""
+
+    name: str
+    model: str
+    instance_type: str | None = None
+    instance_count: int | None = None
+    weight: float = 1.0
+
+
+@dataclass
+class EndpointConfig:
+    """An endpoint configuration: which variants serve and which only shadow."""
+
+    name: str
+    arn: str
+    created: float
+    production: list[Variant]
+    shadow: list[Variant] = field(default_factory=list)
+    # What the model declares beyond the variants (KMS key, data capture) is given back unread.
+    rest: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Endpoint:
+    """An endpoint and the variants it serves now."""
+
+    name: str
+    arn: str
+    config_name: str
+    created: float
+    modified: float
+    production: list[Variant]
+    shadow: list[Variant] = field(default_factory=list)
+    status: str = "Creating"
+    failure_reason: str | None = None
+
+
+@dataclass
+class Experiment:
+    """An inference experiment; ``request`` is what created it, with later updates merged in."""
+
+    name: str
+    arn: str
+    endpoint_name: str
+    created: float
+    modified: float
+    request: dict[str, Any]
+    variants: list[Variant]
+    source: str
+    variant_status: dict[str, str] = field(default_factory=dict)
+    status: str = "Creating"
+    status_reason: str | None = None
+    completed: float | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the experiment is over for good."""
+        return self.status in ("Completed", "Cancelled")
+
+
+class Timeline:
+    """What is to happen later, each with its owner so that it can be called off."""
+
+    def __init__(self) -> None:
+        """Start with nothing due."""
+        self._numbers = itertools.count()
+        self._due: list[tuple[float, int, str, Callable[[float], None]]] = []
+
+    def at(self, when: float, owner: str, action: Callable[[float], None]) -> None:
+        """Note an action; it will be called with the time it was due."""
+        heapq.heappush(self._due, (when, next(self._numbers), owner, action))
+
+    def cancel(self, owner: str) -> None:
+        """Call off everything an owner still had to come."""
+        self._due = [entry for entry in self._due if entry[2] != owner]
+        heapq.heapify(self._due)
+
+    def advance(self, now: float) -> None:
+        """Let everything that is due by now happen, earliest first, and what that brings on."""
+        while self._due and self._due[0][0] <= now:
+            when, _, _, action = heapq.heappop(self._due)
+            action(when)
+
+
+@dataclass
+class State:
+    """Everything the service knows; a reset makes a new one."""
+
+    settings: Settings
+    models: dict[str, dict[str, Any]] = field(default_factory=dict)
+    configs: dict[str, EndpointConfig] = field(default_factory=dict)
+    endpoints: dict[str, Endpoint] = field(default_factory=dict)
+    experiments: dict[str, Experiment] = field(default_factory=dict)
+    timeline: Timeline = field(default_factory=Timeline)
+    _config_numbers: itertools.count[int] = field(default_factory=itertools.count)
+
+    def experiment(self, name: str, arn: str) -> Experiment:
+        """Return an experiment or raise ResourceNotFound."""
+        try:
+            return self.experiments[name]
+        except KeyError:
+            raise not_found(arn) from None
+
+    def endpoint(self, name: str, arn: str) -> Endpoint:
+        """Return an endpoint or raise the ValidationException AWS answers with."""
+        try:
+            return self.endpoints[name]
+        except KeyError:
+            raise validation(f'Could not find endpoint "{arn}".') from None
+
+    def require_model(self, name: str, arn: str) -> None:
+        """Raise unless a model exists."""
+        if name not in self.models:
+            raise validation(f'Could not find model "{arn}".')
+
+    def serve(
+        self, endpoint: Endpoint, now: float, production: list[Variant], shadow: list[Variant]
+    ) -> None:
+        """Let an endpoint serve other variants, through a configuration of its own as on AWS."""
+        name = f"{endpoint.name[:50]}-{next(self._config_numbers):04d}"
+        old = self.configs.get(endpoint.config_name)
+        arn = endpoint.arn.rsplit(":", 1)[0] + f":endpoint-config/{name}"
+        rest = dict(old.rest) if old else {}
+        self.configs[name] = EndpointConfig(name, arn, now, list(production), list(shadow), rest)
+        endpoint.config_name, endpoint.modified = name, now
+        endpoint.production, endpoint.shadow = list(production), list(shadow)
+
+    def settle(self, endpoint: Endpoint, when: float) -> None:
+        """Set an endpoint Updating until a time at which it is InService again."""
+
+        def settled(at: float) -> None:
+            endpoint.status, endpoint.modified = "InService", at
+
+        self.timeline.cancel(f"endpoint/{endpoint.name}")
+        endpoint.status = "Updating"
+        self.timeline.at(when, f"endpoint/{endpoint.name}", settled)
+
+
+def variant_from_config(config: dict[str, Any]) -> Variant:
+    """Return the variant a ``ModelVariantConfig`` declares."""
+    instances = config["InfrastructureConfig"]["RealTimeInferenceConfig"]
+    return Variant(
+        name=config["VariantName"],
+        model=config["ModelName"],
+        instance_type=instances["InstanceType"],
+        instance_count=instances["InstanceCount"],
+    )
+
+
+def redeclared(variant: Variant, desired: Variant) -> Variant:
+    """Return a variant with the model and instances somebody now wants for it."""
+    return replace(
+        variant,
+        model=desired.model,
+        instance_type=desired.instance_type,
+        instance_count=desired.instance_count,
+    )
+
+
+def already_exists(kind: str, arn: str) -> ApiError:
+    """Return what AWS answers when a name is taken."""
+    return validation(f'Cannot create already existing {kind} "{arn}".')

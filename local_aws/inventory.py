@@ -1,0 +1,51 @@
+"""What an account holds of the kinds a custom resource can leave behind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+from local_aws.server import LocalAws
+
+__all__ = ["inventory"]
+
+# boto3 makes its clients at run time, without types.
+Client: TypeAlias = Any
+
+_BOOTSTRAP = "cdk-hnb659fds-"
+"""What ``cdk bootstrap`` makes belongs to the account, not to a stack of ours."""
+
+
+def inventory(aws: LocalAws) -> dict[str, list[str]]:
+    """List by kind what there is: empty lists where a stack has left nothing behind.
+
+    Permissions are the statements of the functions' resource policies; targets those of rules.
+    """
+    events, functions, iam = aws.client("events"), aws.client("lambda"), aws.client("iam")
+    rules = [rule["Name"] for rule in events.list_rules()["Rules"]]
+    names = [function["FunctionName"] for function in functions.list_functions()["Functions"]]
+    roles = [role["RoleName"] for role in iam.list_roles()["Roles"]]
+    groups = aws.client("logs").describe_log_groups()["logGroups"]
+    return {
+        "rules": rules,
+        "targets": [target for rule in rules for target in _targets(events, rule)],
+        "functions": names,
+        "permissions": [sid for name in names for sid in _permissions(functions, name)],
+        "log groups": [group["logGroupName"] for group in groups],
+        "roles": [role for role in roles if not role.startswith(_BOOTSTRAP)],
+    }
+
+
+def _targets(events: Client, rule: str) -> Iterator[str]:
+    for target in events.list_targets_by_rule(Rule=rule)["Targets"]:
+        yield f"{rule}/{target['Id']}"
+
+
+def _permissions(functions: Client, name: str) -> Iterator[str]:
+    try:
+        policy = functions.get_policy(FunctionName=name)["Policy"]
+    except functions.exceptions.ResourceNotFoundException:
+        return
+    for statement in json.loads(policy)["Statement"]:
+        yield f"{name}/{statement['Sid']}"

@@ -1,0 +1,230 @@
+"""``LocalAws``: the local AWS as a context manager, for tests, the demo and benchmarks."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeAlias
+
+from local_aws.control import Call, Control
+from local_aws.environment import REGION, emulator_environment, python_of, user_environment
+from local_aws.process import EmulatorProcess, LocalAwsError
+from local_aws.settings import Settings
+
+__all__ = ["LocalAws", "LocalAwsError"]
+
+Client: TypeAlias = Any  # boto3 makes its clients at run time, without types.
+Option: TypeAlias = Any  # Checked where it arrives.
+
+_READY_SECONDS = 30.0
+
+
+class LocalAws:
+    """A local AWS on a loopback port, ended with everything it started when the block is left.
+
+    Example:
+        >>> with LocalAws(stop_seconds=1) as aws:
+        ...     aws.client("sagemaker").list_inference_experiments()
+    """
+
+    def __init__(
+        self,
+        *,
+        emulator_python: str | Path | None = None,
+        lambda_python: str | Path | None = None,
+        port: int = 0,
+        **settings: Option,
+    ) -> None:
+        """Prepare a run; nothing is started before the block is entered.
+
+        Args:
+            emulator_python: The interpreter with ministack. Default: LOCAL_AWS_EMULATOR_PYTHON,
+                else ``.venv-emulator`` at the repository's root.
+            lambda_python: The interpreter that functions run with. Default:
+                LOCAL_AWS_LAMBDA_PYTHON, else ``.venv-lambda`` at the repository's root.
+            port: The loopback port. Default: 0, the system chooses a free one.
+            settings: What ``Settings`` has, such as ``stop_seconds`` and ``minute_seconds``.
+
+        Raises:
+            ValueError: A setting is unknown or out of range.
+        """
+        self._emulator_python = emulator_python
+        self._lambda_python = lambda_python
+        self._port = port
+        self._settings = Settings().changed(settings)
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._process: EmulatorProcess | None = None
+
+    def __enter__(self) -> LocalAws:  # noqa: PYI034 (typing.Self needs Python 3.11)
+        """Start the local AWS and wait until it answers."""
+        emulator_python = Path(self._emulator_python or python_of("emulator"))
+        lambda_python = Path(self._lambda_python or python_of("lambda"))
+        # Ignoring errors: a function that is being killed may still write there.
+        self._folder = tempfile.TemporaryDirectory(prefix="local-aws-", ignore_cleanup_errors=True)
+        try:
+            self._start(Path(self._folder.name), emulator_python, lambda_python)
+        except BaseException:  # Ctrl-C as well: whatever has been started must end.
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End the local AWS and everything it started."""
+        self.stop()
+
+    def stop(self) -> None:
+        """End the local AWS and remove its files; does nothing the second time."""
+        if self._process is not None:
+            self._process.stop()
+            self._process = None
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+    @property
+    def pid(self) -> int:
+        """The process id of the server, which leads the process group of all its workers."""
+        return self._running().pid
+
+    @property
+    def log(self) -> str:
+        """The end of the server's own log, for a failure's message."""
+        return self._running().log_tail()
+
+    def environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Return the variables that make a child process's AWS the local one.
+
+        Args:
+            base: An environment to lay them over, such as ``os.environ``, whose own ``AWS_*``
+                are left out: a profile or a session token of the user's must not come into it.
+                Default: nothing, only the local AWS's own variables are returned.
+        """
+        self._running()
+        bundle = self._certificates.ca_bundle
+        return user_environment(self._path(), self.endpoint_url, bundle, base or {})
+
+    def client(self, service: str, **options: Option) -> Client:
+        """Return a boto3 client of the local AWS that reads nothing of the user's ``~/.aws``.
+
+        Args:
+            service: The service's name in boto3, such as ``sagemaker``.
+            options: What ``boto3.Session.client`` takes, such as ``aws_access_key_id`` for a
+                caller other than the account's root.
+        """
+        # Here, not above: boto3 takes half a second to load, and the emulator has none.
+        import boto3  # noqa: PLC0415
+        import botocore.session  # noqa: PLC0415
+
+        self._running()
+        bare = botocore.session.Session(
+            # An endpoint or a profile in a file or variable must not come into it.
+            session_vars={
+                "profile": (None, None, None, None),
+                "config_file": (None, None, "", None),
+            }
+        )
+        defaults = {
+            "region_name": REGION,
+            "endpoint_url": self.endpoint_url,
+            "verify": str(self._certificates.ca_bundle),
+            "aws_access_key_id": "test",
+            "aws_secret_access_key": "test",
+        }
+        make: Callable[..., Client] = boto3.Session(botocore_session=bare).client
+        return make(service, **{**defaults, **options})
+
+    def calls(self, operation: str | None = None) -> list[Call]:
+        """Return the SageMaker calls received since the start or the last reset, oldest first.
+
+        Args:
+            operation: Only those of this operation. Default: all.
+        """
+        query = f"?operation={operation}" if operation else ""
+        return [Call(**call) for call in self._control.send("GET", f"calls{query}")]
+
+    def configure(self, **settings: Option) -> Settings:
+        """Change settings while it runs and return them all; what is under way keeps its times.
+
+        Raises:
+            LocalAwsError: A setting is unknown or out of range.
+        """
+        return Settings().changed(self._control.send("POST", "settings", settings))
+
+    def fail(self, operation: str, error_code: str | None = None, **details: Option) -> None:
+        """Answer the next calls of a SageMaker operation with an error, late, or both.
+
+        Args:
+            operation: Such as ``DescribeInferenceExperiment``.
+            error_code: Such as ``ThrottlingException``. Default: none, the call goes through.
+            details: ``message``, ``http_status`` (400), ``delay_seconds`` (0), ``times`` (1).
+        """
+        order = {"operation": operation, "error_code": error_code, **details}
+        self._control.send("POST", "faults", order)
+
+    def clear_faults(self) -> None:
+        """Forget what ``fail`` has ordered and has not happened yet."""
+        self._control.send("DELETE", "faults")
+
+    def end_experiment(
+        self, name: str, *, status: str = "Cancelled", status_reason: str | None = None
+    ) -> None:
+        """End an experiment now, as an unexpected error or somebody else would.
+
+        Args:
+            name: The experiment's name.
+            status: Completed or Cancelled. Default: Cancelled.
+            status_reason: What its StatusReason says. Default: none.
+
+        Raises:
+            LocalAwsError: There is no such experiment.
+        """
+        order = {"name": name, "status": status, "status_reason": status_reason}
+        self._control.send("POST", "experiments/end", order)
+
+    def reset(self) -> None:
+        """Forget every resource, call and fault and end the functions' workers.
+
+        Settings stay as they are.
+        """
+        self._control.send("POST", "reset")
+
+    def _start(self, folder: Path, emulator_python: Path, lambda_python: Path) -> None:
+        # Here, not above: the emulator's environment imports this package without trustme.
+        from local_aws.certificates import issue  # noqa: PLC0415
+
+        self._certificates = certificates = issue(folder)
+        options = {
+            "--port": self._port,
+            "--certificate": certificates.certificate,
+            "--key": certificates.key,
+            "--ca-bundle": certificates.ca_bundle,
+            "--lambda-python": lambda_python.absolute(),
+            "--settings": json.dumps(self._settings.to_json()),
+        }
+        command = [str(emulator_python.absolute()), "-m", "local_aws.emulator"]
+        command += [str(part) for option in options.items() for part in option]
+        self._process = EmulatorProcess(
+            command,
+            emulator_environment(folder, certificates.certificate, certificates.key),
+            folder / "server.log",
+        )
+        port = self._process.wait_until_ready(_READY_SECONDS)
+        self.endpoint_url = f"https://127.0.0.1:{port}"
+        self._control = Control(self.endpoint_url, certificates.client_context())
+
+    def _path(self) -> Path:
+        assert self._folder is not None
+        return Path(self._folder.name)
+
+    def _running(self) -> EmulatorProcess:
+        if self._process is None:
+            raise LocalAwsError("the local AWS runs only inside its 'with' block")
+        return self._process

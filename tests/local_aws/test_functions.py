@@ -1,0 +1,150 @@
+"""Functions really run, through AWS's runtime interface client, with what Lambda gives them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from local_aws import LocalAws
+
+from .conftest import FunctionMaker
+from .helpers import eventually
+
+REPORT = """
+import os, sys
+def handler(event, context):
+    print("printed", event["word"])
+    return {
+        "environment": dict(os.environ),
+        "runtime_client": "awslambdaric" in sys.modules,
+        "path": sys.path,
+        "remaining": context.get_remaining_time_in_millis(),
+        "log_group": context.log_group_name,
+        "function": context.function_name,
+    }
+"""
+# What Lambda gives, what the local AWS adds, and what the shell and Python set by themselves.
+EXPECTED_NAMES = {
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+    *("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV", "AWS_LAMBDA_RUNTIME_API"),
+    *("AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_VERSION"),
+    *("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_INITIALIZATION_TYPE"),
+    *("AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME"),
+    *("LAMBDA_TASK_ROOT", "_HANDLER", "LANG", "PATH", "TZ"),
+    *("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "SSL_CERT_FILE"),
+    *("PWD", "LC_CTYPE", "SHLVL", "_", "OLDPWD"),
+}
+
+
+def invoke(aws: LocalAws, **event: object) -> tuple[Any, str | None]:
+    """Return a function's answer and the kind of its error."""
+    answer = aws.client("lambda").invoke(FunctionName="function", Payload=json.dumps(event))
+    return json.load(answer["Payload"]), answer.get("FunctionError")
+
+
+def logged(aws: LocalAws, group: str) -> list[str]:
+    """Return everything in a log group."""
+    events = aws.client("logs").filter_log_events(logGroupName=group)["events"]
+    return [event["message"] for event in events]
+
+
+def groups(aws: LocalAws) -> list[str]:
+    """Return the names of the log groups."""
+    found = aws.client("logs").describe_log_groups()["logGroups"]
+    return [group["logGroupName"] for group in found]
+
+
+def test_runs_in_the_runtime_client_with_lambdas_environment_only(
+    aws: LocalAws, make_function: FunctionMaker
+) -> None:
+    make_function(REPORT, Timeout=20, Environment={"Variables": {"MINE": "yes"}})
+    report, error = invoke(aws, word="hello")
+    assert error is None
+    environment = report["environment"]
+    assert report["runtime_client"]
+    assert environment["AWS_EXECUTION_ENV"] == "AWS_Lambda_python3.12"
+    assert environment.pop("MINE") == "yes"
+    assert set(environment) <= EXPECTED_NAMES
+    assert environment["AWS_ACCESS_KEY_ID"].startswith("ASIA")
+    assert not any(path.endswith("/main") for path in report["path"])
+    assert 15_000 < report["remaining"] <= 20_000
+
+
+def test_logs_what_it_prints_into_the_functions_log_group(
+    aws: LocalAws, make_function: FunctionMaker
+) -> None:
+    make_function(REPORT, Timeout=20, LoggingConfig={"LogGroup": "/of/its/own"})
+    report, _ = invoke(aws, word="hello")
+    assert report["log_group"] == "/of/its/own"
+    assert "printed hello" in logged(aws, "/of/its/own")
+    assert groups(aws) == ["/of/its/own"]
+
+
+def test_makes_no_log_group_that_its_role_may_not_make(
+    aws: LocalAws, make_function: FunctionMaker
+) -> None:
+    write = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    statements = [{"Effect": "Allow", "Action": write, "Resource": "*"}]
+    make_function(REPORT, statements=statements)
+    invoke(aws, word="unheard")
+    assert groups(aws) == []
+    aws.client("logs").create_log_group(logGroupName="/aws/lambda/function")
+    invoke(aws, word="heard")
+    assert "printed heard" in logged(aws, "/aws/lambda/function")
+
+
+def test_reports_an_exception_as_lambda_does(aws: LocalAws, make_function: FunctionMaker) -> None:
+    make_function("def handler(event, context): raise KeyError('absent')")
+    answer, error = invoke(aws)
+    assert error == "Unhandled"
+    assert answer["errorType"] == "KeyError"
+    assert "stackTrace" in answer
+
+
+def test_is_ended_at_its_timeout(aws: LocalAws, make_function: FunctionMaker) -> None:
+    make_function("import time\ndef handler(event, context): time.sleep(30)", Timeout=1)
+    answer, error = invoke(aws)
+    assert error == "Unhandled"
+    assert answer["errorMessage"].endswith("Task timed out after 1.00 seconds")
+
+
+def test_calls_aws_with_its_roles_permissions_over_verified_tls(
+    aws: LocalAws, make_function: FunctionMaker
+) -> None:
+    source = """
+import boto3
+def handler(event, context):
+    sagemaker = boto3.client("sagemaker")
+    sagemaker.list_inference_experiments()
+    try:
+        sagemaker.describe_inference_experiment(Name="another")
+    except Exception as error:
+        return str(error)
+"""
+    allowed = ["sagemaker:ListInferenceExperiments"]
+    statements = [{"Effect": "Allow", "Action": allowed, "Resource": "*"}]
+    make_function(source, statements=statements, Timeout=20)
+    answer, error = invoke(aws)
+    assert error is None
+    assert "assumed-role/function/function is not authorized" in answer
+
+
+def test_is_fired_by_a_rule_whose_minute_is_a_second(
+    aws: LocalAws, make_function: FunctionMaker
+) -> None:
+    arn = make_function("def handler(event, context): print('fired')")
+    events = aws.client("events")
+    rule = events.put_rule(Name="every-minute", ScheduleExpression="rate(1 minute)")["RuleArn"]
+    aws.client("lambda").add_permission(
+        FunctionName="function",
+        StatementId="rule",
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+        SourceArn=rule,
+    )
+    events.put_targets(Rule="every-minute", Targets=[{"Id": "function", "Arn": arn}])
+    group = "/aws/lambda/function"
+    assert eventually(
+        lambda: group in groups(aws) and logged(aws, group).count("fired") >= 2,
+        timeout_seconds=10,
+    )
