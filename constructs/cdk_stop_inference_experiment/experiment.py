@@ -9,7 +9,7 @@ from aws_cdk.aws_sagemaker import CfnInferenceExperiment
 
 from cdk_stop_inference_experiment_handler.constraints import PROMOTE
 
-from .tokens import is_unresolved, known_text
+from .tokens import known_text
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,10 @@ class KnownExperiment:
     @classmethod
     def of(cls, experiment: CfnInferenceExperiment) -> KnownExperiment:
         """Read the facts from the resource."""
-        shadow_mode = experiment.shadow_mode_config
+        shadow_mode = _read(experiment, "shadow_mode_config")
         production = getattr(shadow_mode, "source_model_variant_name", None)
-        return cls(experiment.name, _variant_names(experiment), known_text(production))
+        variants = _variant_names(_read(experiment, "model_variants"))
+        return cls(experiment.name, variants, known_text(production))
 
     def problems(self, actions: object) -> Iterator[str]:
         """What is wrong with the actions, given the experiment's own variants."""
@@ -55,10 +56,17 @@ class KnownExperiment:
                 )
 
 
-def _variant_names(experiment: CfnInferenceExperiment) -> tuple[str, ...] | None:
-    variants = experiment.model_variants
-    if not isinstance(variants, list) or is_unresolved(variants):
+def _read(experiment: CfnInferenceExperiment, attribute: str) -> object:
+    """The attribute's value, None where jsii cannot hand a token of its type to Python."""
+    try:
+        return getattr(experiment, attribute)
+    except KeyError:
+        return None
+
+
+def _variant_names(variants: object) -> tuple[str, ...] | None:
+    if not isinstance(variants, list) or not variants:
         return None
     names = [known_text(getattr(variant, "variant_name", None)) for variant in variants]
     known = tuple(name for name in names if name is not None)
-    return known if known and len(known) == len(names) else None
+    return known if len(known) == len(names) else None

@@ -1,8 +1,9 @@
 """The Lambda function's code, put together at synth without Docker, pip or network.
 
-It is the handler package and crhelper, nothing else. Only their ``*.py`` files go in, with fixed
-file modes, so that the asset's hash is the same on every machine: the handler's without docstrings
-and comments, which are more than a third of them, crhelper's as they are.
+It is the handler package and crhelper, nothing else, and stays under 20 KB: only their ``*.py``
+files go in, without docstrings, comments and the annotations of functions. They lie uncompressed
+in one archive, from which Python imports them, so that the deployment's zip compresses them as one
+text. Names, order, dates and modes are fixed: the asset's hash is the same on every machine.
 """
 
 from __future__ import annotations
@@ -11,22 +12,32 @@ from collections.abc import Iterator
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 import jsii
 from aws_cdk import AssetHashType, BundlingOptions, DockerImage, ILocalBundling
 from aws_cdk import aws_lambda as lambda_
 
-from .source_text import without_docs
+from .source_text import compact
 
-HANDLER = "cdk_stop_inference_experiment_handler.index.handler"
+HANDLER = "index.handler"
 
 HANDLER_PACKAGE = "cdk_stop_inference_experiment_handler"
 CRHELPER_PACKAGE = "crhelper"
 CRHELPER_VERSION = "2.0.12"
 """The release whose weak spots the handler mends by name; ``pyproject.toml`` pins the same."""
 
+_ENTRY_POINT = f"""import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).with_name("code.zip")))
+
+from {HANDLER_PACKAGE}.index import handler
+"""
+
 _FILE_MODE = 0o644
-_FOLDER_MODE = 0o755
+_FIRST_DATE = (1980, 1, 1, 0, 0, 0)
+_UNIX = 3
 
 
 class MissingCodeError(RuntimeError):
@@ -34,7 +45,7 @@ class MissingCodeError(RuntimeError):
 
 
 def handler_code() -> lambda_.Code:
-    """The function's code as an asset that is built by copying files.
+    """The function's code as an asset.
 
     Raises:
         MissingCodeError: crhelper is not installed, or in another release than 2.0.12.
@@ -53,22 +64,24 @@ def handler_code() -> lambda_.Code:
 
 
 def copy_code(target: Path) -> None:
-    """Put the function's code into a folder."""
-    for package in (HANDLER_PACKAGE, CRHELPER_PACKAGE):
-        source = _folder_of(package)
-        for file in _python_files(source):
-            copy = target / package / file.relative_to(source)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_bytes(_content(package, file))
-    for path in target.rglob("*"):
-        path.chmod(_FOLDER_MODE if path.is_dir() else _FILE_MODE)
+    """Put the function's code into a folder: ``index.py`` and the archive it imports from."""
+    (target / "index.py").write_bytes(_ENTRY_POINT.encode())
+    with ZipFile(target / "code.zip", "w", ZIP_STORED) as archive:
+        for package in (HANDLER_PACKAGE, CRHELPER_PACKAGE):
+            source = _folder_of(package)
+            for file in _python_files(source):
+                name = f"{package}/{file.relative_to(source).as_posix()}"
+                archive.writestr(_entry(name), compact(file.read_text("utf-8")))
+    for path in target.iterdir():
+        path.chmod(_FILE_MODE)
 
 
-def _content(package: str, file: Path) -> bytes:
-    content = file.read_bytes()
-    if package != HANDLER_PACKAGE:
-        return content
-    return without_docs(content.decode()).encode()
+def _entry(name: str) -> ZipInfo:
+    """An archive's entry that tells nothing of the machine it was made on."""
+    entry = ZipInfo(name, _FIRST_DATE)
+    entry.create_system = _UNIX
+    entry.external_attr = _FILE_MODE << 16
+    return entry
 
 
 def _python_files(folder: Path) -> Iterator[Path]:
@@ -98,7 +111,7 @@ def _check_crhelper() -> None:
 
 @jsii.implements(ILocalBundling)
 class _LocalBundling:
-    """Bundling by copying, in place of a Docker container."""
+    """Bundling in this process, in place of a Docker container."""
 
     def try_bundle(self, output_dir: str, *_options: object, **_named: object) -> bool:
         """Build the asset.

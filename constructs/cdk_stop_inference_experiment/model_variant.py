@@ -41,10 +41,11 @@ class ModelVariantConfig:
             in ``model_variant_actions``, other than REMOVE.
         instance_type: A type of SageMaker's ProductionVariantInstanceType such as
             ``"ml.m5.xlarge"``, or :meth:`InstanceType.of` for one newer than this release.
-        instance_count: How many instances, at least 0.
+        instance_count: How many instances: a whole number, at least 0. A ``float`` is for number
+            tokens only.
     """
 
     model_name: str
     variant_name: str
     instance_type: str | InstanceType
-    instance_count: int
+    instance_count: int | float

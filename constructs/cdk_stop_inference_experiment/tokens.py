@@ -12,8 +12,10 @@ def is_unresolved(value: object) -> bool:
     """
     if isinstance(value, bool):
         return False
-    if isinstance(value, (str, int, float, list)) or hasattr(value, "resolve"):
-        return bool(Token.is_unresolved(value))
+    if isinstance(value, list):
+        return all(isinstance(item, str) for item in value) and Token.is_unresolved(value)
+    if isinstance(value, (str, int, float)) or hasattr(value, "resolve"):
+        return Token.is_unresolved(value)
     return False
 
 

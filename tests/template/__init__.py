@@ -1,0 +1,1 @@
+"""Synthesised templates: what the construct puts into a user's stack."""

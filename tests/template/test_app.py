@@ -1,0 +1,177 @@
+"""The app that reads its declaration from the CDK context."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import app as context_app
+import aws_cdk as cdk
+import pytest
+from app import ContextError, StopInferenceExperimentStack, declaration
+
+from cdk_stop_inference_experiment import StopInferenceExperiment
+
+from .stacks import RESOURCE_TYPE, Json, only, synthesised
+
+ROOT = Path(__file__).parents[2]
+KEY = "stop-inference-experiment"
+
+
+def _declared() -> Json:
+    context: Json = json.loads((ROOT / "cdk.json").read_text())["context"]
+    return dict(context[KEY])
+
+
+def _template(context: Json) -> Json:
+    app = cdk.App(context=context)
+    stack = StopInferenceExperimentStack(app, "Stack", props=declaration(app.node.try_get_context))
+    return synthesised(stack)
+
+
+def _properties(context: Json) -> Json:
+    properties: Json = dict(only(_template(context), RESOURCE_TYPE)[1]["Properties"])
+    return properties
+
+
+def test_declares_what_cdk_json_says() -> None:
+    properties = _properties({KEY: _declared()})
+    assert properties["Name"] == "fraud-shadow"
+    assert properties["ModelVariantActions"] == {"production": "Remove", "shadow": "Promote"}
+    assert properties["DesiredModelVariants"][0]["ModelName"] == "fraud-v2"
+    assert properties["DesiredState"] == "Completed"
+    assert "StopOn" not in properties
+
+
+def test_takes_the_whole_declaration_as_json_from_the_command_line() -> None:
+    declared = {"experiment_name": "other", "model_variant_actions": {"a": "Retain"}}
+    assert _properties({KEY: json.dumps(declared)})["Name"] == "other"
+
+
+def test_takes_single_entries_from_the_command_line() -> None:
+    properties = _properties(
+        {
+            KEY: _declared(),
+            f"{KEY}.experiment_name": "other",
+            f"{KEY}.reason": "1024",
+            f"{KEY}.stop_on": '["Delete"]',
+        }
+    )
+    assert properties["Name"] == "other"
+    assert properties["Reason"] == "1024"
+    assert properties["StopOn"] == ["Delete"]
+
+
+def test_puts_the_experiments_arn_and_status_out() -> None:
+    template = _template({KEY: _declared()})
+    name, _ = only(template, RESOURCE_TYPE)
+    assert template["Outputs"] == {
+        "ExperimentArn": {"Value": {"Ref": name}},
+        "Status": {"Value": {"Fn::GetAtt": [name, "Status"]}},
+    }
+
+
+WRONG: dict[str, tuple[Json, str]] = {
+    "nothing": ({}, f"context entry '{KEY}' is missing: add it to cdk.json, an object of "),
+    "no object": ({KEY: ["x"]}, f"context entry '{KEY}' must be an object, got [\"x\"]"),
+    "no JSON": ({KEY: "{"}, f"context entry '{KEY}' must be JSON where it is a text, got '{{': "),
+    "no JSON in an entry": (
+        {KEY: {}, f"{KEY}.stop_on": "Delete"},
+        f"context entry '{KEY}.stop_on' must be JSON where it is a text, got 'Delete': ",
+    ),
+    "no name": (
+        {KEY: {"model_variant_actions": {}}},
+        f"context entry '{KEY}' must hold 'experiment_name': add it to cdk.json",
+    ),
+    "no actions": (
+        {KEY: {"experiment_name": "x"}},
+        f"context entry '{KEY}' must hold 'model_variant_actions': add it to cdk.json",
+    ),
+    "an unknown entry": (
+        {KEY: {"experimentName": "x"}},
+        "'desired_model_variants' and 'stop_on', got 'experimentName'",
+    ),
+    "a variant that is no object": (
+        {
+            KEY: {
+                "experiment_name": "x",
+                "model_variant_actions": {},
+                "desired_model_variants": [1],
+            }
+        },
+        f"context entry '{KEY}.desired_model_variants[0]' must be an object, got 1",
+    ),
+    "a variant that lacks an entry": (
+        {
+            KEY: {
+                "experiment_name": "x",
+                "model_variant_actions": {},
+                "desired_model_variants": [{"model_name": "m"}],
+            }
+        },
+        f"context entry '{KEY}.desired_model_variants[0]' must hold 'variant_name'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("context", "message"), WRONG.values(), ids=WRONG.keys())
+def test_a_wrong_context_is_one_error_that_names_the_entry(context: Json, message: str) -> None:
+    with pytest.raises(ContextError) as error:
+        declaration(context.get)
+    assert message in str(error.value)
+
+
+def _synth(
+    *context: str, command: tuple[str, ...] = ("app.py",), **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the app as the CDK CLI does, with the context of cdk.json."""
+    values: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
+    values.update(dict(entry.split("=", 1) for entry in context))
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "CDK_CONTEXT_JSON": json.dumps(values), **environment},
+    )
+
+
+def test_synthesises_the_stack_that_stack_name_names_without_boto3_or_crhelper(
+    tmp_path: Path,
+) -> None:
+    loaded = "[name for name in ('boto3', 'botocore', 'crhelper') if name in sys.modules]"
+    run = _synth(
+        "stack-name=Fraud",
+        command=("-c", f"import sys, app; app.main(); sys.exit({loaded} or None)"),
+        CDK_OUTDIR=str(tmp_path),
+    )
+    assert run.returncode == 0, run.stderr
+    assert (tmp_path / "Fraud.template.json").exists()
+
+
+def test_a_wrong_value_ends_the_app_without_a_traceback(tmp_path: Path) -> None:
+    run = _synth(f"{KEY}.desired_state=Done", CDK_OUTDIR=str(tmp_path))
+    assert run.returncode == 1
+    assert "Traceback" not in run.stderr
+    (error,) = [line for line in run.stderr.splitlines() if line.startswith("error:")]
+    assert error == (
+        "error: invalid StopInferenceExperiment props: 'desired_state' must be 'Completed' or "
+        f"'Cancelled', got 'Done': correct '{KEY}' in cdk.json or on the command line"
+    )
+
+
+def test_a_missing_declaration_ends_the_app_without_a_traceback(tmp_path: Path) -> None:
+    run = _synth(f"{KEY}=null", CDK_OUTDIR=str(tmp_path))
+    assert run.returncode == 1
+    assert "Traceback" not in run.stderr
+    assert f"error: context entry '{KEY}' is missing" in run.stderr
+
+
+def test_every_entry_is_a_prop_of_the_construct() -> None:
+    assert set(context_app.ENTRIES) <= set(signature(StopInferenceExperiment.__init__).parameters)

@@ -1,0 +1,253 @@
+"""The Lambda function's code, as an asset."""
+
+from __future__ import annotations
+
+import ast
+import io
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+
+import aws_cdk as cdk
+import pytest
+
+from cdk_stop_inference_experiment import handler_code
+from cdk_stop_inference_experiment.handler_code import MissingCodeError, copy_code
+from cdk_stop_inference_experiment.source_text import compact
+
+from .stacks import declare, new_stack, only, synthesised
+
+PACKAGES = ("cdk_stop_inference_experiment_handler", "crhelper")
+
+
+def _folder(package: str) -> Path:
+    spec = find_spec(package)
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    return Path(spec.submodule_search_locations[0])
+
+
+def _asset_hash() -> str:
+    # Another process would not have built it yet.
+    cdk.AssetStaging.clear_asset_hash_cache()
+    code = only(synthesised(_declared()), "AWS::Lambda::Function")[1]["Properties"]["Code"]
+    return str(code["S3Key"])
+
+
+def _declared() -> cdk.Stack:
+    stack = new_stack()
+    declare(stack)
+    return stack
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Copies of both packages at another place, found instead of the installed ones."""
+    for package in PACKAGES:
+        shutil.copytree(_folder(package), tmp_path / package)
+    monkeypatch.setattr(handler_code, "_folder_of", lambda package: tmp_path / package)
+    return tmp_path
+
+
+def test_holds_the_python_files_of_the_handler_and_of_crhelper_and_nothing_else(
+    tmp_path: Path,
+) -> None:
+    copy_code(tmp_path)
+    expected = {
+        f"{package}/{file.relative_to(_folder(package))}"
+        for package in PACKAGES
+        for file in _folder(package).rglob("*.py")
+    }
+    assert {path.name for path in tmp_path.iterdir()} == {"index.py", "code.zip"}
+    with zipfile.ZipFile(tmp_path / "code.zip") as archive:
+        assert set(archive.namelist()) == expected
+    assert "cdk_stop_inference_experiment_handler/validation.py" in expected
+    assert "crhelper/resource_helper.py" in expected
+
+
+def test_is_at_most_20_kb_zipped(tmp_path: Path) -> None:
+    copy_code(tmp_path)
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as zipped:
+        for path in sorted(tmp_path.iterdir()):
+            zipped.write(path, path.relative_to(tmp_path))
+    assert len(archive.getvalue()) <= 20 * 1024
+
+
+def test_runs_from_the_folder_alone(tmp_path: Path) -> None:
+    copy_code(tmp_path)
+    program = (
+        "import index, inspect; print(inspect.getfile(index.handler), index.handler({}, None))"
+    )
+    environment = {"AWS_REGION": "eu-west-1", "PYTHONPATH": str(tmp_path)}
+    ran = subprocess.run(
+        [sys.executable, "-B", "-c", program],
+        env=environment,
+        cwd=tmp_path,
+        text=True,
+        capture_output=True,
+        check=True,
+    )
+    path = Path("cdk_stop_inference_experiment_handler", "index.py")
+    assert ran.stdout.split() == [str(tmp_path / "code.zip" / path), "None"]
+
+
+def test_has_the_same_hash_wherever_and_however_it_is_installed(elsewhere: Path) -> None:
+    there = _asset_hash()
+    for path in elsewhere.rglob("*"):
+        path.chmod(0o700)
+        os.utime(path, (1, 1))
+    (elsewhere / "crhelper" / "__pycache__").mkdir(exist_ok=True)
+    (elsewhere / "crhelper" / "__pycache__" / "stale.py").write_text("stale")
+    (elsewhere / "crhelper" / "INSTALLER").write_text("another one")
+    before = os.umask(0o077)
+    try:
+        assert _asset_hash() == there
+    finally:
+        os.umask(before)
+
+
+def test_has_the_hash_of_the_installed_packages_from_a_copy_of_them(
+    request: pytest.FixtureRequest,
+) -> None:
+    installed = _asset_hash()
+    request.getfixturevalue("elsewhere")
+    assert _asset_hash() == installed
+
+
+def test_has_another_hash_when_the_code_changes(elsewhere: Path) -> None:
+    before = _asset_hash()
+    changed = elsewhere / "crhelper" / "utils.py"
+    changed.write_text(changed.read_text() + "\nchanged = True\n")
+    assert _asset_hash() != before
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o077])
+def test_has_fixed_file_modes(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        copy_code(tmp_path)
+    finally:
+        os.umask(before)
+    modes = {(path.is_dir(), path.stat().st_mode & 0o777) for path in tmp_path.rglob("*")}
+    assert modes == {(False, 0o644)}
+
+
+def test_is_built_once_for_all_stacks_of_an_app(monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[Path] = []
+
+    def build(target: Path) -> None:
+        built.append(target)
+        copy_code(target)
+
+    monkeypatch.setattr(handler_code, "copy_code", build)
+    app = cdk.App()
+    for number in range(3):
+        declare(cdk.Stack(app, f"Stack{number}"))
+    app.synth()
+    assert len(built) == 1
+
+
+def test_never_falls_back_to_docker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CDK_DOCKER", "false")
+    monkeypatch.setattr(handler_code, "copy_code", _fail)
+    with pytest.raises(RuntimeError, match="no space left"):
+        declare(new_stack())
+
+
+def _fail(_target: Path) -> None:
+    raise OSError("no space left")
+
+
+def test_another_crhelper_is_refused_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metadata, "version", lambda _name: "2.0.11")
+    with pytest.raises(
+        MissingCodeError, match=r"got 2\.0\.11: run 'pip install crhelper==2\.0\.12'"
+    ):
+        declare(new_stack())
+
+
+def test_a_missing_crhelper_is_refused_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handler_code, "find_spec", lambda _name: None)
+    with pytest.raises(MissingCodeError, match="which is not installed: install"):
+        declare(new_stack())
+
+
+def test_the_pinned_crhelper_is_the_one_the_code_asks_for() -> None:
+    pyproject = Path(__file__).parents[2] / "pyproject.toml"
+    assert f'"crhelper=={handler_code.CRHELPER_VERSION}"' in pyproject.read_text()
+
+
+@pytest.mark.parametrize(
+    "file",
+    [file for package in PACKAGES for file in sorted(_folder(package).rglob("*.py"))],
+    ids=lambda file: f"{file.parent.name}/{file.name}",
+)
+def test_the_code_does_the_same_on_the_same_lines_as_its_source(file: Path) -> None:
+    source = file.read_text()
+    assert _statements(compact(source)) == _statements(source)
+
+
+def _statements(source: str) -> list[tuple[int, str]]:
+    """Every statement but strings and ellipses, with its line and what it does."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg):
+            node.annotation = None
+        if isinstance(node, ast.FunctionDef):
+            node.returns = None
+        for name, body in ast.iter_fields(node):
+            if name == "body" and isinstance(body, list):
+                body[:] = [one for one in body if not _is_constant(one)]
+    return [(node.lineno, ast.dump(node)) for node in ast.walk(tree) if isinstance(node, ast.stmt)]
+
+
+def _is_constant(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def test_docstrings_comments_and_annotations_go_and_what_looks_like_them_stays() -> None:
+    source = '''"""Module."""
+# comment
+NAME = "# no comment"  # comment é
+TEXT = """not a
+docstring"""
+
+
+class Empty:
+    """Only this."""
+
+
+def function(x: int = 1) -> str:
+    """One
+    two
+    """
+    """And another."""
+    return f"{x}# {'é'}"  # done
+'''
+    assert (
+        compact(source)
+        == '''
+
+NAME = "# no comment"
+TEXT = """not a
+docstring"""
+
+
+class Empty:
+    ...
+
+
+def function(x = 1):
+
+
+
+
+    return f"{x}# {'é'}"
+'''
+    )

@@ -1,0 +1,384 @@
+"""What synth refuses, what it passes and what it warns of: both sides of each limit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aws_cdk as cdk
+import jsii
+import pytest
+from aws_cdk.assertions import Annotations, Match
+
+from cdk_stop_inference_experiment import (
+    DesiredState,
+    InstanceType,
+    InvalidPropsError,
+    ModelVariantAction,
+    ModelVariantConfig,
+    StopInferenceExperiment,
+    StopOn,
+)
+
+from .stacks import KEEP_PRODUCTION, PROMOTE_SHADOW, SHADOW, declare, new_stack, shadow_test
+
+RETAIN, REMOVE, PROMOTE = (
+    ModelVariantAction.RETAIN,
+    ModelVariantAction.REMOVE,
+    ModelVariantAction.PROMOTE,
+)
+
+
+@pytest.fixture(scope="module")
+def stack() -> cdk.Stack:
+    """A stack for constructs that are refused: none of them leaves anything in it."""
+    return new_stack()
+
+
+def _variant(**changes: Any) -> ModelVariantConfig:
+    values: dict[str, Any] = {
+        "model_name": "fraud-v1",
+        "variant_name": "production",
+        "instance_type": "ml.m5.xlarge",
+        "instance_count": 1,
+    }
+    return ModelVariantConfig(**{**values, **changes})
+
+
+PASSES: dict[str, dict[str, Any]] = {
+    "a name of one character": {"experiment_name": "x"},
+    "a name of 120 characters": {"experiment_name": "x" * 120},
+    "a name with inner hyphens": {"experiment_name": "a--b-c"},
+    "a single action": {"model_variant_actions": {"production": RETAIN}},
+    "two actions": {"model_variant_actions": {"a": RETAIN, "b": RETAIN}},
+    "a variant name of 63 characters": {"model_variant_actions": {"v" * 63: RETAIN}},
+    "one promoted variant": {"model_variant_actions": PROMOTE_SHADOW},
+    "one desired variant": {"desired_model_variants": [_variant()]},
+    "two desired variants": {
+        "model_variant_actions": {"production": RETAIN, "shadow": RETAIN},
+        "desired_model_variants": [_variant(), SHADOW],
+    },
+    "a model name of 63 characters": {"desired_model_variants": [_variant(model_name="m" * 63)]},
+    "no instances": {"desired_model_variants": [_variant(instance_count=0)]},
+    "a new instance type by name": {
+        "desired_model_variants": [_variant(instance_type=InstanceType.of("ml.z9.huge"))]
+    },
+    "each desired state": {"desired_state": DesiredState.CANCELLED},
+    "an empty reason": {"reason": ""},
+    "a reason of 1024 characters": {"reason": "r" * 1024},
+    "a reason in any script": {"reason": "v2 gewinnt — 勝ち"},
+    "a single event": {"stop_on": [StopOn.CREATE]},
+    "every event": {"stop_on": list(StopOn)},
+}
+
+
+@pytest.mark.parametrize("props", PASSES.values(), ids=PASSES.keys())
+def test_passes(props: dict[str, Any]) -> None:
+    declare(new_stack(), **props)
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "an empty name": (
+        {"experiment_name": ""},
+        "'experiment_name' must be at least 1 character, got an empty string",
+    ),
+    "a name of 121 characters": (
+        {"experiment_name": "x" * 121},
+        "'experiment_name' must be at most 120 characters, got 121",
+    ),
+    "a name that ends in a line break": (
+        {"experiment_name": "fraud\n"},
+        "'experiment_name' must be letters, digits and inner hyphens, got 'fraud\\n'",
+    ),
+    "a name that is no string": (
+        {"experiment_name": 7},
+        "'experiment_name' must be a string, got 7",
+    ),
+    "no actions": (
+        {"model_variant_actions": {}},
+        "'model_variant_actions' must name 1 to 2 variants with an action each, got {}",
+    ),
+    "no actions at all": (
+        {"model_variant_actions": None},
+        "'model_variant_actions' must name 1 to 2 variants with an action each, got None",
+    ),
+    "three actions": (
+        {"model_variant_actions": {"a": RETAIN, "b": REMOVE, "c": REMOVE}},
+        "'model_variant_actions' must have at most 2 entries, got 3",
+    ),
+    "an action in other words": (
+        {"model_variant_actions": {"a": "promote"}},
+        "'model_variant_actions[a]' must be 'Retain', 'Remove' or 'Promote', got 'promote'",
+    ),
+    "an action of another enum": (
+        {"model_variant_actions": {"a": DesiredState.COMPLETED}},
+        "'model_variant_actions[a]' must be 'Retain', 'Remove' or 'Promote', got 'Completed'",
+    ),
+    "a variant name of 64 characters": (
+        {"model_variant_actions": {"v" * 64: RETAIN}},
+        "'model_variant_actions: variant name' must be at most 63 characters, got 64",
+    ),
+    "two promoted variants": (
+        {"model_variant_actions": {"a": PROMOTE, "b": PROMOTE}},
+        "'model_variant_actions' must promote at most one variant, got 2",
+    ),
+    "both variants removed": (
+        {"model_variant_actions": {"a": REMOVE, "b": REMOVE}},
+        "'model_variant_actions' must leave the endpoint a production variant",
+    ),
+    "no desired variants": (
+        {"desired_model_variants": []},
+        "'desired_model_variants' must list 1 to 2 variants, or be left out, got []",
+    ),
+    "a desired variant in the API's form": (
+        {"desired_model_variants": [{"ModelName": "m"}]},
+        "'desired_model_variants[0]' must be a ModelVariantConfig, got {'ModelName': 'm'}",
+    ),
+    "a desired variant without an action": (
+        {"desired_model_variants": [_variant(variant_name="other")]},
+        (
+            "'desired_model_variants' names variant 'other', which has no action in "
+            "'model_variant_actions'"
+        ),
+    ),
+    "a desired variant that is removed": (
+        {"desired_model_variants": [SHADOW]},
+        "'desired_model_variants' names variant 'shadow', which 'model_variant_actions' removes",
+    ),
+    "a model name of 64 characters": (
+        {"desired_model_variants": [_variant(model_name="m" * 64)]},
+        "'desired_model_variants[0].model_name' must be at most 63 characters, got 64",
+    ),
+    "fewer than no instances": (
+        {"desired_model_variants": [_variant(instance_count=-1)]},
+        "'desired_model_variants[0].instance_count' must be at least 0, got -1",
+    ),
+    "a number of instances in words": (
+        {"desired_model_variants": [_variant(instance_count="2")]},
+        "'desired_model_variants[0].instance_count' must be a whole number, got '2'",
+    ),
+    "a misspelt instance type": (
+        {"desired_model_variants": [_variant(instance_type="ml.m5.xlrge")]},
+        (
+            "'desired_model_variants[0].instance_type' must be an instance type that SageMaker "
+            "endpoints know, got 'ml.m5.xlrge': did you mean 'ml.m5.xlarge'"
+        ),
+    ),
+    "an instance type that resembles none": (
+        {"desired_model_variants": [_variant(instance_type="ml.quantum.enormous")]},
+        "write InstanceType.of('ml.quantum.enormous')",
+    ),
+    "an EC2 instance type": (
+        {"desired_model_variants": [_variant(instance_type="m5.xlarge")]},
+        (
+            "'desired_model_variants[0].instance_type' must be a SageMaker instance type such as "
+            "'ml.m5.xlarge', got 'm5.xlarge'"
+        ),
+    ),
+    "an instance type of no form even by name": (
+        {"desired_model_variants": [_variant(instance_type=InstanceType.of("huge"))]},
+        "'desired_model_variants[0].instance_type' must be a SageMaker instance type",
+    ),
+    "a desired state in other words": (
+        {"desired_state": "done"},
+        "'desired_state' must be 'Completed' or 'Cancelled', got 'done'",
+    ),
+    "a reason of 1025 characters": (
+        {"reason": "r" * 1025},
+        "'reason' must be at most 1024 characters, got 1025",
+    ),
+    "a reason of two lines": (
+        {"reason": "v2\nwins"},
+        "'reason' must be one line, got 'v2\\nwins'",
+    ),
+    "no events": (
+        {"stop_on": []},
+        "'stop_on' must list at least one of 'Create', 'Update' or 'Delete', got []",
+    ),
+    "an event that is not in a list": (
+        {"stop_on": StopOn.DELETE},
+        "'stop_on' must list at least one of 'Create', 'Update' or 'Delete'",
+    ),
+    "an event in other words": (
+        {"stop_on": ["destroy"]},
+        "'stop_on' must list 'Create', 'Update' or 'Delete', got 'destroy'",
+    ),
+    "neither a name nor an experiment": (
+        {"experiment_name": None},
+        "exactly one of 'experiment_name' and 'experiment' is required, got neither",
+    ),
+    "an experiment of a wrong type": (
+        {"experiment": "fraud-shadow"},
+        "'experiment' must be a CfnInferenceExperiment, got 'fraud-shadow'",
+    ),
+    "a provider of a wrong type": (
+        {"provider": "provider"},
+        "'provider' must be a StopInferenceExperimentProvider, got 'provider'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("props", "problem"), REFUSED.values(), ids=REFUSED.keys())
+def test_refuses(stack: cdk.Stack, props: dict[str, Any], problem: str) -> None:
+    with pytest.raises(InvalidPropsError) as error:
+        declare(stack, **props)
+    assert len(error.value.problems) == 1, error.value
+    assert problem in error.value.problems[0]
+    assert str(error.value) == (f"invalid StopInferenceExperiment props: {error.value.problems[0]}")
+
+
+def test_refuses_three_desired_variants(stack: cdk.Stack) -> None:
+    with pytest.raises(InvalidPropsError, match="must list at most 2 variants, got 3"):
+        declare(stack, desired_model_variants=[_variant()] * 3)
+
+
+def test_a_refused_construct_leaves_nothing_in_the_stack() -> None:
+    stack = new_stack()
+    with pytest.raises(InvalidPropsError):
+        declare(stack, reason="r" * 1025)
+    assert stack.node.children == []
+
+
+def test_every_problem_is_told_at_once(stack: cdk.Stack) -> None:
+    with pytest.raises(InvalidPropsError) as error:
+        StopInferenceExperiment(
+            stack,
+            "Wrong",
+            model_variant_actions={},
+            desired_model_variants=[_variant(instance_type="ml.m5.xlrge"), _variant(model_name="")],
+            reason="r" * 1500,
+            stop_on=[],
+        )
+    named = [problem.split(" must ")[0].split(" names ")[0] for problem in error.value.problems]
+    assert sorted(named) == [
+        "'desired_model_variants'",
+        "'desired_model_variants'",
+        "'desired_model_variants[0].instance_type'",
+        "'desired_model_variants[1].model_name'",
+        "'model_variant_actions'",
+        "'reason'",
+        "'stop_on'",
+        "exactly one of 'experiment_name' and 'experiment' is required, got neither",
+    ]
+
+
+def test_a_type_checker_refuses_an_action_in_other_words(stack: cdk.Stack) -> None:
+    with pytest.raises(InvalidPropsError):
+        StopInferenceExperiment(
+            stack,
+            "Wrong",
+            experiment_name="fraud-shadow",
+            model_variant_actions={"a": "promote"},  # type: ignore[dict-item]
+        )
+
+
+def test_both_a_name_and_an_experiment_are_refused() -> None:
+    stack = new_stack()
+    with pytest.raises(InvalidPropsError, match="is required, got both"):
+        declare(stack, experiment=shadow_test(stack), experiment_name="fraud-shadow")
+
+
+def test_an_action_for_a_variant_the_experiment_does_not_have_is_refused() -> None:
+    stack = new_stack()
+    actions = {"production": RETAIN, "shadwo": REMOVE}
+    with pytest.raises(InvalidPropsError) as error:
+        declare(stack, experiment=shadow_test(stack), model_variant_actions=actions)
+    (problem,) = error.value.problems
+    assert problem == (
+        "'model_variant_actions' names variant 'shadwo', but the variants of experiment "
+        "'fraud-shadow' are 'production' and 'shadow'"
+    )
+
+
+def test_promoting_the_production_variant_of_a_known_experiment_is_refused() -> None:
+    stack = new_stack()
+    actions = {"production": PROMOTE, "shadow": REMOVE}
+    with pytest.raises(InvalidPropsError, match="'production' is the production variant"):
+        declare(stack, experiment=shadow_test(stack), model_variant_actions=actions)
+
+
+def test_a_wrong_name_of_a_known_experiment_is_called_by_where_it_stands() -> None:
+    stack = new_stack()
+    with pytest.raises(InvalidPropsError, match=r"'experiment\.name' must be letters"):
+        declare(stack, experiment=shadow_test(stack, name="fraud_shadow"))
+
+
+def test_an_experiment_of_tokens_passes() -> None:
+    stack = new_stack()
+    token = cdk.CfnParameter(stack, "Token").value_as_string
+    experiment = shadow_test(stack, name=token, variants=(token, "shadow"))
+    declare(stack, experiment=experiment, model_variant_actions={"any": PROMOTE, "other": REMOVE})
+
+
+def test_an_experiment_whose_parts_are_tokens_passes() -> None:
+    stack = new_stack()
+    unknown = cdk.Lazy.any(_Nothing())
+    experiment = shadow_test(stack, model_variants=unknown, shadow_mode_config=unknown)
+    declare(stack, experiment=experiment, model_variant_actions={"any": RETAIN})
+
+
+UNDOCUMENTED: dict[str, tuple[dict[str, Any], str]] = {
+    "retain and promote": (
+        {
+            "model_variant_actions": {"production": RETAIN, "shadow": PROMOTE},
+            "desired_model_variants": [SHADOW],
+        },
+        "'model_variant_actions' with both 'Retain' and 'Promote'",
+    ),
+    "promote and cancel": (
+        {
+            "model_variant_actions": PROMOTE_SHADOW,
+            "desired_model_variants": [SHADOW],
+            "desired_state": DesiredState.CANCELLED,
+        },
+        "'desired_state' 'Cancelled' with 'Promote'",
+    ),
+    "promote without desired variants": (
+        {"model_variant_actions": PROMOTE_SHADOW},
+        "'Promote' without 'desired_model_variants'",
+    ),
+    "all of them": (
+        {
+            "model_variant_actions": {"production": RETAIN, "shadow": PROMOTE},
+            "desired_state": DesiredState.CANCELLED,
+        },
+        "'Promote'; nor for 'desired_state' 'Cancelled' with 'Promote'; nor for 'Promote' without",
+    ),
+}
+
+
+@pytest.mark.parametrize(("props", "words"), UNDOCUMENTED.values(), ids=UNDOCUMENTED.keys())
+def test_warns_once_of_what_aws_does_not_document(props: dict[str, Any], words: str) -> None:
+    stack = new_stack()
+    declare(stack, **props)
+    warnings = Annotations.from_stack(stack).find_warning("*", Match.any_value())
+    (text,) = [str(warning.entry.data) for warning in warnings]
+    assert words in text
+
+
+@pytest.mark.parametrize(
+    "props",
+    [
+        {"model_variant_actions": KEEP_PRODUCTION},
+        {"model_variant_actions": KEEP_PRODUCTION, "desired_state": DesiredState.CANCELLED},
+        {"model_variant_actions": PROMOTE_SHADOW, "desired_model_variants": [SHADOW]},
+    ],
+)
+def test_does_not_warn_of_what_aws_documents(props: dict[str, Any]) -> None:
+    stack = new_stack()
+    declare(stack, **props)
+    assert Annotations.from_stack(stack).find_warning("*", Match.any_value()) == []
+
+
+def test_the_warning_can_be_acknowledged_by_its_id() -> None:
+    stack = new_stack()
+    declare(stack, model_variant_actions=PROMOTE_SHADOW)
+    cdk.Annotations.of(stack).acknowledge_warning(
+        "cdk-stop-inference-experiment:undocumentedCombination", "tried in the test account"
+    )
+    assert Annotations.from_stack(stack).find_warning("*", Match.any_value()) == []
+
+
+@jsii.implements(cdk.IStableAnyProducer)
+class _Nothing:
+    def produce(self) -> None:
+        return None

@@ -1,0 +1,71 @@
+"""What the folders must and must not hold."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import constructs
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_folder_constructs_is_no_package() -> None:
+    """It would hide PyPI's `constructs`, which aws-cdk-lib imports."""
+    assert not list((ROOT / "constructs").glob("*.py"))
+    assert ROOT not in Path(str(constructs.__file__)).parents or ".venv" in str(constructs.__file__)
+
+
+def test_the_folder_lambda_is_no_package() -> None:
+    """Its name is a keyword, which no import statement can name."""
+    assert not list((ROOT / "lambda").glob("*.py"))
+
+
+def test_the_handler_never_imports_the_construct() -> None:
+    for file in (ROOT / "lambda").rglob("*.py"):
+        text = file.read_text()
+        assert not re.search(r"(from|import) (aws_cdk|cdk_stop_inference_experiment)\b", text), file
+
+
+def test_the_construct_imports_of_the_handler_only_what_needs_the_standard_library() -> None:
+    allowed = {"constraints", "validation", "declaration"}
+    imported: set[str] = set()
+    for file in (ROOT / "constructs").rglob("*.py"):
+        text = file.read_text()
+        imported |= set(re.findall(r"from cdk_stop_inference_experiment_handler\.(\w+)", text))
+        imported |= set(
+            re.findall(r"from cdk_stop_inference_experiment_handler import (\w+)", text)
+        )
+    assert imported <= allowed
+
+
+def test_the_oldest_releases_tested_are_the_lower_bounds() -> None:
+    project = (ROOT / "pyproject.toml").read_text()
+    pinned = (ROOT / "tests" / "requirements-oldest.txt").read_text().splitlines()
+    for name in ("aws-cdk-lib", "constructs"):
+        (oldest,) = re.findall(rf'"{name}>=([\d.]+),', project)
+        assert f"{name}=={oldest}" in pinned
+
+
+def test_requirements_name_no_index() -> None:
+    for file in ROOT.glob("**/requirements*.txt"):
+        if ".venv" not in str(file) and "node_modules" not in str(file):
+            for line in file.read_text().splitlines():
+                assert not line or line.startswith("#") or re.fullmatch(r"[\w.-]+==[\w.]+", line)
+
+
+def test_the_lock_file_names_no_registry() -> None:
+    assert '"resolved"' not in (ROOT / "package-lock.json").read_text()
+
+
+def test_git_ignores_what_make_creates() -> None:
+    created = [".venv", ".venv-oldest", ".venv-emulator", ".venv-lambda", "node_modules", "dist"]
+    run = subprocess.run(
+        ["git", "check-ignore", *(f"{name}/x" for name in created)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.stdout.split() == [f"{name}/x" for name in created]

@@ -1,0 +1,124 @@
+"""What is built and installed is what the checkout holds."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CONSTRUCT = "cdk_stop_inference_experiment"
+HANDLER = "cdk_stop_inference_experiment_handler"
+SOURCES = (ROOT / "constructs" / CONSTRUCT, ROOT / "lambda" / HANDLER)
+
+
+def _run(*command: str, **environment: str) -> None:
+    run = subprocess.run(
+        [sys.executable, *command],
+        cwd=environment.pop("cwd", str(ROOT)),
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built wheel and sdist."""
+    folder = tmp_path_factory.mktemp("dist")
+    _run("-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT))
+    return folder
+
+
+def _wheel(dist: Path) -> Path:
+    (wheel,) = dist.glob("*.whl")
+    return wheel
+
+
+def _sources() -> set[str]:
+    return {
+        str(file.relative_to(source.parent))
+        for source in SOURCES
+        for file in source.rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts
+    }
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_both_packages_and_nothing_else(dist: Path) -> None:
+    with zipfile.ZipFile(_wheel(dist)) as wheel:
+        files = {name for name in wheel.namelist() if ".dist-info/" not in name}
+        (licence,) = (name for name in wheel.namelist() if name.endswith("/LICENSE"))
+        assert b"Apache License" in wheel.read(licence)
+    assert files == _sources()
+    assert {f"{CONSTRUCT}/py.typed", f"{HANDLER}/py.typed"} < files
+
+
+@pytest.mark.slow
+def test_the_sdist_holds_neither_tests_nor_the_local_aws(dist: Path) -> None:
+    (sdist,) = dist.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = [name.partition("/")[2] for name in archive.getnames()]
+    roots = {name.split("/")[0] for name in names}
+    assert roots == {
+        "CHANGELOG.md",
+        "LICENSE",
+        "PKG-INFO",
+        "README.md",
+        "constructs",
+        "lambda",
+        "pyproject.toml",
+        ".gitignore",
+    }
+
+
+@pytest.mark.slow
+def test_the_metadata_passes_the_registrys_check(dist: Path) -> None:
+    _run("-m", "twine", "check", "--strict", *(str(path) for path in dist.iterdir()))
+
+
+@pytest.mark.slow
+def test_the_same_source_makes_the_same_wheel(dist: Path, tmp_path: Path) -> None:
+    _run("-m", "build", "--no-isolation", "--wheel", "--outdir", str(tmp_path), str(ROOT))
+    assert _wheel(tmp_path).read_bytes() == _wheel(dist).read_bytes()
+
+
+def _first_example() -> str:
+    block = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert block is not None, "README.md holds no python block"
+    return block[1]
+
+
+def _assets(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("asset.*"))
+
+
+@pytest.mark.slow
+def test_the_wheel_synthesises_the_readmes_first_example_from_another_folder(
+    dist: Path, tmp_path: Path
+) -> None:
+    installed, elsewhere = tmp_path / "installed", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "app.py").write_text(_first_example())
+    wheel = str(_wheel(dist))
+    _run("-m", "pip", "install", "--quiet", "--no-deps", "--target", str(installed), wheel)
+    check = f"import {CONSTRUCT} as c; assert c.__file__.startswith({str(installed)!r}), c.__file__"
+    # What is installed into the folder comes before the editable installation of the checkout.
+    _run("-c", check, PYTHONPATH=str(installed), cwd=str(elsewhere))
+    for name, path in (("wheel", str(installed)), ("checkout", "")):
+        _run(
+            "app.py",
+            PYTHONPATH=path,
+            CDK_OUTDIR=str(tmp_path / name),
+            cwd=str(elsewhere),
+        )
+    assert len(_assets(tmp_path / "wheel")) == 1
+    assert _assets(tmp_path / "wheel") == _assets(tmp_path / "checkout")
