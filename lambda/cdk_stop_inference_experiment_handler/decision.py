@@ -194,9 +194,13 @@ def _found_ended(
     by_old = experiment.status_reason == old.reason
     if by_new and not (by_old and promotes_anew and not _ended_during(case, experiment)):
         return _our_end(case.request, new, experiment)
+    if case.stop_tried and experiment.status == CANCELLED:
+        # The Stop may have been ours: its answer was lost, or another delivery was faster, and an
+        # operation that failed wrote its error over our reason. In doubt, no success.
+        return _our_end(case.request, new, experiment)
     if new.promoted is not None and (promotes_anew or not by_old):
         return _fail(reasons.too_late_to_promote(new.promoted, experiment))
-    return _succeed(reasons.already_ended(experiment))
+    return _succeed(reasons.not_undone(experiment), warn=True)
 
 
 def _ended_during(case: Case, experiment: Experiment) -> bool:

@@ -9,7 +9,7 @@ from . import reasons
 from .aws import Aws, AwsError, ExperimentGone, NotNow
 from .decision import Decision, Verb, decide
 from .declaration import DEFAULT_SERVICE_TIMEOUT, Declaration
-from .facts import NOT_ASKED, Case, Experiment, Request
+from .facts import NOT_ASKED, STOPPING, Case, Experiment, Request
 from .timing import HandOverFailed, Invocation, Progress, Wait
 
 logger = logging.getLogger(__name__)
@@ -49,9 +49,7 @@ class Ending:
         self._aws = aws
         self._region = region
         self._wait = Wait(invocation, progress.started_at, _service_timeout(request))
-        self._case = Case(
-            request, stop_sent=progress.stop_sent, seen_unfinished=progress.seen_unfinished
-        )
+        self._case = Case(request)
         self._last_seen: Experiment | None = None
         self._has_rule = invocation.is_poll
         self._trouble = ""
@@ -84,8 +82,11 @@ class Ending:
 
     def _step(self) -> Answer | None:
         """One look and what follows from it; None while there is something to wait for."""
-        self._case = replace(
-            self._case, experiment=NOT_ASKED, stack_status=NOT_ASKED, other_holders=NOT_ASKED
+        self._case = Case(
+            self._request,
+            stop_tried=self._progress.stop_tried,
+            stop_sent=self._progress.stop_sent,
+            seen_unfinished=self._progress.seen_unfinished,
         )
         decision = decide(self._case, self._region)
         while decision.verb in _LOOKS:
@@ -103,11 +104,11 @@ class Ending:
         request = self._request
         if verb is Verb.LOOK_AT_EXPERIMENT:
             self._last_seen = self._aws.describe(self._name)
-            if self._last_seen is not None and not self._last_seen.has_ended:
-                self._progress.seen_unfinished = True
+            self._remember(self._last_seen)
             self._case = replace(
                 self._case,
                 experiment=self._last_seen,
+                stop_sent=self._progress.stop_sent,
                 seen_unfinished=self._progress.seen_unfinished,
             )
         elif verb is Verb.LOOK_AT_STACK:
@@ -117,6 +118,17 @@ class Ending:
                 request.stack_id, request.logical_id, request.physical_id or ""
             )
             self._case = replace(self._case, other_holders=holders)
+
+    def _remember(self, seen: Experiment | None) -> None:
+        """Note what a later look may no longer show, for the invocations to come too."""
+        if seen is None or seen.has_ended:
+            return
+        self._progress.seen_unfinished = True
+        declaration = self._request.new
+        if isinstance(declaration, Declaration) and seen.status == STOPPING:
+            # Whoever's call it was, a stop under way with our reason is ours: another delivery's,
+            # or one whose answer was lost.
+            self._progress.stop_sent |= seen.status_reason == declaration.reason
 
     def _stack_status(self) -> str:
         """Whatever keeps the status from being read, it is asked for until the deadline.
@@ -131,6 +143,7 @@ class Ending:
     def _stop(self) -> Answer | None:
         declaration = self._request.new
         assert isinstance(declaration, Declaration)  # noqa: S101 - no decision stops without one
+        self._progress.stop_tried = True
         try:
             self._aws.stop(declaration.request)
         except NotNow as conflict:
@@ -143,7 +156,6 @@ class Ending:
                 return None
             return self._failed(reasons.aws_refused(self._name, str(error)))
         self._progress.stop_sent = True
-        self._case = replace(self._case, stop_sent=True)
         self._wait.hurry()
         logger.info({"decision": "stop accepted", "experiment": self._name})
         if self._has_rule:

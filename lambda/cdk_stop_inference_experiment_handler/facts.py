@@ -128,7 +128,8 @@ class Case:
         experiment: None where SageMaker knows no such experiment.
         stack_status: CloudFormation's status of the stack.
         other_holders: Logical ids of other resources of the stack with the same physical id.
-        stop_sent: A Stop of this very request was accepted.
+        stop_tried: A Stop was called for this very request, whatever came of it.
+        stop_sent: It was accepted, as far as SageMaker told.
         seen_unfinished: This very request saw the experiment before its end.
     """
 
@@ -136,6 +137,7 @@ class Case:
     experiment: Experiment | Unknown | None = NOT_ASKED
     stack_status: str | Unknown = NOT_ASKED
     other_holders: tuple[str, ...] | Unknown = NOT_ASKED
+    stop_tried: bool = False
     stop_sent: bool = False
     seen_unfinished: bool = False
 

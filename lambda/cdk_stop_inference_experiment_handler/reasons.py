@@ -46,6 +46,11 @@ def already_ended(experiment: Experiment) -> str:
     return f"inference experiment '{experiment.name}' has ended as {_end(experiment)}"
 
 
+def not_undone(experiment: Experiment) -> str:
+    """An Update, or its rollback, comes after the end."""
+    return f"{already_ended(experiment)}, which cannot be undone"
+
+
 def not_ordered(event: str) -> str:
     """``StopOn`` leaves the event out."""
     return f"'StopOn' does not list {event}; nothing was stopped"
@@ -59,10 +64,7 @@ def same_declaration(name: str) -> str:
 def rollback(stack_status: str, experiment: Experiment | None) -> str:
     """A rollback never stops an experiment that outlives it."""
     if experiment is not None and experiment.has_ended:
-        return (
-            f"the stack is in {stack_status}, but inference experiment '{experiment.name}' has "
-            f"ended as {_end(experiment)}, which cannot be undone"
-        )
+        return f"the stack is in {stack_status}, but {not_undone(experiment)}"
     return f"the stack is in {stack_status}; nothing was stopped"
 
 

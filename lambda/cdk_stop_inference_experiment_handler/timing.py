@@ -39,11 +39,13 @@ class Progress:
 
     Attributes:
         started_at: Seconds since the epoch of the first delivery.
-        stop_sent: SageMaker accepted a Stop for this request.
+        stop_tried: A Stop was called for this request, whatever came of it.
+        stop_sent: SageMaker accepted it, as far as it told us.
         seen_unfinished: The experiment had not ended yet when this request first looked at it.
     """
 
     started_at: float
+    stop_tried: bool = False
     stop_sent: bool = False
     seen_unfinished: bool = False
 
@@ -53,6 +55,7 @@ class Progress:
         carried = carried or {}
         return cls(
             started_at=float(str(carried.get("StartedAt", otherwise))),
+            stop_tried=carried.get("StopTried") is True,
             stop_sent=carried.get("StopSent") is True,
             seen_unfinished=carried.get("SeenUnfinished") is True,
         )
@@ -61,6 +64,7 @@ class Progress:
         """The form that :meth:`read` reads."""
         return {
             "StartedAt": self.started_at,
+            "StopTried": self.stop_tried,
             "StopSent": self.stop_sent,
             "SeenUnfinished": self.seen_unfinished,
         }

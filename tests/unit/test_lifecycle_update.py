@@ -122,6 +122,18 @@ class TestUpdate:
         world = World(experiment=experiment(status, status_reason="the console's"))
         assert update(world, changed(), declaration())[0] is Verb.SUCCEED
 
+    def test_does_not_take_an_error_after_its_own_try_for_somebody_elses_end(self) -> None:
+        cancelled = World(experiment=experiment("Cancelled", status_reason="no capacity"))
+        tried = update(cancelled, changed(), declaration(), stop_tried=True)
+        assert tried[0] is Verb.FAIL
+        assert "no capacity" in tried[1]
+        completed = World(experiment=experiment("Completed", status_reason="the console's"))
+        assert update(completed, changed(), declaration(), stop_tried=True)[0] is Verb.SUCCEED
+
+    def test_tells_that_an_end_it_finds_cannot_be_undone(self) -> None:
+        ended = World(experiment=experiment("Completed", status_reason="ours"))
+        assert "cannot be undone" in update(ended, changed(), declaration())[1]
+
     @pytest.mark.parametrize("status", ["Completed", "Cancelled"])
     def test_after_somebody_elses_end_fails_with_promote(self, status: str) -> None:
         world = World(experiment=experiment(status, status_reason="the console's"))
