@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -23,7 +24,7 @@ from crhelper import FAILED, CfnResource
 from .aws import SDK_CONFIG
 from .events import Event, malformation, pack, unpack
 from .response import send
-from .timing import HandOverFailed
+from .timing import FIRST_PAUSE_SECONDS, LEAVE_SECONDS, HandOverFailed
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +32,9 @@ RULE_PREFIX_VARIABLE = "POLLING_RULE_PREFIX"
 MAX_RULE_NAME = 64
 PROGRESS = "StopInferenceExperimentProgress"
 """Where the rule's input carries what earlier invocations got done."""
+
+CLEAN_UP_SECONDS = 120
+"""How long a clean-up that fails is tried again."""
 
 _DIGEST_LENGTH = 16
 _CRHELPER_KEYS = ("CrHelperData", "CrHelperPoll", "CrHelperRule", "CrHelperPermission")
@@ -181,23 +185,36 @@ class Resource(CfnResource):
         """
 
     def _clean_up(self) -> None:
-        """Remove the polling rule after the answer; what fails is left to the rule's next firing.
+        """Remove the polling rule after the answer.
 
-        Each of the three steps alone already keeps the rule from invoking the function.
+        What fails is tried again for a while. A rule that is left whole fires once more and
+        removes itself then; the permission goes first, since nothing would come back for it.
         """
         name, function = self._rule_name, self._context.function_name
-        _attempt(self._events.remove_targets, Rule=name, Ids=["1"])
-        _attempt(self._events.delete_rule, Name=name)
-        _attempt(self._lambda.remove_permission, FunctionName=function, StatementId=name)
+        steps: list[Callable[[], object]] = [
+            lambda: self._lambda.remove_permission(FunctionName=function, StatementId=name),
+            lambda: self._events.remove_targets(Rule=name, Ids=["1"]),
+            lambda: self._events.delete_rule(Name=name),
+        ]
+        give_up_at = time.time() + min(CLEAN_UP_SECONDS, self.seconds_left() - LEAVE_SECONDS)
+        pause = FIRST_PAUSE_SECONDS
+        while (
+            steps := [step for step in steps if not _attempt(step)]
+        ) and time.time() < give_up_at:
+            time.sleep(pause)
+            pause *= 2
 
 
-def _attempt(call: Callable[..., object], **arguments: object) -> None:
+def _attempt(call: Callable[[], object]) -> bool:
+    """Whether a step of the clean-up is done."""
     try:
-        call(**arguments)
+        call()
     except (ClientError, BotoCoreError) as error:
         code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
         if code not in _ALREADY_GONE:
             logger.warning({"decision": "clean up later", "why": str(error)})
+            return False
+    return True
 
 
 @contextmanager

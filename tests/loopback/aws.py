@@ -1,0 +1,181 @@
+"""One door to the model: an HTTP request in, an HTTP response out, and a journal of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl
+
+from .clock import Clock, Killed
+from .cloudformation import CloudFormation
+from .eventbridge import EventBridge
+from .faults import PUT, Faults
+from .function import Function
+from .journal import CALL, Entry, Journal
+from .journal import PUT as PUT_ENTRY
+from .sagemaker import SageMaker
+from .wire import (
+    HttpRequest,
+    HttpResponse,
+    Members,
+    Refused,
+    json_answer,
+    json_error,
+    xml_answer,
+    xml_error,
+)
+
+LATENCY_SECONDS = 0.04
+CALL_TIMEOUT_SECONDS = 15.0
+PUT_TIMEOUT_SECONDS = 10.0
+"""What the handler's clients are set to; a test holds these against them."""
+
+SENT_BACK = {
+    "throttled": Refused("ThrottlingException", "Rate exceeded"),
+    "unavailable": Refused("ServiceUnavailable", "Service is unavailable", 503),
+    "denied": Refused("AccessDeniedException", "User is not authorized to perform this"),
+}
+
+
+class TimedOut(Exception):
+    """The answer never came."""
+
+
+class Unreachable(Exception):
+    """The connection was refused or reset."""
+
+
+class Aws:
+    """Every service of the world behind one function.
+
+    Attributes:
+        on_put: Called with the path of every answer before the bucket has it.
+        timeout_scale: Of the time-outs, for invocations shorter than Lambda's 15 minutes.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        journal: Journal,
+        faults: Faults,
+        function: Function,
+        events: EventBridge,
+        sagemaker: SageMaker,
+        cloudformation: CloudFormation,
+    ) -> None:
+        self.on_put: Callable[[str], None] = lambda _: None
+        self.timeout_scale = 1.0
+        self._clock = clock
+        self._journal = journal
+        self._faults = faults
+        self._function = function
+        self._cloudformation = cloudformation
+        self._operations: dict[str, Callable[[Members], Members]] = {
+            "DescribeInferenceExperiment": sagemaker.describe_inference_experiment,
+            "StopInferenceExperiment": sagemaker.stop_inference_experiment,
+            "PutRule": events.put_rule,
+            "PutTargets": events.put_targets,
+            "RemoveTargets": events.remove_targets,
+            "DeleteRule": events.delete_rule,
+        }
+
+    def respond(self, request: HttpRequest) -> HttpResponse:
+        """Answer a request of the handler.
+
+        Raises:
+            TimedOut: A fault; the transport makes a time-out of it.
+            Unreachable: A fault; the transport makes a connection error of it.
+        """
+        if request.target.startswith("/response/"):
+            return self._put(request)
+        operation, members = told(request)
+        self._clock.sleep(LATENCY_SECONDS)
+        kind = self._faults.due(operation, self._clock.now)
+        if kind in (None, "taken", "killed"):
+            response = self._carry_out(operation, members, request, is_lost=kind is not None)
+        else:
+            response = self._refuse(operation, kind, members)
+        self._after(kind, CALL_TIMEOUT_SECONDS)
+        return response
+
+    def _after(self, kind: str | None, seconds: float) -> None:
+        if kind == "killed":
+            raise Killed
+        if kind in ("unreachable", "reset"):
+            raise Unreachable
+        if kind in ("lost", "taken"):
+            self._clock.sleep(seconds * self.timeout_scale)
+            raise TimedOut
+
+    def _carry_out(
+        self, operation: str, members: Members, request: HttpRequest, *, is_lost: bool
+    ) -> HttpResponse:
+        rendered = xml_error if operation in _QUERIES else json_error
+        try:
+            if operation == "AddPermission":
+                response = self._function.add_permission(request)
+            elif operation == "RemovePermission":
+                response = self._function.remove_permission(request)
+            elif operation == "DescribeStacks":
+                response = xml_answer(operation, self._cloudformation.describe_stacks(members))
+            elif operation == "ListStackResources":
+                response = xml_answer(operation, self._cloudformation.list_stack_resources(members))
+            else:
+                response = json_answer(self._operations[operation](members))
+        except Refused as error:
+            self._record(CALL, operation, members, error.code, is_lost=is_lost)
+            return rendered(error)
+        self._record(CALL, operation, members, "", is_lost=is_lost)
+        return response
+
+    def _refuse(self, operation: str, kind: str | None, members: Members) -> HttpResponse:
+        self._record(CALL, operation, members, f"fault: {kind}")
+        error = SENT_BACK.get(kind or "")
+        if error is None:
+            return HttpResponse(500)
+        if operation in _QUERIES and kind == "denied":
+            error = Refused("AccessDenied", str(error), 403)
+        return xml_error(error) if operation in _QUERIES else json_error(error)
+
+    def _put(self, request: HttpRequest) -> HttpResponse:
+        self._clock.sleep(LATENCY_SECONDS)
+        kind = self._faults.due(PUT, self._clock.now)
+        self.on_put(request.target)
+        if kind in (None, "taken", "killed"):
+            response = self._cloudformation.put(request)
+        else:
+            response = HttpResponse(403 if kind == "expired" else 500)
+        detail: dict[str, Any] = {
+            "body": request.body,
+            "fault": kind,
+            "target": request.target,
+            "timeout": request.timeout,
+        }
+        self._record(PUT_ENTRY, str(response.status), detail, "")
+        self._after(kind, PUT_TIMEOUT_SECONDS)
+        return response
+
+    def _record(
+        self, kind: str, name: str, members: Members, code: str, *, is_lost: bool = False
+    ) -> None:
+        detail = dict(members)
+        if kind == CALL:
+            detail = {"request": members, "code": code, "is_lost": is_lost}
+        self._journal.append(Entry(self._clock.now, kind, name, self._function.current(), detail))
+
+
+_QUERIES = ("DescribeStacks", "ListStackResources")
+
+
+def told(request: HttpRequest) -> tuple[str, Members]:
+    """The operation and its members, from any of the three protocols."""
+    target = request.headers.get("x-amz-target", "")
+    if target:
+        return target.rpartition(".")[2], json.loads(request.body)
+    if "/2015-03-31/functions/" in request.target:
+        operation = "AddPermission" if request.method == "POST" else "RemovePermission"
+        return operation, json.loads(request.body or b"{}") | {"path": request.target}
+    members = dict(parse_qsl(request.body.decode()))
+    return members.pop("Action"), members

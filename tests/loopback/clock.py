@@ -1,0 +1,156 @@
+"""Virtual time, and threads that pass one baton so that their interleaving is deterministic.
+
+Every invocation is a thread; exactly one thread runs at any moment. A thread gives the baton up
+only where it sleeps, and every AWS call and PUT of the model begins with a sleep, so that each of
+them is a point where concurrent invocations can interleave. Who goes on is decided by time, then
+by the order of the sleeps: the same history always runs the same way.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+from collections.abc import Callable
+
+EPOCH = 1_750_000_000.0
+"""When every world begins."""
+
+
+class Killed(BaseException):
+    """Lambda ends an invocation: nothing the handler could catch."""
+
+
+class Task:
+    """One thread on the clock.
+
+    Attributes:
+        limit: When Lambda kills it.
+        is_killed: It is to die where it wakes next.
+        error: What the world itself, not the handler, did wrong in this thread.
+    """
+
+    def __init__(self, clock: Clock, work: Callable[[], None], limit: float) -> None:
+        self.limit = limit
+        self.is_killed = False
+        self.is_done = False
+        self.error: BaseException | None = None
+        self._clock = clock
+        self._baton = threading.Semaphore(0)
+        self._work = work
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._is_started = False
+
+    def resume(self) -> None:
+        """Let it run until it sleeps or ends; called by whoever drives the clock."""
+        if self.is_done:
+            return
+        self._clock.current = self
+        if self._is_started:
+            self._baton.release()
+        else:
+            self._is_started = True
+            self._thread.start()
+        self._clock.driver.acquire()
+        self._clock.current = None
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
+
+    def park(self) -> None:
+        """Give the baton back; returns when resumed."""
+        self._clock.driver.release()
+        self._baton.acquire()
+        if self.is_killed:
+            raise Killed
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:  # noqa: BLE001 - raised again by whoever drives the clock
+            self.error = error
+        finally:
+            self.is_done = True
+            self._clock.driver.release()
+
+
+class Clock:
+    """Time that passes only where somebody sleeps or drives it."""
+
+    def __init__(self) -> None:
+        self.now = EPOCH
+        self.current: Task | None = None
+        self.driver = threading.Semaphore(0)
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+        self._bound = EPOCH
+
+    def call_at(self, when: float, action: Callable[[], None]) -> None:
+        """Have something done at a time, by whoever drives the clock then."""
+        heapq.heappush(self._events, (max(when, self.now), next(self._order), action))
+
+    def spawn(self, work: Callable[[], None], *, limit: float) -> Task:
+        """Start a thread now, which Lambda kills at ``limit``."""
+        task = Task(self, work, limit)
+        self.call_at(self.now, task.resume)
+        return task
+
+    def time(self) -> float:
+        """What ``time.time`` is while a world is installed."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Spend time: what ``time.sleep`` is while a world is installed."""
+        task = self.current
+        if task is None:
+            self.run_until(self.now + seconds)
+            return
+        if threading.current_thread() is not task._thread:
+            # A server's thread, on behalf of the invocation that waits for its answer.
+            self.now += seconds
+            return
+        until = self.now + max(0.0, seconds)
+        wake = min(until, task.limit)
+        if wake < self._next_event and wake <= self._bound:
+            self.now = wake
+        else:
+            self.call_at(wake, task.resume)
+            task.park()
+        if until >= task.limit:
+            raise Killed
+
+    def run_until(self, when: float, *, stop: Callable[[], bool] | None = None) -> bool:
+        """Let everything happen up to a time, or until ``stop`` holds between two events.
+
+        Returns:
+            Whether ``stop`` held.
+        """
+        while True:
+            if stop is not None and stop():
+                return True
+            if self._next_event > when:
+                self.now = max(self.now, when)
+                return False
+            # With a condition to watch, every sleep hands the baton back.
+            self._happen(when if stop is None else self.now)
+
+    def run_to_quiet(self, horizon: float) -> bool:
+        """Let everything happen; True when nothing is left to happen before the horizon."""
+        while self._next_event <= horizon:
+            self._happen(horizon)
+        return not self._events
+
+    def _happen(self, bound: float) -> None:
+        moment, _, action = heapq.heappop(self._events)
+        self.now = max(self.now, moment)
+        self._bound = bound
+        action()
+
+    @property
+    def has_events(self) -> bool:
+        """Whether anything is going to happen."""
+        return bool(self._events)
+
+    @property
+    def _next_event(self) -> float:
+        return self._events[0][0] if self._events else float("inf")

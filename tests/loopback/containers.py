@@ -1,0 +1,118 @@
+"""Containers: the handler's module with fresh state, and its log lines."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+from .function import Handler
+
+INDEX = "cdk_stop_inference_experiment_handler.index"
+_OURS = ("cdk_stop_inference_experiment_handler", "crhelper")
+
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "loopback",
+    "AWS_SECRET_ACCESS_KEY": "loopback",
+    "AWS_REGION": "eu-west-1",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+def fresh_index() -> Handler:
+    """A cold container: ``index.py`` run anew, which holds every state the handler has.
+
+    The modules beside it are shared, so that thousands of containers cost little.
+    """
+    spec = importlib.util.find_spec(INDEX)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    handler: Handler = module.handler
+    return handler
+
+
+def fresh_everything(module_name: str = INDEX) -> Handler:
+    """A cold container to the letter: the handler's package and crhelper imported anew."""
+    handler: Handler = fresh_module(module_name).handler
+    return handler
+
+
+def fresh_module(module_name: str) -> ModuleType:
+    """A module imported anew, crhelper and the handler's package with it."""
+    before = {name: module for name, module in sys.modules.items() if _is_ours(name, module_name)}
+    for name in before:
+        del sys.modules[name]
+    try:
+        return importlib.import_module(module_name)
+    finally:
+        for name in [name for name in sys.modules if _is_ours(name, module_name)]:
+            del sys.modules[name]
+        sys.modules.update(before)
+
+
+def _is_ours(name: str, asked_for: str) -> bool:
+    return name == asked_for or name.partition(".")[0] in _OURS
+
+
+class JsonLines(logging.Formatter):
+    """What Lambda's ``LogFormat: JSON`` makes of a record."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line of JSON."""
+        line = {
+            "level": record.levelname,
+            "message": record.msg if isinstance(record.msg, dict) else record.getMessage(),
+            "logger": record.name,
+            **{name: value for name, value in vars(record).items() if name not in _RESERVED},
+        }
+        if record.exc_info:
+            line["stackTrace"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+_RESERVED = frozenset(vars(logging.makeLogRecord({})))
+
+
+class LambdaLogs(logging.Handler):
+    """The one handler that Lambda's runtime puts on the root logger."""
+
+    def __init__(self, write: Callable[[str, str], None]) -> None:
+        super().__init__()
+        self.setFormatter(JsonLines())
+        self._write = write
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the line as it would be stored."""
+        self._write(record.name, self.format(record))
+
+
+@contextmanager
+def lambda_runtime(write: Callable[[str, str], None]) -> Iterator[None]:
+    """Lambda's environment and logging, put back at the end."""
+    root = logging.getLogger()
+    touched = [logging.getLogger(name) for name in ("boto", "boto3", "botocore", "urllib3")]
+    levels = [(logger, logger.level) for logger in [root, *touched]]
+    handlers, root.handlers = root.handlers, [LambdaLogs(write)]
+    before: dict[str, Any] = {name: os.environ.get(name) for name in ENVIRONMENT}
+    os.environ.update(ENVIRONMENT)
+    try:
+        yield
+    finally:
+        root.handlers = handlers
+        for logger, level in levels:
+            logger.setLevel(level)
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,120 @@
+"""EventBridge's rules: made, aimed, fired every minute, removed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .clock import Clock
+from .wire import ACCOUNT, REGION, Members, Refused
+
+MAX_RULE_NAME = 64
+MAX_INPUT = 8192
+_RULE_NAME = re.compile(r"[\.\-_A-Za-z0-9]+")
+_EVERY_MINUTE = "rate(1 minute)"
+
+
+@dataclass
+class Rule:
+    """A rule and its targets, by id."""
+
+    name: str
+    made_at: float
+    targets: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def arn(self) -> str:
+        """Its RuleArn."""
+        return f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{self.name}"
+
+
+class EventBridge:
+    """The rules of the world's account.
+
+    Attributes:
+        fires: How often each firing reaches its targets: at least once, on order twice.
+    """
+
+    def __init__(self, clock: Clock, invoke: Callable[[str, dict[str, Any]], None]) -> None:
+        self.rules: dict[str, Rule] = {}
+        self.limits_broken: list[str] = []
+        self.fires = 1
+        self.fired = 0
+        self._clock = clock
+        self._invoke = invoke
+        self._ticking: set[str] = set()
+
+    def put_rule(self, request: Members) -> Members:
+        """The API's operation."""
+        name = request["Name"]
+        if len(name) > MAX_RULE_NAME or not _RULE_NAME.fullmatch(name):
+            self._broken(f"rule name of {len(name)} characters: {name}")
+        schedule = request.get("ScheduleExpression", "")
+        if schedule != _EVERY_MINUTE and not re.fullmatch(r"rate\(\d+ minutes\)", schedule):
+            raise Refused("ValidationException", f"ScheduleExpression {schedule!r} is not valid")
+        rule = self.rules.setdefault(name, Rule(name, self._clock.now))
+        return {"RuleArn": rule.arn}
+
+    def put_targets(self, request: Members) -> Members:
+        """The API's operation."""
+        rule = self._find(request["Rule"])
+        for target in request["Targets"]:
+            size = len(target.get("Input", ""))
+            if size > MAX_INPUT:
+                self._broken(f"target input of {size} characters")
+            rule.targets[target["Id"]] = dict(target)
+        self._tick(rule)
+        return {"FailedEntryCount": 0, "FailedEntries": []}
+
+    def remove_targets(self, request: Members) -> Members:
+        """The API's operation."""
+        rule = self._find(request["Rule"])
+        for target in request["Ids"]:
+            rule.targets.pop(target, None)
+        return {"FailedEntryCount": 0, "FailedEntries": []}
+
+    def delete_rule(self, request: Members) -> Members:
+        """The API's operation; a rule that does not exist is no error."""
+        rule = self.rules.get(request["Name"])
+        if rule is not None and rule.targets:
+            raise Refused("ValidationException", "Rule can't be deleted since it has targets.")
+        self.rules.pop(request["Name"], None)
+        return {}
+
+    @property
+    def next_firing(self) -> float | None:
+        """When a rule with a target fires next."""
+        times = [self._next(rule) for rule in self.rules.values() if rule.targets]
+        return min(times, default=None)
+
+    def _next(self, rule: Rule) -> float:
+        minutes = int((self._clock.now - rule.made_at) // 60) + 1
+        return rule.made_at + 60 * minutes
+
+    def _tick(self, rule: Rule) -> None:
+        if rule.name not in self._ticking:
+            self._ticking.add(rule.name)
+            self._clock.call_at(self._next(rule), lambda: self._fire(rule))
+
+    def _fire(self, rule: Rule) -> None:
+        self._ticking.discard(rule.name)
+        if self.rules.get(rule.name) is not rule or not rule.targets:
+            return
+        times, self.fires = self.fires, 1
+        self.fired += 1
+        for target in list(rule.targets.values()):
+            for _ in range(times):
+                self._invoke(rule.arn, json.loads(target["Input"]))
+        self._tick(rule)
+
+    def _find(self, name: str) -> Rule:
+        if name not in self.rules:
+            raise Refused("ResourceNotFoundException", f"Rule {name} does not exist.")
+        return self.rules[name]
+
+    def _broken(self, what: str) -> None:
+        self.limits_broken.append(what)
+        raise Refused("ValidationException", f"1 validation error detected: {what}")

@@ -1,0 +1,121 @@
+"""``python -m tests.loopback.explore``: run histories, check the invariants, print what came of it.
+
+Exhaustive by default; ``--sample`` draws that many histories at random instead. Exits with 1 if an
+invariant was broken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import multiprocessing.pool
+import os
+import random
+import sys
+import time
+from collections.abc import Iterable, Iterator
+
+from .invariants import INVARIANTS
+from .scenarios import MORE, SIX, STARTS, TEMPOS, Scenario, combinations
+from .tally import Sample, Subtree, Tally
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command."""
+    options = _parser().parse_args(arguments)
+    scenarios = _chosen(options)
+    started = time.monotonic()
+    total = Tally()
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(options.processes) as pool:
+        for tally in (
+            _sampled(pool, scenarios, options) if options.sample else _all(pool, scenarios, options)
+        ):
+            total.add(tally)
+            _progress(total, started)
+    _report(total, len(scenarios), options, time.monotonic() - started)
+    return 1 if total.broken else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.loopback.explore", description=__doc__)
+    names = [scenario.name for scenario in SIX + MORE]
+    parser.add_argument("--depth", type=int, default=3, help="steps after the first delivery")
+    parser.add_argument("--sample", type=int, default=0, metavar="N", help="histories to draw")
+    parser.add_argument("--seconds", type=float, default=86_400, help="at most, for --sample")
+    parser.add_argument("--seed", default=str(random.randrange(10**6)), help="of --sample")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--scenario", action="append", choices=["six", "all", *names])
+    parser.add_argument("--start", action="append", choices=STARTS, help="default: every one")
+    parser.add_argument(
+        "--tempo", action="append", choices=[tempo.name for tempo in TEMPOS], help="default: handed"
+    )
+    return parser
+
+
+def _chosen(options: argparse.Namespace) -> tuple[Scenario, ...]:
+    names = options.scenario or ["six"]
+    groups = {"six": SIX, "all": SIX + MORE}
+    chosen = [
+        scenario
+        for scenario in SIX + MORE
+        if any(scenario in groups.get(name, ()) or scenario.name == name for name in names)
+    ]
+    tempos = tuple(tempo for tempo in TEMPOS if tempo.name in (options.tempo or ["handed"]))
+    return tuple(
+        scenario
+        for scenario in combinations(tuple(chosen), tempos)
+        if scenario.start in (options.start or STARTS)
+    )
+
+
+def _all(
+    pool: multiprocessing.pool.Pool, scenarios: Iterable[Scenario], options: argparse.Namespace
+) -> Iterator[Tally]:
+    work = [Subtree(scenario, (), options.depth) for scenario in scenarios]
+    # Two levels are split off, so that no unit of work is large.
+    for _ in range(min(2, options.depth)):
+        following: list[Subtree] = []
+        for tally, more in pool.imap_unordered(Subtree.split, work, chunksize=4):
+            yield tally
+            following.extend(more)
+        work = following
+    yield from pool.imap_unordered(Subtree.tally, work, chunksize=4)
+
+
+def _sampled(
+    pool: multiprocessing.pool.Pool, scenarios: tuple[Scenario, ...], options: argparse.Namespace
+) -> Iterator[Tally]:
+    share = -(-options.sample // options.processes)
+    work = [
+        Sample(scenarios, options.depth, share, options.seconds, f"{options.seed}-{number}")
+        for number in range(options.processes)
+    ]
+    yield from pool.imap_unordered(Sample.tally, work)
+
+
+def _progress(total: Tally, started: float) -> None:
+    if sys.stderr.isatty():
+        seconds = time.monotonic() - started
+        broken = sum(total.broken.values())
+        text = f"{total.sequences} sequences, {broken} broken, {seconds:.0f} s"
+        print(text, end="\r", file=sys.stderr)
+
+
+def _report(total: Tally, scenarios: int, options: argparse.Namespace, seconds: float) -> None:
+    how = f"sampled with --seed {options.seed}" if options.sample else "all"
+    print(
+        f"explored to depth {options.depth} ({how}) from {scenarios} situations: "
+        f"{total.sequences} sequences, {total.faults} faults injected, {total.calls} calls, "
+        f"{seconds:.0f} s; {total.same} more equal one of these"
+    )
+    for number, check in INVARIANTS.items():
+        sentence = (check.__doc__ or "").strip().splitlines()[0]
+        print(f"{number:3} broken by {total.broken[number]:5}: {sentence}")
+    for number, examples in sorted(total.examples.items()):
+        for scenario, letters, what in examples:
+            print(f"    {number}: {scenario} > {' > '.join(letters) or 'nothing else'}: {what}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,150 @@
+"""Lambda: the function's policy, its containers, and its asynchronous invocations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from .clock import Clock, Killed, Task
+from .journal import INVOCATION, Entry, Journal
+from .wire import FUNCTION, FUNCTION_ARN, HttpRequest, HttpResponse, Refused
+
+MAX_STATEMENT_ID = 100
+MAX_POLICY_BYTES = 20_480
+RETRY_AFTER_SECONDS = (60.0, 120.0)
+_STATEMENT_BYTES = 330
+"""What Lambda's JSON takes for one statement of this kind beyond its id and source ARN."""
+
+Handler = Callable[[dict[str, Any], Any], object]
+
+
+@dataclass
+class Context:
+    """What Lambda hands the handler beside the event."""
+
+    clock: Clock
+    limit: float
+    aws_request_id: str
+    function_name: str = FUNCTION
+    invoked_function_arn: str = FUNCTION_ARN
+    memory_limit_in_mb: str = "256"
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Virtual milliseconds until the invocation is killed."""
+        return max(0, int((self.limit - self.clock.now) * 1000))
+
+
+@dataclass
+class Running:
+    """An invocation under way."""
+
+    number: int
+    task: Task
+    event: dict[str, Any]
+    attempt: int
+
+
+@dataclass
+class Function:
+    """The provider function.
+
+    Attributes:
+        load: Makes a cold container: the handler with fresh state.
+        limit: Seconds an invocation may take.
+    """
+
+    clock: Clock
+    journal: Journal
+    load: Callable[[], Handler]
+    limit: float = 900.0
+    statements: dict[str, dict[str, Any]] = field(default_factory=dict)
+    limits_broken: list[str] = field(default_factory=list)
+    running: dict[int, Running] = field(default_factory=dict)
+    cold_starts: int = 0
+    invocations: int = 0
+    kills_at_limit: int = 0
+    _idle: list[Handler] = field(default_factory=list)
+
+    def add_permission(self, request: HttpRequest) -> HttpResponse:
+        """The API's operation."""
+        members = json.loads(request.body)
+        sid = members["StatementId"]
+        if not 0 < len(sid) <= MAX_STATEMENT_ID:
+            self._broken("ValidationException", f"StatementId of {len(sid)} characters")
+        if sid in self.statements:
+            message = f"The statement id ({sid}) provided already exists."
+            raise Refused("ResourceConflictException", message, 409)
+        size = sum(_size(statement) for statement in [*self.statements.values(), members])
+        if size > MAX_POLICY_BYTES:
+            self._broken("PolicyLengthExceededException", f"a policy of {size} bytes")
+        self.statements[sid] = members
+        return HttpResponse(201, json.dumps({"Statement": "{}"}).encode())
+
+    def remove_permission(self, request: HttpRequest) -> HttpResponse:
+        """The API's operation."""
+        sid = unquote(urlsplit(request.target).path.rpartition("/")[2])
+        if sid not in self.statements:
+            raise Refused("ResourceNotFoundException", f"Statement {sid} is not found", 404)
+        del self.statements[sid]
+        return HttpResponse(204)
+
+    def invoke_from(self, rule_arn: str, event: dict[str, Any]) -> None:
+        """EventBridge invokes, if the policy lets this rule."""
+        if any(
+            statement["SourceArn"] == rule_arn and statement["Principal"] == "events.amazonaws.com"
+            for statement in self.statements.values()
+        ):
+            self.invoke(event)
+
+    def invoke(self, event: dict[str, Any], attempt: int = 0) -> None:
+        """Invoke asynchronously: what raises or is killed comes again, twice."""
+        self.invocations += 1
+        number = self.invocations
+        limit = self.clock.now + self.limit
+        payload = json.loads(json.dumps(event))
+        task = self.clock.spawn(lambda: self._run(number, payload, limit), limit=limit)
+        self.running[number] = Running(number, task, event, attempt)
+
+    def freeze_out(self) -> bool:
+        """Lose every idle container; whether there was one."""
+        had = bool(self._idle)
+        self._idle.clear()
+        return had
+
+    def current(self) -> int:
+        """The number of the invocation that holds the baton, 0 for none."""
+        task = self.clock.current
+        return next((run.number for run in self.running.values() if run.task is task), 0)
+
+    def _run(self, number: int, event: dict[str, Any], limit: float) -> None:
+        outcome = "returned"
+        handler = self._idle.pop() if self._idle else self._cold_start()
+        try:
+            handler(event, Context(self.clock, limit, f"invocation-{number}"))
+            self._idle.append(handler)
+        except Killed:
+            outcome = "killed"
+            self.kills_at_limit += self.clock.now >= limit
+        except Exception as error:  # noqa: BLE001 - Lambda's runtime catches everything
+            outcome = f"raised {type(error).__name__}: {error}"
+            self._idle.append(handler)
+        run = self.running.pop(number)
+        self.journal.append(Entry(self.clock.now, INVOCATION, outcome, number))
+        if outcome != "returned" and run.attempt < len(RETRY_AFTER_SECONDS):
+            again = self.clock.now + RETRY_AFTER_SECONDS[run.attempt]
+            self.clock.call_at(again, lambda: self.invoke(run.event, run.attempt + 1))
+
+    def _cold_start(self) -> Handler:
+        self.cold_starts += 1
+        return self.load()
+
+    def _broken(self, code: str, what: str) -> None:
+        self.limits_broken.append(what)
+        raise Refused(code, what)
+
+
+def _size(statement: dict[str, Any]) -> int:
+    return _STATEMENT_BYTES + len(statement["StatementId"]) + len(statement["SourceArn"])

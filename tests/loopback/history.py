@@ -1,0 +1,91 @@
+"""A history that has been run, as the invariants look at it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from .cloudformation import Asked
+from .faults import Fault
+from .journal import Entry
+from .oracle import allowed
+from .scenarios import IAM_SECONDS, Scenario
+from .world import World
+
+
+@dataclass
+class History:
+    """A history that has been run to quiet.
+
+    Attributes:
+        asked: The explored request.
+        prelude: The request that warmed the container up.
+        interventions: When others ended or deleted the experiment.
+        faults: With the times they were hit at.
+        kills: Invocations that were killed on order.
+        malformed: Numbers of the invocations with a malformed event.
+        truths: For each PUT of the request, the statuses that were true when it was sent.
+    """
+
+    scenario: Scenario
+    letters: tuple[str, ...]
+    world: World
+    asked: Asked
+    prelude: Asked
+    interventions: list[float] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    kills: int = 0
+    malformed: list[int] = field(default_factory=list)
+    is_quiet: bool = True
+    truths: list[tuple[float, set[str]]] = field(default_factory=list)
+
+    @property
+    def puts(self) -> list[Entry]:
+        """Attempts to answer the explored request."""
+        name = f"/{self.asked.event['RequestId']}?"
+        return [put for put in self.world.journal.puts() if name in put.detail["target"]]
+
+    @property
+    def bodies(self) -> list[dict[str, Any]]:
+        """What those attempts said."""
+        return [json.loads(put.detail["body"]) for put in self.puts]
+
+    @property
+    def deadline(self) -> float:
+        """When the handler gives up."""
+        return self.asked.issued_at + self.scenario.tempo.deadline
+
+    def hit(self, kind: str) -> list[Fault]:
+        """Faults of a kind that took place."""
+        return [fault for fault in self.faults if fault.kind == kind and fault.hits]
+
+    @property
+    def all_kills(self) -> int:
+        """Invocations that did not end by themselves."""
+        return self.kills + len(self.hit("killed"))
+
+    @property
+    def lasting_denial(self) -> bool:
+        """Whether an AccessDenied came too late to be a policy on its way."""
+        young = self.asked.issued_at + IAM_SECONDS - 1
+        return any(when >= young for fault in self.hit("denied") for when in fault.hit_at)
+
+    @property
+    def truth_now(self) -> set[str]:
+        """The statuses that could truthfully be answered at this moment."""
+        experiment = self.world.sagemaker.experiments.get(self.scenario.new["Name"])
+        return allowed(
+            self.scenario,
+            experiment,
+            deleted="deleted" in self.letters,
+            tried=any(self.world.journal.calls("StopInferenceExperiment")),
+            killed=self.all_kills > 0,
+        )
+
+    def heard(self) -> Iterator[tuple[Entry, dict[str, Any], set[str]]]:
+        """The answers up to the one that CloudFormation took, with what was true then."""
+        for put, body, (_, truth) in zip(self.puts, self.bodies, self.truths, strict=True):
+            if put.at <= self.asked.answered_at:
+                yield put, body, truth

@@ -1,0 +1,228 @@
+"""What must hold after every history, each as a function whose docstring is the sentence.
+
+An invariant yields what breaks it. Where a sentence needs interpretation, the docstring says which
+one is held; it is meant to be the strictest that a correct handler can keep.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from .clock import EPOCH
+from .cloudformation import MAX_RESPONSE_BYTES, SIGNATURE
+from .history import History
+from .journal import INVOCATION
+from .sagemaker import arn_of
+
+CLEAN_UP = ("RemoveTargets", "DeleteRule", "RemovePermission")
+MARGIN_SECONDS = 60.0
+MOST_PUTS = 120
+DELIVERIES = 3
+
+
+def answered_in_time(history: History) -> Iterator[str]:
+    """Every well-formed request is answered before min(ServiceTimeout - margin, URL expiry).
+
+    Not held where the bucket itself has refused the URL (403 ends the attempts), nor where every
+    delivery that Lambda makes of an event was killed.
+    """
+    if history.hit("expired") or history.all_kills >= DELIVERIES:
+        return
+    latest = history.asked.issued_at + history.scenario.tempo.service_timeout - MARGIN_SECONDS
+    if history.asked.answered_at > latest:
+        yield f"answered at {history.asked.answered_at - EPOCH:.0f} s"
+
+
+def success_is_true(history: History) -> Iterator[str]:
+    """SUCCESS only if the experiment has ended and settled, is absent, or was rightly left alone.
+
+    And, where a promotion was asked for, only if the end was the one ordered. Held for every
+    answer up to the one CloudFormation takes; it hears no other.
+    """
+    for put, body, truth in history.heard():
+        if body["Status"] == "SUCCESS" and "SUCCESS" not in truth:
+            yield f"SUCCESS at {put.at - EPOCH:.1f} s, true is {sorted(truth) or 'neither yet'}"
+
+
+def answers_agree(history: History) -> Iterator[str]:
+    """All answers to one request agree in status and id.
+
+    Answers are compared that were given without the world changing between them: somebody ending
+    or deleting the experiment, an AccessDenied that lasts, the deadline, and the stack moving on
+    after CloudFormation took a FAILED (a rollback is answered SUCCESS, by the table) are changes.
+    The id has to agree whatever changed, unless a Create or a change of name fails once.
+    """
+    answers = [(put, body) for put, body in zip(history.puts, history.bodies, strict=True)]
+    taken = history.asked.answer
+    changed = bool(history.interventions) or history.lasting_denial
+    changed = changed or any(put.at >= history.deadline for put, _ in answers)
+    changed = changed or (taken is not None and taken["Status"] == "FAILED")
+    statuses = {body["Status"] for _, body in answers}
+    if len(statuses) > 1 and not changed:
+        yield f"statuses {[body['Status'] for _, body in answers]}"
+    for status in statuses:
+        ids = {body["PhysicalResourceId"] for _, body in answers if body["Status"] == status}
+        if len(ids) > 1:
+            yield f"ids {sorted(ids)}"
+
+
+def id_is_right(history: History) -> Iterator[str]:
+    """The id is never empty, "None" or random; it is the event's but on Create and a new name."""
+    scenario = history.scenario
+    named = arn_of(scenario.new["Name"])
+    for body in history.bodies:
+        got, failed = body["PhysicalResourceId"], body["Status"] == "FAILED"
+        if scenario.kind != "Create" and (failed or not scenario.is_rename):
+            right = got == history.asked.event["PhysicalResourceId"]
+        elif failed:
+            right = bool(got) and got != "None" and "inference-experiment/" not in got
+        else:
+            right = got == named
+        if not right:
+            yield f"{body['Status']} under {got!r}"
+
+
+def stops_only_as_ordered(history: History) -> Iterator[str]:
+    """No Stop in a rollback, on another experiment, or where the table or StopOn says no.
+
+    Nor once CloudFormation has been told how the request ended: nobody expects it then.
+    """
+    for call in history.world.journal.calls("StopInferenceExperiment"):
+        if not history.scenario.may_stop:
+            yield f"Stop in '{history.scenario.name}'"
+        if call.detail["request"]["Name"] != history.scenario.new["Name"]:
+            yield f"Stop of {call.detail['request']['Name']}"
+        if not call.detail["code"] and call.at > history.asked.answered_at:
+            yield "an effective Stop after the answer"
+
+
+def stops_once(history: History) -> Iterator[str]:
+    """Any number of deliveries has at most one effective Stop.
+
+    And an invocation that knows of an accepted Stop never sends another, whatever a describe says.
+    """
+    effective, knows = 0, set[int]()
+    for call in history.world.journal.calls("StopInferenceExperiment"):
+        if call.invocation in knows:
+            yield f"invocation {call.invocation} stopped again"
+        if not call.detail["code"]:
+            effective += 1
+            if not call.detail["is_lost"]:
+                knows.add(call.invocation)
+    if effective > 1:
+        yield f"{effective} effective Stops"
+
+
+def nothing_is_left(history: History) -> Iterator[str]:
+    """When quiet, no rule, target or permission is left."""
+    if not history.is_quiet:
+        yield "it never becomes quiet"
+    yield from history.world.leftovers
+
+
+def clean_up_is_silent(history: History) -> Iterator[str]:
+    """Clean-up never changes the answer: it comes after it, and no reason speaks of it."""
+    answered: set[int] = set()
+    for entry in history.world.journal:
+        if entry.kind == "put":
+            answered.add(entry.invocation)
+        if entry.name in CLEAN_UP and entry.invocation not in answered:
+            yield f"{entry.name} before the answer"
+    for body in history.bodies:
+        if any(operation in body["Reason"] for operation in CLEAN_UP):
+            yield f"the reason speaks of it: {body['Reason']}"
+
+
+def transient_is_retried(history: History) -> Iterator[str]:
+    """No FAILED for a transient error before the deadline: FAILED only where it is the truth."""
+    for put, body, truth in history.heard():
+        if body["Status"] != "FAILED" or "FAILED" in truth:
+            continue
+        if put.at < history.deadline and not history.lasting_denial:
+            yield f"FAILED at {put.at - EPOCH:.1f} s: {body['Reason']}"
+
+
+def limits_are_kept(history: History) -> Iterator[str]:
+    """Every size limit is kept: rule name, StatementId, target input, policy, response body."""
+    yield from history.world.events.limits_broken
+    yield from history.world.function.limits_broken
+    for put in history.world.journal.puts():
+        if len(put.detail["body"]) > MAX_RESPONSE_BYTES:
+            yield f"a response of {len(put.detail['body'])} bytes"
+
+
+def urls_stay_secret(history: History) -> Iterator[str]:
+    """No ResponseURL in any log line, nor its signature."""
+    for line in history.world.journal.lines():
+        if SIGNATURE in line or "X-Amz-" in line:
+            yield line[:200]
+
+
+def requests_do_not_mix(history: History) -> Iterator[str]:
+    """Nothing of request A in the answer to B, in warm containers, and no second answer to A."""
+    for put in history.puts:
+        if b"prelude" in put.detail["body"]:
+            yield put.detail["body"].decode()
+    others = len(list(history.world.journal.puts())) - len(history.puts)
+    if others != 1:
+        yield f"{others} answers to the request before"
+
+
+def malformed_is_ignored(history: History) -> Iterator[str]:
+    """A malformed event causes no PUT."""
+    for put in history.world.journal.puts():
+        if put.invocation in history.malformed:
+            yield put.name
+
+
+def puts_end(history: History) -> Iterator[str]:
+    """A PUT not answered 2xx is retried within bounds, and ends.
+
+    5xx, a reset and a time-out are followed by another PUT of the same invocation unless that was
+    killed; a 403 is not; no invocation runs into Lambda's limit.
+    """
+    if history.world.function.kills_at_limit:
+        yield f"{history.world.function.kills_at_limit} invocations ran into Lambda's limit"
+    killed = {
+        entry.invocation
+        for entry in history.world.journal
+        if entry.kind == INVOCATION and entry.name == "killed"
+    }
+    puts = list(history.world.journal.puts())
+    for number, amount in Counter(put.invocation for put in puts).items():
+        if amount > MOST_PUTS:
+            yield f"{amount} PUTs"
+        mine = [put for put in puts if put.invocation == number]
+        last = mine[-1].detail["fault"]
+        if last in ("error", "reset", "lost", "taken") and number not in killed:
+            yield f"no retry after '{last}'"
+        if any(put.detail["fault"] == "expired" for put in mine[:-1]):
+            yield "another PUT after a 403"
+
+
+INVARIANTS: dict[int, Callable[[History], Iterator[str]]] = {
+    1: answered_in_time,
+    2: success_is_true,
+    3: answers_agree,
+    4: id_is_right,
+    5: stops_only_as_ordered,
+    6: stops_once,
+    7: nothing_is_left,
+    8: clean_up_is_silent,
+    9: transient_is_retried,
+    10: limits_are_kept,
+    11: urls_stay_secret,
+    12: requests_do_not_mix,
+    13: malformed_is_ignored,
+    14: puts_end,
+}
+
+
+def violations(history: History) -> list[tuple[int, str]]:
+    """Every invariant that the history breaks, with how."""
+    return [
+        (number, f"{check.__name__}: {what}")
+        for number, check in INVARIANTS.items()
+        for what in check(history)
+    ]

@@ -1,0 +1,53 @@
+"""Which answers are true: told from the world as it is, never from what the handler believes."""
+
+from __future__ import annotations
+
+from .sagemaker import Experiment
+from .scenarios import Scenario
+
+
+def allowed(
+    scenario: Scenario, experiment: Experiment | None, *, deleted: bool, tried: bool, killed: bool
+) -> set[str]:
+    """The statuses that are true of the world at this moment.
+
+    A deadline that has come and an AccessDenied that lasts allow FAILED beside these.
+
+    Args:
+        deleted: Somebody has deleted the experiment.
+        tried: A Stop was sent, accepted or not. An end as Cancelled that somebody else may have
+            ordered can then be told either way.
+        killed: An invocation was killed. It may have taken the knowledge of its own Stop with it,
+            which an error in StatusReason does not give back.
+    """
+    never_looks = "rollback" in scenario.name or scenario.name in (
+        "cleanup delete",
+        "plumbing update",
+        "delete, not in StopOn",
+        "delete of a marker",
+    )
+    if not scenario.may_stop and never_looks:
+        return {"SUCCESS"}
+    if scenario.kind == "Delete":
+        return {"SUCCESS"} if experiment is None or experiment.is_settled else set()
+    both = {"SUCCESS", "FAILED"}
+    if experiment is None:
+        return both if deleted else {"FAILED"}
+    if not scenario.may_stop:
+        return both if deleted else {"SUCCESS"}
+    if not experiment.is_settled:
+        return set()
+    return _of_the_end(scenario, experiment, tried=tried, killed=killed)
+
+
+def _of_the_end(
+    scenario: Scenario, experiment: Experiment, *, tried: bool, killed: bool
+) -> set[str]:
+    both, is_cancelled = {"SUCCESS", "FAILED"}, experiment.true_status == "Cancelled"
+    if experiment.stops:
+        if not is_cancelled:
+            return {"SUCCESS"}
+        return both if killed and not scenario.promotes else {"FAILED"}
+    if scenario.promotes:
+        return {"FAILED"}
+    return both if tried and is_cancelled else {"SUCCESS"}

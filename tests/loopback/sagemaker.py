@@ -1,0 +1,198 @@
+"""SageMaker's inference experiments: describe and stop, on a clock.
+
+Stop is accepted from Created and Running; from any other status it is a ConflictException.
+SageMaker does not document more, and the handler depends on no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .wire import ACCOUNT, REGION, Members, Refused
+
+STATUSES = (
+    "Creating",
+    "Created",
+    "Starting",
+    "Running",
+    "Updating",
+    "Stopping",
+    "Completed",
+    "Cancelled",
+)
+ENDED = ("Completed", "Cancelled")
+STOPPABLE = ("Created", "Running")
+BY_HAND = "Stopped by a person"
+UNEXPECTED = "An unexpected error occurred while the endpoint was updated"
+NEVER = float("inf")
+
+
+def arn_of(name: str) -> str:
+    """The ARN of an experiment of the world's account."""
+    return f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:inference-experiment/{name}"
+
+
+@dataclass
+class Pace:
+    """How long SageMaker takes.
+
+    Attributes:
+        stop: From Stop to Completed, in seconds.
+        settle: From Completed to an endpoint that is InService.
+        begin: From Creating, Starting or Updating to the status that follows.
+        lag: How long a describe may still tell the status before a Stop.
+    """
+
+    stop: float = 240.0
+    settle: float = 8.0
+    begin: float = 15.0
+    lag: float = 3.0
+
+
+@dataclass
+class Experiment:
+    """One experiment as it really is; a describe may lag behind."""
+
+    name: str
+    status: str
+    pace: Pace
+    now: Callable[[], float]
+    variants: tuple[str, ...] = ("production", "shadow")
+    shadow: str = "shadow"
+    endpoint_after: str = "InService"
+    reason: str = ""
+    stopped_at: float = -NEVER
+    ends_at: float = NEVER
+    end: str = "Completed"
+    settled_at: float = NEVER
+    begins_at: float = NEVER
+    before_stop: str = ""
+    stops: list[Members] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.status in ("Creating", "Starting", "Updating"):
+            self.begins_at = self.now() + self.pace.begin
+        if self.status == "Stopping":
+            self.reason = self.reason or BY_HAND
+            self.before_stop = "Running"
+            self.ends_at = self.now() + self.pace.stop
+        if self.status in ENDED:
+            self.reason = self.reason or BY_HAND
+            self.ends_at, self.end = self.now() - 3600, self.status
+            self.settled_at = self.now() - 3000
+
+    @property
+    def true_status(self) -> str:
+        """The status now."""
+        if self.now() >= self.ends_at:
+            return self.end
+        if self.now() >= self.begins_at:
+            self.status = "Created" if self.status == "Creating" else "Running"
+            self.begins_at = NEVER
+        return self.status
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the status is final."""
+        return self.true_status in ENDED
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether its endpoint has come to rest."""
+        return self.has_ended and self.now() >= self._settles_at
+
+    def was_settled_at(self, when: float) -> bool:
+        """Whether it had ended and its endpoint had come to rest by then."""
+        return self._settles_at <= when
+
+    @property
+    def _settles_at(self) -> float:
+        return self.ends_at + self.pace.settle if self.settled_at == NEVER else self.settled_at
+
+    def conclude(self, status: str, reason: str | None = None) -> None:
+        """End it now, whoever ordered it."""
+        if self.has_ended:
+            return
+        if self.true_status != "Stopping":
+            self.reason = BY_HAND
+        self.reason = self.reason if reason is None else reason
+        self.end, self.ends_at = status, self.now()
+
+    def stop(self, request: Members) -> None:
+        """Order the end.
+
+        Raises:
+            Refused: ConflictException.
+        """
+        status = self.true_status
+        if status not in STOPPABLE:
+            raise Refused("ConflictException", f"Inference experiment is in status {status}")
+        self.stops.append(request)
+        self.before_stop, self.status = status, "Stopping"
+        self.reason = str(request.get("Reason", ""))
+        self.stopped_at = self.now()
+        self.end = str(request.get("DesiredState", "Completed"))
+        self.ends_at = self.now() + self.pace.stop
+
+    def describe(self) -> dict[str, Any]:
+        """The answer of DescribeInferenceExperiment."""
+        lagging = self.now() < self.stopped_at + self.pace.lag
+        status = self.before_stop if lagging else self.true_status
+        in_flux = status in ("Stopping", "Creating", "Updating", "Starting") or (
+            self.has_ended and not self.is_settled
+        )
+        settled = self.endpoint_after if self.has_ended else "InService"
+        answer: dict[str, Any] = {
+            "Arn": arn_of(self.name),
+            "Name": self.name,
+            "Type": "ShadowMode",
+            "Status": status,
+            "EndpointMetadata": {
+                "EndpointName": f"{self.name}-endpoint",
+                "EndpointStatus": "Updating" if in_flux and not lagging else settled,
+            },
+            "ModelVariants": [
+                {"ModelName": f"model-{name}", "VariantName": name} for name in self.variants
+            ],
+            "ShadowModeConfig": {
+                "SourceModelVariantName": self.variants[0],
+                "ShadowModelVariants": [{"ShadowModelVariantName": self.shadow}],
+            },
+            "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/experiment",
+        }
+        if self.reason and not lagging:
+            answer["StatusReason"] = self.reason
+        if self.has_ended and not lagging:
+            answer["CompletionTime"] = self.ends_at
+        return answer
+
+
+class SageMaker:
+    """The experiments of the world's account."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.experiments: dict[str, Experiment] = {}
+        self._now = now
+
+    def add(self, name: str, status: str, pace: Pace | None = None) -> Experiment:
+        """Have an experiment in a status."""
+        experiment = Experiment(name, status, pace or Pace(), self._now)
+        self.experiments[name] = experiment
+        return experiment
+
+    def describe_inference_experiment(self, request: Members) -> Members:
+        """The API's operation."""
+        return self._find(request).describe()
+
+    def stop_inference_experiment(self, request: Members) -> Members:
+        """The API's operation."""
+        self._find(request).stop(request)
+        return {"InferenceExperimentArn": arn_of(request["Name"])}
+
+    def _find(self, request: Members) -> Experiment:
+        name = request["Name"]
+        if name not in self.experiments:
+            raise Refused("ResourceNotFound", f"Inference experiment {name} was not found")
+        return self.experiments[name]

@@ -1,0 +1,179 @@
+"""What may not be in an answer, a log line or a rule, and who is answered at all."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from .cloudformation import MAX_RESPONSE_BYTES, SIGNATURE, Asked
+from .eventbridge import MAX_INPUT
+from .sagemaker import Pace, arn_of
+from .world import KEEP, NAME, PROMOTE, World
+
+FORWARD = "UPDATE_IN_PROGRESS"
+SHORT = Pace(stop=120)
+
+
+def answered(world: World, event: dict[str, Any]) -> dict[str, Any]:
+    """Deliver a request, let everything happen, and return what CloudFormation was told."""
+    asked = world.deliver(event)
+    assert world.run_to_quiet(), "something goes on for ever"
+    return told(asked)
+
+
+def told(asked: Asked) -> dict[str, Any]:
+    assert asked.answer is not None, "CloudFormation was not answered"
+    return asked.answer
+
+
+def stops(world: World) -> int:
+    return len(list(world.journal.calls("StopInferenceExperiment")))
+
+
+def operations(world: World) -> list[str]:
+    return [call.name for call in world.journal.calls()]
+
+
+def test_a_warm_container_leaks_nothing_of_one_request_into_the_next(world: World) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Running", SHORT)
+    first = answered(world, world.request("Update", request_id="first"))
+    second = answered(
+        world,
+        world.request(
+            "Create", {**KEEP, "Name": "other"}, request_id="second", logical_id="Other1"
+        ),
+    )
+
+    assert world.function.cold_starts == 1
+    assert first["Data"]
+    assert second["Status"] == "FAILED"
+    assert second["Data"] == {} or not any(
+        value in first["Data"].values() for value in second["Data"].values() if value != "false"
+    )
+    assert NAME not in json.dumps(second)
+
+
+def test_a_container_that_raised_before_is_clean(world: World) -> None:
+    world.experiment("Running")
+    world.fail("PUT", "expired")
+    lost = world.deliver(world.request("Create", request_id="first"))
+    world.run_to_quiet()
+
+    second = answered(world, world.request("Create", request_id="second", logical_id="Other1"))
+
+    assert lost.answer is None
+    assert second["RequestId"] == "second"
+    assert second["PhysicalResourceId"] == arn_of(NAME)
+
+
+MALFORMED: dict[str, Any] = {
+    "an empty object": {},
+    "a string": "Create",
+    "nothing": None,
+    "a list": [1],
+    "no URL": {"RequestType": "Create", "RequestId": "r", "StackId": "s"},
+    "another kind": {"RequestType": "Restart"},
+    "an EventBridge event": {"source": "aws.events", "detail-type": "Scheduled Event"},
+}
+
+
+@pytest.mark.parametrize("event", MALFORMED.values(), ids=MALFORMED)
+def test_a_malformed_event_is_answered_by_nobody_also_in_a_warm_container(
+    world: World,
+    event: Any,
+) -> None:
+    world.experiment("Running")
+    answered(world, world.request("Create"))
+    puts, calls = len(list(world.journal.puts())), len(operations(world))
+
+    world.function.invoke(event)
+    world.run_to_quiet()
+
+    assert world.function.cold_starts == 1
+    assert len(list(world.journal.puts())) == puts
+    assert len(operations(world)) == calls
+    assert world.function.invocations == 2
+
+
+@pytest.mark.parametrize("missing", ["RequestId", "StackId", "LogicalResourceId", "ResponseURL"])
+def test_an_event_that_lacks_what_an_answer_needs_is_not_answered(
+    world: World, missing: str
+) -> None:
+    world.experiment("Running")
+    event = world.request("Create")
+    del event[missing]
+
+    world.function.invoke(event)
+    world.run_to_quiet()
+
+    assert list(world.journal.puts()) == []
+
+
+def test_no_log_line_holds_a_response_url_or_its_signature(world: World) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Running", Pace(stop=1500))
+    for kind in ("error", "reset", "lost", "taken"):
+        world.fail("PUT", kind)
+
+    answered(world, world.request("Update"))
+    answered(world, world.request("Create", request_id="request-2"))
+
+    lines = "\n".join(world.journal.lines())
+    assert len(list(world.journal.puts())) >= 6
+    assert "answer again" in lines
+    assert SIGNATURE not in lines
+    assert "X-Amz-" not in lines
+    assert "/response/" not in lines
+
+
+def test_a_long_answer_is_trimmed_and_keeps_status_ids_and_cause(world: World) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Running", SHORT)
+    asked = world.deliver(world.request("Update", {**PROMOTE, "Reason": "r" * 1000}))
+    world.run(30)
+    world.sagemaker.experiments[NAME].conclude("Cancelled", "\U0001f525" * 1020 + " the cause")
+    world.run_to_quiet()
+
+    [put] = world.journal.puts()
+    assert len(put.detail["body"]) <= MAX_RESPONSE_BYTES
+    assert told(asked)["Status"] == "FAILED"
+    assert told(asked)["PhysicalResourceId"] == arn_of(NAME)
+    assert "the cause" in told(asked)["Reason"]
+
+
+def test_the_rules_input_holds_the_longest_declaration_there_can_be(world: World) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Running", Pace(stop=1500))
+    new = {**PROMOTE, "Reason": "é\U0001f525" * 512}
+    old = {**KEEP, "Reason": "\U0001f525é" * 512}
+
+    answer = answered(world, world.request("Update", new, old, logical_id="L" * 255))
+
+    assert answer["Status"] == "SUCCESS"
+    assert world.events.limits_broken == world.function.limits_broken == []
+    [*_, put] = world.journal.calls("PutTargets")
+    assert len(put.detail["request"]["Targets"][0]["Input"].encode()) <= MAX_INPUT
+    assert world.leftovers == []
+
+
+def test_forty_resources_of_one_stack_keep_the_functions_policy_within_its_size() -> None:
+    world = World(limit=200)
+    world.stack.status = "DELETE_IN_PROGRESS"
+    world.experiment("Running", Pace(stop=80))
+    with world.installed():
+        asked = [
+            world.deliver(
+                world.request("Delete", request_id=f"request-{i}", logical_id=f"{i}" + "L" * 50)
+            )
+            for i in range(40)
+        ]
+        world.run(75)
+        assert len(world.function.statements) == len(world.events.rules) == 40
+        world.run_to_quiet()
+
+    assert world.function.limits_broken == []
+    assert all(told(one)["Status"] == "SUCCESS" for one in asked)
+    assert world.leftovers == []

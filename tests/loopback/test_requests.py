@@ -1,0 +1,215 @@
+"""Requests from delivery to answer, over the real crhelper, boto3 and urllib3."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .cloudformation import Asked
+from .sagemaker import STATUSES, Pace, arn_of
+from .world import KEEP, NAME, PROMOTE, World
+
+FORWARD = "UPDATE_IN_PROGRESS"
+SHORT = Pace(stop=120)
+
+
+def answered(world: World, event: dict[str, Any]) -> dict[str, Any]:
+    """Deliver a request, let everything happen, and return what CloudFormation was told."""
+    asked = world.deliver(event)
+    assert world.run_to_quiet(), "something goes on for ever"
+    return told(asked)
+
+
+def told(asked: Asked) -> dict[str, Any]:
+    assert asked.answer is not None, "CloudFormation was not answered"
+    return asked.answer
+
+
+def stops(world: World) -> int:
+    return len(list(world.journal.calls("StopInferenceExperiment")))
+
+
+def operations(world: World) -> list[str]:
+    return [call.name for call in world.journal.calls()]
+
+
+def test_create_of_a_missing_experiment_fails_under_a_marker_that_its_delete_ignores(
+    world: World,
+) -> None:
+    failed = answered(world, world.request("Create"))
+
+    assert failed["Status"] == "FAILED"
+    assert f"'{NAME}' does not exist in eu-west-1" in failed["Reason"]
+    assert "inference-experiment" not in failed["PhysicalResourceId"]
+
+    world.experiment("Running")
+    calls = len(operations(world))
+    marker = failed["PhysicalResourceId"]
+    gone = answered(world, world.request("Delete", physical_id=marker, request_id="request-2"))
+
+    assert gone["Status"] == "SUCCESS"
+    assert gone["PhysicalResourceId"] == marker
+    assert len(operations(world)) == calls
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_create_arms_and_changes_nothing(world: World, status: str) -> None:
+    world.experiment(status, Pace(begin=600))
+
+    answer = answered(world, world.request("Create"))
+
+    assert answer["Status"] == "SUCCESS"
+    assert answer["PhysicalResourceId"] == arn_of(NAME)
+    assert answer["Data"]["Status"] == status
+    assert answer["Data"]["EndpointName"] == f"{NAME}-endpoint"
+    assert operations(world) == ["DescribeInferenceExperiment"]
+    assert world.elapsed < 1
+
+
+def test_create_that_a_variant_of_the_declaration_contradicts_fails(world: World) -> None:
+    world.experiment("Running")
+    unknown = {**KEEP, "ModelVariantActions": {"blue": "Retain", "shadow": "Remove"}}
+    production = {**KEEP, "ModelVariantActions": {"production": "Promote", "shadow": "Remove"}}
+
+    first = answered(world, world.request("Create", unknown))
+    second = answered(world, world.request("Create", production, request_id="request-2"))
+
+    assert first["Status"] == second["Status"] == "FAILED"
+    assert "no variant 'blue'" in first["Reason"]
+    assert "'production'" in first["Reason"]
+    assert "only its shadow variant can" in second["Reason"]
+
+
+def test_an_update_stops_waits_for_the_endpoint_to_settle_and_then_succeeds(world: World) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Running", SHORT)
+
+    asked = world.deliver(world.request("Update"))
+    world.run(SHORT.stop + SHORT.settle - 1)
+    assert asked.answer is None
+
+    world.run_to_quiet()
+    assert told(asked)["Status"] == "SUCCESS"
+    assert told(asked)["Data"]["StoppedByThisResource"] == "true"
+    assert stops(world) == 1
+    [request] = world.sagemaker.experiments[NAME].stops
+    assert request["ModelVariantActions"] == PROMOTE["ModelVariantActions"]
+    config = request["DesiredModelVariants"][0]["InfrastructureConfig"]
+    assert config["RealTimeInferenceConfig"] == {"InstanceType": "ml.m5.xlarge", "InstanceCount": 2}
+    assert "PutRule" not in operations(world)
+
+
+@pytest.mark.parametrize("status", ["Creating", "Starting", "Updating"])
+def test_a_conflict_means_not_now(world: World, status: str) -> None:
+    world.stack.status = FORWARD
+    world.experiment(status, Pace(begin=100, stop=60))
+
+    answer = answered(world, world.request("Update"))
+
+    assert answer["Status"] == "SUCCESS"
+    codes = [call.detail["code"] for call in world.journal.calls("StopInferenceExperiment")]
+    assert codes[-1] == ""
+    assert set(codes[:-1]) == {"ConflictException"}
+
+
+def test_a_stop_that_somebody_else_ordered_is_awaited_and_judged(world: World) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Stopping", SHORT)
+
+    answer = answered(world, world.request("Update", {**KEEP, "Reason": "ours"}, PROMOTE))
+
+    assert answer["Status"] == "SUCCESS"
+    assert answer["Data"]["StoppedByThisResource"] == "false"
+    assert stops(world) == 0
+
+
+def test_an_update_that_wants_a_promotion_fails_where_somebody_else_ended_it(world: World) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Completed")
+
+    answer = answered(world, world.request("Update"))
+
+    assert answer["Status"] == "FAILED"
+    assert "cannot be promoted any more" in answer["Reason"]
+    assert answer["PhysicalResourceId"] == arn_of(NAME)
+
+
+def test_an_update_says_that_its_stop_ended_cancelled(world: World) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Running", SHORT)
+    asked = world.deliver(world.request("Update"))
+    world.run(30)
+    world.sagemaker.experiments[NAME].conclude("Cancelled", "The endpoint ran out of capacity")
+
+    world.run_to_quiet()
+
+    assert told(asked)["Status"] == "FAILED"
+    assert "The endpoint ran out of capacity" in told(asked)["Reason"]
+
+
+@pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"])
+@pytest.mark.parametrize("kind", ["Update", "Delete"])
+def test_a_rollback_never_stops(world: World, kind: str, status: str) -> None:
+    world.stack.status = status
+    world.experiment("Running")
+
+    answer = answered(world, world.request(kind, KEEP, PROMOTE))
+
+    assert answer["Status"] == "SUCCESS"
+    assert answer["PhysicalResourceId"] == arn_of(NAME)
+    assert stops(world) == 0
+    assert world.elapsed < 1
+
+
+@pytest.mark.parametrize("status", ["absent", "Completed", "Cancelled"])
+def test_a_delete_of_what_has_ended_answers_at_once(world: World, status: str) -> None:
+    world.stack.status = "DELETE_IN_PROGRESS"
+    world.experiment(status)
+
+    answer = answered(world, world.request("Delete"))
+
+    assert answer["Status"] == "SUCCESS"
+    assert operations(world) == ["DescribeInferenceExperiment"]
+    assert world.elapsed < 0.2
+
+
+@pytest.mark.parametrize("stop", [1200, 3000])
+def test_a_long_stop_is_handed_over_and_leaves_nothing(world: World, stop: int) -> None:
+    world.stack.status = "DELETE_IN_PROGRESS"
+    world.experiment("Running", Pace(stop=stop))
+
+    asked = world.deliver(world.request("Delete"))
+    world.run(stop - 60)
+    assert [rule.name for rule in world.events.rules.values()] == list(world.function.statements)
+
+    assert world.run_to_quiet()
+    assert told(asked)["Status"] == "SUCCESS"
+    assert world.leftovers == []
+    assert stops(world) == 1
+    assert len(list(world.journal.puts())) == 1
+
+
+def test_at_the_deadline_the_answer_says_where_the_experiment_stands(world: World) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Running", Pace(stop=9999))
+
+    asked = world.deliver(world.request("Update"))
+    world.run_to_quiet()
+
+    assert 3299 <= asked.answered_at - asked.issued_at <= 3310
+    assert told(asked)["Status"] == "FAILED"
+    assert "has not ended after 3300 s" in told(asked)["Reason"]
+    assert "is Stopping" in told(asked)["Reason"]
+    assert world.leftovers == []
+
+
+def test_the_deadline_follows_a_shorter_service_timeout(world: World) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Running", Pace(stop=9999))
+
+    asked = world.deliver(world.request("Update", {**PROMOTE, "ServiceTimeout": "1200"}))
+    world.run_to_quiet()
+
+    assert 1099 <= asked.answered_at - asked.issued_at <= 1110
+    assert told(asked)["Status"] == "FAILED"

@@ -1,0 +1,137 @@
+"""The handler over real sockets: TLS that is verified, time-outs that end, statuses that count."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import urllib3
+from botocore.config import Config
+
+from cdk_stop_inference_experiment_handler import aws as handler_aws
+from cdk_stop_inference_experiment_handler import resource as handler_resource
+from cdk_stop_inference_experiment_handler import response as handler_response
+
+from .aws import CALL_TIMEOUT_SECONDS, PUT_TIMEOUT_SECONDS
+from .https_server import LoopbackServer
+from .sagemaker import Pace, arn_of
+from .world import NAME, World
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackServer]:
+    server = LoopbackServer(tmp_path_factory.mktemp("certificates"))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def world(server: LoopbackServer) -> Iterator[World]:
+    """A world behind the HTTPS server; its invocations are short, so that a rule is made."""
+    world = World(connect=server.connect, host=server.host, limit=160)
+    world.stack.status = "UPDATE_IN_PROGRESS"
+    with world.installed():
+        yield world
+
+
+@pytest.fixture
+def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The handler's time-outs, in tenths of seconds: these are real."""
+    config = handler_aws.SDK_CONFIG.merge(Config(connect_timeout=1, read_timeout=0.3))
+    monkeypatch.setattr(handler_aws, "SDK_CONFIG", config)
+    monkeypatch.setattr(handler_resource, "SDK_CONFIG", config)
+    monkeypatch.setattr(handler_response, "PUT_TIMEOUT", urllib3.Timeout(connect=1, read=0.3))
+
+
+@contextmanager
+def _not_trusted(world: World) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("SSL_CERT_FILE")
+        yield
+
+
+def test_a_stop_is_handed_over_awaited_and_answered(world: World) -> None:
+    world.experiment("Running", Pace(stop=100))
+
+    asked = world.deliver(world.request("Update"))
+    assert world.run_to_quiet()
+
+    assert asked.answer is not None
+    assert asked.answer["Status"] == "SUCCESS"
+    assert asked.answer["PhysicalResourceId"] == arn_of(NAME)
+    calls = {call.name for call in world.journal.calls()}
+    assert calls >= {"DescribeStacks", "PutRule", "AddPermission", "PutTargets"}
+    assert calls >= {"RemoveTargets", "DeleteRule", "RemovePermission"}
+    assert world.leftovers == []
+
+
+def test_a_cleanup_delete_reads_every_page_of_the_stacks_resources(world: World) -> None:
+    world.stack.status = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
+    for number in range(100):
+        world.stack.add(f"Other{number}", "x", "AWS::S3::Bucket", "CREATE_COMPLETE")
+    kind = "Custom::StopInferenceExperiment"
+    world.stack.add("Renamed1", arn_of(NAME), kind, "CREATE_COMPLETE")
+    world.experiment("Running")
+
+    asked = world.deliver(world.request("Delete"))
+    world.run_to_quiet()
+
+    assert asked.answer is not None
+    assert asked.answer["Status"] == "SUCCESS"
+    assert world.sagemaker.experiments[NAME].stops == []
+
+
+def test_an_answer_goes_only_where_the_certificate_is_trusted(world: World) -> None:
+    world.experiment("Running")
+    with _not_trusted(world):
+        asked = world.deliver(world.request("Create"))
+        world.run_to_quiet()
+    assert asked.answer is None
+    assert list(world.journal.puts()) == []
+    assert any("SSLError" in line for line in world.journal.lines())
+
+
+@pytest.mark.usefixtures("short_timeouts")
+@pytest.mark.parametrize("kind", ["error", "reset", "lost", "taken"])
+def test_an_answer_that_fails_is_sent_again(world: World, kind: str) -> None:
+    world.experiment("Running")
+    world.fail("PUT", kind, attempts=2)
+
+    asked = world.deliver(world.request("Create"))
+    world.run_to_quiet()
+
+    assert asked.answer is not None
+    bodies = [json.loads(put.detail["body"]) for put in world.journal.puts()]
+    assert len(bodies) == 3
+    assert all(body == bodies[0] for body in bodies)
+
+
+def test_an_answer_that_is_refused_is_not_sent_again(world: World) -> None:
+    world.experiment("Running")
+    world.fail("PUT", "expired")
+
+    asked = world.deliver(world.request("Create"))
+    world.run_to_quiet()
+
+    assert asked.answer is None
+    assert len(list(world.journal.puts())) == 1
+
+
+@pytest.mark.usefixtures("short_timeouts")
+@pytest.mark.parametrize("kind", ["throttled", "unavailable", "unreachable", "lost"])
+def test_a_call_that_fails_is_repeated(world: World, kind: str) -> None:
+    world.experiment("Running")
+    world.fail("DescribeInferenceExperiment", kind)
+
+    asked = world.deliver(world.request("Create"))
+    world.run_to_quiet()
+
+    assert asked.answer is not None
+    assert asked.answer["Status"] == "SUCCESS"
+
+
+def test_the_models_time_outs_are_the_handlers() -> None:
+    assert vars(handler_aws.SDK_CONFIG)["read_timeout"] == CALL_TIMEOUT_SECONDS
+    assert handler_response.PUT_TIMEOUT.read_timeout == PUT_TIMEOUT_SECONDS
