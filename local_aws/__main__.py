@@ -1,6 +1,7 @@
 """Starts the local AWS alone and prints what a shell needs to use it.
 
-python -m local_aws [--stop-seconds 10] [--minute-seconds 60] [--port 0] [--shadow-test NAME]
+python -m local_aws [--stop-seconds 10] [--minute-seconds 60] [--clock-scale 1] [--port 0]
+                    [--shadow-test NAME]
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
             port=options.port,
             stop_seconds=options.stop_seconds,
             minute_seconds=options.minute_seconds,
+            clock_scale=options.clock_scale,
         ) as aws:
             _print_usage(aws)
             if options.shadow_test:
@@ -51,6 +53,12 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         type=float,
         default=60.0,
         help="how long EventBridge's minute is (default: 60, real time)",
+    )
+    parser.add_argument(
+        "--clock-scale",
+        type=float,
+        default=1.0,
+        help="how many seconds pass here in a real one (default: 1)",
     )
     parser.add_argument(
         "--port", type=int, default=0, help="the loopback port (default: 0, a free one)"

@@ -20,7 +20,8 @@ _BOOTSTRAP = "cdk-hnb659fds-"
 def inventory(aws: LocalAws) -> dict[str, list[str]]:
     """List by kind what there is: empty lists where a stack has left nothing behind.
 
-    Permissions are the statements of the functions' resource policies; targets those of rules.
+    Permissions are the statements of the functions' resource policies; targets those of rules;
+    policies the roles' own, as ``role/policy``, and the account's managed ones.
     """
     events, functions, iam = aws.client("events"), aws.client("lambda"), aws.client("iam")
     rules = [rule["Name"] for rule in events.list_rules()["Rules"]]
@@ -34,7 +35,21 @@ def inventory(aws: LocalAws) -> dict[str, list[str]]:
         "permissions": [sid for name in names for sid in _permissions(functions, name)],
         "log groups": [group["logGroupName"] for group in groups],
         "roles": [role for role in roles if not role.startswith(_BOOTSTRAP)],
+        "policies": [*_inline_policies(iam, roles), *_managed_policies(iam)],
     }
+
+
+def _inline_policies(iam: Client, roles: list[str]) -> Iterator[str]:
+    for role in roles:
+        if not role.startswith(_BOOTSTRAP):
+            for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+                yield f"{role}/{policy}"
+
+
+def _managed_policies(iam: Client) -> Iterator[str]:
+    for policy in iam.list_policies(Scope="Local")["Policies"]:
+        if not policy["PolicyName"].startswith(_BOOTSTRAP):
+            yield policy["PolicyName"]
 
 
 def _targets(events: Client, rule: str) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeAlias
@@ -119,18 +120,7 @@ class LocalAws:
             options: What ``boto3.Session.client`` takes, such as ``aws_access_key_id`` for a
                 caller other than the account's root.
         """
-        # Here, not above: boto3 takes half a second to load, and the emulator has none.
-        import boto3  # noqa: PLC0415
-        import botocore.session  # noqa: PLC0415
-
         self._running()
-        bare = botocore.session.Session(
-            # An endpoint or a profile in a file or variable must not come into it.
-            session_vars={
-                "profile": (None, None, None, None),
-                "config_file": (None, None, "", None),
-            }
-        )
         defaults = {
             "region_name": REGION,
             "endpoint_url": self.endpoint_url,
@@ -138,8 +128,24 @@ class LocalAws:
             "aws_access_key_id": "test",
             "aws_secret_access_key": "test",
         }
-        make: Callable[..., Client] = boto3.Session(botocore_session=bare).client
+        make: Callable[..., Client] = self._session.client
         return make(service, **{**defaults, **options})
+
+    @cached_property
+    def _session(self) -> Client:
+        """One for all clients: it reads each service's model once."""
+        # Here, not above: boto3 takes half a second to load, and the emulator has none.
+        import boto3  # noqa: PLC0415
+        import botocore.session  # noqa: PLC0415
+
+        bare = botocore.session.Session(
+            # An endpoint or a profile in a file or variable must not come into it.
+            session_vars={
+                "profile": (None, None, None, None),
+                "config_file": (None, None, "", None),
+            }
+        )
+        return boto3.Session(botocore_session=bare)
 
     def calls(self, operation: str | None = None) -> list[Call]:
         """Return the SageMaker calls received since the start or the last reset, oldest first.
@@ -164,7 +170,8 @@ class LocalAws:
         Args:
             operation: Such as ``DescribeInferenceExperiment``.
             error_code: Such as ``ThrottlingException``. Default: none, the call goes through.
-            details: ``message``, ``http_status`` (400), ``delay_seconds`` (0), ``times`` (1).
+            details: ``message``, ``http_status`` (400), ``delay_seconds`` (0), ``times`` (1), or
+                ``seconds`` for as long as that instead of a number of times.
         """
         order = {"operation": operation, "error_code": error_code, **details}
         self._control.send("POST", "faults", order)
@@ -188,6 +195,19 @@ class LocalAws:
         """
         order = {"name": name, "status": status, "status_reason": status_reason}
         self._control.send("POST", "experiments/end", order)
+
+    def end_endpoint(
+        self, name: str, *, status: str = "Failed", failure_reason: str | None = None
+    ) -> None:
+        """Let an endpoint come to rest now, whatever it was about to do.
+
+        Args:
+            name: The endpoint's name; LocalAwsError if there is none.
+            status: Such as Failed or UpdateRollbackFailed. Default: Failed.
+            failure_reason: What its FailureReason says. Default: none.
+        """
+        order = {"name": name, "status": status, "failure_reason": failure_reason}
+        self._control.send("POST", "endpoints/end", order)
 
     def reset(self) -> None:
         """Forget every resource, call and fault and end the functions' workers.

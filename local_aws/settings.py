@@ -25,7 +25,11 @@ class Settings:
         settle_seconds: How long the endpoint is still Updating after the experiment has ended.
             Seconds, at least 0. Default: 0.
         minute_seconds: The length of one minute of an EventBridge rate and of the delay before
-            Lambda's asynchronous retries. Seconds, above 0. Default: 60, real time.
+            Lambda's asynchronous retries. Seconds, above 0. Default: 60.
+        clock_scale: How many seconds of the local AWS pass in a real one: for SageMaker, for the
+            functions and their time-outs, for CloudFormation's patience and for the minute. Every
+            other duration here is in the local AWS's seconds. Above 0, and fixed once it has
+            started. Default: 1, real time.
         stop_accepted_from: The statuses StopInferenceExperiment is accepted from; from any other
             it answers ConflictException. AWS does not document them.
             Default: Created and Running.
@@ -35,6 +39,7 @@ class Settings:
     stop_seconds: float = 3.0
     settle_seconds: float = 0.0
     minute_seconds: float = 60.0
+    clock_scale: float = 1.0
     stop_accepted_from: tuple[str, ...] = ("Created", "Running")
 
     def __post_init__(self) -> None:
@@ -42,8 +47,9 @@ class Settings:
         for name in ("start_seconds", "stop_seconds", "settle_seconds"):
             if getattr(self, name) < 0:
                 raise ValueError(f"'{name}' must be at least 0, got {getattr(self, name)}")
-        if self.minute_seconds <= 0:
-            raise ValueError(f"'minute_seconds' must be above 0, got {self.minute_seconds}")
+        for name in ("minute_seconds", "clock_scale"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"'{name}' must be above 0, got {getattr(self, name)}")
         # JSON has no tuples, and a frozen dataclass should stay hashable.
         object.__setattr__(self, "stop_accepted_from", tuple(self.stop_accepted_from))
 

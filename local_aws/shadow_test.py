@@ -27,7 +27,8 @@ def create_shadow_test(
 ) -> str:
     """Create an endpoint and a shadow test on it, and wait until the test is running.
 
-    The variants are ``production`` and ``shadow``, each on one ml.m5.large.
+    The variants are ``production`` and ``shadow``, each on one ml.m5.large. Models that exist
+    are shared.
 
     Args:
         client: A SageMaker client.
@@ -43,10 +44,7 @@ def create_shadow_test(
     """
     role = f"arn:aws:iam::{ACCOUNT}:role/shadow-test"
     for model in (production_model, shadow_model):
-        image = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/fraud:latest"
-        client.create_model(
-            ModelName=model, PrimaryContainer={"Image": image}, ExecutionRoleArn=role
-        )
+        _ensure_model(client, model, role)
     variant = {
         "VariantName": "production",
         "ModelName": production_model,
@@ -73,6 +71,17 @@ def create_shadow_test(
     if wait:
         wait_for_experiment(client, name, "Running")
     return arn
+
+
+def _ensure_model(client: Client, name: str, role: str) -> None:
+    image = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/fraud:latest"
+    try:
+        client.create_model(
+            ModelName=name, PrimaryContainer={"Image": image}, ExecutionRoleArn=role
+        )
+    except client.exceptions.ClientError as error:
+        if "already existing" not in error.response["Error"]["Message"]:
+            raise
 
 
 def wait_for_experiment(

@@ -8,7 +8,15 @@ from typing import Any
 
 from ministack import app as ministack_app
 
-from local_aws.emulator import custom_resources, lambda_workers, sagemaker_service
+from local_aws.emulator import (
+    custom_resources,
+    eventbridge_limits,
+    iam_requests,
+    lambda_workers,
+    sagemaker_resources,
+    sagemaker_service,
+    stack_operations,
+)
 from local_aws.emulator.clock import Clock
 from local_aws.emulator.control import Control
 from local_aws.emulator.options import Options
@@ -30,18 +38,24 @@ def assembled(options: Options, on_ready: Callable[[], object]) -> Application:
         on_ready: Called once the application has started.
     """
     endpoint_url = f"https://127.0.0.1:{os.environ['GATEWAY_PORT']}"
-    service = sagemaker_service.install(options.settings)
+    clock = Clock(options.settings)
+    service = sagemaker_service.install(options.settings, clock)
+    sagemaker_resources.install(service)
+    iam_requests.install()
+    eventbridge_limits.install()
     lambda_workers.install(
         lambda_python=options.lambda_python,
         endpoint_url=endpoint_url,
         ca_bundle=options.ca_bundle,
+        clock=clock,
     )
-    responses = custom_resources.install(endpoint_url)
+    custom = custom_resources.install(endpoint_url, clock)
+    stack_operations.install(custom)
     control = Control(
         service=service,
-        clock=Clock(options.settings),
-        responses=responses,
-        reset=Reset(responses),
+        clock=clock,
+        responses=custom.responses,
+        reset=Reset(custom),
         settings=options.settings,
     )
 

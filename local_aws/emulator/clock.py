@@ -1,7 +1,14 @@
-"""Lets a minute of EventBridge and of Lambda's asynchronous retries pass faster than a minute."""
+"""The local AWS's clock, which can run faster than the real one.
+
+It shows real time when the emulator starts, so that nothing is older than its certificate, and
+goes ``clock_scale`` times as fast from there. A minute of EventBridge and of Lambda's asynchronous
+retries can be given a length of its own besides.
+"""
 
 # ruff: noqa: SLF001 (ministack's private names, each listed in private_names.py)
 from __future__ import annotations
+
+import time
 
 from ministack.services import eventbridge, lambda_svc
 
@@ -11,17 +18,33 @@ __all__ = ["Clock"]
 
 
 class Clock:
-    """Makes ministack's schedules and retries follow a minute of a length of our own."""
+    """Tells the local AWS's time, and makes ministack's schedules and retries follow it."""
 
     def __init__(self, settings: Settings) -> None:
-        """Put the clock into ministack."""
+        """Start at real time, and put the clock into ministack."""
+        self.origin = time.time()
+        self.scale = settings.clock_scale
         self._rate_seconds = eventbridge._parse_rate_seconds
         eventbridge._parse_rate_seconds = self._scaled_rate_seconds
         self.configure(settings)
 
+    def now(self) -> float:
+        """Return the local AWS's time in seconds since the epoch."""
+        return self.origin + (time.time() - self.origin) * self.scale
+
+    def real(self, seconds: float) -> float:
+        """Return how many real seconds some of the local AWS's are."""
+        return seconds / self.scale
+
     def configure(self, settings: Settings) -> None:
-        """Set how long a minute is, for the rules that exist as for those to come."""
-        self._minute_seconds = settings.minute_seconds
+        """Set how long a minute is, for the rules that exist as for those to come.
+
+        Raises:
+            ValueError: The scale is to change, which functions that run would not learn of.
+        """
+        if settings.clock_scale != self.scale:
+            raise ValueError(f"'clock_scale' is fixed at the start, it is {self.scale}")
+        self._minute_seconds = self.real(settings.minute_seconds)
         # ministack looks every ten seconds; ten looks a minute keep a firing within a tenth of it.
         eventbridge._SCHEDULER_TICK_INTERVAL = min(10.0, self._minute_seconds / 10)
         # Lambda tries an asynchronous invocation again after one and after two minutes

@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from local_aws.emulator.clock import Clock
-from local_aws.emulator.custom_resources import Responses
 from local_aws.emulator.reset import Reset
+from local_aws.emulator.responses import Responses
 from local_aws.emulator.sagemaker import ApiError, Fault, SageMaker
 from local_aws.settings import Settings
 
@@ -49,6 +49,7 @@ class Control:
             ("POST", "faults"): self._add_fault,
             ("DELETE", "faults"): lambda _query, _body: self._service.faults.clear(),
             ("POST", "experiments/end"): self._end_experiment,
+            ("POST", "endpoints/end"): self._end_endpoint,
         }
 
     def answers(self, path: str) -> bool:
@@ -89,11 +90,7 @@ class Control:
 
     def _deliver(self, method: str, query: str, body: bytes) -> tuple[int, Any]:
         """Take a custom resource's response in; S3 refuses what is no PUT or no longer valid."""
-        try:
-            answer = json.loads(body)
-        except ValueError:
-            answer = None
-        if method == "PUT" and isinstance(answer, dict) and self._responses.deliver(query, answer):
+        if self._responses.deliver(method, query, body):
             return 200, {}
         return 403, {"message": "Request has expired or is not signed for this."}
 
@@ -102,13 +99,19 @@ class Control:
         return [call.to_json() for call in self._service.calls if wanted in (None, call.operation)]
 
     def _configure(self, _query: Json, body: Json) -> Json:
-        self._settings = self._settings.changed(body)
-        self._service.configure(self._settings)
-        self._clock.configure(self._settings)
+        changed = self._settings.changed(body)
+        self._clock.configure(changed)
+        self._service.configure(changed)
+        self._settings = changed
         return self._settings.to_json()
 
     def _add_fault(self, _query: Json, body: Json) -> None:
-        self._service.faults.add(Fault.from_json(body))
+        self._service.order_fault(Fault.from_json(body))
+
+    def _end_endpoint(self, _query: Json, body: Json) -> None:
+        self._service.end_endpoint_in(
+            body["name"], body.get("status", "Failed"), body.get("failure_reason")
+        )
 
     def _end_experiment(self, _query: Json, body: Json) -> None:
         self._service.end_experiment(

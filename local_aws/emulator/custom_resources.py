@@ -3,110 +3,99 @@
 ministack calls the function synchronously, so a stack waits for the function's return even when
 the response is there, and a function that fails is never tried again. Here the function is invoked
 as an event, with Lambda's retries, and only the response (or ServiceTimeout) ends the waiting
-(CloudFormation user guide, "Custom resource request and response reference").
+(CloudFormation user guide, "Custom resource request and response reference"). What is refused in a
+response follows that page; the words of the refusals are modelled.
 """
 
 # ruff: noqa: SLF001 (ministack's private names, each listed in private_names.py)
 from __future__ import annotations
 
+import json
 import secrets
-import threading
-import time
 import uuid
-from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs, quote, urlencode
 
-from ministack.core.responses import get_account_id, get_region
-from ministack.services import lambda_svc
+from ministack.services import cloudformation, lambda_svc
 from ministack.services.cloudformation import custom_resource
 
-__all__ = ["Responses", "install"]
+from local_aws.emulator.clock import Clock
+from local_aws.emulator.responses import Expected, Responses
 
-_PATH = "/cloudformation-custom-resource-response-"
-_EXPIRES_SECONDS = 7200
+__all__ = ["CustomResources", "ResponseError", "install"]
+
+Json = dict[str, Any]
+
+MAX_RESPONSE_BYTES = 4096
+MAX_PHYSICAL_ID_BYTES = 1024
 _DEFAULT_TIMEOUT_SECONDS = 3600
+_COPIED = ("StackId", "RequestId", "LogicalResourceId")
 
 
-@dataclass
-class _Expected:
-    """A response that is waited for."""
+class ResponseError(RuntimeError):
+    """What the stack reports of a custom resource that failed.
 
-    arrived: threading.Event = field(default_factory=threading.Event)
-    body: dict[str, Any] | None = None
+    Attributes:
+        physical_id: The id that the response named, if it could be read.
+    """
+
+    def __init__(self, message: str, physical_id: str | None = None) -> None:
+        super().__init__(message)
+        self.physical_id = physical_id
 
 
-class Responses:
-    """The responses waited for, each under the signature of the URL it is to be PUT to."""
+class CustomResources:
+    """Invokes the functions behind custom resources, and remembers what a rollback must know.
 
-    def __init__(self, endpoint_url: str) -> None:
-        """Start waiting for nothing.
+    Attributes:
+        responses: Where their responses arrive.
+    """
 
-        Args:
-            endpoint_url: Where the local AWS is reached.
-        """
-        self._endpoint_url = endpoint_url
-        self._expected: dict[str, _Expected] = {}
-
-    def expect(self, stack_id: str, logical_id: str, request_id: str) -> tuple[str, _Expected]:
-        """Return a new ResponseURL, with the look of a presigned S3 URL, and what to wait for."""
-        signature = secrets.token_hex(32)
-        self._expected[signature] = expected = _Expected()
-        date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        region = get_region()
-        query = {
-            "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
-            "X-Amz-Date": date,
-            "X-Amz-SignedHeaders": "host",
-            "X-Amz-Expires": str(_EXPIRES_SECONDS),
-            "X-Amz-Credential": f"{get_account_id()}/{date[:8]}/{region}/s3/aws4_request",
-            "X-Amz-Signature": signature,
-        }
-        key = quote(f"{stack_id}|{logical_id}|{request_id}", safe="")
-        bucket = _PATH + region.replace("-", "")
-        return f"{self._endpoint_url}{bucket}/{key}?{urlencode(query)}", expected
-
-    def owns(self, path: str) -> bool:
-        """Return whether a request's path is that of a ResponseURL."""
-        return path.startswith(_PATH)
-
-    def deliver(self, query: str, body: dict[str, Any]) -> bool:
-        """Take a response in; False if nobody waits for it, or no more."""
-        signature = parse_qs(query).get("X-Amz-Signature", [""])[0]
-        expected = self._expected.pop(signature, None)
-        if expected is None:
-            return False
-        expected.body = body
-        expected.arrived.set()
-        return True
+    def __init__(self, endpoint_url: str, clock: Clock) -> None:
+        """Start without any resource."""
+        self.responses = Responses(endpoint_url, clock)
+        self._clock = clock
+        self._failed_creations: dict[tuple[str, str], Json] = {}
+        self._no_echo: set[tuple[str, str]] = set()
 
     def reset(self) -> None:
-        """Let everyone who waits go, empty-handed."""
-        for expected in self._expected.values():
-            expected.arrived.set()
-        self._expected.clear()
+        """Forget everything, and let everyone who waits go."""
+        self.responses.reset()
+        self._failed_creations.clear()
+        self._no_echo.clear()
 
+    def failed_creation(self, stack_id: str, logical_id: str) -> Json | None:
+        """Return the record of a resource whose last Create failed, once."""
+        return self._failed_creations.pop((stack_id, logical_id), None)
 
-def install(endpoint_url: str) -> Responses:
-    """Replace how ministack invokes custom resources; return where responses arrive."""
-    responses = Responses(endpoint_url)
+    def cancel(self, stack_id: str, why: str) -> None:
+        """Let whatever waits for a response of a stack's resources fail now."""
+        self.responses.cancel(stack_id, why)
 
-    def invoke_custom_resource(  # noqa: PLR0917 (ministack's parameters)
+    def is_masked(self, stack_id: str, logical_id: str) -> bool:
+        """Return whether a resource's last response asked not to be echoed."""
+        return (stack_id, logical_id) in self._no_echo
+
+    def invoke(  # noqa: PLR0917 (ministack's parameters)
+        self,
         request_type: str,
         logical_id: str,
-        props: dict[str, Any],
-        stack_name: str,  # noqa: ARG001
+        props: Json,
+        stack_name: str,
         stack_id: str,
         resource_type: str,
         physical_id: str | None = None,
-        old_props: dict[str, Any] | None = None,
-    ) -> tuple[str, dict[str, Any]]:
+        old_props: Json | None = None,
+    ) -> tuple[str, Json]:
+        """Send a request and return the physical id and the attributes of its response."""
+        token = props.get("ServiceToken")
+        if old_props is not None and old_props.get("ServiceToken") != token:
+            return _refused_update(stack_name, str(physical_id))
         request_id = str(uuid.uuid4())
-        url, expected = responses.expect(stack_id, logical_id, request_id)
-        event: dict[str, Any] = {
+        expected = self.responses.expect(stack_id, logical_id, request_id)
+        event: Json = {
             "RequestType": request_type,
-            "ServiceToken": props.get("ServiceToken"),
-            "ResponseURL": url,
+            "ServiceToken": token,
+            "ResponseURL": expected.url,
             "StackId": stack_id,
             "RequestId": request_id,
             "LogicalResourceId": logical_id,
@@ -117,51 +106,114 @@ def install(endpoint_url: str) -> Responses:
             event["PhysicalResourceId"] = physical_id
         if old_props is not None:
             event["OldResourceProperties"] = _as_strings(old_props)
-        _invoke(str(props.get("ServiceToken", "")), event)
-        expected.arrived.wait(_timeout_seconds(props))
-        return _outcome(expected, request_id, physical_id)
+        try:
+            _invoke(str(token or ""), event)
+            expected.arrived.wait(self._clock.real(_timeout_seconds(props)))
+            answer = _answer(expected, event)
+        except ResponseError as error:
+            if request_type == "Create":
+                self._note_failed_creation(event, props, stack_name, error.physical_id)
+            raise
+        masked = self._no_echo.add if answer.get("NoEcho") is True else self._no_echo.discard
+        masked((stack_id, logical_id))
+        return answer["PhysicalResourceId"], answer.get("Data") or {}
 
-    custom_resource.invoke_custom_resource = invoke_custom_resource
-    return responses
+    def _note_failed_creation(
+        self, event: Json, props: Json, stack_name: str, physical_id: str | None
+    ) -> None:
+        """Keep what the rollback deletes: the id that was answered, or one CloudFormation makes up.
+
+        The form of invented ids is not documented; this is how they are seen in stacks' events.
+        """
+        logical_id = event["LogicalResourceId"]
+        invented = f"{stack_name}-{logical_id}-{secrets.token_hex(6).upper()}"
+        self._failed_creations[event["StackId"], logical_id] = {
+            "PhysicalResourceId": physical_id or invented,
+            "ResourceType": event["ResourceType"],
+            "ResourceStatus": "CREATE_FAILED",
+            "LogicalResourceId": logical_id,
+            "Properties": props,
+            "Attributes": {},
+        }
 
 
-def _invoke(service_token: str, event: dict[str, Any]) -> None:
+def install(endpoint_url: str, clock: Clock) -> CustomResources:
+    """Replace how ministack invokes custom resources."""
+    custom = CustomResources(endpoint_url, clock)
+    custom_resource.invoke_custom_resource = custom.invoke
+    return custom
+
+
+def _refused_update(stack_name: str, physical_id: str) -> tuple[str, Json]:
+    """Refuse a change of the function; the rollback of that refusal has nothing to send back."""
+    stack = cloudformation._stacks.get(stack_name) or {}
+    if stack.get("StackStatus") == "UPDATE_IN_PROGRESS":
+        raise ResponseError("Modifying service token is not allowed.")
+    return physical_id, {}
+
+
+def _invoke(service_token: str, event: Json) -> None:
     """Invoke the function behind a ServiceToken as an event."""
     record, config, name = lambda_svc._get_func_record_for_ref(service_token)
     if record is None or config is None:
+        # No ResponseError: there is nobody whom a Delete could be sent to.
         raise ValueError(f"Function not found: {service_token or name}")
     lambda_svc.invoke_async_with_retry(
         lambda_svc._execution_record_for_config(record, config), event
     )
 
 
-def _outcome(
-    expected: _Expected, request_id: str, physical_id: str | None
-) -> tuple[str, dict[str, Any]]:
-    """Return the physical id and the attributes of a response, or raise what the stack reports."""
-    answer = expected.body
-    if answer is None:
-        raise TimeoutError(
+def _answer(expected: Expected, event: Json) -> Json:
+    """Return a response that may be used, or raise what the stack reports."""
+    request_id = event["RequestId"]
+    if expected.cancelled is not None:
+        raise ResponseError(expected.cancelled)
+    if expected.body is None:
+        raise ResponseError(
             "CloudFormation did not receive a response from your Custom Resource. Please check "
-            f"your logs for requestId [{request_id}]."
+            f"your logs for requestId [{request_id}]. If you are using the Python cfn-response "
+            "module, you may need to update your Lambda function code so that CloudFormation can "
+            "attach the updated version."
+        )
+    answer = _parsed(expected.body)
+    physical_id = answer.get("PhysicalResourceId")
+    named = physical_id if isinstance(physical_id, str) and physical_id else None
+    wrong = [name for name in _COPIED if answer.get(name) != event[name]]
+    if wrong:
+        raise ResponseError(f"Invalid response: {', '.join(wrong)} not as in the request.", named)
+    if answer.get("Status") == "FAILED":
+        raise ResponseError(
+            "Received response status [FAILED] from custom resource. Message returned: "
+            f"{answer.get('Reason', '')} (RequestId: {request_id})",
+            named,
         )
     if answer.get("Status") != "SUCCESS":
-        raise RuntimeError(
-            "Received response status [FAILED] from custom resource. Message returned: "
-            f"{answer.get('Reason', '')} (RequestId: {request_id})"
-        )
-    physical = answer.get("PhysicalResourceId") or physical_id or request_id
-    return physical, answer.get("Data") or {}
+        raise ResponseError("Invalid response: Status must be SUCCESS or FAILED.", named)
+    if named is None or len(named.encode()) > MAX_PHYSICAL_ID_BYTES:
+        raise ResponseError("Invalid PhysicalResourceId")
+    return answer
 
 
-def _timeout_seconds(props: dict[str, Any]) -> float:
+def _parsed(body: bytes) -> Json:
+    if len(body) > MAX_RESPONSE_BYTES:
+        raise ResponseError("Response object is too long.")
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise ResponseError("Invalid response: it is no JSON object.")
+    return answer
+
+
+def _timeout_seconds(props: Json) -> float:
     try:
         return float(props.get("ServiceTimeout", _DEFAULT_TIMEOUT_SECONDS))
     except (TypeError, ValueError):
         return _DEFAULT_TIMEOUT_SECONDS
 
 
-def _as_strings(props: dict[str, Any]) -> dict[str, Any]:
+def _as_strings(props: Json) -> Json:
     """Return properties as CloudFormation sends them, every scalar a string."""
-    spelled: dict[str, Any] = custom_resource._normalise_resource_properties(props)
+    spelled: Json = custom_resource._normalise_resource_properties(props)
     return spelled

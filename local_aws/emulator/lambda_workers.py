@@ -17,7 +17,8 @@ from typing import Any, TypeAlias
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
-from local_aws.emulator import lambda_logs
+from local_aws.emulator import lambda_logs, scaled_runtime
+from local_aws.emulator.clock import Clock
 
 __all__ = ["install"]
 
@@ -41,34 +42,44 @@ _FROM_MINISTACK = (
     "_HANDLER",
 )
 
+_DEFAULT_TIMEOUT = 3
+"""Seconds (Lambda developer guide, "Configure Lambda function timeout")."""
 
-def install(*, lambda_python: Path, endpoint_url: str, ca_bundle: Path) -> None:
+
+def install(*, lambda_python: Path, endpoint_url: str, ca_bundle: Path, clock: Clock) -> None:
     """Make ministack run ``python*`` functions with ``awslambdaric``.
 
     Args:
         lambda_python: The interpreter of the workers' environment, for every Python runtime.
         endpoint_url: Where functions find the local AWS.
         ca_bundle: What they trust it by.
+        clock: The clock they run on.
     """
+    client = ["-m", "awslambdaric"]
+    if clock.scale != 1:
+        client = [scaled_runtime.__file__, str(clock.origin), str(clock.scale)]
     # -s and -B keep the user's packages out and the package folder, read-only on Lambda, clean;
     # -u lets a log line out when it is written, as Lambda does.
-    command = f"exec {shlex.quote(str(lambda_python))} -s -B -u -m awslambdaric"
+    command = shlex.join(["exec", str(lambda_python), "-s", "-B", "-u", *client])
     bootstrap = f'#!/bin/sh\n{command} "$_HANDLER"\n'
     added = {
         "AWS_ENDPOINT_URL": endpoint_url,
         "AWS_CA_BUNDLE": str(ca_bundle),
         "SSL_CERT_FILE": str(ca_bundle),
     }
-    _install_worker(bootstrap)
+    _install_worker(bootstrap, clock)
     _install_environment(added)
     lambda_logs.install()
 
 
-def _install_worker(bootstrap: str) -> None:
+def _install_worker(bootstrap: str, clock: Clock) -> None:
     """Give Python functions the worker for custom runtimes, with our bootstrap in their package."""
 
     class RuntimeClientWorker(lambda_runtime.ProvidedWorker):  # type: ignore[misc] # untyped base
         def __init__(self, func_name: str, config: dict[str, Any], code_zip: bytes) -> None:
+            if clock.scale != 1:
+                seconds = clock.real(config.get("Timeout", _DEFAULT_TIMEOUT))
+                config = {**config, "Timeout": seconds}
             super().__init__(func_name, config, _with_bootstrap(code_zip, bootstrap))
 
     other_class = lambda_runtime._worker_class_for

@@ -24,7 +24,13 @@ PRIVATE_NAMES: dict[str, dict[str, list[str] | None]] = {
         "app": ["scope", "receive", "send"],
     },
     "ministack.core.router": {"SERVICE_PATTERNS": None},
-    "ministack.core.responses": {"get_account_id": [], "get_region": []},
+    "ministack.core.responses": {
+        "get_account_id": [],
+        "error_response_json": [
+            *("code", "message", "status", "extra", "message_key", "content_type"),
+        ],
+        "get_region": [],
+    },
     "ministack.core.iam_actions": {
         "SERVICE_TO_IAM_NAMESPACE": None,
         "access_denied_response": [
@@ -36,11 +42,13 @@ PRIVATE_NAMES: dict[str, dict[str, list[str] | None]] = {
             "account_id",
         ],
         "identity_denial_message": ["action", "principal_arn", "resource", "explicit_deny"],
+        "request_tag_context": ["service", "iam_action", "body", "params"],
     },
     "ministack.core.iam_evaluator": {
         "AuthError": None,
         "EvalContext": None,
         "evaluate": ["ctx", "policies", "limits"],
+        "parse_policy_document": ["doc"],
         "resolve_principal": ["access_key_id", "account_id", "credential"],
     },
     "ministack.core.lambda_runtime": {
@@ -56,14 +64,45 @@ PRIVATE_NAMES: dict[str, dict[str, list[str] | None]] = {
             *("physical_id", "old_props"),
         ],
     },
+    "ministack.services.cloudformation.handlers": {
+        "_ACTION_HANDLERS": None,
+        "_p": ["params", "key", "default"],
+        "_resolve_stack": ["stack_name"],
+    },
+    "ministack.services.cloudformation.provisioners": {"_RESOURCE_HANDLERS": None},
+    "ministack.services.cloudformation": {"_stack_events": None, "_stacks": None},
+    "ministack.services.cloudformation.stacks": {
+        "_add_event": [
+            *("stack_id", "stack_name", "logical_id", "resource_type", "status", "reason"),
+            *("physical_id", "detailed_status"),
+        ],
+        "_delete_resource": ["resource_type", "physical_id", "props", "stack_name", "logical_id"],
+        "_delete_stack_async": ["stack_name", "stack_id", "retain_resources", "force"],
+        "_provision_resource": ["resource_type", "logical_id", "props", "stack_name"],
+        "_resolve_stack_outputs": [
+            *("outputs_defs", "conditions", "resources", "param_values", "mappings"),
+            *("stack_name", "stack_id"),
+        ],
+        "_roll_back_operation": ["stack_name", "stack_id", "stack", "operation", "reason_override"],
+        "_with_dependencies": ["logical_ids", "res_defs", "remaining"],
+        "_runs_on_worker_thread": ["resource_type"],
+    },
     "ministack.services.cloudwatch_logs": {"_log_groups": None},
     "ministack.services.eventbridge": {
         "_SCHEDULER_TICK_INTERVAL": None,
+        "_delete_rule": ["data"],
+        "_invoke_target": ["target", "event", "rule", "view"],
+        "_put_rule": ["data"],
+        "_put_targets": ["data"],
+        "_rule_key": ["rule_name", "bus_name"],
+        "_targets": None,
         "_parse_rate_seconds": ["expr"],
     },
     "ministack.services.lambda_svc": {
         "_LAMBDA_ASYNC_RETRY_BASE_SECONDS": None,
         "_LAMBDA_ASYNC_RETRY_MAX_SECONDS": None,
+        "_add_permission": ["func_name", "data", "query_params", "path_qualifier"],
+        "_functions": None,
         "_emit_lambda_logs": [
             *("func", "request_id", "log_text", "error", "duration_ms", "log_source"),
         ],

@@ -9,13 +9,15 @@ again minutes later. Here each invocation belongs to an epoch, and a reset begin
 from __future__ import annotations
 
 import asyncio
+import inspect
 from pathlib import Path
 from typing import Any
 
 from ministack import app as ministack_app
 from ministack.services import cloudformation, lambda_svc
 
-from local_aws.emulator.custom_resources import Responses
+from local_aws.emulator import stack_operations
+from local_aws.emulator.custom_resources import CustomResources
 
 __all__ = ["Reset"]
 
@@ -25,13 +27,13 @@ _EPOCH = "local_aws_epoch"
 class Reset:
     """Ends everything that is under way and empties every service."""
 
-    def __init__(self, responses: Responses) -> None:
+    def __init__(self, custom: CustomResources) -> None:
         """Put the epochs into ministack.
 
         Args:
-            responses: The custom resources' responses that stacks wait for.
+            custom: The custom resources, for whose responses stacks wait.
         """
-        self._responses = responses
+        self._custom = custom
         self._epoch = 0
         self._execute = lambda_svc._execute_function
         self._invoke_async = lambda_svc.invoke_async_with_retry
@@ -46,7 +48,7 @@ class Reset:
         stacks = [task for task in asyncio.all_tasks() if _drives_a_stack(task)]
         for task in stacks:
             task.cancel()
-        self._responses.reset()
+        self._custom.reset()
         await asyncio.gather(*stacks, return_exceptions=True)
         async with ministack_app._get_reset_lock():
             await asyncio.to_thread(ministack_app._reset_all_state)
@@ -69,5 +71,7 @@ class Reset:
 def _drives_a_stack(task: asyncio.Task[Any]) -> bool:
     """Return whether a task is ministack's CloudFormation at work on a stack."""
     code = getattr(task.get_coro(), "cr_code", None)
-    folder = Path(cloudformation.__file__).parent
-    return code is not None and Path(code.co_filename).parent == folder
+    if code is None:
+        return False
+    theirs = Path(code.co_filename).parent == Path(inspect.getfile(cloudformation)).parent
+    return theirs or code.co_filename == inspect.getfile(stack_operations)

@@ -12,6 +12,7 @@ from ministack import app as ministack_app
 from ministack.core import iam_actions, router
 from ministack.core.responses import get_account_id, get_region
 
+from local_aws.emulator.clock import Clock
 from local_aws.emulator.sagemaker import (
     TARGET_PREFIX,
     ApiError,
@@ -35,15 +36,16 @@ _call: contextvars.ContextVar[tuple[str, bytes]] = contextvars.ContextVar("sagem
 class _ServiceModule:
     """Stands where ministack expects the module of a service."""
 
-    def __init__(self, service: SageMaker) -> None:
+    def __init__(self, service: SageMaker, clock: Clock) -> None:
         self._service = service
+        self._clock = clock
 
     async def handle_request(
         self, _method: str, _path: str, headers: dict[str, str], body: bytes, _query: object
     ) -> HttpAnswer:
         """Answer a request that IAM has let through."""
         answer = self._service.call(_operation(headers), body, _scope())
-        await asyncio.sleep(answer.delay_seconds)
+        await asyncio.sleep(self._clock.real(answer.delay_seconds))
         return answer.status, {"Content-Type": _CONTENT_TYPE}, answer.body
 
     def reset(self) -> None:
@@ -54,10 +56,10 @@ class _ServiceModule:
         """Keep out of ministack's persistence."""
 
 
-def install(settings: Settings) -> SageMaker:
+def install(settings: Settings, clock: Clock) -> SageMaker:
     """Make ministack route ``SageMaker.*`` to a new service of ours, and return that."""
-    service = SageMaker(settings)
-    module = _ServiceModule(service)
+    service = SageMaker(settings, clock.now)
+    module = _ServiceModule(service, clock)
     ministack_app._loaded_modules["sagemaker"] = module
     ministack_app.SERVICE_REGISTRY["sagemaker"] = {"module": "sagemaker"}
     ministack_app.SERVICE_HANDLERS["sagemaker"] = module.handle_request

@@ -17,6 +17,8 @@ import json, time, urllib.request
 def handler(event, context):
     print(json.dumps(event))
     wanted = event["ResourceProperties"]
+    if event["RequestType"] == "Delete" and "Always" not in wanted:
+        wanted = {"Id": event["PhysicalResourceId"]}
     answer = {
         "Status": wanted.get("Status", "SUCCESS"),
         "Reason": "as declared",

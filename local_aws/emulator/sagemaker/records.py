@@ -36,6 +36,8 @@ class Fault:
         http_status: The error's HTTP status. Default: 400.
         delay_seconds: How long the answer is held back. Default: 0.
         times: How many calls it still applies to. Default: 1.
+        seconds: How long it applies, to however many calls. Default: not set, ``times`` counts.
+        until: The time it ends, known once it is noted.
     """
 
     operation: str
@@ -44,6 +46,8 @@ class Fault:
     http_status: int = 400
     delay_seconds: float = 0.0
     times: int = 1
+    seconds: float | None = None
+    until: float | None = None
 
     @classmethod
     def from_json(cls, order: dict[str, Any]) -> Fault:
@@ -52,7 +56,7 @@ class Fault:
         Raises:
             ValueError: A member is unknown or the operation is missing.
         """
-        known = [item.name for item in fields(cls)]
+        known = [item.name for item in fields(cls) if item.name != "until"]
         unknown = sorted(set(order) - set(known))
         if unknown or "operation" not in order:
             raise ValueError(f"a fault has the members {known}, got {sorted(order)}")
@@ -72,20 +76,23 @@ class Faults:
         """Start with none."""
         self._pending: list[Fault] = []
 
-    def add(self, fault: Fault) -> None:
+    def add(self, fault: Fault, now: float) -> None:
         """Note a fault for the calls to come."""
+        fault.until = None if fault.seconds is None else now + fault.seconds
         self._pending.append(fault)
 
     def clear(self) -> None:
         """Forget every fault."""
         self._pending.clear()
 
-    def take(self, operation: str) -> Fault | None:
+    def take(self, operation: str, now: float) -> Fault | None:
         """Return the fault for a call that arrives now, counting it down."""
+        self._pending = [item for item in self._pending if item.until is None or now < item.until]
         for fault in self._pending:
             if fault.operation == operation:
-                fault.times -= 1
-                if fault.times <= 0:
-                    self._pending.remove(fault)
+                if fault.until is None:
+                    fault.times -= 1
+                    if fault.times <= 0:
+                        self._pending.remove(fault)
                 return fault
         return None

@@ -14,7 +14,7 @@ from typing import Any
 from local_aws.emulator.sagemaker import endpoints, experiments, stopping
 from local_aws.emulator.sagemaker.arns import Scope
 from local_aws.emulator.sagemaker.errors import ApiError
-from local_aws.emulator.sagemaker.records import Faults, Record
+from local_aws.emulator.sagemaker.records import Fault, Faults, Record
 from local_aws.emulator.sagemaker.state import State
 from local_aws.emulator.sagemaker.validation import check_request, service_model
 from local_aws.settings import Settings
@@ -72,7 +72,7 @@ class SageMaker:
             body: The request as it was sent.
             scope: The region and account it was signed for.
         """
-        fault = self.faults.take(operation)
+        fault = self.faults.take(operation, self._clock())
         delay = fault.delay_seconds if fault else 0.0
         request: dict[str, Any] = {}
         try:
@@ -101,6 +101,22 @@ class SageMaker:
         self.state.timeline.advance(now)
         experiment = self.state.experiment(name, name)
         stopping.end_at_once(self.state, experiment, status, reason, now)
+
+    def order_fault(self, fault: Fault) -> None:
+        """Note a fault for the calls to come."""
+        self.faults.add(fault, self._clock())
+
+    def end_endpoint_in(self, name: str, status: str, reason: str | None) -> None:
+        """Let an endpoint come to rest in a status now, whatever it was about to do.
+
+        Raises:
+            ApiError: There is no such endpoint.
+        """
+        now = self._clock()
+        self.state.timeline.advance(now)
+        endpoint = self.state.endpoint(name, name)
+        self.state.timeline.cancel(f"endpoint/{name}")
+        endpoint.status, endpoint.failure_reason, endpoint.modified = status, reason, now
 
     def record(
         self, operation: str, request: dict[str, Any], scope: Scope, error_code: str | None

@@ -1,0 +1,89 @@
+"""Stacks whose operation is called off while a resource is in flight.
+
+A DeleteStack during a creation, and a CancelUpdateStack during an update, do not wait for a custom
+resource's response: the resource counts as cancelled, the Delete of one that was being created
+bears an id that CloudFormation makes up, and a response that comes later is nobody's. That a stack
+in creation can be deleted is documented (API reference, DeleteStack); what happens to the resource
+in flight is modelled on what stacks' events show ("Resource creation cancelled").
+"""
+
+# ruff: noqa: SLF001 (ministack's private names, each listed in private_names.py)
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from ministack.services import cloudformation
+from ministack.services.cloudformation import handlers, stacks
+
+from local_aws.emulator.custom_resources import CustomResources, ResponseError
+
+__all__ = ["Cancellation"]
+
+Json = dict[str, Any]
+PassedOn: TypeAlias = Any  # Arguments we do not look at.
+
+_CANCELLED = "Resource creation cancelled"
+
+
+class Cancellation:
+    """Ends creations for the sake of deletions, and updates on order."""
+
+    def __init__(self, custom: CustomResources) -> None:
+        """Put the cancellation into ministack.
+
+        Args:
+            custom: The custom resources, of which one may be in flight.
+        """
+        self._custom = custom
+        self._called_off: dict[str, asyncio.Event] = {}
+        self._install_creations()
+        self._install_update_cancellation()
+
+    async def end_creation(self, stack: Json) -> None:
+        """Call a stack's creation off, and wait until nothing of it is in flight."""
+        stack_id = stack["StackId"]
+        stack["StackStatus"] = "DELETE_IN_PROGRESS"
+        over = self._called_off[stack_id] = asyncio.Event()
+        self._custom.cancel(stack_id, _CANCELLED)
+        try:
+            await over.wait()
+        finally:
+            del self._called_off[stack_id]
+
+    def takes_over(self, stack_id: str) -> bool:
+        """Return whether a deletion waits for a failed creation, and let it go on if so."""
+        over = self._called_off.get(stack_id)
+        if over is not None:
+            over.set()
+        return over is not None
+
+    def check(self, stack_id: str) -> None:
+        """Raise if the creation of a stack was called off."""
+        if stack_id in self._called_off:
+            raise ResponseError(_CANCELLED)
+
+    def _install_creations(self) -> None:
+        """Let a creation that was called off begin no further resource."""
+        provision: Callable[..., Any] = stacks._provision_resource
+
+        def provision_resource(
+            resource_type: str, logical_id: str, props: Json, stack_name: str
+        ) -> PassedOn:
+            self.check((cloudformation._stacks.get(stack_name) or {}).get("StackId", ""))
+            return provision(resource_type, logical_id, props, stack_name)
+
+        stacks._provision_resource = provision_resource
+
+    def _install_update_cancellation(self) -> None:
+        cancel = handlers._ACTION_HANDLERS["CancelUpdateStack"]
+
+        def cancel_update_stack(params: PassedOn) -> PassedOn:
+            answer = cancel(params)
+            if answer[0] == 200:
+                stack = handlers._resolve_stack(handlers._p(params, "StackName"))
+                self._custom.cancel(stack["StackId"], "Resource update cancelled")
+            return answer
+
+        handlers._ACTION_HANDLERS["CancelUpdateStack"] = cancel_update_stack

@@ -1,0 +1,149 @@
+"""EventBridge's limits on rules and targets, and the permission that a rule needs to invoke.
+
+Names, sizes and their patterns are the API reference's (PutRule, PutTargets, Target, DeleteRule);
+``rate`` is the user guide's ("Setting a schedule pattern for scheduled rules"). A rule invokes a
+function only where the function's resource policy lets it (user guide, "Use resource-based
+policies for Amazon EventBridge"), and that policy holds at most 20,480 bytes (Lambda developer
+guide, "Lambda quotas").
+"""
+
+# ruff: noqa: SLF001 (ministack's private names, each listed in private_names.py)
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from ministack.core import iam_evaluator
+from ministack.core.responses import error_response_json, get_account_id, get_region
+from ministack.services import eventbridge, lambda_svc
+
+__all__ = ["install"]
+
+Json = dict[str, Any]
+Answer: TypeAlias = Any  # ministack's tuple of status, headers and body.
+PassedOn: TypeAlias = Any  # Arguments we do not look at.
+
+MAX_INPUT_CHARACTERS = 8192
+MAX_POLICY_BYTES = 20_480
+_NAME = re.compile(r"[\.\-_A-Za-z0-9]{1,64}")
+_TARGET_ID = re.compile(r"[\.\-_A-Za-z0-9]{1,64}")
+_RATE = re.compile(r"rate\((\d+) (minute|hour|day)(s?)\)")
+
+
+def install() -> None:
+    """Put the limits before what ministack does."""
+    _limit("_put_rule", _rule_problem)
+    _limit("_put_targets", _targets_problem)
+    _limit("_delete_rule", _deletion_problem)
+    _install_permission_check()
+    _install_policy_limit()
+
+
+def _limit(name: str, problem: Callable[[Json], str | None]) -> None:
+    """Refuse a request that has a problem; the others go on to ministack."""
+    perform = getattr(eventbridge, name)
+
+    def limited(data: Json) -> Answer:
+        why = problem(data)
+        return error_response_json("ValidationException", why, 400) if why else perform(data)
+
+    setattr(eventbridge, name, limited)
+
+
+def _rule_problem(data: Json) -> str | None:
+    name, schedule = str(data.get("Name", "")), str(data.get("ScheduleExpression") or "")
+    if name and not _NAME.fullmatch(name):
+        return (
+            f"1 validation error detected: Value '{name}' at 'name' failed to satisfy constraint: "
+            "Member must have length less than or equal to 64 and satisfy regular expression "
+            r"pattern: [\.\-_A-Za-z0-9]+"
+        )
+    if schedule.startswith("rate(") and not _is_rate(schedule):
+        return "Parameter ScheduleExpression is not valid."
+    return None
+
+
+def _is_rate(expression: str) -> bool:
+    """A value of one takes the unit in the singular, every other one in the plural."""
+    rate = _RATE.fullmatch(expression)
+    return rate is not None and int(rate[1]) > 0 and (int(rate[1]) == 1) == (rate[3] == "")
+
+
+def _targets_problem(data: Json) -> str | None:
+    for number, target in enumerate(data.get("Targets") or [], start=1):
+        where = f"'targets.{number}.member"
+        if len(str(target.get("Input") or "")) > MAX_INPUT_CHARACTERS:
+            return (
+                f"1 validation error detected: Value at {where}.input' failed to satisfy "
+                f"constraint: Member must have length less than or equal to {MAX_INPUT_CHARACTERS}"
+            )
+        if not _TARGET_ID.fullmatch(str(target.get("Id", ""))):
+            return (
+                f"1 validation error detected: Value at {where}.id' failed to satisfy constraint: "
+                r"Member must satisfy regular expression pattern: [\.\-_A-Za-z0-9]+"
+            )
+    return None
+
+
+def _deletion_problem(data: Json) -> str | None:
+    key = eventbridge._rule_key(data.get("Name"), data.get("EventBusName", "default"))
+    if eventbridge._targets.get(key):
+        return "Rule can't be deleted since it has targets."
+    return None
+
+
+def _install_permission_check() -> None:
+    invoke = eventbridge._invoke_target
+
+    def invoke_target(target: Json, event: Json, rule: Json, *rest: PassedOn) -> None:
+        # What EventBridge may not invoke, it counts as a failed invocation and drops.
+        if ":lambda:" not in target.get("Arn", "") or _may_invoke(target["Arn"], rule["Arn"]):
+            invoke(target, event, rule, *rest)
+
+    eventbridge._invoke_target = invoke_target
+
+
+def _may_invoke(function_arn: str, rule_arn: str) -> bool:
+    """Return whether a function's resource policy lets a rule invoke it."""
+    record, _config, _name = lambda_svc._get_func_record_for_ref(function_arn)
+    if record is None:
+        return False
+    context = iam_evaluator.EvalContext(
+        principal_arn="events.amazonaws.com",
+        principal_type="Service",
+        principal_account=get_account_id(),
+        action="lambda:InvokeFunction",
+        resource_arn=function_arn,
+        region=get_region(),
+        service_context={"aws:sourcearn": rule_arn, "aws:sourceaccount": get_account_id()},
+    )
+    for statement in record["policy"]["Statement"]:
+        if statement["Principal"] in ("*", {"Service": "events.amazonaws.com"}):
+            # Without the principal it reads as a policy of the principal's own.
+            own = {key: value for key, value in statement.items() if key != "Principal"}
+            parsed = iam_evaluator.parse_policy_document({"Statement": [own]})
+            if iam_evaluator.evaluate(context, [parsed]).decision == "Allow":
+                return True
+    return False
+
+
+def _install_policy_limit() -> None:
+    add = lambda_svc._add_permission
+
+    def add_permission(func_name: str, data: Json, *rest: PassedOn) -> Answer:
+        record = lambda_svc._functions.get(func_name)
+        size = _policy_bytes(record) if record else 0
+        answer = add(func_name, data, *rest)
+        if record and answer[0] == 201 and size <= MAX_POLICY_BYTES < _policy_bytes(record):
+            record["policy"]["Statement"].pop()
+            message = f"The final policy size is bigger than the limit ({MAX_POLICY_BYTES})."
+            return error_response_json("PolicyLengthExceededException", message, 400)
+        return answer
+
+    lambda_svc._add_permission = add_permission
+
+
+def _policy_bytes(record: Json) -> int:
+    return len(json.dumps(record["policy"], separators=(",", ":")).encode())

@@ -1,0 +1,60 @@
+"""Lambda's runtime interface client on a clock that runs faster than the real one.
+
+A function's worker runs this file with its own Python, which has nothing of this project, so it
+imports the standard library only. Handlers that read and spend time through the ``time`` module
+see the local AWS's time; TLS, sockets and ``datetime`` stay with the real one, so certificates
+stay valid and requests are signed for now.
+
+python scaled_runtime.py ORIGIN SCALE HANDLER
+"""
+
+from __future__ import annotations
+
+import importlib
+import runpy
+import sys
+import time
+from pathlib import Path
+from typing import Any, TypeAlias
+
+PassedOn: TypeAlias = Any  # Arguments we do not look at.
+
+
+def main() -> None:
+    """Change the clock, then run the client as ``python -m awslambdaric HANDLER`` does."""
+    origin, scale, handler = float(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
+    sys.path[0] = str(Path.cwd())
+    sys.argv = ["awslambdaric", handler]
+    _scale_time(origin, scale)
+    _scale_deadlines(origin, scale)
+    runpy.run_module("awslambdaric", run_name="__main__", alter_sys=True)
+
+
+def _scale_time(origin: float, scale: float) -> None:
+    real_time, real_sleep, real_monotonic = time.time, time.sleep, time.monotonic
+    time.time = lambda: origin + (real_time() - origin) * scale
+    time.monotonic = lambda: real_monotonic() * scale
+    time.sleep = lambda seconds: real_sleep(float(seconds) / scale)
+
+
+def _scale_deadlines(origin: float, scale: float) -> None:
+    """Show a function the end of its invocation, which Lambda sets in real time, in scaled time."""
+    context: Any = importlib.import_module("awslambdaric.lambda_context").LambdaContext
+    initialise = context.__init__
+
+    def initialise_scaled(
+        self: object,
+        invoke_id: str,
+        client: object,
+        identity: object,
+        deadline_ms: int,
+        *rest: PassedOn,
+    ) -> None:
+        scaled = (origin + (deadline_ms / 1000 - origin) * scale) * 1000
+        initialise(self, invoke_id, client, identity, int(scaled), *rest)
+
+    context.__init__ = initialise_scaled
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,237 @@
+"""How a stack goes through its operations, where AWS documents more than ministack does.
+
+- The cleanup after an update has a status of its own, UPDATE_COMPLETE_CLEANUP_IN_PROGRESS, events
+  for each resource, and three tries for each (CloudFormation user guide, "Update behaviors of stack
+  resources" and "Stack status codes").
+- A resource whose creation failed is deleted in the rollback like any other (user guide, "Custom
+  resource request and response reference": a Delete follows a failed Create).
+- What a resource that could not be deleted depends on is not deleted either: dependents go first
+  (user guide, "DependsOn attribute").
+"""
+
+# ruff: noqa: SLF001 (ministack's private names, each listed in private_names.py)
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+from ministack.services import cloudformation
+from ministack.services.cloudformation import stacks
+
+from local_aws.emulator.cancellation import Cancellation
+from local_aws.emulator.custom_resources import CustomResources
+
+__all__ = ["install"]
+
+Json = dict[str, Any]
+PassedOn: TypeAlias = Any  # Arguments we do not look at.
+
+CLEANUP = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
+_TRIES = 3
+_MASK = "*****"
+_STACK_TYPE = "AWS::CloudFormation::Stack"
+
+
+class HeldBack(Exception):
+    """A resource is not deleted because one that depends on it is still there."""
+
+
+_deletion: contextvars.ContextVar[set[str] | None] = contextvars.ContextVar(
+    "failed_deletions", default=None
+)
+"""The resources that the deletion of a stack could not delete so far, and what they hold back."""
+
+
+def install(custom: CustomResources) -> None:
+    """Put the operations' missing parts into ministack."""
+    cancellation = Cancellation(custom)
+    _install_outputs(custom, cancellation)
+    _install_deletes()
+    _install_rollback(custom, cancellation)
+    _install_deletion(cancellation)
+
+
+def _install_outputs(custom: CustomResources, cancellation: Cancellation) -> None:
+    """Begin an update's cleanup where ministack resolves the outputs: everything is updated then.
+
+    The outputs mask what a custom resource answered with NoEcho.
+    """
+    resolve = stacks._resolve_stack_outputs
+
+    def resolve_stack_outputs(  # noqa: PLR0917 (ministack's parameters)
+        outputs_defs: Json,
+        conditions: Json,
+        resources: Json,
+        param_values: Json,
+        mappings: Json,
+        stack_name: str,
+        stack_id: str,
+    ) -> PassedOn:
+        cancellation.check(stack_id)
+        shown = {
+            name: _masked(record) if custom.is_masked(stack_id, name) else record
+            for name, record in resources.items()
+        }
+        rest = (param_values, mappings, stack_name, stack_id)
+        resolved = resolve(outputs_defs, conditions, shown, *rest)
+        stack = cloudformation._stacks.get(stack_name)
+        if stack is not None and stack["StackStatus"] == "UPDATE_IN_PROGRESS":
+            stack["StackStatus"] = CLEANUP
+            stacks._add_event(
+                stack_id, stack_name, stack_name, _STACK_TYPE, CLEANUP, physical_id=stack_id
+            )
+        return resolved
+
+    stacks._resolve_stack_outputs = resolve_stack_outputs
+
+
+def _masked(record: Json) -> Json:
+    """Return a resource whose attributes show as asterisks ("Custom resource ... reference")."""
+    return {**record, "Attributes": dict.fromkeys(record.get("Attributes", {}), _MASK)}
+
+
+def _install_deletes() -> None:
+    delete = stacks._delete_resource
+
+    def delete_resource(
+        resource_type: str,
+        physical_id: str,
+        properties: Json,
+        stack_name: str,
+        logical_id: str,
+    ) -> None:
+        arguments = (resource_type, physical_id, properties, stack_name, logical_id)
+        stack = cloudformation._stacks.get(stack_name) or {}
+        if stack.get("StackStatus") == CLEANUP:
+            _clean_up(delete, stack, arguments)
+        elif (failed := _deletion.get()) is not None:
+            _delete_unless_held(delete, stack, arguments, failed)
+        else:
+            delete(*arguments)
+
+    stacks._delete_resource = delete_resource
+
+
+def _clean_up(delete: Callable[..., None], stack: Json, arguments: tuple[Any, ...]) -> None:
+    """Try a resource of a cleanup three times, with an event for each try."""
+    resource_type, physical_id, _, stack_name, logical_id = arguments
+    event = (stack["StackId"], stack_name, logical_id, resource_type)
+    for tries_left in reversed(range(_TRIES)):
+        stacks._add_event(*event, "DELETE_IN_PROGRESS", physical_id=physical_id)
+        try:
+            delete(*arguments)
+        except Exception as error:
+            if tries_left == 0:
+                raise  # ministack adds the last DELETE_FAILED.
+            stacks._add_event(*event, "DELETE_FAILED", str(error), physical_id)
+        else:
+            stacks._add_event(*event, "DELETE_COMPLETE", physical_id=physical_id)
+            return
+
+
+def _delete_unless_held(
+    delete: Callable[..., None], stack: Json, arguments: tuple[Any, ...], failed: set[str]
+) -> None:
+    logical_id = arguments[4]
+    resources = set(stack.get("_resources", {}))
+    definitions = (stack.get("_template") or {}).get("Resources", {})
+    for other in failed:
+        if logical_id in stacks._with_dependencies([other], definitions, resources) - {other}:
+            failed.add(logical_id)
+            raise HeldBack(other)
+    try:
+        delete(*arguments)
+    except Exception:
+        failed.add(logical_id)
+        raise
+
+
+def _install_deletion(cancellation: Cancellation) -> None:
+    """Follow the deletion of a stack, and take what was only held back out of what failed."""
+    delete_stack = stacks._delete_stack_async
+
+    async def delete_stack_async(
+        stack_name: str, stack_id: str, *args: PassedOn, **more: PassedOn
+    ) -> None:
+        stack = cloudformation._stacks.get(stack_name)
+        if stack is not None and stack["StackStatus"] == "CREATE_IN_PROGRESS":
+            await cancellation.end_creation(stack)
+        token = _deletion.set(set())
+        before = _statuses(stack_name)
+        try:
+            await delete_stack(stack_name, stack_id, *args, **more)
+        finally:
+            _deletion.reset(token)
+        _forget_held_back(stack_name, stack_id, before)
+
+    _replace_everywhere("_delete_stack_async", delete_stack, delete_stack_async)
+
+
+def _forget_held_back(stack_name: str, stack_id: str, before: dict[str, str]) -> None:
+    stack = cloudformation._stacks.get(stack_name) or {}
+    events = cloudformation._stack_events.get(stack_id, [])
+    failed = [
+        item["LogicalResourceId"]
+        for item in events
+        if item["ResourceStatus"] == "DELETE_FAILED" and item["ResourceType"] != _STACK_TYPE
+    ]
+    held = {
+        logical_id
+        for logical_id, resource in stack.get("_resources", {}).items()
+        if resource.get("ResourceStatus") == "DELETE_FAILED"
+        and resource.get("ResourceStatusReason") in failed
+    }
+    if not held:
+        return
+    for logical_id in held:
+        resource = stack["_resources"][logical_id]
+        resource["ResourceStatus"] = before.get(logical_id, "CREATE_COMPLETE")
+        resource.pop("ResourceStatusReason", None)
+    events[:] = [
+        item
+        for item in events
+        if item["LogicalResourceId"] not in held
+        or item["ResourceStatus"] not in ("DELETE_IN_PROGRESS", "DELETE_FAILED")
+    ]
+    names = ", ".join(sorted(set(failed) - held))
+    stack["StackStatusReason"] = f"The following resource(s) failed to delete: [{names}]."
+    events[-1]["ResourceStatusReason"] = stack["StackStatusReason"]
+
+
+def _statuses(stack_name: str) -> dict[str, str]:
+    resources = (cloudformation._stacks.get(stack_name) or {}).get("_resources", {})
+    return {name: resource.get("ResourceStatus", "") for name, resource in resources.items()}
+
+
+def _install_rollback(custom: CustomResources, cancellation: Cancellation) -> None:
+    """Hand a custom resource whose Create failed to the rollback, which then deletes it.
+
+    Where a deletion waits for the failure, it goes on instead of the rollback.
+    """
+    roll_back = stacks._roll_back_operation
+
+    async def roll_back_operation(
+        stack_name: str, stack_id: str, stack: Json, operation: Json, *rest: PassedOn
+    ) -> None:
+        logical_id = operation.get("failed_logical_id")
+        record = custom.failed_creation(stack_id, str(logical_id))
+        if record is not None and operation.get("failed_update") is None:
+            stack.setdefault("_resources", {})[logical_id] = record
+            operation["created"] = [*operation.get("created", []), logical_id]
+        if cancellation.takes_over(stack_id):
+            return
+        await roll_back(stack_name, stack_id, stack, operation, *rest)
+
+    _replace_everywhere("_roll_back_operation", roll_back, roll_back_operation)
+
+
+def _replace_everywhere(
+    name: str, old: Callable[..., Awaitable[None]], new: Callable[..., Awaitable[None]]
+) -> None:
+    """Replace a function in every module of ministack's CloudFormation that imported it."""
+    from ministack.services.cloudformation import changesets, handlers  # noqa: PLC0415
+
+    for module in (stacks, changesets, handlers):
+        if getattr(module, name, None) is old:
+            setattr(module, name, new)

@@ -1,0 +1,1 @@
+"""Histories of whole stacks: CloudFormation, the function and IAM, on the local AWS."""

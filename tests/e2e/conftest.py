@@ -1,0 +1,38 @@
+"""One local AWS for the histories, emptied before each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from local_aws import LocalAws
+from local_aws.settings import Settings
+from local_aws.shadow_test import create_shadow_test
+
+from .history import History
+
+QUICK: dict[str, Any] = {"start_seconds": 1.0, "stop_seconds": 10.0, "clock_scale": 60.0}
+
+
+@pytest.fixture(scope="session")
+def running_aws() -> Iterator[LocalAws]:
+    """A local AWS on a fast clock, for the whole session."""
+    with LocalAws(**QUICK) as aws:
+        yield aws
+
+
+@pytest.fixture
+def history(running_aws: LocalAws) -> History:
+    """A stack to come, in an account that holds nothing."""
+    running_aws.reset()
+    scale = running_aws.configure().clock_scale
+    running_aws.configure(**{**Settings().to_json(), **QUICK, "clock_scale": scale})
+    return History(running_aws)
+
+
+@pytest.fixture
+def shadow_test(history: History) -> str:
+    """A running shadow test that no stack made."""
+    return create_shadow_test(history.sagemaker)

@@ -1,0 +1,153 @@
+"""A stack from its creation to its end on the local AWS, driven through CloudFormation's API."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from local_aws import Call, LocalAws
+from local_aws.inventory import inventory
+
+from .synthesis import ASSETS, EXPERIMENT, Template
+from .waiting import eventually
+
+Json = dict[str, Any]
+STACK = "History"
+CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
+
+
+class History:
+    """One stack of an account that holds nothing else of ours."""
+
+    def __init__(self, aws: LocalAws) -> None:
+        self.aws = aws
+        self.sagemaker = aws.client("sagemaker")
+        self.cloudformation = aws.client("cloudformation")
+        self._s3 = aws.client("s3")
+        self._s3.create_bucket(Bucket=ASSETS)
+        self._uploaded: set[str] = set()
+
+    def deploy(self, template: Template, *, timeout_seconds: float = 60.0) -> str:
+        """Create or update the stack; return the status it comes to rest in."""
+        self.begin(template)
+        return self.settled(timeout_seconds)
+
+    def begin(self, template: Template) -> None:
+        """Begin to create or to update the stack."""
+        self._upload(template)
+        order = self.cloudformation.update_stack if self._exists() else self._create
+        order(
+            StackName=STACK,
+            TemplateBody=json.dumps(template.body),
+            Capabilities=CAPABILITIES,
+        )
+
+    def destroy(self, *, timeout_seconds: float = 60.0) -> str:
+        """Delete the stack; return the status it comes to rest in."""
+        self.cloudformation.delete_stack(StackName=self.stack_id)
+        return self.settled(timeout_seconds)
+
+    def settled(self, timeout_seconds: float = 60.0) -> str:
+        """Return the stack's status once nothing is in progress."""
+        deadline = time.monotonic() + timeout_seconds
+        while (status := self.status).endswith("_IN_PROGRESS"):
+            assert time.monotonic() < deadline, f"still {status}; {self.log()}"
+            time.sleep(0.05)
+        return status
+
+    @property
+    def status(self) -> str:
+        """The stack's status."""
+        stacks = self.cloudformation.describe_stacks(StackName=self.stack_id)["Stacks"]
+        return str(stacks[0]["StackStatus"])
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """The stack's outputs."""
+        stacks = self.cloudformation.describe_stacks(StackName=self.stack_id)["Stacks"]
+        return {item["OutputKey"]: item["OutputValue"] for item in stacks[0].get("Outputs", [])}
+
+    def events(self) -> list[Json]:
+        """The stack's events, oldest first."""
+        pages = self.cloudformation.get_paginator("describe_stack_events").paginate(
+            StackName=self.stack_id
+        )
+        return [event for page in pages for event in page["StackEvents"]][::-1]
+
+    def reason(self, status: str) -> str:
+        """Why a resource of the stack last had a status, for a person to read."""
+        reasons = [
+            event.get("ResourceStatusReason", "")
+            for event in self.events()
+            if event["ResourceStatus"] == status and event["LogicalResourceId"] != STACK
+        ]
+        assert reasons, f"nothing was {status}"
+        return str(reasons[-1])
+
+    def stops(self) -> list[Call]:
+        """The Stop calls that SageMaker accepted."""
+        calls = self.aws.calls("StopInferenceExperiment")
+        return [call for call in calls if call.error_code is None]
+
+    def experiment(self, name: str = EXPERIMENT) -> Json:
+        """What SageMaker says of an experiment."""
+        described: Json = self.sagemaker.describe_inference_experiment(Name=name)
+        return described
+
+    def log(self) -> str:
+        """What the function logged, as far as its log group still exists."""
+        logs = self.aws.client("logs")
+        lines: list[str] = []
+        for group in logs.describe_log_groups()["logGroups"]:
+            found = logs.filter_log_events(logGroupName=group["logGroupName"], limit=10_000)
+            lines += [event["message"] for event in found["events"]]
+        return "\n".join(lines)
+
+    def left_behind(self) -> dict[str, list[str]]:
+        """What there is of the kinds a stack of ours could leave behind."""
+        return {kind: names for kind, names in inventory(self.aws).items() if names}
+
+    def polling(self) -> list[str]:
+        """The rules, targets and permissions that polling made and has not removed."""
+        found = inventory(self.aws)
+        return [*found["rules"], *found["targets"], *found["permissions"]]
+
+    def end(self, *, stops: int) -> None:
+        """Destroy what is left of the stack, and hold that nothing else remains.
+
+        Args:
+            stops: The Stop calls that the whole history brought, no more and no fewer.
+        """
+        if self.status != "DELETE_COMPLETE":
+            assert self.destroy() == "DELETE_COMPLETE", self.reason("DELETE_FAILED")
+        assert len(self.stops()) == stops, self.stops()
+        assert all(":inference-experiment/" in name for name in self._ids()), self._ids()
+        # The function cleans up after its answer, so that may still be under way.
+        assert eventually(lambda: not self.left_behind()), self.left_behind()
+
+    def _ids(self) -> set[str]:
+        """The physical ids that the function answered: the experiment's ARN each time."""
+        return {
+            event["PhysicalResourceId"]
+            for event in self.events()
+            if event["ResourceType"] == "Custom::StopInferenceExperiment"
+            and event["ResourceStatus"] in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
+        }
+
+    @property
+    def stack_id(self) -> str:
+        """The stack's ARN, under which a deleted stack is still found."""
+        return self._stack_id
+
+    def _create(self, **request: Any) -> None:
+        self._stack_id: str = self.cloudformation.create_stack(**request)["StackId"]
+
+    def _exists(self) -> bool:
+        return hasattr(self, "_stack_id") and self.status != "DELETE_COMPLETE"
+
+    def _upload(self, template: Template) -> None:
+        for key, content in template.assets.items():
+            if key not in self._uploaded:
+                self._s3.put_object(Bucket=ASSETS, Key=key, Body=content)
+                self._uploaded.add(key)

@@ -1,0 +1,47 @@
+"""Permissions of a synthesised template: which there are, and the template without one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from .synthesis import Template
+
+
+def actions(value: Any) -> Iterator[str]:
+    """Every action that a policy in a template allows the function."""
+    if isinstance(value, dict):
+        for statement in value.get("PolicyDocument", {}).get("Statement", []):
+            named = statement["Action"]
+            yield from named if isinstance(named, list) else [named]
+        for item in value.values():
+            yield from actions(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from actions(item)
+
+
+def without(template: Template, action: str) -> Template:
+    """The template with one action taken out of every policy."""
+    return template.changed(lambda body: _remove(body, action))
+
+
+def _remove(value: Any, action: str) -> None:
+    if isinstance(value, dict):
+        document = value.get("PolicyDocument")
+        if isinstance(document, dict):
+            document["Statement"] = [
+                kept for item in document["Statement"] if (kept := _kept(item, action))
+            ]
+        for item in value.values():
+            _remove(item, action)
+    elif isinstance(value, list):
+        for item in value:
+            _remove(item, action)
+
+
+def _kept(statement: dict[str, Any], action: str) -> dict[str, Any] | None:
+    """A statement without an action; None where it names no other."""
+    named = statement["Action"]
+    kept = [item for item in (named if isinstance(named, list) else [named]) if item != action]
+    return {**statement, "Action": kept} if kept else None

@@ -1,0 +1,162 @@
+"""The real CDK CLI deploys the repository's own app.
+
+Few, because each run of the CLI takes seconds; what needs no CLI is in the other modules.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from local_aws import Call, LocalAws
+from local_aws.cdk_cli import CdkCli, CdkFailed
+from local_aws.inventory import inventory
+from local_aws.shadow_test import create_shadow_test, endpoint_variants, model_variant
+
+from .waiting import eventually
+
+pytestmark = pytest.mark.slow
+
+KEEP_PRODUCTION = {"production": "Retain", "shadow": "Remove"}
+NOBODY = {"production": "Retain", "nobody": "Remove"}
+
+
+@dataclass
+class Account:
+    """A bootstrapped account, and the CLI to use it with.
+
+    ``synthesised`` takes the app as ``cdk`` synthesised it last, which saves its seconds.
+    """
+
+    aws: LocalAws
+    cdk: CdkCli
+    synthesised: CdkCli
+    before: dict[str, list[str]]
+
+    def left_behind(self) -> dict[str, list[str]]:
+        """What there is now and was not before the first deployment."""
+        added = {
+            kind: sorted(set(names) - set(self.before[kind]))
+            for kind, names in inventory(self.aws).items()
+        }
+        return {kind: names for kind, names in added.items() if names}
+
+    def stops(self, experiment: str) -> list[Call]:
+        """The Stop calls for an experiment."""
+        calls = self.aws.calls("StopInferenceExperiment")
+        return [call for call in calls if call.request.get("Name") == experiment]
+
+    def experiment(self, name: str) -> dict[str, Any]:
+        """What SageMaker says of an experiment."""
+        described: dict[str, Any] = self.aws.client("sagemaker").describe_inference_experiment(
+            Name=name
+        )
+        return described
+
+    def stack(self, name: str) -> dict[str, Any]:
+        """What CloudFormation says of a stack."""
+        stacks = self.aws.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+        found: dict[str, Any] = stacks[0]
+        return found
+
+    def completed_at(self, stack: str, status: str) -> float:
+        """When the stack itself reached a status, seconds since the epoch."""
+        events = self.aws.client("cloudformation").describe_stack_events(StackName=stack)
+        return next(
+            float(event["Timestamp"].timestamp())
+            for event in events["StackEvents"]
+            if event["ResourceStatus"] == status and event["LogicalResourceId"] == stack
+        )
+
+
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    """One bootstrap for the module: never reset, so each test has names of its own."""
+    with LocalAws(start_seconds=0.1, stop_seconds=2.0) as aws:
+        output = tmp_path_factory.mktemp("cdk") / "cdk.out"
+        cdk = CdkCli(aws, output=output)
+        cdk.bootstrap()
+        yield Account(aws, cdk, CdkCli(aws, app=output, output=output), inventory(aws))
+
+
+def context(name: str, **entries: object) -> dict[str, str]:
+    """The context of a stack and an experiment that bear one name."""
+    prefix = "stop-inference-experiment."
+    declared = {
+        f"{prefix}{key}": value if isinstance(value, str) else json.dumps(value)
+        for key, value in entries.items()
+    }
+    return {"stack-name": name, f"{prefix}experiment_name": name, **declared}
+
+
+def retaining(name: str, **entries: object) -> dict[str, str]:
+    """A declaration that keeps production and says so in a reason of its own."""
+    wanted: dict[str, object] = {
+        "model_variant_actions": KEEP_PRODUCTION,
+        "desired_model_variants": None,
+        "reason": "no verdict yet",
+    }
+    return context(name, **{**wanted, **entries})
+
+
+def test_history_1_and_20_deploy_arms_an_update_promotes_and_destroy_leaves_nothing(
+    account: Account,
+) -> None:
+    name = "verdict"
+    create_shadow_test(account.aws.client("sagemaker"), name, endpoint_name=name)
+    account.cdk.deploy(context=retaining(name))
+    assert account.experiment(name)["Status"] == "Running"
+    account.cdk.run("diff", context=context(name))
+    account.synthesised.run("drift")
+    assert account.experiment(name)["Status"] == "Running"
+    assert not account.stops(name)
+
+    account.synthesised.run("deploy", "--all", "--require-approval=never", "--hotswap-fallback")
+    (stop,) = account.stops(name)
+    assert stop.request == {
+        "Name": name,
+        "ModelVariantActions": {"production": "Remove", "shadow": "Promote"},
+        "DesiredModelVariants": [model_variant("shadow", "fraud-v2", "ml.m5.xlarge", 2)],
+        "DesiredState": "Completed",
+        "Reason": "v2 wins: p99 41 ms against 55 ms",
+    }
+    ended = account.experiment(name)
+    assert ended["Status"] == "Completed"
+    told = account.completed_at(name, "UPDATE_COMPLETE")
+    assert 0 <= told - ended["CompletionTime"].timestamp() < 10
+    serving = endpoint_variants(account.aws.client("sagemaker"), name)
+    assert [variant["ModelName"] for variant in serving["production"]] == ["fraud-v2"]
+    assert not serving["shadow"]
+
+    account.synthesised.destroy()
+    assert len(account.stops(name)) == 1
+    assert eventually(lambda: not account.left_behind()), account.left_behind()
+
+
+def test_histories_4_and_2_a_failing_update_stops_nothing_and_destroy_ends_it_as_declared(
+    account: Account,
+) -> None:
+    name = "refused"
+    create_shadow_test(account.aws.client("sagemaker"), name, endpoint_name=name)
+    account.cdk.deploy(context=retaining(name))
+    with pytest.raises(CdkFailed) as failure:
+        account.cdk.deploy(context=retaining(name, model_variant_actions=NOBODY))
+    printed = " ".join(str(failure.value).split())
+    assert f"inference experiment '{name}' has no variant 'nobody'" in printed
+    assert account.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert account.experiment(name)["Status"] == "Running"
+    assert not account.stops(name)
+
+    account.synthesised.destroy()
+    (stop,) = account.stops(name)
+    assert stop.request["ModelVariantActions"] == KEEP_PRODUCTION
+    assert stop.request["Reason"] == "no verdict yet"
+    assert account.experiment(name)["Status"] == "Completed"
+    serving = endpoint_variants(account.aws.client("sagemaker"), name)
+    assert [variant["ModelName"] for variant in serving["production"]] == ["fraud-v1"]
+    assert not serving["shadow"]
+    assert eventually(lambda: not account.left_behind()), account.left_behind()

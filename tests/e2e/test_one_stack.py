@@ -1,0 +1,68 @@
+"""Histories of a stack that holds endpoint, experiment and construct, as users write it."""
+
+from __future__ import annotations
+
+from .history import History
+from .shadow_stack import ENDPOINT, shadow_stack
+from .synthesis import EXPERIMENT, PROMOTE_SHADOW
+
+
+def nothing_is_left_of_the_shadow_test(history: History) -> bool:
+    """Whether SageMaker knows neither experiment nor endpoint any more."""
+    experiments = history.sagemaker.list_inference_experiments()["InferenceExperiments"]
+    return not experiments and not history.sagemaker.list_endpoints()["Endpoints"]
+
+
+def order(history: History, *operations: str) -> list[str]:
+    """The accepted calls of some operations, in the order they came."""
+    accepted = [call.operation for call in history.aws.calls() if call.error_code is None]
+    return [operation for operation in accepted if operation in operations]
+
+
+def test_history_2_a_destruction_ends_the_experiment_before_it_deletes_it_and_its_endpoint(
+    history: History,
+) -> None:
+    # An endpoint that is still in flux when the experiment has ended refuses its deletion.
+    history.aws.configure(settle_seconds=20)
+    assert history.deploy(shadow_stack(model_variant_actions=PROMOTE_SHADOW)) == "CREATE_COMPLETE"
+    assert history.experiment()["Status"] == "Running"
+    assert history.destroy() == "DELETE_COMPLETE"
+    assert order(
+        history, "StopInferenceExperiment", "DeleteInferenceExperiment", "DeleteEndpoint"
+    ) == ["StopInferenceExperiment", "DeleteInferenceExperiment", "DeleteEndpoint"]
+    (stop,) = history.stops()
+    assert stop.request["ModelVariantActions"] == {"production": "Remove", "shadow": "Promote"}
+    assert nothing_is_left_of_the_shadow_test(history)
+    history.end(stops=1)
+
+
+def test_an_experiment_of_the_stack_is_promoted_by_an_update_and_destroyed(
+    history: History,
+) -> None:
+    assert history.deploy(shadow_stack()) == "CREATE_COMPLETE"
+    assert history.deploy(shadow_stack(model_variant_actions=PROMOTE_SHADOW)) == "UPDATE_COMPLETE"
+    assert history.experiment()["Status"] == "Completed"
+    endpoint = history.sagemaker.describe_endpoint(EndpointName=ENDPOINT)
+    assert [item["VariantName"] for item in endpoint["ProductionVariants"]] == ["shadow"]
+    history.end(stops=1)
+
+
+def test_history_6_a_failing_creation_ends_the_stacks_own_experiment_as_declared(
+    history: History,
+) -> None:
+    assert history.deploy(shadow_stack(reason="undone", breaks=True)) == "ROLLBACK_COMPLETE"
+    (stop,) = history.stops()
+    assert stop.request["Reason"] == "undone"
+    assert nothing_is_left_of_the_shadow_test(history)
+    history.end(stops=1)
+
+
+def test_without_the_construct_a_destruction_keeps_both_variants_until_the_endpoint_goes(
+    history: History,
+) -> None:
+    assert history.deploy(shadow_stack(with_stop=False)) == "CREATE_COMPLETE"
+    assert history.experiment(EXPERIMENT)["Status"] == "Running"
+    assert history.destroy() == "DELETE_COMPLETE"
+    (stop,) = history.stops()
+    assert stop.request["ModelVariantActions"] == {"production": "Retain", "shadow": "Retain"}
+    history.end(stops=1)

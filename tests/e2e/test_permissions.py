@@ -1,0 +1,99 @@
+"""Every permission of the template is needed: without it, a short history goes another way."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+from aws_cdk import Stack
+
+from .history import History
+from .policies import actions, without
+from .synthesis import KEEP_PRODUCTION, PROMOTE_SHADOW, Template, stop_shadow_test, synthesise
+from .waiting import eventually
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("shadow_test")]
+
+ACTIONS = [
+    "cloudformation:DescribeStacks",
+    "cloudformation:ListStackResources",
+    "events:DeleteRule",
+    "events:PutRule",
+    "events:PutTargets",
+    "events:RemoveTargets",
+    "lambda:AddPermission",
+    "lambda:RemovePermission",
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "sagemaker:DescribeInferenceExperiment",
+    "sagemaker:StopInferenceExperiment",
+]
+
+
+PATIENCE_SECONDS = 900
+HASTY_SECONDS = 120
+"""For the one permission whose lack is retried to the deadline."""
+
+
+@cache
+def template(construct_id: str, *, promotes: bool = False) -> Template:
+    """A stack with one construct."""
+    actions = PROMOTE_SHADOW if promotes else KEEP_PRODUCTION
+
+    def build(stack: Stack) -> None:
+        stop_shadow_test(stack, construct_id, model_variant_actions=actions)
+
+    return synthesise(build)
+
+
+def hastened(wanted: Template, service_timeout: int) -> Template:
+    """The template with the hand-over to the polling rule and the deadline brought nearer."""
+
+    def hasten(body: dict[str, Any]) -> None:
+        for resource in body["Resources"].values():
+            if resource["Type"] == "AWS::Lambda::Function":
+                resource["Properties"]["Timeout"] = 180
+            if resource["Type"] == "Custom::StopInferenceExperiment":
+                resource["Properties"]["ServiceTimeout"] = service_timeout
+
+    return wanted.changed(hasten)
+
+
+def goes_as_declared(history: History, missing: str | None) -> bool:
+    """Create, move to another id, stop for longer than an invocation lasts, look at the log.
+
+    The move costs seconds and is left out where another permission than its own is missing.
+    """
+
+    hasty = missing == "cloudformation:DescribeStacks"
+
+    def deploy(wanted: Template) -> str:
+        wanted = hastened(wanted, HASTY_SECONDS if hasty else PATIENCE_SECONDS)
+        return history.deploy(without(wanted, missing) if missing else wanted)
+
+    moves = missing in {None, "cloudformation:ListStackResources"}
+    history.aws.configure(stop_seconds=200)
+    return (
+        deploy(template("Stop")) == "CREATE_COMPLETE"
+        and (not moves or deploy(template("Halt")) == "UPDATE_COMPLETE")
+        and not any(event["ResourceStatus"] == "DELETE_FAILED" for event in history.events())
+        and deploy(template("Halt" if moves else "Stop", promotes=True)) == "UPDATE_COMPLETE"
+        and eventually(lambda: not history.polling(), timeout_seconds=2)
+        and eventually(lambda: "stop accepted" in history.log(), timeout_seconds=2)
+    )
+
+
+def test_the_list_holds_every_action_of_the_template() -> None:
+    found = {*actions(template("Stop").body["Resources"])}
+    assert found == set(ACTIONS)
+
+
+def test_with_every_permission_the_history_goes_as_declared(history: History) -> None:
+    assert goes_as_declared(history, None)
+    history.end(stops=1)
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_without_a_permission_the_history_goes_another_way(history: History, action: str) -> None:
+    assert not goes_as_declared(history, action)

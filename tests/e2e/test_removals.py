@@ -1,0 +1,112 @@
+"""Histories in which the resource or its stack goes: renames, moves, removals, deletions."""
+
+from __future__ import annotations
+
+import pytest
+from aws_cdk import CfnResource, Stack
+
+from cdk_stop_inference_experiment import StopInferenceExperimentProvider, StopOn
+from local_aws.shadow_test import create_shadow_test, wait_for_experiment
+
+from .history import History
+from .synthesis import EXPERIMENT, Template, stop_shadow_test, stopping, synthesise
+
+
+def bystander(stack: Stack) -> None:
+    """A resource that is in every template of a history: a stack needs one at least."""
+    properties = {"Type": "String", "Value": "unchanged"}
+    CfnResource(stack, "Bystander", type="AWS::SSM::Parameter", properties=properties)
+
+
+def with_bystander(construct_id: str = "Stop", **props: object) -> Template:
+    """A construct beside the resource that stays."""
+
+    def build(stack: Stack) -> None:
+        bystander(stack)
+        stop_shadow_test(stack, construct_id, **props)
+
+    return synthesise(build)
+
+
+def test_history_7_renaming_the_experiment_ends_the_old_one_by_its_own_policy(
+    history: History,
+) -> None:
+    for name in ("old", "new"):
+        create_shadow_test(history.sagemaker, name, endpoint_name=name)
+    assert history.deploy(stopping(experiment_name="old")) == "CREATE_COMPLETE"
+    assert history.deploy(stopping(experiment_name="new")) == "UPDATE_COMPLETE"
+    assert [call.request["Name"] for call in history.stops()] == ["old"]
+    assert history.experiment("old")["Status"] == "Completed"
+    assert history.experiment("new")["Status"] == "Running"
+    history.end(stops=2)
+
+
+@pytest.mark.usefixtures("shadow_test")
+def test_history_8_renaming_the_construct_does_not_stop_its_experiment(history: History) -> None:
+    assert history.deploy(stopping()) == "CREATE_COMPLETE"
+    renamed = synthesise(lambda stack: stop_shadow_test(stack, "Halt"))
+    assert history.deploy(renamed) == "UPDATE_COMPLETE"
+    assert history.experiment()["Status"] == "Running"
+    assert not history.stops()
+    history.end(stops=1)
+
+
+@pytest.mark.usefixtures("shadow_test")
+def test_history_8_moving_the_construct_to_another_provider_does_not_stop_its_experiment(
+    history: History,
+) -> None:
+    def moved(stack: Stack) -> None:
+        provider = StopInferenceExperimentProvider(stack, "Provider")
+        stop_shadow_test(Stack.of(stack), "Moved", provider=provider)
+
+    assert history.deploy(stopping()) == "CREATE_COMPLETE"
+    assert history.deploy(synthesise(moved)) == "UPDATE_COMPLETE"
+    assert history.experiment()["Status"] == "Running"
+    assert not history.stops()
+    history.end(stops=1)
+
+
+@pytest.mark.usefixtures("shadow_test")
+def test_history_9_removing_the_construct_ends_its_experiment_as_declared(
+    history: History,
+) -> None:
+    assert history.deploy(with_bystander(reason="removed")) == "CREATE_COMPLETE"
+    assert history.deploy(synthesise(bystander)) == "UPDATE_COMPLETE"
+    assert history.experiment()["Status"] == "Completed"
+    assert history.experiment()["StatusReason"] == "removed"
+    assert not history.left_behind()
+    history.end(stops=1)
+
+
+@pytest.mark.usefixtures("shadow_test")
+def test_history_10_removing_the_construct_that_acts_on_updates_only_leaves_it_running(
+    history: History,
+) -> None:
+    assert history.deploy(with_bystander(stop_on=[StopOn.UPDATE])) == "CREATE_COMPLETE"
+    assert history.deploy(synthesise(bystander)) == "UPDATE_COMPLETE"
+    assert history.experiment()["Status"] == "Running"
+    history.end(stops=0)
+
+
+@pytest.mark.usefixtures("shadow_test")
+def test_history_13_an_experiment_deleted_by_hand_does_not_hinder_the_destruction(
+    history: History,
+) -> None:
+    assert history.deploy(stopping()) == "CREATE_COMPLETE"
+    history.aws.end_experiment(EXPERIMENT)
+    history.sagemaker.delete_inference_experiment(Name=EXPERIMENT)
+    assert history.destroy() == "DELETE_COMPLETE"
+    history.end(stops=0)
+
+
+@pytest.mark.usefixtures("shadow_test")
+def test_history_17_a_failed_deletion_succeeds_once_its_cause_is_mended(history: History) -> None:
+    assert history.deploy(stopping()) == "CREATE_COMPLETE"
+    refusal = "the endpoint's model was deleted"
+    history.aws.fail("StopInferenceExperiment", "ValidationException", message=refusal)
+    assert history.destroy() == "DELETE_FAILED"
+    assert refusal in history.reason("DELETE_FAILED")
+    assert history.experiment()["Status"] == "Running"
+    assert history.destroy() == "DELETE_COMPLETE"
+    wait_for_experiment(history.sagemaker, EXPERIMENT, "Completed")
+    history.end(stops=1)

@@ -1,0 +1,119 @@
+"""A clock that runs faster than the real one, for services and functions alike."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from local_aws import LocalAws, LocalAwsError
+from local_aws.shadow_test import create_shadow_test, wait_for_experiment
+
+from . import functions
+from .helpers import eventually
+
+SCALE = 100.0
+CLOCK = """
+import json, time, urllib.request
+def handler(event, context):
+    began, monotonic = time.time(), time.monotonic()
+    time.sleep(50)
+    print("done")
+    return {
+        "time": began,
+        "slept": time.time() - began,
+        "monotonic": time.monotonic() - monotonic,
+        "left": context.get_remaining_time_in_millis() / 1000,
+    }
+"""
+ENDLESS = """
+import time
+def handler(event, context):
+    while True:
+        time.sleep(1)
+"""
+
+
+@pytest.fixture(scope="module")
+def fast_aws() -> Iterator[LocalAws]:
+    """A local AWS on which a minute and forty seconds pass in a second."""
+    with LocalAws(clock_scale=SCALE, start_seconds=1, stop_seconds=100) as aws:
+        yield aws
+
+
+@pytest.fixture
+def aws(fast_aws: LocalAws) -> LocalAws:
+    """The fast local AWS without any resource."""
+    fast_aws.reset()
+    return fast_aws
+
+
+def invoke(aws: LocalAws) -> dict[str, Any]:
+    """What the function returned."""
+    answer = aws.client("lambda").invoke(FunctionName="function")
+    returned: dict[str, Any] = json.load(answer["Payload"])
+    return returned
+
+
+def test_a_function_sees_and_spends_scaled_time(aws: LocalAws) -> None:
+    functions.make_function(aws, CLOCK, Timeout=900)
+    began = time.monotonic()
+    seen = invoke(aws)
+    assert time.monotonic() - began < 20
+    assert 50 <= seen["slept"] < 300
+    assert 50 <= seen["monotonic"] < 300
+    assert 500 < seen["left"] <= 850
+    assert seen["time"] > time.time()
+
+
+def test_a_function_is_ended_when_its_scaled_time_is_over(aws: LocalAws) -> None:
+    functions.make_function(aws, ENDLESS, Timeout=120)
+    began = time.monotonic()
+    assert invoke(aws)["errorType"] == "Sandbox.Timedout"
+    assert time.monotonic() - began < 20
+
+
+def test_an_experiment_ends_in_scaled_time(aws: LocalAws) -> None:
+    sagemaker = aws.client("sagemaker")
+    create_shadow_test(sagemaker, "fraud-shadow")
+    began = time.monotonic()
+    sagemaker.stop_inference_experiment(
+        Name="fraud-shadow", ModelVariantActions={"production": "Retain", "shadow": "Remove"}
+    )
+    ended = wait_for_experiment(sagemaker, "fraud-shadow", "Completed")
+    assert time.monotonic() - began < 20
+    assert (ended["CompletionTime"] - ended["CreationTime"]).total_seconds() >= 100
+
+
+def test_a_rule_fires_every_scaled_minute(aws: LocalAws) -> None:
+    arn = functions.make_function(aws, 'def handler(event, context): print("fired")')
+    events = aws.client("events")
+    rule = events.put_rule(Name="rule", ScheduleExpression="rate(1 minute)")["RuleArn"]
+    aws.client("lambda").add_permission(
+        FunctionName="function",
+        StatementId="rule",
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+        SourceArn=rule,
+    )
+    events.put_targets(Rule="rule", Targets=[{"Id": "1", "Arn": arn}])
+    logs = aws.client("logs")
+
+    def times_fired() -> int:
+        groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
+        found = [
+            event
+            for group in groups
+            for event in logs.filter_log_events(logGroupName=group)["events"]
+        ]
+        return sum(event["message"].startswith("fired") for event in found)
+
+    assert eventually(lambda: times_fired() >= 2)
+
+
+def test_the_scale_is_fixed_once_the_local_aws_has_started(aws: LocalAws) -> None:
+    with pytest.raises(LocalAwsError, match="'clock_scale' is fixed at the start"):
+        aws.configure(clock_scale=2.0)

@@ -1,0 +1,84 @@
+"""Cleanups, rollbacks and deletions of stacks, as far as custom resources see them."""
+
+from __future__ import annotations
+
+from local_aws import LocalAws
+
+from .conftest import FunctionMaker
+from .helpers import eventually
+from .stacks import (
+    SOURCE,
+    STACK,
+    create,
+    request_types,
+    resource,
+    settled,
+    template,
+    told,
+    update,
+)
+
+CLEANUP = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
+
+
+def test_an_update_cleans_up_in_a_status_of_its_own_with_events_for_each_resource(
+    aws: LocalAws, make_function: FunctionMaker
+) -> None:
+    arn = make_function(SOURCE, Timeout=20)
+    kept = resource(arn)
+    assert create(aws, template(Kept=kept, Gone=resource(arn))) == "CREATE_COMPLETE"
+    assert update(aws, template(Kept=kept)) == "UPDATE_COMPLETE"
+    statuses = [(name, status) for name, status, _ in told(aws)]
+    assert statuses[-4:] == [
+        (STACK, CLEANUP),
+        ("Gone", "DELETE_IN_PROGRESS"),
+        ("Gone", "DELETE_COMPLETE"),
+        (STACK, "UPDATE_COMPLETE"),
+    ]
+
+
+def test_a_cleanup_tries_a_resource_three_times_and_completes_the_update_all_the_same(
+    aws: LocalAws, make_function: FunctionMaker
+) -> None:
+    arn = make_function(SOURCE, Timeout=20)
+    kept = resource(arn)
+    stuck = resource(arn, On="Delete", Answer={"Status": "FAILED"})
+    assert create(aws, template(Kept=kept, Stuck=stuck)) == "CREATE_COMPLETE"
+    assert update(aws, template(Kept=kept)) == "UPDATE_COMPLETE"
+    assert eventually(lambda: request_types(aws).count("Delete") == 3)
+    failures = [status for name, status, _ in told(aws) if name == "Stuck"]
+    assert failures.count("DELETE_FAILED") == 3
+
+
+def test_a_replaced_resource_is_deleted_in_the_cleanup_with_events(
+    aws: LocalAws, make_function: FunctionMaker
+) -> None:
+    arn = make_function(SOURCE, Timeout=20)
+    assert create(aws, template(Tried=resource(arn))) == "CREATE_COMPLETE"
+    moved = resource(arn, Answer={"PhysicalResourceId": "another"}, On="Update")
+    assert update(aws, template(Tried=moved)) == "UPDATE_COMPLETE"
+    statuses = [(name, status) for name, status, _ in told(aws)]
+    assert ("Tried", "DELETE_COMPLETE") in statuses[statuses.index((STACK, CLEANUP)) :]
+    assert eventually(lambda: request_types(aws) == ["Create", "Update", "Delete"])
+
+
+def test_what_a_resource_that_cannot_be_deleted_depends_on_stays(
+    aws: LocalAws, make_function: FunctionMaker
+) -> None:
+    arn = make_function(SOURCE, Timeout=20)
+    stuck = resource(arn, On="Delete", Answer={"Status": "FAILED"})
+    stuck["DependsOn"] = ["Needed"]
+    body = template(Needed=resource(arn), Stuck=stuck, Other=resource(arn))
+    assert create(aws, body) == "CREATE_COMPLETE"
+    aws.client("cloudformation").delete_stack(StackName=STACK)
+    assert settled(aws) == "DELETE_FAILED"
+    left = aws.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
+    assert {item["LogicalResourceId"]: item["ResourceStatus"] for item in left} == {
+        "Needed": "CREATE_COMPLETE",
+        "Stuck": "DELETE_FAILED",
+    }
+    assert told(aws)[-1] == (
+        STACK,
+        "DELETE_FAILED",
+        "The following resource(s) failed to delete: [Stuck].",
+    )
