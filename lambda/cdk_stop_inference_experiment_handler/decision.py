@@ -57,12 +57,7 @@ def is_update(stack_status: str) -> bool:
 
 
 def decide(case: Case, region: str) -> Decision:
-    """Decide about one request.
-
-    Args:
-        case: The request and what is known so far.
-        region: Named where an experiment is not found.
-    """
+    """Decide about one request; the region is named where an experiment is not found."""
     if case.stop_sent:
         return _after_our_stop(case)
     if case.request.type is RequestType.CREATE:
@@ -82,7 +77,7 @@ def _create(case: Case, region: str) -> Decision:
         return _fail(reasons.absent(new.name, region))
     stops = RequestType.CREATE.value in new.stop_on
     if case.experiment.is_over or (case.experiment.has_ended and not stops):
-        if stops and case.experiment.status_reason == new.reason:
+        if stops and (case.experiment.status_reason == new.reason or _may_be_ours(case)):
             return _our_end(case.request, new, case.experiment)
         return _succeed(reasons.already_ended(case.experiment), warn=True)
     refusal = _refusal(new, case.experiment)
@@ -194,13 +189,21 @@ def _found_ended(
     by_old = experiment.status_reason == old.reason
     if by_new and not (by_old and promotes_anew and not _ended_during(case, experiment)):
         return _our_end(case.request, new, experiment)
-    if case.stop_tried and experiment.status == CANCELLED:
-        # The Stop may have been ours: its answer was lost, or another delivery was faster, and an
-        # operation that failed wrote its error over our reason. In doubt, no success.
+    if _may_be_ours(case):
         return _our_end(case.request, new, experiment)
     if new.promoted is not None and (promotes_anew or not by_old):
         return _fail(reasons.too_late_to_promote(new.promoted, experiment))
     return _succeed(reasons.not_undone(experiment), warn=True)
+
+
+def _may_be_ours(case: Case) -> bool:
+    """Whether an end as Cancelled may be a Stop of ours that went wrong: in doubt, no success.
+
+    Its answer was lost, or another delivery was faster, and an operation that failed wrote its
+    error over our reason.
+    """
+    experiment = case.experiment
+    return case.stop_tried and isinstance(experiment, Experiment) and experiment.status == CANCELLED
 
 
 def _ended_during(case: Case, experiment: Experiment) -> bool:

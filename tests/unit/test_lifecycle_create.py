@@ -65,6 +65,12 @@ class TestCreate:
         world = World(experiment=experiment(status), stack_status="CREATE_IN_PROGRESS")
         assert create(world, declaration(StopOn=STOP_ON_CREATE))[0] is Verb.STOP
 
+    def test_that_stops_does_not_take_an_error_after_its_own_try_for_an_earlier_end(self) -> None:
+        cancelled = World(experiment=experiment("Cancelled", status_reason="no capacity"))
+        new = declaration(StopOn=STOP_ON_CREATE)
+        assert create(cancelled, new, stop_tried=True)[0] is Verb.FAIL
+        assert create(cancelled, new)[0] is Verb.SUCCEED
+
     @pytest.mark.parametrize("stack_status", ROLLBACKS)
     def test_never_stops_in_a_rollback(self, stack_status: str) -> None:
         world = World(stack_status=stack_status)

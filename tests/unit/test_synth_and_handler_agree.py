@@ -1,0 +1,173 @@
+"""What passes synth is accepted by botocore and by the handler; what does not is refused by both.
+
+Declarations are made at random around each limit. They take the way of the real ones: from props
+to properties of the resource, through CloudFormation, which delivers every scalar as a string.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import boto3
+import pytest
+from botocore.validate import ParamValidator
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from cdk_stop_inference_experiment import ModelVariantAction, ModelVariantConfig, checks
+from cdk_stop_inference_experiment.enums import DesiredState, StopOn
+from cdk_stop_inference_experiment.instance_types import INSTANCE_TYPES
+from cdk_stop_inference_experiment.properties import PROP_NAMES, resource_properties
+from cdk_stop_inference_experiment_handler.declaration import InvalidDeclaration, parse
+
+Props = dict[str, Any]
+
+RUNS = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+ALPHABET = "aB9-_. \n"
+
+
+def _names(longest: int, *, sound: bool) -> st.SearchStrategy[str]:
+    """Names on both sides of their limit, in and out of their pattern."""
+    good = st.from_regex(r"\A[a-z0-9](-{0,2}[a-z0-9]){0,8}\Z")
+    edge = st.integers(longest - 1, longest + (not sound)).map(lambda length: "x" * length)
+    return st.one_of(good, edge) if sound else st.one_of(good, edge, st.text(ALPHABET, max_size=4))
+
+
+def _declarations(*, sound: bool) -> st.SearchStrategy[Props]:
+    """Props of their own types; sound ones keep to what is easily kept."""
+    variants = ["production", "shadow"]
+    name = _names(63, sound=sound)
+    keys = st.sampled_from(variants) if sound else st.one_of(st.sampled_from(variants), name)
+    configs = st.builds(
+        ModelVariantConfig,
+        model_name=name,
+        variant_name=keys,
+        instance_type=st.sampled_from(sorted(INSTANCE_TYPES)),
+        instance_count=st.integers(0, 10**6),
+    )
+    return st.fixed_dictionaries(
+        {
+            "name": _names(120, sound=sound),
+            "model_variant_actions": st.dictionaries(
+                keys, st.sampled_from(ModelVariantAction), min_size=int(sound), max_size=3
+            ),
+            "desired_model_variants": st.none()
+            | st.lists(configs, min_size=int(sound), max_size=2 if sound else 3),
+            "desired_state": st.none() | st.sampled_from(DesiredState),
+            "reason": st.one_of(
+                st.none(),
+                st.text(st.characters(codec="utf-8"), max_size=20),
+                st.integers(1023, 1025).map(lambda length: "r" * length),
+            ),
+            "stop_on": st.none() | st.lists(st.sampled_from(StopOn), max_size=4),
+            "stack_owns_experiment": st.booleans(),
+            "service_timeout": st.none() | st.integers(66, 3599),
+        }
+    )
+
+
+@pytest.fixture(autouse=True)
+def _no_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None of the values is a token: asking jsii for each of them would take minutes."""
+    monkeypatch.setattr(checks, "is_unresolved", lambda _value: False)
+    monkeypatch.setattr(
+        checks, "known_text", lambda value: value if isinstance(value, str) else None
+    )
+
+
+def _refused_at_synth(props: Props) -> tuple[Mapping[str, object], list[str]]:
+    properties = resource_properties(**props)
+    refused = checks.find_problems(
+        properties,
+        experiment_name=props["name"],
+        experiment=None,
+        desired_model_variants=props["desired_model_variants"],
+    )
+    return properties, refused
+
+
+def _refused_by_the_handler(properties: Mapping[str, object]) -> list[str]:
+    delivered = _as_delivered(properties)
+    assert isinstance(delivered, dict)
+    try:
+        parse(delivered, stack_name="Stack", logical_id="Resource")
+    except InvalidDeclaration as error:
+        return str(error).partition(" properties: ")[2].split("; ")
+    return []
+
+
+def _as_delivered(value: object) -> object:
+    """CloudFormation delivers every scalar as a string."""
+    if isinstance(value, Mapping):
+        return {key: _as_delivered(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_as_delivered(item) for item in value]
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _in_the_apis_names(problem: str) -> str:
+    for member, prop in PROP_NAMES.items():
+        problem = re.sub(rf"(?<=['.]){prop}(?=['.\[:])", member, problem)
+    return problem
+
+
+@pytest.fixture(scope="module")
+def request_shape() -> Any:
+    """The request of StopInferenceExperiment in botocore's model."""
+    model = boto3.client("sagemaker", region_name="eu-west-1").meta.service_model
+    return model.operation_model("StopInferenceExperiment").input_shape
+
+
+@RUNS
+@given(props=_declarations(sound=True))
+def test_what_passes_synth_is_accepted_by_the_handler_and_by_botocore(
+    request_shape: Any, props: Props
+) -> None:
+    properties, refused = _refused_at_synth(props)
+    assume(not refused)
+    assert _refused_by_the_handler(properties) == []
+    delivered = _as_delivered(properties)
+    assert isinstance(delivered, dict)
+    declared = parse(delivered, stack_name="Stack", logical_id="Resource")
+    report = ParamValidator().validate(dict(declared.request), request_shape)
+    assert not report.has_errors(), report.generate_report()
+    _assert_arrives_whole(properties, declared.request)
+
+
+def _assert_arrives_whole(properties: Mapping[str, object], request: Mapping[str, object]) -> None:
+    own = {"StopOn", "StackOwnsExperiment", "ServiceTimeout"}
+    sent = {name: value for name, value in properties.items() if name not in own}
+    assert {name: request[name] for name in sent} == sent
+
+
+@RUNS
+@given(props=_declarations(sound=False))
+def test_the_handler_refuses_in_the_same_words_what_synth_refuses(props: Props) -> None:
+    properties, refused = _refused_at_synth(props)
+    # A sentence with "; " in a value could not be told from two.
+    assume("; " not in repr(props))
+    assert _refused_by_the_handler(properties) == [
+        part for problem in refused for part in _in_the_apis_names(problem).split("; ")
+    ]
+
+
+def test_fewer_than_no_instances_are_refused_by_both() -> None:
+    config = ModelVariantConfig(
+        model_name="m", variant_name="production", instance_type="ml.m5.xlarge", instance_count=-1
+    )
+    properties, refused = _refused_at_synth(
+        {
+            "name": "fraud-shadow",
+            "model_variant_actions": {"production": ModelVariantAction.RETAIN},
+            "desired_model_variants": [config],
+            "desired_state": None,
+            "reason": None,
+            "stop_on": None,
+            "stack_owns_experiment": False,
+        }
+    )
+    named = "DesiredModelVariants[0].InstanceCount"
+    for problems in (map(_in_the_apis_names, refused), _refused_by_the_handler(properties)):
+        assert [named in problem for problem in problems] == [True]
