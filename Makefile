@@ -1,6 +1,8 @@
 # `make help` lists the targets. Each creates the environments it needs on first use.
 
 PYTHON ?= python3
+# Test processes: more than two cores' worth, since the stack histories mostly wait.
+WORKERS ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 BIN := .venv/bin
@@ -16,7 +18,9 @@ LOCAL_AWS := $(VENV) $(VENV_EMULATOR) $(VENV_LAMBDA) $(NODE_MODULES)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help environments test lint format test-oldest build demo local-aws clean
+.SECONDARY:
+.PHONY: help environments test lint format test-oldest test-pythons test-python build explore demo \
+	local-aws clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
@@ -24,8 +28,9 @@ help: ## List the targets
 
 environments: $(LOCAL_AWS) ## Create every environment, and do nothing else
 
-test: lint $(LOCAL_AWS) ## Lint, then every test
-	@$(BIN)/python -m pytest -q
+test: lint $(LOCAL_AWS) $(VENV_OLDEST) ## Lint, every test, then test-oldest
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
+	@$(MAKE) --no-print-directory test-oldest
 
 lint: $(VENV) ## ruff check, ruff format --check, mypy
 	@$(BIN)/ruff check --quiet $(LINTED)
@@ -40,10 +45,30 @@ format: $(VENV) ## Format the code and sort its imports
 test-oldest: $(VENV_OLDEST) ## The template tests against the oldest supported aws-cdk-lib
 	@.venv-oldest/bin/python -m pytest -q -m 'not newest' -p no:cacheprovider tests/template
 
+# A supported Python that is not installed here is said to be skipped. PYTHONS="3.10" runs fewer.
+PYTHONS := 3.10 3.11 3.12 3.13 3.14
+test-pythons: ## Unit, template and compatibility tests on every supported Python found here
+	@for version in $(PYTHONS); do \
+		$(MAKE) --no-print-directory test-python VERSION=$$version || exit 1; done
+
+FIND_PYTHON = for python in python$(VERSION) "$$HOME"/.pyenv/versions/$(VERSION).*/bin/python3; do \
+	"$$python" -c 'import venv' 2>/dev/null && echo "$$python" && break; done; true
+test-python:
+	@python="$$($(FIND_PYTHON))"; \
+	if [ -z "$$python" ]; then echo "Python $(VERSION): skipped, it is not installed"; exit 0; fi; \
+	echo "Python $(VERSION):"; \
+	$(MAKE) --no-print-directory PYTHON="$$python" .venv-$(VERSION)/.done && \
+	.venv-$(VERSION)/bin/python -m pytest -q -m 'not newest' -p no:cacheprovider \
+		tests/unit tests/template tests/compatibility
+
 build: $(VENV) ## Build the wheel and the sdist into dist/, and check them
 	@rm -rf dist
 	@$(BIN)/python -m build --no-isolation --outdir dist . >/dev/null
 	@$(BIN)/twine check --strict dist/*
+
+explore: $(VENV) ## Every history of three steps, and a sample of those of four; takes long
+	@$(BIN)/python -m tests.loopback.explore --depth 3
+	@$(BIN)/python -m tests.loopback.explore --depth 4 --scenario all --sample 20000
 
 demo: $(LOCAL_AWS) ## The whole life of an experiment on the embedded local AWS
 	@$(BIN)/python -m local_aws.demo
@@ -52,7 +77,7 @@ local-aws: $(LOCAL_AWS) ## Start the local AWS alone and print how to use it
 	@$(BIN)/python -m local_aws
 
 clean: ## Remove the environments and everything that was built
-	rm -rf .venv .venv-oldest .venv-emulator .venv-lambda node_modules
+	rm -rf .venv .venv-oldest .venv-3.* .venv-emulator .venv-lambda node_modules
 	rm -rf cdk.out build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find app.py constructs lambda local_aws tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -84,6 +109,14 @@ $(VENV): .venv/.requirements pyproject.toml
 
 $(VENV_OLDEST): .venv-oldest/.requirements pyproject.toml
 	$(call editable,.venv-oldest)
+	@touch $@
+
+.venv-3.%/.requirements: tests/requirements-pythons.txt
+	$(call environment,.venv-3.$*,tests/requirements-pythons.txt)
+	@touch $@
+
+.venv-3.%/.done: .venv-3.%/.requirements pyproject.toml
+	$(call editable,.venv-3.$*)
 	@touch $@
 
 $(VENV_EMULATOR): local_aws/requirements-emulator.txt

@@ -1,8 +1,9 @@
 """An app that needs no Python of its own: the declaration stands in the CDK context.
 
 Edit ``stop-inference-experiment`` in ``cdk.json`` and run ``cdk deploy``. Its entries are the props
-of the construct ``StopInferenceExperiment``, with SageMaker's words as values. On the command line,
-``-c`` takes the whole declaration as JSON, or one entry of it::
+of the construct ``StopInferenceExperiment``, with SageMaker's words as values, and ``timeout`` in
+the form of ISO 8601, such as ``PT30M``. On the command line, ``-c`` takes the whole declaration as
+JSON, or one entry of it::
 
     cdk deploy -c stop-inference-experiment.experiment_name=fraud-shadow-2
     cdk deploy -c 'stop-inference-experiment.stop_on=["Delete"]'
@@ -13,11 +14,12 @@ of the construct ``StopInferenceExperiment``, with SageMaker's words as values. 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aws_cdk import App, CfnOutput, Stack
+from aws_cdk import App, CfnOutput, Duration, Stack
 from constructs import Construct
 
 from cdk_stop_inference_experiment import (
@@ -30,7 +32,7 @@ DECLARATION = "stop-inference-experiment"
 STACK_NAME = "stack-name"
 DEFAULT_STACK_NAME = "StopInferenceExperiment"
 
-TEXTS = ("experiment_name", "desired_state", "reason")
+TEXTS = ("experiment_name", "desired_state", "reason", "timeout")
 ENTRIES = (*TEXTS, "model_variant_actions", "desired_model_variants", "stop_on")
 VARIANT_ENTRIES = ("model_name", "variant_name", "instance_type", "instance_count")
 
@@ -63,6 +65,8 @@ def declaration(context: Context) -> dict[str, Any]:
         )
     _check_names(DECLARATION, entries, allowed=ENTRIES)
     _check_present(DECLARATION, entries, required=("experiment_name", "model_variant_actions"))
+    if entries.get("timeout") is not None:
+        entries["timeout"] = _duration(f"{DECLARATION}.timeout", entries["timeout"])
     variants = entries.get("desired_model_variants")
     if isinstance(variants, list):
         entries["desired_model_variants"] = [
@@ -93,6 +97,14 @@ def _object(key: str, value: object) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise ContextError(f"context entry '{key}' must be an object, got {json.dumps(value)}")
     return dict(value)
+
+
+def _duration(key: str, value: object) -> Duration:
+    if not isinstance(value, str) or not re.fullmatch(r"PT(?=\d)(\d+H)?(\d+M)?(\d+S)?", value):
+        raise ContextError(
+            f"context entry '{key}' must be a duration such as 'PT30M', got {json.dumps(value)}"
+        )
+    return Duration.parse(value)
 
 
 def _variant(key: str, value: object) -> ModelVariantConfig:

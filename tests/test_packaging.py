@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
 import zipfile
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 CONSTRUCT = "cdk_stop_inference_experiment"
 HANDLER = "cdk_stop_inference_experiment_handler"
+WHEN_BUILT = {"SOURCE_DATE_EPOCH": "1767225600"}
 SOURCES = (ROOT / "constructs" / CONSTRUCT, ROOT / "lambda" / HANDLER)
 
 
@@ -34,7 +38,7 @@ def _run(*command: str, **environment: str) -> None:
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built wheel and sdist."""
     folder = tmp_path_factory.mktemp("dist")
-    _run("-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT))
+    _run("-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT), **WHEN_BUILT)
     return folder
 
 
@@ -86,9 +90,41 @@ def test_the_metadata_passes_the_registrys_check(dist: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_same_source_makes_the_same_wheel(dist: Path, tmp_path: Path) -> None:
-    _run("-m", "build", "--no-isolation", "--wheel", "--outdir", str(tmp_path), str(ROOT))
-    assert _wheel(tmp_path).read_bytes() == _wheel(dist).read_bytes()
+def test_the_same_source_makes_the_same_wheel_and_sdist_from_another_folder(
+    dist: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    for name in ("constructs", "lambda"):
+        shutil.copytree(ROOT / name, copy / name)
+    for name in ("pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", ".gitignore"):
+        shutil.copyfile(ROOT / name, copy / name)
+    for path in copy.rglob("*"):
+        os.utime(path, (1, 1))
+    out = tmp_path / "out"
+    _run("-m", "build", "--no-isolation", "--outdir", str(out), str(copy), **WHEN_BUILT)
+    assert {path.name: _digest(path) for path in out.iterdir()} == {
+        path.name: _digest(path) for path in dist.iterdir()
+    }
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.slow
+def test_the_metadata_says_what_it_is_for_and_what_it_needs(dist: Path) -> None:
+    with zipfile.ZipFile(_wheel(dist)) as wheel:
+        (name,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+        metadata = message_from_bytes(wheel.read(name))
+    classifiers = metadata.get_all("Classifier") or []
+    assert {"Framework :: AWS CDK :: 2", "Typing :: Typed"} <= set(classifiers)
+    assert {f"Programming Language :: Python :: 3.{minor}" for minor in range(10, 15)} <= set(
+        classifiers
+    )
+    assert metadata["Requires-Python"] == ">=3.10"
+    assert metadata["License-Expression"] == "Apache-2.0"
+    needed = [re.split(r"[<>=]", one)[0] for one in metadata.get_all("Requires-Dist") or []]
+    assert sorted(needed) == ["aws-cdk-lib", "constructs", "crhelper"]
 
 
 def _first_example() -> str:

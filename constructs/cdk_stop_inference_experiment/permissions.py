@@ -21,6 +21,18 @@ MAX_INLINE_CHARACTERS = 10_240
 
 EXPERIMENT_ACTIONS = ("sagemaker:DescribeInferenceExperiment", "sagemaker:StopInferenceExperiment")
 
+NETWORK_ACTIONS = (
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+)
+
+DECRYPT_POLICY_CHARACTERS = 200
+"""What the policy that lets the role use a key counts against the limit, generously."""
+
 
 def polling_rule_prefix() -> str:
     """What the names of the stack's polling rules begin with: no other stack's rule does."""
@@ -77,6 +89,20 @@ def provider_statements(
             resources=[function_arn],
         ),
     ]
+
+
+def network_statement() -> iam.PolicyStatement:
+    """What Lambda needs the role for to connect the function to a VPC.
+
+    See https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+    """
+    return iam.PolicyStatement(
+        sid="ConnectToVpc",
+        actions=list(NETWORK_ACTIONS),
+        # The interfaces do not exist yet and have names of EC2's choice; the two Describe actions
+        # know no resources.
+        resources=["*"],
+    )
 
 
 def experiment_statement(stack: Stack, experiment_name: str) -> iam.PolicyStatement:

@@ -40,6 +40,7 @@ def resource_properties(
     reason: object,
     stop_on: object,
     stack_owns_experiment: bool,
+    service_timeout: float | None = None,
 ) -> dict[str, object]:
     """The properties of ``Custom::StopInferenceExperiment``, without those left to default."""
     properties = {
@@ -51,6 +52,8 @@ def resource_properties(
         "StopOn": _stop_on(stop_on),
         # Only where true, so that a resource reads the same as before its stack owned one.
         "StackOwnsExperiment": True if stack_owns_experiment else None,
+        # A property here: CustomResource has no prop for it in the oldest supported aws-cdk-lib.
+        "ServiceTimeout": service_timeout,
     }
     return {name: value for name, value in properties.items() if value is not None}
 

@@ -1,4 +1,4 @@
-"""Answers in place to the one finding a security review of the template has, under cdk-nag.
+"""Answers in place to the findings a security review of the template has, under cdk-nag.
 
 cdk-nag is no dependency. Its release 2 reads the template's metadata; release 3 reads what is
 acknowledged through aws-cdk-lib's ``Validations``, where that exists, by the text of the finding.
@@ -13,23 +13,42 @@ from aws_cdk import CfnResource, Stack
 from constructs import Construct
 
 _RULE = "AwsSolutions-IAM5"
-_REASON = (
+
+OWN_RULES = (
     "The names of the polling rules end in a digest of the request they belong to. The wildcard "
     "stands after this stack's own id, so that it names this stack's rules only."
 )
+OWN_LOG_STREAMS = (
+    "Lambda names the streams of a log group. The wildcard stands after the one log group that the "
+    "function writes to."
+)
+NETWORK_INTERFACES = (
+    "Lambda creates the network interfaces of a function in a VPC under ids that EC2 chooses, and "
+    "ec2:DescribeNetworkInterfaces and ec2:DescribeSubnets know no resources."
+)
 
 
-def acknowledge_rule_wildcard(policy: Construct, rules_arn: str) -> None:
-    """Say why the policy names EventBridge rules by a wildcard."""
-    finding = f"Resource::{_flattened(Stack.of(policy).resolve(rules_arn))}"
+def acknowledge_wildcards(policy: Construct, *wildcards: tuple[str, str]) -> None:
+    """Say why a policy names resources by a wildcard.
+
+    Args:
+        policy: The policy.
+        wildcards: Resources of its statements, each with the reason; those that turn out to hold
+            no wildcard are no finding and are left out.
+    """
+    texts = [(_flattened(Stack.of(policy).resolve(arn)), reason) for arn, reason in wildcards]
+    found = [(f"Resource::{text}", reason) for text, reason in texts if "*" in text]
     element = policy.node.default_child
     if isinstance(element, CfnResource):
-        suppression = {"id": _RULE, "reason": _REASON, "applies_to": [finding]}
-        element.add_metadata("cdk_nag", {"rules_to_suppress": [suppression]})
+        suppressions = [
+            {"id": _RULE, "reason": reason, "applies_to": [finding]} for finding, reason in found
+        ]
+        element.add_metadata("cdk_nag", {"rules_to_suppress": suppressions})
     if hasattr(aws_cdk, "Validations"):
-        aws_cdk.Validations.of(policy).acknowledge(
-            aws_cdk.Acknowledgment(id=f"AwsSolutions::{_RULE}[{finding}]", reason=_REASON)
-        )
+        for finding, reason in found:
+            aws_cdk.Validations.of(policy).acknowledge(
+                aws_cdk.Acknowledgment(id=f"AwsSolutions::{_RULE}[{finding}]", reason=reason)
+            )
 
 
 def _flattened(value: object) -> str:
@@ -39,6 +58,8 @@ def _flattened(value: object) -> str:
             return value
         case {"Ref": str(name)}:
             return f"<{name}>"
+        case {"Fn::GetAtt": [str(name), str(attribute)]}:
+            return f"<{name}.{attribute}>"
         case {"Fn::Join": [str(delimiter), list(parts)]}:
             return delimiter.join(_flattened(part) for part in parts)
         case _:

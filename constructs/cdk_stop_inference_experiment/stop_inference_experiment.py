@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import Annotations, CfnResource, CustomResource, Stack
+from aws_cdk import Annotations, CfnResource, CustomResource, Duration, Stack
 from aws_cdk.aws_sagemaker import CfnInferenceExperiment
 from constructs import Construct
 
@@ -20,6 +20,7 @@ from .provider import (
     default_provider,
     find_default_provider,
 )
+from .timeout import service_timeout, timeout_problems
 from .tokens import known_text
 
 _MAX_LOGICAL_ID = 56
@@ -53,6 +54,7 @@ class StopInferenceExperiment(Construct):
         desired_state: DesiredState | None = None,
         reason: str | None = None,
         stop_on: Sequence[StopOn] | None = None,
+        timeout: Duration | None = None,
         provider: StopInferenceExperimentProvider | None = None,
     ) -> None:
         """Declare how an experiment shall end.
@@ -77,6 +79,9 @@ class StopInferenceExperiment(Construct):
                 Default: names the stack and the resource.
             stop_on: The events that end the experiment, at least one.
                 Default: ``[StopOn.UPDATE, StopOn.DELETE]``.
+            timeout: How long to wait for the experiment's end before the deployment fails: 1 to 55
+                minutes. A token is in seconds, up to 3,600, of which 11/12 are waited.
+                Default: 55 minutes.
             provider: The function that does it, of the same stack.
                 Default: one that all experiments of the stack share.
 
@@ -95,6 +100,7 @@ class StopInferenceExperiment(Construct):
             reason=reason,
             stop_on=stop_on,
             stack_owns_experiment=_same_stack(scope, experiment),
+            service_timeout=service_timeout(timeout),
         )
         problems = find_problems(
             properties,
@@ -102,6 +108,7 @@ class StopInferenceExperiment(Construct):
             experiment=experiment,
             desired_model_variants=desired_model_variants,
         )
+        problems += timeout_problems(timeout)
         problems += _provider_problems(scope, provider, name)
         if problems or name is None:
             raise InvalidPropsError(type(self).__name__, problems)

@@ -199,7 +199,7 @@ def _typed_variant(variant: object) -> object:
     if not isinstance(real_time, Mapping):
         return variant
     count = real_time.get("InstanceCount")
-    if isinstance(count, str) and count.isascii() and count.isdecimal():
+    if isinstance(count, str) and count.isascii() and count.removeprefix("-").isdecimal():
         real_time = {**real_time, "InstanceCount": int(count)}
     return {
         **variant,

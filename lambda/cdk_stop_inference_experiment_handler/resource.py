@@ -22,7 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from crhelper import FAILED, CfnResource
 
 from .aws import SDK_CONFIG
-from .events import Event, malformation, pack, unpack
+from .events import Event, issued_at, malformation, pack, unpack
 from .response import send
 from .timing import FIRST_PAUSE_SECONDS, LEAVE_SECONDS, HandOverFailed
 
@@ -35,6 +35,10 @@ PROGRESS = "StopInferenceExperimentProgress"
 
 CLEAN_UP_SECONDS = 120
 """How long a clean-up that fails is tried again."""
+
+REDELIVERY_SECONDS = 55
+"""A delivery this long after the request is a repeated one: Lambda's first retry takes a minute.
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html"""
 
 _DIGEST_LENGTH = 16
 _CRHELPER_KEYS = ("CrHelperData", "CrHelperPoll", "CrHelperRule", "CrHelperPermission")
@@ -68,9 +72,10 @@ class Resource(CfnResource):
             logger.error({"decision": "ignore the event", "why": why})
             return
         self.PhysicalResourceId = ""
-        self._has_answered = self._has_touched_rule = False
+        self._has_answered = False
+        self._may_have_rule = "CrHelperPoll" in event or _may_be_redelivered(event)
         super().__call__(dict(unpack(event)), context)
-        if self._has_answered and (self._is_poll or self._has_touched_rule):
+        if self._has_answered and self._may_have_rule:
             self._clean_up()
 
     @property
@@ -88,7 +93,7 @@ class Resource(CfnResource):
         Raises:
             HandOverFailed: An AWS call failed; calling again starts over without harm.
         """
-        self._has_touched_rule = True
+        self._may_have_rule = True
         was_poll = self._is_poll
         self._event[PROGRESS] = progress
         try:
@@ -203,6 +208,12 @@ class Resource(CfnResource):
         ) and time.time() < give_up_at:
             time.sleep(pause)
             pause *= 2
+
+
+def _may_be_redelivered(event: Event) -> bool:
+    """Whether an earlier delivery may have made the rule and been killed before it answered."""
+    issued = issued_at(event["ResponseURL"])
+    return issued is None or time.time() - issued >= REDELIVERY_SECONDS
 
 
 def _attempt(call: Callable[[], object]) -> bool:

@@ -175,3 +175,14 @@ def test_a_missing_declaration_ends_the_app_without_a_traceback(tmp_path: Path) 
 
 def test_every_entry_is_a_prop_of_the_construct() -> None:
     assert set(context_app.ENTRIES) <= set(signature(StopInferenceExperiment.__init__).parameters)
+
+
+def test_takes_the_timeout_in_the_form_of_iso_8601() -> None:
+    assert _properties({KEY: _declared(), f"{KEY}.timeout": "PT10M30S"})["ServiceTimeout"] == 688
+
+
+@pytest.mark.parametrize("timeout", ["30", 30, "PT", "30M", "P1D"])
+def test_a_timeout_of_another_form_is_refused(timeout: object) -> None:
+    context = {KEY: {**_declared(), "timeout": timeout}}
+    with pytest.raises(ContextError, match=r"timeout' must be a duration such as 'PT30M', got"):
+        declaration(context.get)

@@ -15,6 +15,12 @@ from cdk_stop_inference_experiment import StopInferenceExperimentProvider
 
 from .stacks import RESOURCE_TYPE, Json, declare, new_stack, only, resources, synthesised
 
+BREAKING = (
+    "a changed logical id is a breaking change: CloudFormation replaces the resource of everybody "
+    "who upgrades, and refuses another function; release it as a major version that says so in "
+    "CHANGELOG.md"
+)
+
 PROVIDER = {
     "CustomStopInferenceExperimentProviderHandler4619F230": "AWS::Lambda::Function",
     "CustomStopInferenceExperimentProviderInvocation52BAFEE0": "AWS::Lambda::EventInvokeConfig",
@@ -33,7 +39,7 @@ def test_the_logical_ids_are_these(template: Json) -> None:
         **PROVIDER,
         "StopShadowTestExperimentfraudshadow83FDA1F1": RESOURCE_TYPE,
         "StopShadowTestPermissionsfraudshadowEE5107B8": "AWS::IAM::Policy",
-    }
+    }, BREAKING
 
 
 def test_the_logical_ids_are_these_where_the_name_is_a_token() -> None:
@@ -44,7 +50,7 @@ def test_the_logical_ids_are_these_where_the_name_is_a_token() -> None:
         **PROVIDER,
         "StopShadowTestExperimentEDE377BC": RESOURCE_TYPE,
         "StopShadowTestPermissions5DF5AD39": "AWS::IAM::Policy",
-    }
+    }, BREAKING
 
 
 def test_the_logical_ids_of_a_provider_made_by_hand_are_these() -> None:
@@ -56,7 +62,7 @@ def test_the_logical_ids_of_a_provider_made_by_hand_are_these() -> None:
         "ProviderLogGroupFD264F08",
         "ProviderPermissionsC343298A",
         "ProviderRole1DE8EC3B",
-    ]
+    ], BREAKING
 
 
 def test_the_functions_id_depends_on_nothing_that_can_move() -> None:
@@ -66,7 +72,7 @@ def test_the_functions_id_depends_on_nothing_that_can_move() -> None:
     for stack in stacks:
         declare(Construct(Construct(stack, "Deep"), "Deeper"), "Moved")
     for stack in stacks:
-        assert set(PROVIDER) < set(_types(synthesised(stack)))
+        assert set(PROVIDER) < set(_types(synthesised(stack))), BREAKING
 
 
 def test_another_experiment_name_is_another_pair_of_resource_and_policy(template: Json) -> None:

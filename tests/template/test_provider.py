@@ -3,17 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 
-import aws_cdk as cdk
 import pytest
-from aws_cdk import aws_iam as iam
-from aws_cdk.assertions import Match, Template
-
-from cdk_stop_inference_experiment import (
-    InvalidPropsError,
-    StopInferenceExperimentProvider,
-)
 
 from .stacks import (
     RESOURCE_TYPE,
@@ -22,8 +13,6 @@ from .stacks import (
     dependencies,
     new_stack,
     only,
-    resources,
-    shadow_test,
     statements,
     synthesised,
 )
@@ -142,21 +131,48 @@ def test_the_function_takes_permissions_from_itself_only(template: Json) -> None
     assert statement["Resource"] == {"Fn::GetAtt": [function, "Arn"]}
 
 
-def test_the_function_may_do_these_things_and_no_others(template: Json) -> None:
-    assert sorted(action for one in statements(template) for action in _actions(one)) == [
-        "cloudformation:DescribeStacks",
-        "cloudformation:ListStackResources",
-        "events:DeleteRule",
-        "events:PutRule",
-        "events:PutTargets",
-        "events:RemoveTargets",
-        "lambda:AddPermission",
-        "lambda:RemovePermission",
-        "logs:CreateLogStream",
-        "logs:PutLogEvents",
-        "sagemaker:DescribeInferenceExperiment",
-        "sagemaker:StopInferenceExperiment",
-    ]
+def test_the_function_may_do_these_things_to_these_resources_and_no_others(template: Json) -> None:
+    function, _ = only(template, "AWS::Lambda::Function")
+    log_group, _ = only(template, "AWS::Logs::LogGroup")
+    places = {
+        json.dumps({"Ref": "AWS::StackId"}): "own stack",
+        json.dumps({"Fn::GetAtt": [function, "Arn"]}): "own function",
+        json.dumps({"Fn::GetAtt": [log_group, "Arn"]}): "own log group",
+        json.dumps(_arn("events", *_RULE_SUFFIX)): "own rules",
+        json.dumps(_arn("sagemaker", ":inference-experiment/fraud-shadow")): "the experiment",
+    }
+    found = {
+        (action, places.get(json.dumps(one["Resource"]), str(one["Resource"])), _conditions(one))
+        for one in statements(template)
+        for action in _actions(one)
+    }
+    assert found == {
+        ("cloudformation:DescribeStacks", "own stack", ()),
+        ("cloudformation:ListStackResources", "own stack", ()),
+        ("events:DeleteRule", "own rules", ()),
+        ("events:PutRule", "own rules", ()),
+        ("events:PutTargets", "own rules", ("events:TargetArn",)),
+        ("events:RemoveTargets", "own rules", ()),
+        ("lambda:AddPermission", "own function", ("lambda:Principal",)),
+        ("lambda:RemovePermission", "own function", ()),
+        ("logs:CreateLogStream", "own log group", ()),
+        ("logs:PutLogEvents", "own log group", ()),
+        ("sagemaker:DescribeInferenceExperiment", "the experiment", ()),
+        ("sagemaker:StopInferenceExperiment", "the experiment", ()),
+    }
+    assert all(one["Effect"] == "Allow" for one in statements(template))
+
+
+def _arn(service: str, *tail: object) -> Json:
+    region, account = {"Ref": "AWS::Region"}, {"Ref": "AWS::AccountId"}
+    first, *rest = tail
+    head = ["arn:", {"Ref": "AWS::Partition"}, f":{service}:", region, ":", account]
+    return {"Fn::Join": ["", [*head, first, *rest]]}
+
+
+def _conditions(statement: Json) -> tuple[str, ...]:
+    operators = statement.get("Condition", {}).values()
+    return tuple(sorted({key for operator in operators for key in operator}))
 
 
 def test_no_statement_is_for_every_resource(template: Json) -> None:
@@ -190,104 +206,3 @@ def test_everything_the_deletion_needs_outlives_the_resource(template: Json) -> 
 def test_nothing_depends_on_itself(template: Json) -> None:
     for name in template["Resources"]:
         assert name not in dependencies(template, name)
-
-
-def test_experiments_of_a_stack_share_the_function_and_have_a_policy_each() -> None:
-    stack = new_stack()
-    for name in ("first", "second", "third"):
-        declare(stack, name, experiment_name=name)
-    template = synthesised(stack)
-    assert len(resources(template, "AWS::Lambda::Function")) == 1
-    assert len(resources(template, "AWS::IAM::Policy")) == 3
-    policies = {
-        policy
-        for resource in resources(template, RESOURCE_TYPE).values()
-        for policy in resource["DependsOn"]
-        if policy in resources(template, "AWS::IAM::Policy")
-    }
-    assert len(policies) == 3
-
-
-def test_each_stack_of_an_app_has_a_function_of_its_own() -> None:
-    app = cdk.App()
-    stage = cdk.Stage(app, "Prod")
-    parent = cdk.Stack(stage, "Parent")
-    nested = cdk.NestedStack(parent, "Nested")
-    declare(parent)
-    declare(nested)
-    for stack in (parent, nested):
-        assert len(resources(synthesised(stack), "AWS::Lambda::Function")) == 1
-
-
-def test_a_provider_made_by_hand_serves_the_experiments_it_is_passed_to() -> None:
-    stack = new_stack()
-    provider = StopInferenceExperimentProvider(stack, "Second")
-    experiment = declare(stack, provider=provider)
-    assert experiment.provider is provider
-    template = synthesised(stack)
-    assert list(resources(template, "AWS::Lambda::Function")) == [
-        stack.resolve(provider.service_token)["Fn::GetAtt"][0]
-    ]
-
-
-def test_a_provider_of_another_stack_is_refused() -> None:
-    app = cdk.App()
-    provider = StopInferenceExperimentProvider(cdk.Stack(app, "Other"), "Provider")
-    with pytest.raises(InvalidPropsError, match="own stack 'Own', got one in 'Other'"):
-        declare(cdk.Stack(app, "Own"), provider=provider)
-
-
-def test_a_provider_serves_40_experiments_and_refuses_the_41st() -> None:
-    stack = new_stack()
-    for number in range(40):
-        declare(stack, f"E{number}", experiment_name=f"experiment-{number}")
-    with pytest.raises(InvalidPropsError, match=r"at most 40 .*StopInferenceExperimentProvider\("):
-        declare(stack, "E40", experiment_name="experiment-40")
-    declare(
-        stack,
-        "E40",
-        experiment_name="experiment-40",
-        provider=StopInferenceExperimentProvider(stack, "Provider2"),
-    )
-    assert len(resources(synthesised(stack), RESOURCE_TYPE)) == 41
-
-
-def test_long_names_use_up_a_providers_permissions_earlier() -> None:
-    stack = new_stack(env=cdk.Environment(account="123456789012", region="us-east-1"))
-    names = (f"{number:02}-{'x' * 117}" for number in range(40))
-    with pytest.raises(InvalidPropsError, match="'provider' can serve 10240 characters"):
-        [declare(stack, name, experiment_name=name) for name in names]
-    policies = resources(synthesised(stack), "AWS::IAM::Policy").values()
-    documents = [policy["Properties"]["PolicyDocument"] for policy in policies]
-    characters = sum(len(_compact(document)) for document in documents)
-    each = characters // len(documents)
-    assert 10_240 - each < characters <= 10_240
-
-
-def _compact(document: Json) -> str:
-    text = json.dumps(document, separators=(",", ":"))
-    join = r'{"Fn::Join":\["",\["arn:",{"Ref":"AWS::Partition"},(":[^"]*")\]\]}'
-    return re.sub(join, lambda match: f'"arn:aws{match[1][1:]}', text)
-
-
-def test_the_providers_own_permissions_do_not_count_against_the_experiments(template: Json) -> None:
-    (policy,) = resources(template, "AWS::IAM::ManagedPolicy").values()
-    assert len(resources(template, "AWS::IAM::Policy")) == 1
-    # 6,144 characters a managed policy.
-    assert len(json.dumps(policy["Properties"]["PolicyDocument"], separators=(",", ":"))) < 3000
-
-
-def test_an_aspect_sets_a_permissions_boundary_and_tags() -> None:
-    stack = new_stack()
-    declare(stack, experiment=shadow_test(stack))
-    iam.PermissionsBoundary.of(stack).apply(_boundary(stack))
-    cdk.Tags.of(stack).add("team", "fraud")
-    template = Template.from_stack(stack)
-    template.has_resource_properties(
-        "AWS::IAM::Role", {"PermissionsBoundary": Match.any_value(), "Tags": Match.any_value()}
-    )
-
-
-def _boundary(stack: cdk.Stack) -> iam.IManagedPolicy:
-    """A boundary as an organisation would prescribe it."""
-    return iam.ManagedPolicy.from_managed_policy_name(stack, "Boundary", "boundary")

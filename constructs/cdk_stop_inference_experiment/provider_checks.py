@@ -1,0 +1,105 @@
+"""What synth refuses of a provider's props, all problems at once.
+
+The limits are those of Lambda's CreateFunction, of which botocore's model has wider ones. See
+https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_logs as logs
+
+from .tokens import is_unresolved
+
+MAX_FUNCTION_NAME = 64
+FUNCTION_NAME_PATTERN = r"[a-zA-Z0-9_-]+"
+MIN_MEMORY_MIB = 128
+MAX_MEMORY_MIB = 10_240
+
+_INTERFACES = {
+    "vpc": ("vpc_id", "an ec2.IVpc"),
+    "log_group": ("log_group_arn", "a logs.ILogGroup"),
+    "role": ("role_arn", "an iam.IRole"),
+    "environment_encryption": ("key_arn", "a kms.IKey"),
+}
+"""By prop: an attribute that tells its type, even of imported resources, and what to call it."""
+
+_CLASSES = {
+    "vpc_subnets": (ec2.SubnetSelection, "an ec2.SubnetSelection"),
+    "log_retention": (logs.RetentionDays, "a logs.RetentionDays"),
+}
+
+
+def find_provider_problems(**props: object) -> list[str]:
+    """Everything wrong with a provider's props, one sentence each.
+
+    Args:
+        props: All of them, by name; None where one is left out.
+    """
+    return [
+        *_wrong_types(props),
+        *_security_groups(props["security_groups"]),
+        *_contradictions(props),
+        *_function_name(props["function_name"]),
+        *_memory_size(props["memory_size"]),
+    ]
+
+
+def _wrong_types(props: Mapping[str, object]) -> Iterator[str]:
+    for name, (attribute, kind) in _INTERFACES.items():
+        value = props[name]
+        if value is not None and not hasattr(value, attribute):
+            yield f"'{name}' must be {kind}, got {value!r}"
+    for name, (of_type, kind) in _CLASSES.items():
+        value = props[name]
+        if value is not None and not isinstance(value, of_type):
+            yield f"'{name}' must be {kind}, got {value!r}"
+
+
+def _security_groups(groups: object) -> Iterator[str]:
+    if groups is None:
+        return
+    if isinstance(groups, str) or not isinstance(groups, Sequence) or not groups:
+        yield (
+            f"'security_groups' must list at least one ec2.ISecurityGroup, or be left out, "
+            f"got {groups!r}"
+        )
+        return
+    for index, group in enumerate(groups):
+        if not hasattr(group, "security_group_id"):
+            yield f"'security_groups[{index}]' must be an ec2.ISecurityGroup, got {group!r}"
+
+
+def _contradictions(props: Mapping[str, object]) -> Iterator[str]:
+    if props["vpc"] is None:
+        for name in ("vpc_subnets", "security_groups"):
+            if props[name] is not None:
+                yield f"'{name}' needs 'vpc': pass the VPC it belongs to, or leave it out"
+    if props["log_group"] is not None and props["log_retention"] is not None:
+        yield (
+            "at most one of 'log_group' and 'log_retention' may be set, got both: set the "
+            "retention of the log group itself"
+        )
+
+
+def _function_name(name: object) -> Iterator[str]:
+    if name is None or is_unresolved(name):
+        return
+    if not isinstance(name, str):
+        yield f"'function_name' must be a string, got {name!r}"
+    elif len(name) > MAX_FUNCTION_NAME:
+        yield f"'function_name' must be at most {MAX_FUNCTION_NAME} characters, got {len(name)}"
+    elif re.fullmatch(FUNCTION_NAME_PATTERN, name) is None:
+        yield f"'function_name' must be letters, digits, hyphens and underscores, got {name!r}"
+
+
+def _memory_size(size: object) -> Iterator[str]:
+    if size is None or is_unresolved(size):
+        return
+    if isinstance(size, bool) or not isinstance(size, int):
+        yield f"'memory_size' must be a whole number of MiB, got {size!r}"
+    elif not MIN_MEMORY_MIB <= size <= MAX_MEMORY_MIB:
+        yield f"'memory_size' must be {MIN_MEMORY_MIB} to {MAX_MEMORY_MIB} MiB, got {size}"

@@ -1,0 +1,1 @@
+"""What stacks armed by a released version expect of every later one."""

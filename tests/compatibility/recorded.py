@@ -1,0 +1,174 @@
+"""The stack that each release is recorded with, and how it is recorded.
+
+``python -m tests.compatibility.recorded`` records the version that pyproject.toml names, once, when
+it is released. A record is never changed afterwards: it is what users have deployed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk.assertions import Template
+from aws_cdk.aws_sagemaker import CfnInferenceExperiment
+
+from cdk_stop_inference_experiment import (
+    DesiredState,
+    ModelVariantAction,
+    ModelVariantConfig,
+    StopInferenceExperiment,
+    StopOn,
+)
+
+Json = dict[str, Any]
+
+HERE = Path(__file__).parent
+RESOURCE_TYPE = "Custom::StopInferenceExperiment"
+FUNCTION_ARN = "arn:aws:lambda:eu-west-1:123456789012:function:handler"
+STACK_ID = "arn:aws:cloudformation:eu-west-1:123456789012:stack/fraud/9c0"
+
+KEEP = {"production": ModelVariantAction.RETAIN, "shadow": ModelVariantAction.REMOVE}
+PROMOTE = {"production": ModelVariantAction.REMOVE, "shadow": ModelVariantAction.PROMOTE}
+
+
+def declared() -> cdk.Stack:
+    """A stack that uses what version 0.1.0 has; what a later version adds gets a stack of its own.
+
+    Its ids and props must stay as they are.
+    """
+    stack = cdk.Stack(cdk.App(), "Fraud")
+    StopInferenceExperiment(
+        stack, "Least", experiment_name="least", model_variant_actions={"shadow": KEEP["shadow"]}
+    )
+    StopInferenceExperiment(
+        stack,
+        "Most",
+        experiment_name="most",
+        model_variant_actions=PROMOTE,
+        desired_model_variants=[
+            ModelVariantConfig(
+                model_name="fraud-v2",
+                variant_name="shadow",
+                instance_type="ml.m5.xlarge",
+                instance_count=2,
+            )
+        ],
+        desired_state=DesiredState.COMPLETED,
+        reason="v2 wins: p99 41 ms against 55 ms",
+        stop_on=[StopOn.DELETE],
+        timeout=cdk.Duration.minutes(30),
+    )
+    name = cdk.CfnParameter(stack, "Name").value_as_string
+    StopInferenceExperiment(stack, "Token", experiment_name=name, model_variant_actions=KEEP)
+    StopInferenceExperiment(stack, "Native", experiment=_native(stack), model_variant_actions=KEEP)
+    return stack
+
+
+def _native(stack: cdk.Stack) -> CfnInferenceExperiment:
+    return CfnInferenceExperiment(
+        stack,
+        "ShadowTest",
+        name="native",
+        endpoint_name="fraud",
+        role_arn="arn:aws:iam::123456789012:role/experiment",
+        type="ShadowMode",
+        model_variants=[],
+    )
+
+
+def resources(template: Json) -> Json:
+    """The template's resources without what belongs to the release of aws-cdk-lib."""
+    kept = ("Type", "Properties", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy")
+    found = {
+        name: {part: body[part] for part in kept if part in body}
+        for name, body in template["Resources"].items()
+    }
+    for body in found.values():
+        body["Properties"].pop("Code", None)
+    return found
+
+
+def custom_resources(found: Json) -> Json:
+    """The resources of this library among them."""
+    return {name: body for name, body in found.items() if body["Type"] == RESOURCE_TYPE}
+
+
+def synthesised() -> Json:
+    """What the stack is today."""
+    return resources(dict(Template.from_stack(declared()).to_json()))
+
+
+def delivered(properties: Json) -> Json:
+    """The properties as CloudFormation sends them: resolved, every scalar a string."""
+    resolved: Json = _delivered({**properties, "ServiceToken": FUNCTION_ARN})
+    return resolved
+
+
+def _delivered(value: Any) -> Any:
+    match value:
+        case {"Ref": str(name)}:
+            return name.lower()
+        case dict():
+            return {key: _delivered(item) for key, item in value.items()}
+        case list():
+            return [_delivered(item) for item in value]
+        case bool():
+            return str(value).lower()
+        case _:
+            return str(value)
+
+
+def event(kind: str, logical_id: str, new: Json, old: Json | None = None) -> Json:
+    """The event of one resource."""
+    made: Json = {
+        "RequestType": kind,
+        "RequestId": "4b1d2c9e-0000-4000-8000-000000000000",
+        "ResponseURL": "https://bucket.example/answer?X-Amz-Date=20261122T101500Z",
+        "ServiceToken": FUNCTION_ARN,
+        "ResourceType": RESOURCE_TYPE,
+        "LogicalResourceId": logical_id,
+        "StackId": STACK_ID,
+        "ResourceProperties": new,
+    }
+    if kind != "Create":
+        experiment = f"inference-experiment/{new['Name']}"
+        made["PhysicalResourceId"] = f"arn:aws:sagemaker:eu-west-1:123456789012:{experiment}"
+    return made if old is None else {**made, "OldResourceProperties": old}
+
+
+def _events(found: Json) -> Json:
+    """The events of each resource: created, given another reason, deleted."""
+    events: Json = {}
+    for name, body in custom_resources(found).items():
+        properties = delivered(body["Properties"])
+        changed = {**properties, "Reason": "another one"}
+        events[name] = [
+            event("Create", name, properties),
+            event("Update", name, changed, properties),
+            event("Delete", name, properties),
+        ]
+    return events
+
+
+def version() -> str:
+    """The version that pyproject.toml names."""
+    project = (HERE.parents[1] / "pyproject.toml").read_text()
+    (found,) = re.findall(r'^version = "(.+)"$', project, re.MULTILINE)
+    return str(found)
+
+
+def main() -> None:
+    """Record the version that pyproject.toml names."""
+    folder = HERE / version()
+    folder.mkdir()
+    found = synthesised()
+    for name, record in {"resources": found, "events": _events(found)}.items():
+        text = json.dumps(record, indent=2, sort_keys=True)
+        (folder / f"{name}.json").write_text(f"{text}\n")
+
+
+if __name__ == "__main__":
+    main()

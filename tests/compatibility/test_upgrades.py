@@ -1,0 +1,91 @@
+"""A stack armed by a released version and updated by this one sends no Stop and keeps its ids."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cdk_stop_inference_experiment_handler.decision import Verb, decide
+from cdk_stop_inference_experiment_handler.declaration import Declaration
+from cdk_stop_inference_experiment_handler.events import malformation, read_request
+from cdk_stop_inference_experiment_handler.facts import Case, Experiment
+
+from .recorded import HERE, Json, custom_resources, delivered, event, synthesised, version
+
+VERSIONS = sorted(path.name for path in HERE.iterdir() if (path / "events.json").exists())
+KEPT_IN_PLACE = ("AWS::Lambda::Function", "AWS::IAM::Role", "AWS::Logs::LogGroup")
+
+
+@pytest.fixture(scope="module")
+def today() -> Json:
+    """What the recorded stack is today."""
+    return synthesised()
+
+
+def _record(release: str, name: str) -> Json:
+    record: Json = json.loads((HERE / release / f"{name}.json").read_text())
+    return record
+
+
+def test_this_version_is_recorded() -> None:
+    assert version() in VERSIONS, "run 'python -m tests.compatibility.recorded' for the release"
+
+
+@pytest.mark.parametrize("release", VERSIONS)
+def test_an_upgrade_alone_stops_nothing_and_asks_aws_nothing(release: str, today: Json) -> None:
+    before = custom_resources(_record(release, "resources"))
+    assert before
+    for name, body in before.items():
+        old, new = (delivered(one["Properties"]) for one in (body, today[name]))
+        decision = decide(Case(read_request(event("Update", name, new, old))), "eu-west-1")
+        assert decision.verb is Verb.SUCCEED, f"{name} of {release}: {decision}"
+
+
+@pytest.mark.parametrize("release", VERSIONS)
+def test_an_upgrade_keeps_every_logical_id_and_the_service_token(release: str, today: Json) -> None:
+    for name, body in _record(release, "resources").items():
+        breaking = f"a breaking change: {name} of {release} is gone or another resource today"
+        assert today.get(name, {}).get("Type") == body["Type"], breaking
+        if "ServiceToken" in body["Properties"]:
+            token = today[name]["Properties"]["ServiceToken"]
+            assert token == body["Properties"]["ServiceToken"], breaking
+
+
+@pytest.mark.parametrize("release", VERSIONS)
+def test_an_upgrade_replaces_neither_the_function_nor_its_role_nor_its_log(
+    release: str, today: Json
+) -> None:
+    names = ("FunctionName", "RoleName", "LogGroupName", "Path", "PackageType")
+    for name, body in _record(release, "resources").items():
+        if body["Type"] in KEPT_IN_PLACE:
+            old, new = body["Properties"], today[name]["Properties"]
+            assert [new.get(one) for one in names] == [old.get(one) for one in names]
+
+
+@pytest.mark.parametrize("release", VERSIONS)
+def test_the_events_of_a_released_version_are_read_and_carried_out(release: str) -> None:
+    for recorded in _record(release, "events").values():
+        assert [one["RequestType"] for one in recorded] == ["Create", "Update", "Delete"]
+        for one in recorded:
+            assert malformation(one) is None
+            assert isinstance(read_request(one).new, Declaration)
+        create, update, delete = recorded
+        assert _verb(create) is Verb.SUCCEED
+        stops = "Update" in update["ResourceProperties"].get("StopOn", ["Update"])
+        assert _verb(update) is (Verb.STOP if stops else Verb.SUCCEED)
+        assert _verb(delete) is Verb.STOP
+
+
+def _verb(recorded: Json) -> Verb:
+    """What is done on an experiment that runs, as far as the stack is moving forward."""
+    running = Experiment(
+        arn="arn:aws:sagemaker:eu-west-1:123456789012:inference-experiment/any",
+        name="any",
+        status="Running",
+        variants=("production", "shadow"),
+        shadow_variants=("shadow",),
+    )
+    status = "DELETE_IN_PROGRESS" if recorded["RequestType"] == "Delete" else "UPDATE_IN_PROGRESS"
+    case = Case(read_request(recorded), experiment=running, stack_status=status)
+    return decide(case, "eu-west-1").verb

@@ -1,0 +1,92 @@
+"""What synth refuses of a provider's props, and what passes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_logs as logs
+
+from cdk_stop_inference_experiment import InvalidPropsError, StopInferenceExperimentProvider
+
+from .stacks import (
+    new_stack,
+)
+
+IMMUTABLE = "cdk-stop-inference-experiment:immutableRole"
+ROLE_ARN = "arn:aws:iam::123456789012:role/given"
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "a VPC by its id": ({"vpc": "vpc-1"}, "'vpc' must be an ec2.IVpc, got 'vpc-1'"),
+    "subnets without a VPC": (
+        {"vpc_subnets": ec2.SubnetSelection(one_per_az=True)},
+        "'vpc_subnets' needs 'vpc': pass the VPC it belongs to, or leave it out",
+    ),
+    "a retention for a given log group": (
+        {"log_group": "log group", "log_retention": logs.RetentionDays.ONE_DAY},
+        "at most one of 'log_group' and 'log_retention' may be set, got both",
+    ),
+    "a retention in days": (
+        {"log_retention": 7},
+        "'log_retention' must be a logs.RetentionDays, got 7",
+    ),
+    "a role by its ARN": ({"role": ROLE_ARN}, f"'role' must be an iam.IRole, got '{ROLE_ARN}'"),
+    "a key by its ARN": (
+        {"environment_encryption": "key"},
+        "'environment_encryption' must be a kms.IKey, got 'key'",
+    ),
+    "an empty function name": ({"function_name": ""}, "'function_name' must be letters, digits"),
+    "a function name of 65 characters": (
+        {"function_name": "f" * 65},
+        "'function_name' must be at most 64 characters, got 65",
+    ),
+    "a function name with a dot": (
+        {"function_name": "stop.it"},
+        "'function_name' must be letters, digits, hyphens and underscores, got 'stop.it'",
+    ),
+    "a function name that is no string": (
+        {"function_name": 7},
+        "'function_name' must be a string, got 7",
+    ),
+    "127 MiB": ({"memory_size": 127}, "'memory_size' must be 128 to 10240 MiB, got 127"),
+    "10241 MiB": ({"memory_size": 10241}, "'memory_size' must be 128 to 10240 MiB, got 10241"),
+    "half a MiB": ({"memory_size": 256.5}, "'memory_size' must be a whole number of MiB"),
+    "no security groups": (
+        {"security_groups": []},
+        "'security_groups' must list at least one ec2.ISecurityGroup, or be left out, got []",
+    ),
+    "a security group by its id": (
+        {"security_groups": ["sg-1"]},
+        "'security_groups[0]' must be an ec2.ISecurityGroup, got 'sg-1'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("props", "problem"), REFUSED.values(), ids=REFUSED.keys())
+def test_refuses(props: dict[str, Any], problem: str) -> None:
+    stack = new_stack()
+    with pytest.raises(InvalidPropsError) as error:
+        StopInferenceExperimentProvider(stack, "Provider", **props)
+    assert any(problem in found for found in error.value.problems), error.value
+    assert str(error.value).startswith("invalid StopInferenceExperimentProvider props: ")
+    assert stack.node.children == []
+
+
+def test_every_problem_of_a_provider_is_told_at_once() -> None:
+    with pytest.raises(InvalidPropsError) as error:
+        StopInferenceExperimentProvider(new_stack(), "P", function_name="", memory_size=1)
+    assert len(error.value.problems) == 2
+
+
+@pytest.mark.parametrize(
+    "props",
+    [
+        {"function_name": "f" * 64, "memory_size": 128},
+        {"function_name": "A_b-9", "memory_size": 10_240},
+        {"log_retention": logs.RetentionDays.INFINITE},
+    ],
+)
+def test_passes(props: dict[str, Any]) -> None:
+    StopInferenceExperimentProvider(new_stack(), "Provider", **props)

@@ -1,0 +1,91 @@
+"""Every public name, used as it is meant to be: type checkers find nothing here."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sagemaker as sagemaker
+
+from cdk_stop_inference_experiment import (
+    DesiredState,
+    InstanceType,
+    InvalidPropsError,
+    ModelVariantAction,
+    ModelVariantConfig,
+    StopInferenceExperiment,
+    StopInferenceExperimentProvider,
+    StopOn,
+)
+
+
+def configured(stack: cdk.Stack, vpc: ec2.Vpc, key: kms.Key, role: iam.Role) -> list[str]:
+    """A provider and an experiment with every prop."""
+    provider = StopInferenceExperimentProvider(
+        stack,
+        "Provider",
+        vpc=vpc,
+        vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS),
+        security_groups=[ec2.SecurityGroup(stack, "Group", vpc=vpc)],
+        log_retention=logs.RetentionDays.ONE_WEEK,
+        role=role,
+        function_name="stop-experiments",
+        memory_size=512,
+        environment_encryption=key,
+    )
+    actions = {"production": ModelVariantAction.REMOVE, "shadow": ModelVariantAction.PROMOTE}
+    experiment = StopInferenceExperiment(
+        stack,
+        "Stop",
+        experiment_name="fraud-shadow",
+        model_variant_actions=actions,
+        desired_model_variants=[
+            ModelVariantConfig(
+                model_name="fraud-v2",
+                variant_name="shadow",
+                instance_type=InstanceType.of("ml.z9.large"),
+                instance_count=2,
+            )
+        ],
+        desired_state=DesiredState.COMPLETED,
+        reason="v2 wins",
+        stop_on=[StopOn.UPDATE, StopOn.DELETE],
+        timeout=cdk.Duration.minutes(30),
+        provider=provider,
+    )
+    function: lambda_.Function = experiment.provider.function
+    resource: cdk.CustomResource = experiment.custom_resource
+    return [
+        function.function_arn,
+        resource.ref,
+        experiment.experiment_arn,
+        experiment.experiment_name,
+        experiment.status,
+        experiment.status_reason,
+        experiment.endpoint_name,
+        provider.role.role_arn,
+        provider.log_group.log_group_arn,
+        provider.service_token,
+    ]
+
+
+def native(
+    stack: cdk.Stack, experiment: sagemaker.CfnInferenceExperiment, log_group: logs.LogGroup
+) -> tuple[str, ...]:
+    """An experiment of the same app, and an imported role."""
+    role = iam.Role.from_role_name(stack, "Role", "given")
+    provider = StopInferenceExperimentProvider(stack, "Provider", log_group=log_group, role=role)
+    try:
+        StopInferenceExperiment(
+            stack,
+            "Stop",
+            experiment=experiment,
+            model_variant_actions={"production": ModelVariantAction.RETAIN},
+            provider=provider,
+        )
+    except InvalidPropsError as error:
+        return error.problems
+    return ()
