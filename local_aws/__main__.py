@@ -18,8 +18,10 @@ from local_aws.shadow_test import create_shadow_test
 def main(arguments: list[str] | None = None) -> int:
     """Start, print, and run until Ctrl-C or SIGTERM."""
     options = _options(arguments)
-    # SIGTERM takes the same way out as Ctrl-C, so that nothing is left running.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # SIGTERM takes the same way out as Ctrl-C, so that nothing is left running; a shell's
+    # background job would ignore the latter.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         with LocalAws(
             port=options.port,

@@ -23,7 +23,7 @@ while this invocation still waits, so that no moment is unwatched."""
 LEAVE_SECONDS = 20
 """An invocation stops waiting when this much of it is left."""
 
-POLL_WINDOW_SECONDS = 75
+POLL_WINDOW_SECONDS = 70
 """A poll invocation waits this long: a little over the minute after which the rule fires again."""
 
 FIRST_PAUSE_SECONDS = 0.5

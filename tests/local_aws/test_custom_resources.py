@@ -101,13 +101,13 @@ def test_fails_the_stack_with_the_reason_given(aws: LocalAws, make_function: Fun
 def test_does_not_wait_for_a_function_that_has_answered(
     aws: LocalAws, make_function: FunctionMaker
 ) -> None:
-    arn = make_function(SOURCE, Timeout=20)
+    arn = make_function(SOURCE, Timeout=90)
     began = time.monotonic()
     aws.client("cloudformation").create_stack(
-        StackName="tried", TemplateBody=template(arn, Linger=8)
+        StackName="tried", TemplateBody=template(arn, Linger=80)
     )
     assert settled(aws)["StackStatus"] == "CREATE_COMPLETE"
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 80, "it waited for the function"
 
 
 def test_gives_up_at_the_service_timeout_while_the_function_still_runs(
