@@ -6,7 +6,7 @@ WORKERS ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 BIN := .venv/bin
-LINTED := app.py constructs lambda local_aws tests
+LINTED := app.py benchmarks constructs lambda local_aws tests
 
 # An environment is redone when the file that describes it changes, not before.
 VENV := .venv/.done
@@ -19,7 +19,7 @@ LOCAL_AWS := $(VENV) $(VENV_EMULATOR) $(VENV_LAMBDA) $(NODE_MODULES)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: help environments test lint format test-oldest test-pythons test-python build explore demo \
+.PHONY: help environments test lint format test-oldest test-pythons test-python build explore bench demo \
 	local-aws clean
 
 help: ## List the targets
@@ -70,6 +70,9 @@ explore: $(VENV) ## Every history of three steps, and a sample of those of four;
 	@$(BIN)/python -m tests.loopback.explore --depth 3
 	@$(BIN)/python -m tests.loopback.explore --depth 4 --scenario all --sample 20000
 
+bench: $(LOCAL_AWS) ## Measure against what a user would pick instead; writes benchmarks/RESULTS.md
+	@$(BIN)/python -m benchmarks
+
 demo: $(LOCAL_AWS) ## The whole life of an experiment on the embedded local AWS
 	@$(BIN)/python -m local_aws.demo
 
@@ -79,7 +82,7 @@ local-aws: $(LOCAL_AWS) ## Start the local AWS alone and print how to use it
 clean: ## Remove the environments and everything that was built
 	rm -rf .venv .venv-oldest .venv-3.* .venv-emulator .venv-lambda node_modules
 	rm -rf cdk.out build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	find app.py constructs lambda local_aws tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find app.py benchmarks constructs lambda local_aws tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # $(call environment,folder,requirements): a fresh virtual environment that holds the requirements.
 define environment

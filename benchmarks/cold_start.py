@@ -1,0 +1,181 @@
+"""The cold start of the function: wall, CPU, memory, where the time goes, and which memory size."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cdk_stop_inference_experiment.handler_code import copy_code
+from local_aws.environment import python_of
+
+from .contestants.code import copy_crhelper_readme
+from .prices import waiting_dollars
+from .processes import PEAK, Taken, environment, run, run_slowed
+from .stats import percentile, ratios, series
+
+__all__ = ["VARIANTS", "composition", "measure", "parts"]
+
+Json = dict[str, Any]
+_CHILD = str(Path(__file__).with_name("cold_child.py"))
+VCPU_MB = 1769
+"""One vCPU: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html."""
+
+MEMORY_MB = (128, 192, 256, 384, 512, 1024, 1769)
+SLOWED_MB = (128, 256, 512, 1024)
+STOP_SECONDS = 840.0
+VARIANTS = (
+    "empty Python",
+    "import boto3",
+    "ours, import",
+    "crhelper, import",
+    "ours, first answer",
+    "crhelper, first answer",
+)
+PARTS = (
+    "Python",
+    "boto3 and what it needs",
+    "standard library",
+    "crhelper",
+    "handler",
+    "the rest",
+)
+_SDK = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six")
+_STARTED = "site"
+
+
+def measure(*, runs: int) -> Json:
+    """Measure every variant in turn, ``runs`` times."""
+    with tempfile.TemporaryDirectory() as folder:
+        commands = _commands(Path(folder))
+        taken: dict[str, list[Taken]] = defaultdict(list)
+        for number in range(runs + 1):
+            for name, command in commands.items():
+                result = run(command, environment())
+                if number:  # The first round warms the disk's cache.
+                    taken[name].append(result)
+        split = {
+            who: composition(commands[f"{who}, import"], taken[f"{who}, import"])
+            for who in ("ours", "crhelper")
+        }
+        slowed = _slowed(commands["ours, first answer"], max(1, runs // 5))
+    return {
+        "variants": {name: _told(taken[name]) for name in commands},
+        "ratios": {
+            f"crhelper / ours, {what}": {
+                "wall": ratios(*_pairs(taken, what, "wall")),
+                "cpu": ratios(*_pairs(taken, what, "cpu")),
+                "peak_mb": ratios(*_pairs(taken, what, "peak_mb")),
+            }
+            for what in ("import", "first answer")
+        },
+        "composition": split,
+        "memory": _memory_curve(taken["ours, first answer"], slowed),
+    }
+
+
+def _commands(folder: Path) -> dict[str, list[str]]:
+    """Source files only, as they are deployed: Lambda's disk is read-only, nothing is cached."""
+    ours, theirs = folder / "ours", folder / "crhelper"
+    ours.mkdir()
+    copy_code(ours)
+    copy_crhelper_readme(theirs)
+    python = [str(python_of("lambda").absolute()), "-s", "-B"]
+    call = {"ours": [str(ours), "index"], "crhelper": [str(theirs), "index"]}
+    return {
+        "empty Python": [*python, "-c", PEAK],
+        "import boto3": [*python, "-c", f"import boto3; {PEAK}"],
+        **{f"{who}, import": [*python, _CHILD, *rest] for who, rest in call.items()},
+        **{
+            f"{who}, first answer": [*python, _CHILD, *rest, "answer"] for who, rest in call.items()
+        },
+    }
+
+
+def _told(taken: Sequence[Taken]) -> Json:
+    return {
+        "wall": series([one.wall for one in taken]),
+        "cpu": series([one.cpu for one in taken]),
+        "peak_mb": series([one.peak_mb for one in taken]),
+    }
+
+
+def _pairs(
+    taken: dict[str, list[Taken]], what: str, member: str
+) -> tuple[list[float], list[float]]:
+    above, below = (
+        [float(getattr(one, member)) for one in taken[f"{who}, {what}"]]
+        for who in ("crhelper", "ours")
+    )
+    return above, below
+
+
+def composition(command: Sequence[str], taken: Sequence[Taken]) -> dict[str, float]:
+    """Split the median import into parts, in CPU seconds, by ``-X importtime``'s own times.
+
+    The report makes imports slower; only its shares are taken. What no import accounts for is made
+    by the handler when it is imported: clients, for one.
+    """
+    traced = [command[0], "-X", "importtime", *command[1:]]
+    runs = [run(traced, environment()) for _ in range(3)]
+    quickest = min(runs, key=lambda one: one.wall)
+    found = parts(quickest.printed)
+    total = max(quickest.wall, sum(found.values()))
+    shares = {name: seconds / total for name, seconds in found.items()}
+    shares["the rest"] = 1.0 - sum(shares.values())
+    cpu = percentile([one.cpu for one in taken], 50)
+    return {name: shares.get(name, 0.0) * cpu for name in PARTS}
+
+
+def parts(printed: str) -> dict[str, float]:
+    """Add up the own times of ``-X importtime``'s report by part, in seconds."""
+    found: dict[str, float] = defaultdict(float)
+    is_started = False
+    for line in printed.splitlines():
+        match = re.fullmatch(r"import time:\s+(\d+) \|\s+\d+ \|\s+(\S+)", line)
+        if match is None:
+            continue
+        name = match[2]
+        found[_part(name) if is_started else "Python"] += int(match[1]) / 1e6
+        is_started = is_started or name == _STARTED
+    return dict(found)
+
+
+def _part(module: str) -> str:
+    package = module.partition(".")[0]
+    if package in _SDK:
+        return "boto3 and what it needs"
+    if package == "crhelper":
+        return "crhelper"
+    if package in ("index", "cdk_stop_inference_experiment_handler"):
+        return "handler"
+    return "standard library"
+
+
+def _slowed(command: Sequence[str], runs: int) -> dict[int, list[float]]:
+    """Wall seconds with the CPU share of some memory sizes."""
+    return {
+        memory: [run_slowed(command, environment(), memory / VCPU_MB).wall for _ in range(runs)]
+        for memory in SLOWED_MB
+    }
+
+
+def _memory_curve(taken: Sequence[Taken], slowed: dict[int, list[float]]) -> list[Json]:
+    """Cold start by memory: computed from CPU and share, measured with the process slowed down."""
+    cpu = percentile([one.cpu for one in taken], 50)
+    curve = []
+    for memory in MEMORY_MB:
+        share = min(1.0, memory / VCPU_MB)
+        computed = cpu / share  # it waits for nothing but the CPU
+        curve.append(
+            {
+                "memory_mb": memory,
+                "computed_seconds": computed,
+                "slowed": series(slowed[memory]) if memory in slowed else None,
+                "stop_dollars": waiting_dollars(memory, STOP_SECONDS + computed),
+            }
+        )
+    return curve

@@ -1,0 +1,1 @@
+"""What a user could write instead, each as its own documentation recommends."""

@@ -1,0 +1,95 @@
+"""The real handlers, ours and crhelper's, on the loopback AWS under its virtual clock."""
+
+# ruff: noqa: SLF001 (the loopback's own parts)
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tests.loopback.containers import fresh_everything, fresh_index
+from tests.loopback.function import Context, Handler
+from tests.loopback.sagemaker import Pace
+from tests.loopback.world import NAME, World
+
+from .simulation import DEFAULT_MEMORY_MB, OUR_MEMORY_MB, Outcome
+
+__all__ = ["HANDLERS", "new_world", "one_request"]
+
+STOCK = "tests.loopback.stock"
+_Load = Callable[[], Handler]
+
+
+def _stock() -> Handler:
+    return fresh_everything(STOCK)
+
+
+HANDLERS: dict[str, tuple[_Load, int]] = {
+    "ours": (fresh_index, OUR_MEMORY_MB),
+    "crhelper": (_stock, DEFAULT_MEMORY_MB),
+}
+"""How a container of each is made, and the memory it has."""
+
+
+def new_world(contestant: str, outcome: Outcome, seed: int = 0) -> World:
+    """Return a world that runs a contestant's function and counts its invocations."""
+    load, memory = HANDLERS[contestant]
+    world = World(load=lambda: _timed(load(), memory, outcome), seed=seed)
+    if contestant == "crhelper":
+        # The loopback's rules fire every minute; crhelper's default is rate(2 minutes).
+        world.events._invoke = _every_second_time(world.events._invoke)
+    world.stack.status = "UPDATE_IN_PROGRESS"
+    return world
+
+
+def one_request(
+    contestant: str, kind: str, *, status: str = "Running", stop: float = 60.0, seed: int = 0
+) -> tuple[Outcome, float]:
+    """Deliver one request and let everything happen.
+
+    Returns:
+        What it took, its lag counted from the end of the experiment, and the seconds from the
+        request to its answer.
+
+    Raises:
+        RuntimeError: It was not answered SUCCESS, or something was left behind.
+    """
+    outcome = Outcome(0.0)
+    world = new_world(contestant, outcome, seed)
+    if kind == "Delete":
+        world.stack.status = "DELETE_IN_PROGRESS"
+    with world.installed():
+        world.experiment(status, Pace(stop=stop, settle=0, lag=0))
+        asked = world.deliver(world.request(kind))
+        world.run_to_quiet()
+    if asked.answer is None or asked.answer["Status"] != "SUCCESS" or world.leftovers:
+        raise RuntimeError(f"{contestant}, {kind}: {asked.answer}, left: {world.leftovers}")
+    outcome.lag = asked.answered_at - world.sagemaker.experiments[NAME].ends_at
+    outcome.calls = sum(1 for _ in world.journal.calls())
+    outcome.firings = max(0, outcome.invocations - 1)
+    return outcome, asked.answered_at - asked.issued_at
+
+
+def _timed(handler: Handler, memory: int, outcome: Outcome) -> Handler:
+    """Count what an invocation took in virtual time."""
+
+    def timed(event: dict[str, Any], context: Context) -> object:
+        started = context.clock.now
+        try:
+            return handler(event, context)
+        finally:
+            outcome.run(memory, context.clock.now - started)
+
+    return timed
+
+
+def _every_second_time(
+    invoke: Callable[[str, dict[str, Any]], None],
+) -> Callable[[str, Mapping[str, Any]], None]:
+    fired: dict[str, int] = {}
+
+    def every_second_time(rule: str, event: Mapping[str, Any]) -> None:
+        fired[rule] = fired.get(rule, 0) + 1
+        if fired[rule] % 2 == 0:
+            invoke(rule, dict(event))
+
+    return every_second_time

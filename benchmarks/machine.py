@@ -1,0 +1,41 @@
+"""The machine and the versions, as far as they say nothing of whose it is."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+from local_aws.environment import python_of
+
+__all__ = ["describe"]
+
+PACKAGES = ("aws-cdk-lib", "constructs", "jsii", "crhelper", "boto3")
+
+
+def describe() -> dict[str, str]:
+    """Return what the tables depend on."""
+    node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True)
+    lambda_python = subprocess.run(
+        [str(python_of("lambda")), "-c", "import platform; print(platform.python_version())"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return {
+        "CPU": _cpu(),
+        "cores": str(len(os.sched_getaffinity(0))),
+        "system": f"{platform.system()} {platform.machine()}",
+        "Python": platform.python_version(),
+        "Python of the functions": lambda_python.stdout.strip(),
+        "Node": node.stdout.strip().removeprefix("v"),
+        **{name: metadata.version(name) for name in PACKAGES},
+    }
+
+
+def _cpu() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor()

@@ -1,0 +1,110 @@
+"""Forty experiments of one stack, stopped by one update, with SageMaker throttling.
+
+AWS does not publish the rates of these two calls, so several are tried. The handlers are the real
+ones, forty invocations at once on the loopback AWS; a token bucket answers ThrottlingException.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from tests.loopback.faults import Faults
+from tests.loopback.sagemaker import Pace, arn_of
+from tests.loopback.world import KEEP, World
+
+from .loopback import HANDLERS, new_world
+from .simulation import Outcome
+from .stats import percentile
+
+__all__ = ["RATES", "Bucket", "measure"]
+
+Json = dict[str, Any]
+EXPERIMENTS = 40
+STOP_SECONDS = 300.0
+RATES = (None, 20.0, 10.0, 5.0)
+BURST_SECONDS = 2.0
+_THROTTLED = ("DescribeInferenceExperiment", "StopInferenceExperiment")
+
+
+class Bucket(Faults):
+    """Throttles SageMaker's calls: a bucket of tokens that fills at a rate."""
+
+    def __init__(self, rate: float | None) -> None:
+        super().__init__()
+        self.asked: list[float] = []
+        self.refused = 0
+        self._rate = rate
+        self._tokens = self._most = (rate or 0) * BURST_SECONDS
+        self._filled_at = 0.0
+
+    def due(self, operation: str, now: float) -> str | None:
+        """Take a token, or say that the call is throttled."""
+        if operation not in _THROTTLED:
+            return None
+        self.asked.append(now)
+        if self._rate is None:
+            return None
+        self._tokens = min(self._most, self._tokens + (now - self._filled_at) * self._rate)
+        self._filled_at = now
+        if self._tokens < 1:
+            self.refused += 1
+            return "throttled"
+        self._tokens -= 1
+        return None
+
+    @property
+    def busiest_second(self) -> int:
+        """The most calls in a second of the clock."""
+        return max(Counter(int(moment) for moment in self.asked).values())
+
+
+def measure() -> Json:
+    """Stop forty at once, at each rate."""
+    rows = [_stop_all(name, rate) for rate in RATES for name in HANDLERS]
+    return {"experiments": EXPERIMENTS, "stop_seconds": STOP_SECONDS, "rows": rows}
+
+
+def _stop_all(contestant: str, rate: float | None) -> Json:
+    outcome, bucket = Outcome(0.0), Bucket(rate)
+    world = new_world(contestant, outcome)
+    world.aws._faults = bucket  # noqa: SLF001 (the loopback's own part)
+    with world.installed():
+        asked = [_deliver(world, f"shadow-{number:02}") for number in range(EXPERIMENTS)]
+        world.run_to_quiet()
+        lags = [
+            request.answered_at - world.sagemaker.experiments[name].ends_at
+            for name, request in asked
+        ]
+    failed = [
+        request.answer["Reason"] if request.answer else "no answer"
+        for _, request in asked
+        if request.answer is None or request.answer["Status"] != "SUCCESS"
+    ]
+    answered = [lag for lag in lags if lag < float("inf")] or [0.0]
+    elapsed = max(bucket.asked) - min(bucket.asked)
+    return {
+        "contestant": contestant,
+        "rate": rate,
+        "calls": len(bucket.asked),
+        "calls_a_second": len(bucket.asked) / elapsed,
+        "busiest_second": bucket.busiest_second,
+        "throttled": bucket.refused,
+        "lag_p50": percentile(answered, 50),
+        "lag_max": max(answered),
+        "failed": len(failed),
+        "left_behind": len(world.leftovers),
+    }
+
+
+def _deliver(world: World, name: str) -> tuple[str, Any]:
+    world.sagemaker.add(name, "Running", Pace(stop=STOP_SECONDS, settle=0, lag=0))
+    event = world.request(
+        "Update",
+        {**KEEP, "Name": name, "Reason": "now"},
+        {**KEEP, "Name": name},
+        request_id=f"request-{name}",
+        logical_id=f"Stop{name.replace('-', '')}",
+        physical_id=arn_of(name),
+    )
+    return name, world.deliver(event)

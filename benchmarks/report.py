@@ -1,0 +1,97 @@
+"""``RESULTS.md`` and the figures, made from ``results.json`` and from nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from .figures import composition_figure, lag_figure
+from .tables import (
+    asset_tables,
+    cold_tables,
+    deployment_tables,
+    idle_tables,
+    lag_tables,
+    many_tables,
+    synth_tables,
+    table,
+)
+from .targets import target_rows
+from .texts import INTRODUCTION, WORSE
+
+__all__ = ["figures", "load", "render", "save", "write"]
+
+Json = dict[str, Any]
+Value: TypeAlias = Any  # whatever JSON holds
+HERE = Path(__file__).parent
+RESULTS = HERE / "results.json"
+REPORT = HERE / "RESULTS.md"
+
+SECTIONS: dict[str, tuple[str, Callable[[Json], str]]] = {
+    "lag": ("1. Detection lag and cost", lag_tables),
+    "idle": ("2. Nothing to do", idle_tables),
+    "cold": ("3. Cold start", cold_tables),
+    "synth": ("4. Synth", synth_tables),
+    "asset": ("5. Asset", asset_tables),
+    "deployment": ("6. Whole deployment", deployment_tables),
+    "many": ("7. Many at once", many_tables),
+}
+
+
+def load() -> Json:
+    """Return the results so far."""
+    found: Json = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    return found
+
+
+def save(results: Json) -> None:
+    """Keep the results."""
+    RESULTS.write_text(json.dumps(_rounded(results), indent=1) + "\n")
+
+
+def write(results: Json) -> None:
+    """Write the report and the figures."""
+    results = _rounded(results)
+    REPORT.write_text(render(results))
+    for name, content in figures(results).items():
+        (HERE / name).write_text(content)
+
+
+def render(results: Json) -> str:
+    """Return the report."""
+    parts = [INTRODUCTION]
+    if targets := target_rows(results):
+        parts.append("## Targets\n\n" + table(["target", "measured", ""], targets))
+    for name, (title, tables) in SECTIONS.items():
+        if name in results:
+            quick = ", few runs (`--quick`)" if results[name]["quick"] else ""
+            parts.append(f"## {title}\n\n`python -m benchmarks {name}`{quick}\n")
+            parts.append(tables(results[name]))
+    parts.append(WORSE)
+    if "machine" in results:
+        rows = [[name, value] for name, value in results["machine"].items()]
+        parts.append("## Machine and versions\n\n" + table(["", ""], rows))
+    return "\n".join(parts)
+
+
+def figures(results: Json) -> dict[str, str]:
+    """Return the figures by file name."""
+    made = {}
+    if "lag" in results:
+        made["lag.svg"] = lag_figure(results["lag"])
+    if "cold" in results:
+        made["cold_start.svg"] = composition_figure(results["cold"])
+    return made
+
+
+def _rounded(value: Value) -> Value:
+    """Six significant digits: the same figures in the file as in the report made from it."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {str(name): _rounded(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
+    return value

@@ -1,0 +1,245 @@
+"""The tables of the report, one function a benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .texts import ASSUMED, COLD_RUNS, DEPLOYED, MEMORY_CHOICE, MEMORY_CURVE
+
+__all__ = [
+    "asset_tables",
+    "cold_tables",
+    "deployment_tables",
+    "idle_tables",
+    "lag_tables",
+    "many_tables",
+    "synth_tables",
+    "table",
+]
+
+Json = dict[str, Any]
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def lag_tables(lag: Json) -> str:
+    """Lag and cost, the runs on the local AWS, and the prices."""
+    rows = [
+        [
+            row["stop"],
+            row["contestant"],
+            row["how"],
+            str(row["runs"]),
+            *_lags(row),
+            f"{row['invocations']:.0f}",
+            f"{row['calls']:.0f}",
+            f"{row['dollars']:.6f}",
+        ]
+        for row in lag["rows"]
+    ]
+    head = ["stop", "contestant", "how", "runs", "lag p50", "p99", "invocations", "calls", "US$"]
+    parts = ["![Lag against the duration of the stop](lag.svg)\n", table(head, rows)]
+    parts.append(ASSUMED)
+    if lag["local"]:
+        scale = f"{lag['local_scale']:g}"
+        parts.append(
+            f"On the local AWS, clock {scale} times as fast, all stops at once, one run each; a "
+            f"real millisecond of calls, starts and CloudFormation counts {scale}:\n"
+        )
+        found = [
+            [
+                f"{row['stop_seconds'] / 60:g} min",
+                row["contestant"],
+                f"{row['lag']:.1f} s",
+                str(row["sagemaker_calls"]),
+                row["status"],
+            ]
+            for row in lag["local"]
+        ]
+        parts.append(table(["stop", "contestant", "lag", "describes", "stack"], found))
+    parts.append("List prices (US East, N. Virginia):\n")
+    parts.append(
+        table(["what", "US$"], [[name, f"{price:.10f}"] for name, price in lag["prices"].items()])
+    )
+    return "\n".join(parts)
+
+
+def _lags(row: Json) -> list[str]:
+    if row["lag_p99"] < 0:
+        return ["does not wait", "does not wait"]
+    return [f"{row['lag_p50']:.2f} s", f"{row['lag_p99']:.2f} s"]
+
+
+def idle_tables(idle: Json) -> str:
+    """Delete of an ended experiment."""
+    rows = [
+        [
+            row["contestant"],
+            f"{row['seconds']:.2f} s",
+            str(row["invocations"]),
+            str(row["calls"]),
+            "yes" if row["made_rule"] else "no",
+            f"{row['dollars']:.7f}",
+        ]
+        for row in idle["rows"]
+    ]
+    head = ["contestant", "event to answer", "invocations", "AWS calls", "polling rule", "US$"]
+    return "Delete of an ended experiment, virtual time, one run each:\n\n" + table(head, rows)
+
+
+def cold_tables(cold: Json) -> str:
+    """Time, memory, composition and the choice of the memory size."""
+    variants = [
+        [name, _ms(one["wall"]), _ms(one["cpu"]), f"{one['peak_mb']['median']:.0f} MiB"]
+        for name, one in cold["variants"].items()
+    ]
+    runs = cold["variants"]["empty Python"]["wall"]["runs"]
+    ratios = [
+        [name, _times(one["wall"]), _times(one["cpu"]), _times(one["peak_mb"])]
+        for name, one in cold["ratios"].items()
+    ]
+    parts = [*cold["composition"]["ours"]]
+    bars = [
+        [part, *(f"{one[part] * 1000:.0f} ms" for one in cold["composition"].values())]
+        for part in parts
+    ]
+    curve = [
+        [
+            f"{row['memory_mb']} MB",
+            f"{row['computed_seconds']:.2f} s",
+            _seconds(row["slowed"]) if row["slowed"] else "",
+            f"{row['stop_dollars']:.5f}",
+        ]
+        for row in cold["memory"]
+    ]
+    return "\n".join(
+        [
+            COLD_RUNS.format(runs=runs),
+            table(["process", "wall", "CPU", "peak memory"], variants),
+            table(["ratio of pairs", "wall", "CPU", "peak memory"], ratios),
+            "![What a cold start is made of](cold_start.svg)\n",
+            "Where the CPU time of the import goes (shares of `-X importtime`'s own times):\n",
+            table(["part", *cold["composition"]], bars),
+            MEMORY_CURVE,
+            table(["memory", "computed", "measured", "US$ a stop"], curve),
+            MEMORY_CHOICE,
+        ]
+    )
+
+
+def synth_tables(synth: Json) -> str:
+    """One experiment compared, and ours growing."""
+    one = [
+        [
+            row["contestant"],
+            str(row["resources"]),
+            f"{row['template_bytes']:,}",
+            f"{row['policy_bytes']:,}",
+            _seconds(row["wall"]),
+            _times(row["wall_ratio"]),
+            _times(row["cpu_ratio"]),
+        ]
+        for row in synth["one"]
+    ]
+    sizes = ["resources", "template, bytes", "policies, bytes", "synth"]
+    many = [
+        [
+            str(row["experiments"]),
+            str(row["resources"]),
+            f"{row['resources'] / row['experiments']:.2f}",
+            f"{row['template_bytes']:,}",
+            f"{row['template_bytes'] / row['experiments']:,.0f}",
+            f"{row['policy_bytes']:,}",
+            _seconds(row["wall"]),
+            _times(row["wall_ratio"]),
+        ]
+        for row in synth["many"]
+    ]
+    head = ["experiments", "resources", "each", "template, bytes", "each", "policies, bytes"]
+    return "\n".join(
+        [
+            f"One experiment, {synth['one'][0]['wall']['runs']} alternating runs:\n",
+            table(["app", *sizes, "to empty, wall", "to empty, CPU"], one),
+            "Ours with more experiments, a provider for each 40:\n",
+            table([*head, "synth", "to one experiment"], many),
+        ]
+    )
+
+
+def asset_tables(asset: Json) -> str:
+    """Files and bytes of what is uploaded."""
+    rows = [
+        [
+            row["contestant"],
+            str(row["assets"]),
+            str(row["files"]),
+            f"{row['bytes']:,}",
+            f"{row['zipped_bytes']:,}",
+        ]
+        for row in asset["assets"]
+    ]
+    return table(["contestant", "assets", "files", "bytes", "zipped, bytes"], rows)
+
+
+def deployment_tables(deployment: Json) -> str:
+    """Deploy, update and destroy through the CLI."""
+    phases = [*deployment["ratios"]]
+    rows = [
+        [
+            row["contestant"],
+            str(row[phases[0]]["runs"]),
+            *(f"{_seconds(row[phase])}, {row[f'{phase} status'][0]}" for phase in phases),
+        ]
+        for row in deployment["rows"]
+    ]
+    ratios = [[_times(deployment["ratios"][phase]) for phase in phases]]
+    return "\n".join(
+        [
+            DEPLOYED.format(stop=deployment["stop_seconds"]),
+            table(["contestant", "runs", *phases], rows),
+            "AwsCustomResource / ours:\n",
+            table(phases, ratios),
+        ]
+    )
+
+
+def many_tables(many: Json) -> str:
+    """Forty at once."""
+    rows = [
+        [
+            "none" if row["rate"] is None else f"{row['rate']:g} a second",
+            row["contestant"],
+            f"{row['calls_a_second']:.1f}",
+            str(row["busiest_second"]),
+            f"{row['throttled']} of {row['calls']}",
+            f"{row['lag_p50']:.1f} s",
+            f"{row['lag_max']:.1f} s",
+            str(row["failed"]),
+        ]
+        for row in many["rows"]
+    ]
+    head = ["throttled at", "contestant", "SageMaker calls a second", "busiest second"]
+    return (
+        f"{many['experiments']} experiments stopped by one update, stops of "
+        f"{many['stop_seconds'] / 60:g} minutes, all requests in the same moment; the real "
+        "handlers in virtual time. AWS does not publish these rates; bursts are twice the rate:\n\n"
+        + table([*head, "refused", "lag p50", "longest", "failed"], rows)
+    )
+
+
+def _ms(one: Json) -> str:
+    low, middle, high = (f"{one[name] * 1000:.0f}" for name in ("low", "median", "high"))
+    return f"{middle} ms [{low}, {high}]"
+
+
+def _seconds(one: Json) -> str:
+    return f"{one['median']:.2f} s [{one['low']:.2f}, {one['high']:.2f}]"
+
+
+def _times(one: Json) -> str:
+    return f"{one['median']:.2f} x [{one['low']:.2f}, {one['high']:.2f}]"
