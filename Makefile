@@ -80,7 +80,7 @@ local-aws: $(LOCAL_AWS) ## Start the local AWS alone and print how to use it
 	@$(BIN)/python -m local_aws
 
 clean: ## Remove the environments and everything that was built
-	rm -rf .venv .venv-oldest .venv-3.* .venv-emulator .venv-lambda node_modules
+	rm -rf .venv .venv-oldest .venv-3.* .venv-emulator .venv-lambda node_modules benchmarks/node/node_modules
 	rm -rf cdk.out build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find app.py benchmarks constructs lambda local_aws tests -name __pycache__ -type d -prune -exec rm -rf {} +
 

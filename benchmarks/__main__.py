@@ -24,7 +24,7 @@ BENCHMARKS: dict[str, Callable[[bool], Json]] = {
     "cold": lambda quick: cold_start.measure(runs=3 if quick else 15),
     "synth": lambda quick: synth.measure(runs=1 if quick else 4, runs_by_count=1 if quick else 2),
     "asset": lambda _: asset.measure(),
-    "deployment": lambda quick: deployment.measure(runs=1 if quick else 3, with_crhelper=not quick),
+    "deployment": lambda quick: deployment.measure(runs=1 if quick else 2, with_crhelper=not quick),
 }
 
 

@@ -1,0 +1,57 @@
+"""A stack that an older release made, deployed with today's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from cdk_stop_inference_experiment import ModelVariantAction
+from local_aws.shadow_test import create_shadow_test
+
+from .history import History
+from .synthesis import stop_shadow_test, synthesise
+
+RECORD = Path(__file__).parents[1] / "compatibility" / "0.1.0" / "resources.json"
+
+
+def test_history_19_an_upgrade_from_the_recorded_template_stops_nothing(
+    history: History,
+) -> None:
+    create_shadow_test(history.sagemaker, "least")
+    today = synthesise(
+        lambda stack: stop_shadow_test(
+            stack,
+            "Least",
+            experiment_name="least",
+            model_variant_actions={"shadow": ModelVariantAction.REMOVE},
+        )
+    )
+    assert history.deploy(today.changed(as_recorded)) == "CREATE_COMPLETE"
+    assert history.deploy(today.changed(in_other_words)) == "UPDATE_COMPLETE"
+    assert history.deploy(today) == "UPDATE_COMPLETE"
+    assert history.experiment("least")["Status"] == "Running"
+    assert not history.stops()
+    history.end(stops=1)
+
+
+def as_recorded(body: dict[str, Any]) -> None:
+    """The stack as release 0.1.0 made it, but for its function's code, which no record keeps."""
+    recorded = json.loads(RECORD.read_text())
+    for name, resource in body["Resources"].items():
+        if name in recorded:
+            code = {k: v for k, v in resource["Properties"].items() if k == "Code"}
+            properties = {**recorded[name]["Properties"], **code}
+            body["Resources"][name] = {**recorded[name], "Properties": properties}
+            if code:
+                properties["Description"] = "release 0.1.0"
+
+
+def in_other_words(body: dict[str, Any]) -> None:
+    """Send the same declaration in another shape, from another function's code."""
+    for resource in body["Resources"].values():
+        if resource["Type"] == "Custom::StopInferenceExperiment":
+            resource["Properties"]["StopOn"] = ["Delete", "Update"]
+            resource["Properties"]["StackOwnsExperiment"] = "false"
+        if resource["Type"] == "AWS::Lambda::Function":
+            resource["Properties"]["Description"] = "another release"
