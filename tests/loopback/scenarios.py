@@ -7,20 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .cloudformation import Asked
-from .sagemaker import NEVER, Pace, arn_of
+from .sagemaker import NEVER, STATUSES, Pace, arn_of
 from .world import KEEP, LOGICAL_ID, NAME, PROMOTE, RESOURCE_TYPE, World
 
-STARTS = (
-    "absent",
-    "Creating",
-    "Created",
-    "Starting",
-    "Running",
-    "Updating",
-    "Stopping",
-    "Completed",
-    "Cancelled",
-)
+STARTS = ("absent", *STATUSES)
 
 RENAMED = "fraud-shadow-2"
 IAM_SECONDS = 60.0

@@ -7,33 +7,11 @@ from typing import Any
 
 import pytest
 
-from .cloudformation import MAX_RESPONSE_BYTES, SIGNATURE, Asked
+from .asking import FORWARD, SHORT, answered, operations, told
+from .cloudformation import MAX_RESPONSE_BYTES, SIGNATURE
 from .eventbridge import MAX_INPUT
 from .sagemaker import Pace, arn_of
 from .world import KEEP, NAME, PROMOTE, World
-
-FORWARD = "UPDATE_IN_PROGRESS"
-SHORT = Pace(stop=120)
-
-
-def answered(world: World, event: dict[str, Any]) -> dict[str, Any]:
-    """Deliver a request, let everything happen, and return what CloudFormation was told."""
-    asked = world.deliver(event)
-    assert world.run_to_quiet(), "something goes on for ever"
-    return told(asked)
-
-
-def told(asked: Asked) -> dict[str, Any]:
-    assert asked.answer is not None, "CloudFormation was not answered"
-    return asked.answer
-
-
-def stops(world: World) -> int:
-    return len(list(world.journal.calls("StopInferenceExperiment")))
-
-
-def operations(world: World) -> list[str]:
-    return [call.name for call in world.journal.calls()]
 
 
 def test_a_warm_container_leaks_nothing_of_one_request_into_the_next(world: World) -> None:

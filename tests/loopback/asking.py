@@ -1,0 +1,32 @@
+"""What the tests of single requests ask of the world."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .cloudformation import Asked
+from .sagemaker import Pace
+from .world import World
+
+FORWARD = "UPDATE_IN_PROGRESS"
+SHORT = Pace(stop=120)
+
+
+def answered(world: World, event: dict[str, Any]) -> dict[str, Any]:
+    """Deliver a request, let everything happen, and return what CloudFormation was told."""
+    asked = world.deliver(event)
+    assert world.run_to_quiet(), "something goes on for ever"
+    return told(asked)
+
+
+def told(asked: Asked) -> dict[str, Any]:
+    assert asked.answer is not None, "CloudFormation was not answered"
+    return asked.answer
+
+
+def stops(world: World) -> int:
+    return len(list(world.journal.calls("StopInferenceExperiment")))
+
+
+def operations(world: World) -> list[str]:
+    return [call.name for call in world.journal.calls()]
