@@ -61,7 +61,15 @@ class ExperimentGone(Exception):
 
 
 class NotNow(Exception):
-    """ConflictException: the experiment's state does not allow the call at the moment."""
+    """ConflictException: the experiment's state does not allow the call at the moment.
+
+    Attributes:
+        was_repeated: The SDK had sent the call before, and that attempt may have been accepted.
+    """
+
+    def __init__(self, cause: str, *, was_repeated: bool) -> None:
+        super().__init__(cause)
+        self.was_repeated = was_repeated
 
 
 class Aws:
@@ -149,7 +157,8 @@ def _told_apart(error: ClientError | BotoCoreError) -> Exception:
     if isinstance(error, ClientError):
         code, message = _code(error), _message(error).lower()
         if code == "ConflictException":
-            return NotNow(_message(error))
+            attempts = error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0)
+            return NotNow(_message(error), was_repeated=attempts > 0)
         # Older SageMaker calls say "gone" as a ValidationException.
         if code in ("ResourceNotFound", "ResourceNotFoundException") or (
             code == "ValidationException" and any(words in message for words in _GONE_WORDS)

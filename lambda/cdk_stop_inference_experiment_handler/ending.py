@@ -9,7 +9,7 @@ from . import reasons
 from .aws import Aws, AwsError, ExperimentGone, NotNow
 from .decision import Decision, Verb, decide
 from .declaration import DEFAULT_SERVICE_TIMEOUT, Declaration
-from .facts import NOT_ASKED, STOPPING, Case, Experiment, Request
+from .facts import BEGINNING, NOT_ASKED, STOPPING, Case, Experiment, Request
 from .timing import HandOverFailed, Invocation, Progress, Wait
 
 logger = logging.getLogger(__name__)
@@ -143,11 +143,15 @@ class Ending:
     def _stop(self) -> Answer | None:
         declaration = self._request.new
         assert isinstance(declaration, Declaration)  # noqa: S101 - no decision stops without one
-        self._progress.stop_tried = True
+        before, self._progress.stop_tried = self._progress.stop_tried, True
         try:
             self._aws.stop(declaration.request)
         except NotNow as conflict:
             self._trouble = str(conflict)
+            seen = self._last_seen
+            if seen is not None and seen.status in BEGINNING and not conflict.was_repeated:
+                # "Not yet": nothing was ordered, and an end that comes now is somebody else's.
+                self._progress.stop_tried = before
             return None
         except ExperimentGone as error:
             # SageMaker words a missing model the same way: only a look tells them apart, and

@@ -12,6 +12,7 @@ from .declaration import Declaration
 
 ENDED_STATUSES = frozenset({COMPLETED, CANCELLED})
 STOPPING = "Stopping"
+BEGINNING = ("Creating", "Starting", "Updating")
 
 UNSETTLED_ENDPOINT_STATUSES = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack"})
 FAILED_ENDPOINT_STATUSES = frozenset({"Failed", "OutOfService", "UpdateRollbackFailed"})
@@ -128,7 +129,7 @@ class Case:
         experiment: None where SageMaker knows no such experiment.
         stack_status: CloudFormation's status of the stack.
         other_holders: Logical ids of other resources of the stack with the same physical id.
-        stop_tried: A Stop was called for this very request, whatever came of it.
+        stop_tried: A Stop was called for this very request and may have been accepted.
         stop_sent: It was accepted, as far as SageMaker told.
         seen_unfinished: This very request saw the experiment before its end.
     """

@@ -39,7 +39,7 @@ class Progress:
 
     Attributes:
         started_at: Seconds since the epoch of the first delivery.
-        stop_tried: A Stop was called for this request, whatever came of it.
+        stop_tried: A Stop was called for this request and may have been accepted.
         stop_sent: SageMaker accepted it, as far as it told us.
         seen_unfinished: The experiment had not ended yet when this request first looked at it.
     """

@@ -100,6 +100,10 @@ class Aws:
         self._after(kind, CALL_TIMEOUT_SECONDS)
         return response
 
+    def is_to_fail(self, operation: str) -> bool:
+        """Whether a fault waits for the next calls of the operation."""
+        return self._faults.wait_for(operation)
+
     def _after(self, kind: str | None, seconds: float) -> None:
         if kind == "killed":
             raise Killed
@@ -125,7 +129,7 @@ class Aws:
             else:
                 response = json_answer(self._operations[operation](members))
         except Refused as error:
-            self._record(CALL, operation, members, error.code, is_lost=is_lost)
+            self._record(CALL, operation, members, f"{error.code}: {error}", is_lost=is_lost)
             return rendered(error)
         self._record(CALL, operation, members, "", is_lost=is_lost)
         return response

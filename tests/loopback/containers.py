@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import json
@@ -10,7 +11,9 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import ModuleType
+from importlib.abc import InspectLoader
+from importlib.machinery import ModuleSpec
+from types import CodeType, ModuleType
 from typing import Any
 
 from .function import Handler
@@ -32,13 +35,21 @@ def fresh_index() -> Handler:
 
     The modules beside it are shared, so that thousands of containers cost little.
     """
-    spec = importlib.util.find_spec(INDEX)
-    assert spec is not None
-    assert spec.loader is not None
+    spec, code = _index()
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    exec(code, vars(module))
     handler: Handler = module.handler
     return handler
+
+
+@functools.cache
+def _index() -> tuple[ModuleSpec, CodeType]:
+    spec = importlib.util.find_spec(INDEX)
+    assert spec is not None
+    assert isinstance(spec.loader, InspectLoader)
+    code = spec.loader.get_code(INDEX)
+    assert code is not None
+    return spec, code
 
 
 def fresh_everything(module_name: str = INDEX) -> Handler:

@@ -11,6 +11,7 @@ import multiprocessing
 import multiprocessing.pool
 import os
 import random
+import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -19,22 +20,33 @@ from .invariants import INVARIANTS
 from .scenarios import MORE, SIX, STARTS, TEMPOS, Scenario, combinations
 from .tally import Sample, Subtree, Tally
 
+EVERY_SECONDS = 60
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
     options = _parser().parse_args(arguments)
     scenarios = _chosen(options)
-    started = time.monotonic()
+    started = said = time.monotonic()
     total = Tally()
     context = multiprocessing.get_context("spawn")
-    with context.Pool(options.processes) as pool:
-        for tally in (
-            _sampled(pool, scenarios, options) if options.sample else _all(pool, scenarios, options)
-        ):
-            total.add(tally)
-            _progress(total, started)
-    _report(total, len(scenarios), options, time.monotonic() - started)
+    how = f"sampled with --seed {options.seed}" if options.sample else "all"
+    with context.Pool(options.processes, initializer=_leave_interrupts) as pool:
+        try:
+            for tally in (_sampled if options.sample else _all)(pool, scenarios, options):
+                total.add(tally)
+                if time.monotonic() - said >= EVERY_SECONDS:
+                    said = time.monotonic()
+                    _progress(total, said - started)
+        except KeyboardInterrupt:
+            how += ", but interrupted"
+    _report(total, len(scenarios), f"{options.depth} ({how})", time.monotonic() - started)
     return 1 if total.broken else 0
+
+
+def _leave_interrupts() -> None:
+    """Ctrl-C is for the parent, which then says how far it came."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -94,18 +106,14 @@ def _sampled(
     yield from pool.imap_unordered(Sample.tally, work)
 
 
-def _progress(total: Tally, started: float) -> None:
-    if sys.stderr.isatty():
-        seconds = time.monotonic() - started
-        broken = sum(total.broken.values())
-        text = f"{total.sequences} sequences, {broken} broken, {seconds:.0f} s"
-        print(text, end="\r", file=sys.stderr)
+def _progress(total: Tally, seconds: float) -> None:
+    broken = sum(total.broken.values())
+    print(f"{total.sequences} sequences, {broken} broken, {seconds:.0f} s", file=sys.stderr)
 
 
-def _report(total: Tally, scenarios: int, options: argparse.Namespace, seconds: float) -> None:
-    how = f"sampled with --seed {options.seed}" if options.sample else "all"
+def _report(total: Tally, scenarios: int, depth: str, seconds: float) -> None:
     print(
-        f"explored to depth {options.depth} ({how}) from {scenarios} situations: "
+        f"explored to depth {depth} from {scenarios} situations: "
         f"{total.sequences} sequences, {total.faults} faults injected, {total.calls} calls, "
         f"{seconds:.0f} s; {total.same} more equal one of these"
     )

@@ -55,6 +55,10 @@ class Fault:
 class Faults(list[Fault]):
     """What is to fail."""
 
+    def wait_for(self, operation: str) -> bool:
+        """Whether a call of the operation is yet to fail."""
+        return any(fault.operation == operation and fault.hits < fault.attempts for fault in self)
+
     def due(self, operation: str, now: float) -> str | None:
         """The kind of failure that this attempt meets."""
         for fault in self:

@@ -11,8 +11,12 @@ from .cloudformation import Asked
 from .faults import Fault
 from .journal import Entry
 from .oracle import allowed
+from .sagemaker import BEGINNING
 from .scenarios import IAM_SECONDS, Scenario
 from .world import World
+
+NOT_YET = tuple(f"in status {status}" for status in BEGINNING)
+"""How a conflict ends that an experiment which only begins answers: it ordered nothing."""
 
 
 @dataclass
@@ -80,7 +84,10 @@ class History:
             self.scenario,
             experiment,
             deleted="deleted" in self.letters,
-            tried=any(self.world.journal.calls("StopInferenceExperiment")),
+            tried=any(
+                not call.detail["code"].endswith(NOT_YET)
+                for call in self.world.journal.calls("StopInferenceExperiment")
+            ),
             killed=self.all_kills > 0,
         )
 

@@ -15,8 +15,8 @@ def allowed(
 
     Args:
         deleted: Somebody has deleted the experiment.
-        tried: A Stop was sent, accepted or not. An end as Cancelled that somebody else may have
-            ordered can then be told either way.
+        tried: A Stop was sent that may have been accepted, for all the handler can know. An end
+            as Cancelled that somebody else may have ordered can then be told either way.
         killed: An invocation was killed. It may have taken the knowledge of its own Stop with it,
             which an error in StatusReason does not give back.
     """

@@ -23,6 +23,7 @@ STATUSES = (
     "Cancelled",
 )
 ENDED = ("Completed", "Cancelled")
+BEGINNING = ("Creating", "Starting", "Updating")
 STOPPABLE = ("Created", "Running")
 BY_HAND = "Stopped by a person"
 UNEXPECTED = "An unexpected error occurred while the endpoint was updated"
@@ -72,7 +73,7 @@ class Experiment:
     stops: list[Members] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        if self.status in ("Creating", "Starting", "Updating"):
+        if self.status in BEGINNING:
             self.begins_at = self.now() + self.pace.begin
         if self.status == "Stopping":
             self.reason = self.reason or BY_HAND

@@ -39,7 +39,7 @@ class Tempo:
         return self.service_timeout * 11 / 12
 
 
-HANDED = Tempo("handed", 60, Pace(stop=62, settle=4, begin=9), timeout_scale=0.15)
+HANDED = Tempo("handed", 45, Pace(stop=62, settle=4, begin=5), timeout_scale=0.05)
 """The rule is made at once, and a poll sees the end."""
 
 BRIEF = Tempo("brief", 900, Pace(stop=20, settle=4, begin=9))

@@ -1,12 +1,16 @@
 """The fast transport: real boto3 clients and urllib3, cut where the bytes would leave.
 
 botocore serialises, retries and parses; only its sending is answered by the model
-(``before-send``). The PUT is cut at urllib3's ``urlopen``, stock crhelper's at ``HTTPSConnection``.
+(``before-send``). What it made of a request and of an answer is remembered: it does most of a
+history's computing, and the same few calls come thousands of times. A call that a fault is ordered
+for, and an error, always goes the whole way. The PUT is cut at urllib3's ``urlopen``, stock
+crhelper's at ``HTTPSConnection``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import pickle
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from unittest import mock
@@ -18,13 +22,19 @@ import urllib3
 from botocore import UNSIGNED
 from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.config import Config
-from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from .aws import Aws, TimedOut, Unreachable
-from .wire import HttpRequest, HttpResponse
+from .wire import HttpRequest, HttpResponse, Members
 
 _UNSIGNED = Config(signature_version=UNSIGNED, user_agent="loopback")
 _PLAIN = Config()
+
+
+_MOST_REMEMBERED = 20_000
+
+
+_Parsed = tuple[type[ClientError] | None, str, bytes]
 
 
 class _Raw:
@@ -38,13 +48,22 @@ class _Raw:
 
 
 class Clients:
-    """Real boto3 clients, made once a process; which world answers them is set for each."""
+    """Real boto3 clients, made once a process; which world answers them is set for each.
+
+    Attributes:
+        remembers: What botocore made of a call it knows is taken as it was.
+    """
 
     def __init__(self) -> None:
         self.aws: Aws | None = None
+        self.remembers = True
         self._made: dict[tuple[str, int], Any] = {}
         self._quotas: list[botocore.retries.quota.RetryQuota] = []
         self._client = boto3.client
+        self._serialised: dict[str, HttpRequest] = {}
+        self._parsed: dict[tuple[str, bytes], _Parsed] = {}
+        self._ready: HttpResponse | TimedOut | Unreachable | None = None
+        self._sent: tuple[HttpRequest, HttpResponse] | None = None
 
     def client(self, service: str, config: Config | None = None, **_: object) -> Any:
         """In place of ``boto3.client``."""
@@ -73,10 +92,47 @@ class Clients:
                 region_name="eu-west-1",
             )
         client.meta.events.register("before-send.*", self._send)
+        client._make_api_call = self._remembering(client._make_api_call)
         return client
 
+    def _remembering(self, call: Callable[[str, Members], Any]) -> Callable[[str, Members], Any]:
+        """Have botocore's way of making a call, but for what is known of it already."""
+
+        def make_api_call(operation: str, members: Members) -> Any:
+            assert self.aws is not None
+            if not self.remembers or self.aws.is_to_fail(operation):
+                return call(operation, members)
+            told = f"{operation} {members!r}"
+            request = self._serialised.get(told)
+            self._ready = self._sent = None
+            if request is not None:
+                self._ready = answer = self._respond(request)
+                if isinstance(answer, HttpResponse) and (operation, answer.body) in self._parsed:
+                    self._ready = None
+                    return _again(*self._parsed[operation, answer.body])
+            try:
+                result = call(operation, members)
+            except ClientError as error:
+                if not error.response["ResponseMetadata"]["RetryAttempts"]:
+                    self._remember(operation, told, type(error), error.response)
+                raise
+            self._remember(operation, told, None, result)
+            return result
+
+        return make_api_call
+
+    def _remember(
+        self, operation: str, told: str, error: type[ClientError] | None, response: object
+    ) -> None:
+        assert self._sent is not None
+        request, answer = self._sent
+        if len(self._parsed) >= _MOST_REMEMBERED:
+            self._parsed.clear()
+            self._serialised.clear()
+        self._serialised[told] = request
+        self._parsed[operation, answer.body] = error, operation, pickle.dumps(response)
+
     def _send(self, request: AWSRequest, **_: object) -> AWSResponse:
-        assert self.aws is not None
         url, body = str(request.url), request.body or b""
         parts = urlsplit(url)
         asked = HttpRequest(
@@ -85,14 +141,28 @@ class Clients:
             {name.lower(): _text(value) for name, value in request.headers.items()},
             body.encode() if isinstance(body, str) else bytes(body),
         )
-        try:
-            answer = self.aws.respond(asked)
-        except TimedOut:
-            raise ReadTimeoutError(endpoint_url=url) from None
-        except Unreachable:
-            raise EndpointConnectionError(endpoint_url=url) from None
+        answer = self._ready or self._respond(asked)
+        self._ready = None
+        if isinstance(answer, TimedOut):
+            raise ReadTimeoutError(endpoint_url=url)
+        if isinstance(answer, Unreachable):
+            raise EndpointConnectionError(endpoint_url=url)
+        self._sent = asked, answer
         headers: Any = urllib3.HTTPHeaderDict(answer.headers)
         return AWSResponse(url, answer.status, headers, _Raw(answer.body))
+
+    def _respond(self, request: HttpRequest) -> HttpResponse | TimedOut | Unreachable:
+        assert self.aws is not None
+        try:
+            return self.aws.respond(request)
+        except (TimedOut, Unreachable) as failure:
+            return failure
+
+
+def _again(error: type[ClientError] | None, operation: str, response: bytes) -> Any:
+    if error is not None:
+        raise error(pickle.loads(response), operation)
+    return pickle.loads(response)
 
 
 def _text(value: object) -> str:

@@ -105,11 +105,15 @@ class World:
                 self.end()
 
     def end(self) -> None:
-        """Kill what still runs, so that no thread outlives its world."""
+        """Kill what still runs, so that no thread outlives its world.
+
+        What has not begun to run begins, and dies where it first sleeps.
+        """
         for running in list(self.function.running.values()):
             running.attempt = len("two")
             running.task.is_killed = True
-            running.task.resume()
+            while not running.task.is_done:
+                running.task.resume()
 
     def experiment(self, status: str, pace: Pace | None = None) -> None:
         """Have the experiment in a status; ``absent`` for not at all."""
