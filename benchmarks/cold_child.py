@@ -2,8 +2,10 @@
 
 python cold_child.py FOLDER MODULE [answer]
 
-Imports a handler as Lambda's runtime does. With ``answer`` it also answers one Create: botocore and
-the connections are real, only where the bytes would leave does an answer come back at once.
+Imports a handler as Lambda's runtime does. With ``answer`` it also answers one Create. Everything
+is real down to the sockets: clients, connections, TLS contexts with the certificates they trust,
+HTTP. Only name look-up, TCP and the TLS handshake are cut, once for SageMaker and once for the
+answer, whoever the contestant is. The request was signed just now, as a first delivery's is.
 Standard library first: nothing but the handler decides what is loaded.
 """
 
@@ -12,7 +14,8 @@ from __future__ import annotations
 import importlib
 import signal
 import sys
-from typing import Any, TypeAlias
+import time
+from typing import Any
 
 DESCRIPTION = (
     b'{"Arn":"arn:aws:sagemaker:eu-west-1:123456789012:inference-experiment/fraud-shadow",'
@@ -24,12 +27,15 @@ DESCRIPTION = (
     b'"ShadowModelVariants":[{"ShadowModelVariantName":"shadow"}]}}'
 )
 FUNCTION_ARN = "arn:aws:lambda:eu-west-1:123456789012:function:stop"
+SAGEMAKER = "api.sagemaker.eu-west-1.amazonaws.com"
+BUCKET = "cloudformation-custom-resource-response-euwest1.s3.eu-west-1.amazonaws.com"
 CREATE = {
     "RequestType": "Create",
     "StackId": "arn:aws:cloudformation:eu-west-1:123456789012:stack/fraud/0a1b",
     "RequestId": "request",
     "LogicalResourceId": "Stop",
-    "ResponseURL": "https://127.0.0.1/answer?X-Amz-Date=20250615T000000Z",
+    "ResponseURL": f"https://{BUCKET}/answer?X-Amz-Date="
+    + time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()),
     "ResourceType": "Custom::StopInferenceExperiment",
     "ResourceProperties": {
         "ServiceToken": FUNCTION_ARN,
@@ -53,50 +59,54 @@ class Context:
         return 900_000
 
 
-class Raw:
-    """A body as botocore reads it."""
-
-    def stream(self, **_: object) -> list[bytes]:
-        """All at once."""
-        return [DESCRIPTION]
-
-
-ANSWERED: list[str] = []
-Answer: TypeAlias = Any  # botocore's, which is not loaded before the handler loads it
+ANSWERS = {SAGEMAKER: DESCRIPTION, BUCKET: b""}
 HANG_SECONDS = 120
 """crhelper repeats its answer without end."""
 
 
-def cut_connections() -> None:
-    """Answer where the bytes would leave."""
-    awsrequest: Any = importlib.import_module("botocore.awsrequest")
-    httpsession: Any = importlib.import_module("botocore.httpsession")
-    pool: Any = importlib.import_module("urllib3.connectionpool").HTTPConnectionPool
-    response: Any = importlib.import_module("urllib3").HTTPResponse
-    client: Any = importlib.import_module("http.client")
+def cut_connections() -> list[tuple[str, Any]]:
+    """Have every connection lead to an answer that lies ready.
 
-    def send(_session: object, request: Answer) -> Answer:
-        return awsrequest.AWSResponse(request.url, 200, {}, Raw())
+    Returns:
+        The hosts that were called, with the far end of each connection; grows with the calls.
+    """
+    # By now the handler has loaded all of these.
+    sockets: Any = importlib.import_module("socket")
+    tls: Any = importlib.import_module("ssl")
+    urllib3_connection: Any = importlib.import_module("urllib3.util.connection")
+    calls: list[tuple[str, Any]] = []
 
-    def urlopen(_pool: object, _method: str, _url: str, body: bytes = b"", **_: object) -> Answer:
-        ANSWERED.append(str(body))
-        return response(b"", status=200, preload_content=False)
+    class Socket(sockets.socket):  # type: ignore[misc]
+        """Our end, which passes for a TLS socket."""
 
-    class Connection:
-        def __init__(self, *_: object, **__: object) -> None:
-            self.status, self.reason = 200, "OK"
+        host = ""
 
-        def request(self, *, body: str, **_: object) -> None:
-            ANSWERED.append(body)
+        def getpeercert(self) -> dict[str, object]:
+            """A certificate for whichever host was asked for."""
+            return {"subjectAltName": (("DNS", self.host),)}
 
-        def getresponse(self) -> Answer:
-            return self
+        def setsockopt(self, *_: object) -> None:
+            """Nothing: a pair of sockets knows none of TCP's options."""
 
-    httpsession.URLLib3Session.send = send
-    pool.urlopen = urlopen
-    client.HTTPSConnection = Connection
-    utils: Any = importlib.import_module("crhelper.utils")
-    utils.HTTPSConnection = Connection
+    def connect(address: tuple[str, int], *_: object, **__: object) -> Socket:
+        host = address[0]
+        near, far = sockets.socketpair()
+        body = ANSWERS[host]
+        far.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        calls.append((host, far))
+        connected = Socket(fileno=near.detach())
+        connected.host = host
+        return connected
+
+    def wrap(context: Any, connected: Socket, **_: object) -> Socket:  # noqa: ANN401 - SSLContext
+        if context.verify_mode is not tls.CERT_REQUIRED:
+            sys.exit(f"{connected.host} is not verified")
+        return connected
+
+    sockets.create_connection = connect
+    urllib3_connection.create_connection = connect
+    tls.SSLContext.wrap_socket = wrap
+    return calls
 
 
 def main() -> None:
@@ -106,10 +116,11 @@ def main() -> None:
     signal.alarm(HANG_SECONDS)
     handler = importlib.import_module(module)
     if rest:
-        cut_connections()
+        calls = cut_connections()
         handler.handler(CREATE, Context())
-        if len(ANSWERED) != 1 or "SUCCESS" not in ANSWERED[0]:
-            sys.exit(f"not answered with SUCCESS: {ANSWERED}")
+        sent = [(host, far.recv(65536)) for host, far in calls]
+        if [host for host, _ in sent] != [SAGEMAKER, BUCKET] or b"SUCCESS" not in sent[1][1]:
+            sys.exit(f"not one look and one SUCCESS: {sent}")
     with open("/proc/self/status") as status:  # noqa: PTH123 - pathlib may not be loaded yet
         print(status.read())
 

@@ -10,8 +10,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
-from aws_cdk.aws_sagemaker import CfnInferenceExperiment
-
 from cdk_stop_inference_experiment_handler.constraints import (
     CANCELLED,
     INSTANCE_TYPE,
@@ -20,7 +18,7 @@ from cdk_stop_inference_experiment_handler.constraints import (
 )
 from cdk_stop_inference_experiment_handler.validation import problems
 
-from .experiment import KnownExperiment
+from .experiment import KnownExperiment, is_experiment
 from .instance_types import INSTANCE_TYPES
 from .model_variant import ModelVariantConfig
 from .properties import PROP_NAMES
@@ -56,7 +54,7 @@ def find_problems(
     names = {**PROP_NAMES, "Name": "experiment_name" if experiment is None else "experiment.name"}
     found += problems(checked, names=names, is_unresolved=_is_unknown)
     found += _unknown_instance_types(desired_model_variants)
-    if isinstance(experiment, CfnInferenceExperiment):
+    if is_experiment(experiment):
         actions = properties.get("ModelVariantActions")
         found += KnownExperiment.of(experiment).problems(actions)
     return found
@@ -91,7 +89,7 @@ def _name_or_experiment(experiment_name: object, experiment: object) -> Iterator
     if (experiment_name is None) == (experiment is None):
         got = "neither" if experiment is None else "both"
         yield f"exactly one of 'experiment_name' and 'experiment' is required, got {got}"
-    if experiment is not None and not isinstance(experiment, CfnInferenceExperiment):
+    if experiment is not None and not is_experiment(experiment):
         yield (
             f"'experiment' must be a CfnInferenceExperiment, got {experiment!r}: "
             f"name an experiment of another kind by 'experiment_name'"

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeGuard
 
-from aws_cdk.aws_sagemaker import CfnInferenceExperiment
+import aws_cdk
 
 from cdk_stop_inference_experiment_handler.constraints import PROMOTE
 
 from .tokens import known_text
+
+
+def is_experiment(value: object) -> TypeGuard[aws_cdk.aws_sagemaker.CfnInferenceExperiment]:
+    """Whether a value is an experiment that the app creates.
+
+    Everywhere in the library its class is named by way of ``aws_cdk``, which imports the big
+    ``aws_sagemaker`` when that is first asked for: an app without an experiment never needs it.
+    """
+    return value is not None and isinstance(value, aws_cdk.aws_sagemaker.CfnInferenceExperiment)
 
 
 @dataclass(frozen=True)
@@ -27,7 +37,7 @@ class KnownExperiment:
     production: str | None
 
     @classmethod
-    def of(cls, experiment: CfnInferenceExperiment) -> KnownExperiment:
+    def of(cls, experiment: aws_cdk.aws_sagemaker.CfnInferenceExperiment) -> KnownExperiment:
         """Read the facts from the resource."""
         shadow_mode = _read(experiment, "shadow_mode_config")
         production = getattr(shadow_mode, "source_model_variant_name", None)
@@ -56,7 +66,7 @@ class KnownExperiment:
                 )
 
 
-def _read(experiment: CfnInferenceExperiment, attribute: str) -> object:
+def _read(experiment: aws_cdk.aws_sagemaker.CfnInferenceExperiment, attribute: str) -> object:
     """The attribute's value, None where jsii cannot hand a token of its type to Python."""
     try:
         return getattr(experiment, attribute)

@@ -118,14 +118,14 @@ def experiment_statement(stack: Stack, experiment_name: str) -> iam.PolicyStatem
     )
 
 
-def experiment_policy_characters(stack: Stack, experiment_name: str) -> int:
+def experiment_policy_characters(region: str, experiment_name: str) -> int:
     """What an experiment's policy counts against the limit, at least.
 
     Account and region that only the deployment knows count as those of the longest region of the
     commercial partition, a name that only the deployment knows as empty.
     """
-    region = known_text(stack.region) or "ap-southeast-1"
-    prefix = f"arn:aws:sagemaker:{region}:123456789012:inference-experiment/"
+    known_region = known_text(region) or "ap-southeast-1"
+    prefix = f"arn:aws:sagemaker:{known_region}:123456789012:inference-experiment/"
     arns = [prefix + (known_text(name) or "") for name in _spellings(experiment_name)]
     statement = {
         "Action": EXPERIMENT_ACTIONS,

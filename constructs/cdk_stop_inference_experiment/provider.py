@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import aws_cdk
 from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct, DependencyGroup, IDependable
@@ -60,7 +60,7 @@ class StopInferenceExperimentProvider(Construct):
         role: iam.IRole | iam.Role | None = None,
         function_name: str | None = None,
         memory_size: float | None = None,
-        environment_encryption: kms.IKey | kms.Key | None = None,
+        environment_encryption: aws_cdk.aws_kms.IKey | aws_cdk.aws_kms.Key | None = None,
     ) -> None:
         """Make the function, its role, its permissions and its log group.
 
@@ -136,16 +136,17 @@ class StopInferenceExperimentProvider(Construct):
             vpc=vpc,
             vpc_subnets=vpc_subnets,
         )
+        self._service_token = self._function.function_arn
         self._function.node.add_dependency(network)
         permissions = self._permissions.permit_function(
-            function_arn=self._function.function_arn, log_group_arn=self._log_group.log_group_arn
+            function_arn=self._service_token, log_group_arn=self._log_group.log_group_arn
         )
         self._ready = DependencyGroup(_invocation(self, self._function), permissions)
 
     @property
     def service_token(self) -> str:
         """What CloudFormation calls: the function's ARN."""
-        return self._function.function_arn
+        return self._service_token
 
     @property
     def function(self) -> lambda_.Function:
@@ -223,8 +224,6 @@ def find_default_provider(scope: Construct) -> StopInferenceExperimentProvider |
     return found if isinstance(found, StopInferenceExperimentProvider) else None
 
 
-def default_provider(scope: Construct) -> StopInferenceExperimentProvider:
-    """The provider that the stack's experiments share, made on first use."""
-    return find_default_provider(scope) or StopInferenceExperimentProvider(
-        Stack.of(scope), _DEFAULT_ID
-    )
+def make_default_provider(scope: Construct) -> StopInferenceExperimentProvider:
+    """The provider that the stack's experiments share, made with the first of them."""
+    return StopInferenceExperimentProvider(Stack.of(scope), _DEFAULT_ID)

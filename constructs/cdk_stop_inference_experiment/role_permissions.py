@@ -39,6 +39,7 @@ class RolePermissions:
     def __init__(self, scope: Construct, role: iam.IRole, *, characters: int) -> None:
         self._scope = scope
         self._stack = Stack.of(scope)
+        self._region = self._stack.region
         self._role = role
         self._experiments = 0
         self._characters = characters
@@ -74,13 +75,13 @@ class RolePermissions:
         if not self._possible:
             return DependencyGroup()
         self._experiments += 1
-        self._characters += experiment_policy_characters(self._stack, name)
+        self._characters += experiment_policy_characters(self._region, name)
         statements = [experiment_statement(self._stack, name)]
         return iam.Policy(scope, construct_id, roles=[self._role], statements=statements)
 
     def problem_with_another(self, experiment_name: str) -> str | None:
         """Why there is no room for one more experiment, None where there is."""
-        more = experiment_policy_characters(self._stack, experiment_name)
+        more = experiment_policy_characters(self._region, experiment_name)
         if not self._possible or (
             self._experiments < MAX_EXPERIMENTS and self._characters + more <= MAX_INLINE_CHARACTERS
         ):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import aws_cdk
 from aws_cdk import Annotations, CfnResource, CustomResource, Duration, Stack
-from aws_cdk.aws_sagemaker import CfnInferenceExperiment
 from constructs import Construct
 
 from cdk_stop_inference_experiment_handler.declaration import RESOURCE_TYPE
@@ -13,12 +13,13 @@ from cdk_stop_inference_experiment_handler.declaration import RESOURCE_TYPE
 from .checks import UNDOCUMENTED_COMBINATION, find_problems, find_warning
 from .enums import DesiredState, ModelVariantAction, StopOn
 from .errors import InvalidPropsError
+from .experiment import is_experiment
 from .model_variant import ModelVariantConfig
 from .properties import resource_properties
 from .provider import (
     StopInferenceExperimentProvider,
-    default_provider,
     find_default_provider,
+    make_default_provider,
 )
 from .timeout import service_timeout, timeout_problems
 from .tokens import known_text
@@ -48,7 +49,7 @@ class StopInferenceExperiment(Construct):
         construct_id: str,
         *,
         experiment_name: str | None = None,
-        experiment: CfnInferenceExperiment | None = None,
+        experiment: aws_cdk.aws_sagemaker.CfnInferenceExperiment | None = None,
         model_variant_actions: Mapping[str, ModelVariantAction],
         desired_model_variants: Sequence[ModelVariantConfig] | None = None,
         desired_state: DesiredState | None = None,
@@ -90,8 +91,7 @@ class StopInferenceExperiment(Construct):
                 the function, when the stack is deployed.
             MissingCodeError: crhelper is not installed in the release this library is made for.
         """
-        known = isinstance(experiment, CfnInferenceExperiment)
-        name = experiment.name if experiment and known else experiment_name
+        name = experiment.name if is_experiment(experiment) else experiment_name
         properties = resource_properties(
             name=name,
             model_variant_actions=model_variant_actions,
@@ -109,13 +109,14 @@ class StopInferenceExperiment(Construct):
             desired_model_variants=desired_model_variants,
         )
         problems += timeout_problems(timeout)
-        problems += _provider_problems(scope, provider, name)
+        existing = find_default_provider(scope) if provider is None else provider
+        problems += _foreign_provider(scope, provider) or _no_room(existing, name)
         if problems or name is None:
             raise InvalidPropsError(type(self).__name__, problems)
 
         super().__init__(scope, construct_id)
         self._experiment_name = name
-        self._provider = provider or default_provider(self)
+        self._provider = existing or make_default_provider(self)
         self._custom_resource = self._resource(properties)
         if experiment is not None:
             self._custom_resource.node.add_dependency(experiment)
@@ -180,21 +181,22 @@ class StopInferenceExperiment(Construct):
 
 def _same_stack(scope: Construct, experiment: object) -> bool:
     """Whether the resource's stack creates the experiment, so that its rollback deletes it."""
-    return (
-        isinstance(experiment, CfnInferenceExperiment)
-        and Stack.of(experiment).node.path == Stack.of(scope).node.path
-    )
+    return is_experiment(experiment) and Stack.of(experiment).node.path == Stack.of(scope).node.path
 
 
-def _provider_problems(
-    scope: Construct, provider: StopInferenceExperimentProvider | None, name: str | None
-) -> list[str]:
-    if provider is not None and not isinstance(provider, StopInferenceExperimentProvider):
+def _foreign_provider(scope: Construct, provider: object) -> list[str]:
+    """Why the given provider cannot be the construct's."""
+    if provider is None:
+        return []
+    if not isinstance(provider, StopInferenceExperimentProvider):
         return [f"'provider' must be a StopInferenceExperimentProvider, got {provider!r}"]
-    if provider is not None and Stack.of(provider).node.path != Stack.of(scope).node.path:
-        stack, other = Stack.of(scope).node.path, Stack.of(provider).node.path
+    stack, other = Stack.of(scope).node.path, Stack.of(provider).node.path
+    if stack != other:
         return [f"'provider' must be in the construct's own stack '{stack}', got one in '{other}'"]
-    provider = provider or find_default_provider(scope)
+    return []
+
+
+def _no_room(provider: StopInferenceExperimentProvider | None, name: str | None) -> list[str]:
     problem = provider.problem_with_another(name) if provider and name else None
     return [problem] if problem else []
 
