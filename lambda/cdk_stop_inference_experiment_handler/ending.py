@@ -74,7 +74,7 @@ class Ending:
                 return answer
             if self._wait.is_over:
                 return self._failed(self._out_of_time())
-            if not self._has_rule and self._wait.needs_hand_over:
+            if self._rule_trouble or (not self._has_rule and self._wait.needs_hand_over):
                 self._make_rule()
             if self._wait.must_leave:
                 return self._leave()
@@ -177,7 +177,7 @@ class Ending:
             self._rule_trouble = str(error)
             logger.warning({"decision": "hand over later", "why": self._rule_trouble})
         else:
-            self._has_rule = True
+            self._has_rule, self._rule_trouble = True, ""
 
     def _leave(self) -> Answer | None:
         if self._has_rule:

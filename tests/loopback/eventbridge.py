@@ -24,6 +24,7 @@ class Rule:
     name: str
     made_at: float
     targets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    is_ticking: bool = False
 
     @property
     def arn(self) -> str:
@@ -45,7 +46,6 @@ class EventBridge:
         self.fired = 0
         self._clock = clock
         self._invoke = invoke
-        self._ticking: set[str] = set()
 
     def put_rule(self, request: Members) -> Members:
         """The API's operation."""
@@ -95,12 +95,12 @@ class EventBridge:
         return rule.made_at + 60 * minutes
 
     def _tick(self, rule: Rule) -> None:
-        if rule.name not in self._ticking:
-            self._ticking.add(rule.name)
+        if not rule.is_ticking:
+            rule.is_ticking = True
             self._clock.call_at(self._next(rule), lambda: self._fire(rule))
 
     def _fire(self, rule: Rule) -> None:
-        self._ticking.discard(rule.name)
+        rule.is_ticking = False
         if self.rules.get(rule.name) is not rule or not rule.targets:
             return
         times, self.fires = self.fires, 1

@@ -7,6 +7,7 @@ invariant was broken.
 from __future__ import annotations
 
 import argparse
+import gc
 import multiprocessing
 import multiprocessing.pool
 import os
@@ -20,33 +21,31 @@ from .invariants import INVARIANTS
 from .scenarios import MORE, SIX, STARTS, TEMPOS, Scenario, combinations
 from .tally import Sample, Subtree, Tally
 
-EVERY_SECONDS = 60
-
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
     options = _parser().parse_args(arguments)
     scenarios = _chosen(options)
-    started = said = time.monotonic()
+    started = time.monotonic()
     total = Tally()
     context = multiprocessing.get_context("spawn")
     how = f"sampled with --seed {options.seed}" if options.sample else "all"
-    with context.Pool(options.processes, initializer=_leave_interrupts) as pool:
+    with context.Pool(options.processes, initializer=_settle_down) as pool:
         try:
             for tally in (_sampled if options.sample else _all)(pool, scenarios, options):
+                for example in tally.told():
+                    print(example, file=sys.stderr)
                 total.add(tally)
-                if time.monotonic() - said >= EVERY_SECONDS:
-                    said = time.monotonic()
-                    _progress(total, said - started)
         except KeyboardInterrupt:
             how += ", but interrupted"
     _report(total, len(scenarios), f"{options.depth} ({how})", time.monotonic() - started)
     return 1 if total.broken else 0
 
 
-def _leave_interrupts() -> None:
-    """Ctrl-C is for the parent, which then says how far it came."""
+def _settle_down() -> None:
+    """Leave Ctrl-C to the parent, which then says how far it came, and old objects alone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.freeze()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -84,15 +83,22 @@ def _chosen(options: argparse.Namespace) -> tuple[Scenario, ...]:
 def _all(
     pool: multiprocessing.pool.Pool, scenarios: Iterable[Scenario], options: argparse.Namespace
 ) -> Iterator[Tally]:
-    work = [Subtree(scenario, (), options.depth) for scenario in scenarios]
-    # Two levels are split off, so that no unit of work is large.
-    for _ in range(min(2, options.depth)):
-        following: list[Subtree] = []
-        for tally, more in pool.imap_unordered(Subtree.split, work, chunksize=4):
-            yield tally
-            following.extend(more)
-        work = following
-    yield from pool.imap_unordered(Subtree.tally, work, chunksize=4)
+    """One situation after the other, each told when it is done: a long run shows how far it is."""
+    for scenario in scenarios:
+        started, total = time.monotonic(), Tally()
+        work = [Subtree(scenario, (), options.depth)]
+        # Two levels are split off, so that no unit of work is large.
+        for _ in range(min(2, options.depth)):
+            following: list[Subtree] = []
+            for tally, more in pool.imap_unordered(Subtree.split, work, chunksize=4):
+                total.add(tally)
+                following.extend(more)
+            work = following
+        for tally in pool.imap_unordered(Subtree.tally, work, chunksize=4):
+            total.add(tally)
+        seconds, broken = time.monotonic() - started, sum(total.broken.values())
+        print(f"{scenario.key}: {total.sequences} sequences, {broken} broken, {seconds:.0f} s")
+        yield total
 
 
 def _sampled(
@@ -106,11 +112,6 @@ def _sampled(
     yield from pool.imap_unordered(Sample.tally, work)
 
 
-def _progress(total: Tally, seconds: float) -> None:
-    broken = sum(total.broken.values())
-    print(f"{total.sequences} sequences, {broken} broken, {seconds:.0f} s", file=sys.stderr)
-
-
 def _report(total: Tally, scenarios: int, depth: str, seconds: float) -> None:
     print(
         f"explored to depth {depth} from {scenarios} situations: "
@@ -120,9 +121,8 @@ def _report(total: Tally, scenarios: int, depth: str, seconds: float) -> None:
     for number, check in INVARIANTS.items():
         sentence = (check.__doc__ or "").strip().splitlines()[0]
         print(f"{number:3} broken by {total.broken[number]:5}: {sentence}")
-    for number, examples in sorted(total.examples.items()):
-        for scenario, letters, what in examples:
-            print(f"    {number}: {scenario} > {' > '.join(letters) or 'nothing else'}: {what}")
+    for example in total.told():
+        print(example)
 
 
 if __name__ == "__main__":

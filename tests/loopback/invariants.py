@@ -13,7 +13,7 @@ from .clock import EPOCH
 from .cloudformation import MAX_RESPONSE_BYTES, SIGNATURE
 from .history import History
 from .journal import INVOCATION
-from .sagemaker import arn_of
+from .sagemaker import NEVER, arn_of
 
 CLEAN_UP = ("RemoveTargets", "DeleteRule", "RemovePermission")
 MARGIN_SECONDS = 60.0
@@ -86,14 +86,25 @@ def id_is_right(history: History) -> Iterator[str]:
 def stops_only_as_ordered(history: History) -> Iterator[str]:
     """No Stop in a rollback, on another experiment, or where the table or StopOn says no.
 
-    Nor once CloudFormation has been told how the request ended: nobody expects it then.
+    Nor once CloudFormation has been told how the request ended: nobody expects it then. Where two
+    deliveries run at once, one can still stop what it found ordered while the other was answering:
+    it must have looked at the stack right before, and before that answer.
     """
-    for call in history.world.journal.calls("StopInferenceExperiment"):
+    looked: dict[int, float] = {}
+    for call in history.world.journal.calls():
+        if call.name != "StopInferenceExperiment":
+            looked[call.invocation] = call.at if call.name == "DescribeStacks" else NEVER
+            continue
         if not history.scenario.may_stop:
             yield f"Stop in '{history.scenario.name}'"
         if call.detail["request"]["Name"] != history.scenario.new["Name"]:
             yield f"Stop of {call.detail['request']['Name']}"
-        if not call.detail["code"] and call.at > history.asked.answered_at:
+        answered_at = history.asked.answered_at
+        if (
+            not call.detail["code"]
+            and answered_at < call.at
+            and answered_at < looked.get(call.invocation, NEVER)
+        ):
             yield "an effective Stop after the answer"
 
 
@@ -115,10 +126,17 @@ def stops_once(history: History) -> Iterator[str]:
 
 
 def nothing_is_left(history: History) -> Iterator[str]:
-    """When quiet, no rule, target or permission is left."""
+    """When quiet, no rule, target or permission is left.
+
+    Not held where every delivery that Lambda makes of an event was killed before the rule had its
+    target: nobody is left to come back. A rule that has its target and may fire always is.
+    """
     if not history.is_quiet:
         yield "it never becomes quiet"
-    yield from history.world.leftovers
+    leftovers = history.world.leftovers
+    is_aimed = any(left.startswith("target") for left in leftovers)
+    if is_aimed or history.all_kills < DELIVERIES:
+        yield from leftovers
 
 
 def clean_up_is_silent(history: History) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from .containers import fresh_index
@@ -13,7 +13,7 @@ from .explorer import play
 from .function import Handler
 from .scenarios import Scenario
 
-LEAN_FROM = 3
+LEAN_FROM = 2
 """From this step on, kinds of faults that differ by a message only are left out."""
 
 SHOWN = 5
@@ -51,6 +51,12 @@ class Tally:
             known.extend(examples)
             known.sort(key=lambda example: len(example[1]))
             del known[SHOWN:]
+
+    def told(self) -> Iterator[str]:
+        """The examples, a line each."""
+        for number, examples in sorted(self.examples.items()):
+            for scenario, letters, what in examples:
+                yield f"    {number}: {scenario} > {' > '.join(letters) or 'nothing else'}: {what}"
 
     def run(
         self, scenario: Scenario, letters: Letters, load: Callable[[], Handler] = fresh_index
