@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from .containers import fresh_everything
+from .explorer import play
 from .function import Handler
 from .invariants import INVARIANTS
 from .scenarios import HANDED, MORE, SIX, STUCK, combinations
@@ -42,6 +43,24 @@ def test_an_experiment_that_never_ends_is_answered_at_the_deadline() -> None:
     for scenario in combinations(SIX + MORE, (STUCK,)):
         tally.add(Subtree(scenario, (), 0).tally())
     assert tally.examples == {}
+
+
+ONCE_BROKEN = {
+    # One delivery stops and refreshes the rule while the other answers and cleans up.
+    "update/Creating/handed": (
+        "kill",
+        "StopInferenceExperiment:throttled",
+        "StopInferenceExperiment:denied",
+    ),
+}
+
+
+@pytest.mark.parametrize("key", ONCE_BROKEN)
+def test_a_history_that_once_broke_an_invariant_keeps_it(key: str) -> None:
+    (scenario,) = (one for one in combinations(SIX, (HANDED,)) if one.key == key)
+    result = play(scenario, ONCE_BROKEN[key])
+    assert result is not None
+    assert result.broken == ()
 
 
 def test_a_seed_draws_the_same_histories_again() -> None:
