@@ -6,11 +6,12 @@ import json
 import time
 from typing import Any
 
+from tests.waiting import eventually
+
 from local_aws import Call, LocalAws
 from local_aws.inventory import inventory
 
 from .synthesis import ASSETS, EXPERIMENT, Template
-from .waiting import eventually
 
 Json = dict[str, Any]
 STACK = "History"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from tests.waiting import eventually
 
 from local_aws.shadow_test import wait_for_experiment
 
 from .history import History
 from .shadow_stack import ENDPOINT
 from .synthesis import EXPERIMENT, promoting, stopping
-from .waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("shadow_test")
 DESCRIBE, STOP = "DescribeInferenceExperiment", "StopInferenceExperiment"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from tests.waiting import eventually
 
 from local_aws import LocalAws
 
 from .conftest import QUICK
 from .history import History
 from .synthesis import promoting, stopping
-from .waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("shadow_test")]
 

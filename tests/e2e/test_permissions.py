@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from aws_cdk import Stack
+from tests.waiting import eventually
 
 from .history import History
 from .policies import actions, without
 from .synthesis import KEEP_PRODUCTION, PROMOTE_SHADOW, Template, stop_shadow_test, synthesise
-from .waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("shadow_test")]
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from aws_cdk import CfnResource, Stack
+from tests.waiting import eventually
 
 from cdk_stop_inference_experiment import StopOn
 from local_aws.shadow_test import create_shadow_test, endpoint_variants, wait_for_experiment
@@ -22,7 +23,6 @@ from .synthesis import (
     stopping,
     synthesise,
 )
-from .waiting import eventually
 
 BY_HAND = "stopped in the console"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from local_aws import LocalAws
+from tests.waiting import eventually
 
-from .helpers import eventually
+from local_aws import LocalAws
 
 Json = dict[str, Any]
 STACK = "tried"

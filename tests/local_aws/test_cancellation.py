@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from tests.waiting import eventually
+
 from local_aws import LocalAws
 
 from .conftest import FunctionMaker
-from .helpers import eventually
 from .stacks import STACK, create, request_types, requests, resource, settled, template, told
 
 # Prints what it received; answers a slow Create late and a slow Update never.

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.waiting import eventually
 
 from local_aws import LocalAws, LocalAwsError
 from local_aws.shadow_test import create_shadow_test, wait_for_experiment
 
 from . import functions
-from .helpers import eventually
 
 SCALE = 100.0
 CLOCK = """

@@ -6,10 +6,11 @@ import json
 import time
 from typing import Any
 
+from tests.waiting import eventually
+
 from local_aws import LocalAws
 
 from .conftest import FunctionMaker
-from .helpers import eventually
 
 # No crhelper: what is tried is CloudFormation's side.
 SOURCE = """

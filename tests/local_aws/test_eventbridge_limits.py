@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from tests.waiting import eventually
 
 from local_aws import LocalAws
 
 from .conftest import FunctionMaker
-from .helpers import eventually
 
 FIRED = """
 def handler(event, context):

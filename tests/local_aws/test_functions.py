@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from tests.waiting import eventually
+
 from local_aws import LocalAws
 
 from .conftest import FunctionMaker
-from .helpers import eventually
 
 REPORT = """
 import os, sys

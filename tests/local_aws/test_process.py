@@ -13,11 +13,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from tests.waiting import eventually
 
 from local_aws import LocalAws, LocalAwsError
 from local_aws.environment import python_of
 
-from .helpers import eventually, package
+from .helpers import package
 
 ROOT = Path(__file__).resolve().parents[2]
 SLEEPER = "import time\ndef handler(event, context): time.sleep(60)"

@@ -8,12 +8,12 @@ import urllib.error
 import urllib.request
 
 import pytest
+from tests.waiting import eventually
 
 from local_aws import LocalAws
 
 from . import functions
 from .conftest import FunctionMaker
-from .helpers import eventually
 from .stacks import (
     SOURCE,
     STACK,

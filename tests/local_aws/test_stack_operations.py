@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from tests.waiting import eventually
+
 from local_aws import LocalAws
 
 from .conftest import FunctionMaker
-from .helpers import eventually
 from .stacks import (
     SOURCE,
     STACK,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import aws_cdk as cdk
@@ -98,6 +99,15 @@ def test_a_function_in_a_vpc_waits_for_the_permission_to_make_network_interfaces
         "ec2:DescribeSubnets",
         "ec2:UnassignPrivateIpAddresses",
     ]
+
+
+@pytest.mark.newest
+def test_cfn_lint_finds_nothing_about_a_provider_with_every_prop(in_vpc: Json) -> None:
+    from cfnlint.api import ManualArgs, lint
+
+    # CDK's own function depends on its role twice over.
+    config = ManualArgs(regions=["eu-west-1"], ignore_checks=["W3005"])
+    assert lint(json.dumps(in_vpc), config=config) == []
 
 
 def test_the_role_of_a_function_in_a_vpc_has_no_policy_that_aws_manages(in_vpc: Json) -> None:

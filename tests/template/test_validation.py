@@ -1,13 +1,11 @@
-"""What synth refuses, what it passes and what it warns of: both sides of each limit."""
+"""What synth refuses and what it passes: both sides of each limit."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import aws_cdk as cdk
-import jsii
 import pytest
-from aws_cdk.assertions import Annotations, Match
 
 from cdk_stop_inference_experiment import (
     DesiredState,
@@ -19,7 +17,7 @@ from cdk_stop_inference_experiment import (
     StopOn,
 )
 
-from .stacks import KEEP_PRODUCTION, PROMOTE_SHADOW, SHADOW, declare, new_stack, shadow_test
+from .stacks import PROMOTE_SHADOW, SHADOW, declare, new_stack
 
 RETAIN, REMOVE, PROMOTE = (
     ModelVariantAction.RETAIN,
@@ -269,116 +267,3 @@ def test_a_type_checker_refuses_an_action_in_other_words(stack: cdk.Stack) -> No
             experiment_name="fraud-shadow",
             model_variant_actions={"a": "promote"},  # type: ignore[dict-item]
         )
-
-
-def test_both_a_name_and_an_experiment_are_refused() -> None:
-    stack = new_stack()
-    with pytest.raises(InvalidPropsError, match="is required, got both"):
-        declare(stack, experiment=shadow_test(stack), experiment_name="fraud-shadow")
-
-
-def test_an_action_for_a_variant_the_experiment_does_not_have_is_refused() -> None:
-    stack = new_stack()
-    actions = {"production": RETAIN, "shadwo": REMOVE}
-    with pytest.raises(InvalidPropsError) as error:
-        declare(stack, experiment=shadow_test(stack), model_variant_actions=actions)
-    (problem,) = error.value.problems
-    assert problem == (
-        "'model_variant_actions' names variant 'shadwo', but the variants of experiment "
-        "'fraud-shadow' are 'production' and 'shadow'"
-    )
-
-
-def test_promoting_the_production_variant_of_a_known_experiment_is_refused() -> None:
-    stack = new_stack()
-    actions = {"production": PROMOTE, "shadow": REMOVE}
-    with pytest.raises(InvalidPropsError, match="'production' is the production variant"):
-        declare(stack, experiment=shadow_test(stack), model_variant_actions=actions)
-
-
-def test_a_wrong_name_of_a_known_experiment_is_called_by_where_it_stands() -> None:
-    stack = new_stack()
-    with pytest.raises(InvalidPropsError, match=r"'experiment\.name' must be letters"):
-        declare(stack, experiment=shadow_test(stack, name="fraud_shadow"))
-
-
-def test_an_experiment_of_tokens_passes() -> None:
-    stack = new_stack()
-    token = cdk.CfnParameter(stack, "Token").value_as_string
-    experiment = shadow_test(stack, name=token, variants=(token, "shadow"))
-    declare(stack, experiment=experiment, model_variant_actions={"any": PROMOTE, "other": REMOVE})
-
-
-def test_an_experiment_whose_parts_are_tokens_passes() -> None:
-    stack = new_stack()
-    unknown = cdk.Lazy.any(_Nothing())
-    experiment = shadow_test(stack, model_variants=unknown, shadow_mode_config=unknown)
-    declare(stack, experiment=experiment, model_variant_actions={"any": RETAIN})
-
-
-UNDOCUMENTED: dict[str, tuple[dict[str, Any], str]] = {
-    "retain and promote": (
-        {
-            "model_variant_actions": {"production": RETAIN, "shadow": PROMOTE},
-            "desired_model_variants": [SHADOW],
-        },
-        "'model_variant_actions' with both 'Retain' and 'Promote'",
-    ),
-    "promote and cancel": (
-        {
-            "model_variant_actions": PROMOTE_SHADOW,
-            "desired_model_variants": [SHADOW],
-            "desired_state": DesiredState.CANCELLED,
-        },
-        "'desired_state' 'Cancelled' with 'Promote'",
-    ),
-    "promote without desired variants": (
-        {"model_variant_actions": PROMOTE_SHADOW},
-        "'Promote' without 'desired_model_variants'",
-    ),
-    "all of them": (
-        {
-            "model_variant_actions": {"production": RETAIN, "shadow": PROMOTE},
-            "desired_state": DesiredState.CANCELLED,
-        },
-        "'Promote'; nor for 'desired_state' 'Cancelled' with 'Promote'; nor for 'Promote' without",
-    ),
-}
-
-
-@pytest.mark.parametrize(("props", "words"), UNDOCUMENTED.values(), ids=UNDOCUMENTED.keys())
-def test_warns_once_of_what_aws_does_not_document(props: dict[str, Any], words: str) -> None:
-    stack = new_stack()
-    declare(stack, **props)
-    warnings = Annotations.from_stack(stack).find_warning("*", Match.any_value())
-    (text,) = [str(warning.entry.data) for warning in warnings]
-    assert words in text
-
-
-@pytest.mark.parametrize(
-    "props",
-    [
-        {"model_variant_actions": KEEP_PRODUCTION},
-        {"model_variant_actions": KEEP_PRODUCTION, "desired_state": DesiredState.CANCELLED},
-        {"model_variant_actions": PROMOTE_SHADOW, "desired_model_variants": [SHADOW]},
-    ],
-)
-def test_does_not_warn_of_what_aws_documents(props: dict[str, Any]) -> None:
-    stack = new_stack()
-    declare(stack, **props)
-    assert Annotations.from_stack(stack).find_warning("*", Match.any_value()) == []
-
-
-def test_the_warning_can_be_acknowledged_by_its_id() -> None:
-    stack = new_stack()
-    declare(stack, model_variant_actions=PROMOTE_SHADOW)
-    cdk.Annotations.of(stack).acknowledge_warning(
-        "cdk-stop-inference-experiment:undocumentedCombination", "tried in the test account"
-    )
-    assert Annotations.from_stack(stack).find_warning("*", Match.any_value()) == []
-
-
-@jsii.implements(cdk.IStableAnyProducer)
-class _Nothing:
-    def produce(self) -> None:
-        return None
