@@ -128,15 +128,16 @@ def stops_once(history: History) -> Iterator[str]:
 def nothing_is_left(history: History) -> Iterator[str]:
     """When quiet, no rule, target or permission is left.
 
-    Not held where every delivery that Lambda makes of an event was killed before the rule had its
-    target: nobody is left to come back. A rule that has its target and may fire always is.
+    Not held where every delivery that Lambda makes of an event was killed, if the rule cannot bring
+    one more: nobody is left to come back. A rule with its target and its permission can.
     """
+    leftovers = history.world.leftovers
+    is_alive = {left.split()[0] for left in leftovers} == {"rule", "target", "permission"}
+    if history.all_kills >= DELIVERIES and not is_alive:
+        return
     if not history.is_quiet:
         yield "it never becomes quiet"
-    leftovers = history.world.leftovers
-    is_aimed = any(left.startswith("target") for left in leftovers)
-    if is_aimed or history.all_kills < DELIVERIES:
-        yield from leftovers
+    yield from leftovers
 
 
 def clean_up_is_silent(history: History) -> Iterator[str]:
