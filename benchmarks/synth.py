@@ -19,7 +19,15 @@ __all__ = ["COUNTS", "measure", "template_facts"]
 Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parent.parent
 COUNTS = (1, 10, 40, 200)
-COMPARED = ("empty", "ours", "AwsCustomResource", "provider framework", "crhelper", "native")
+COMPARED = (
+    "empty",
+    "function alone",
+    "ours",
+    "AwsCustomResource",
+    "provider framework",
+    "crhelper",
+    "native",
+)
 
 
 def measure(*, runs: int, runs_by_count: int) -> Json:

@@ -46,8 +46,15 @@ WORSE = """\
   retention, an invoke configuration and policies of its own, which outlive what they serve.
 - **More code to load** than crhelper's README: the function checks what it is given and what
   it finds. Not making the three clients that crhelper makes at import about pays for that, no
-  more: boto3 and the SageMaker client are most of a cold start, and the same for both. Without any
-  code of ours, a handler on crhelper without those clients would be some 1.1 times faster.
+  more: boto3 and the SageMaker client are most of a cold start, and the same for both. Tried
+  and left: one TLS context for both connections, a loader that does not list every service, and
+  importing each module once instead of twice from its archive. The first two lean on what botocore
+  does not promise, and all together stay below the target.
+- **Synth takes longer** than an empty app's, and more than the tenth longer that was aimed at. Much
+  of it is what any function brings (*function alone* does nothing): loading CDK's Lambda module,
+  and CDK's own validation of a template that is not empty. The rest is a larger template, and the
+  source made small. Tried and kept: SageMaker's module is imported only where an experiment is
+  given, the source is made small without tokenizing it, and jsii is asked less often.
 - AwsCustomResource is done sooner: it does not wait, and what CloudFormation does next meets an
   endpoint in flux.
 """

@@ -19,8 +19,9 @@ MODULES = {
     "provider framework": ".provider_framework",
     "crhelper": ".crhelper_readme",
     "native": ".native",
+    "function alone": ".function_alone",
 }
-"""Where the contestants are; ``empty`` is an app without any."""
+"""Where the contestants are; ``empty`` is an app without any, ``function alone`` the floor."""
 
 
 def build(
@@ -30,7 +31,7 @@ def build(
 
     Args:
         stack: An empty stack.
-        contestant: ``empty``, or a key of ``MODULES``.
+        contestant: ``empty`` or a key of ``MODULES``.
         names: The experiments to stop.
         reason: The declaration's only part that changes; a new one stops the experiments.
     """
