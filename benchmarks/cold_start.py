@@ -34,7 +34,12 @@ VARIANTS = (
     "crhelper, import",
     "ours, first answer",
     "crhelper, first answer",
+    "crhelper without clients, first answer",
 )
+WITHOUT_CLIENTS = {"AWS_SAM_LOCAL": "true"}
+"""Where crhelper believes to run under SAM local, it makes no clients of its own. A README-style
+handler without them is the floor: no handler on crhelper can answer sooner."""
+
 PARTS = (
     "Python",
     "boto3 and what it needs",
@@ -45,6 +50,9 @@ PARTS = (
 )
 _SDK = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six")
 _STARTED = "site"
+_FLOOR = "crhelper without clients"
+COMPARED = (("ours", "import"), ("ours", "first answer"), (_FLOOR, "first answer"))
+"""What crhelper is compared with."""
 
 
 def measure(*, runs: int) -> Json:
@@ -54,7 +62,7 @@ def measure(*, runs: int) -> Json:
         taken: dict[str, list[Taken]] = defaultdict(list)
         for number in range(runs + 1):
             for name, command in commands.items():
-                result = run(command, environment())
+                result = run(command, environment(_variables(name)))
                 if number:  # The first round warms the disk's cache.
                     taken[name].append(result)
         split = {
@@ -65,12 +73,11 @@ def measure(*, runs: int) -> Json:
     return {
         "variants": {name: _told(taken[name]) for name in commands},
         "ratios": {
-            f"crhelper / ours, {what}": {
-                "wall": ratios(*_pairs(taken, what, "wall")),
-                "cpu": ratios(*_pairs(taken, what, "cpu")),
-                "peak_mb": ratios(*_pairs(taken, what, "peak_mb")),
+            f"crhelper / {who}, {what}": {
+                member: ratios(*_pairs(taken, who, what, member))
+                for member in ("wall", "cpu", "peak_mb")
             }
-            for what in ("import", "first answer")
+            for who, what in COMPARED
         },
         "composition": split,
         "memory": _memory_curve(taken["ours, first answer"], slowed),
@@ -90,9 +97,14 @@ def _commands(folder: Path) -> dict[str, list[str]]:
         "import boto3": [*python, "-c", f"import boto3; {PEAK}"],
         **{f"{who}, import": [*python, _CHILD, *rest] for who, rest in call.items()},
         **{
-            f"{who}, first answer": [*python, _CHILD, *rest, "answer"] for who, rest in call.items()
+            f"{who}, first answer": [*python, _CHILD, *rest, "answer"]
+            for who, rest in {**call, _FLOOR: call["crhelper"]}.items()
         },
     }
+
+
+def _variables(name: str) -> dict[str, str]:
+    return WITHOUT_CLIENTS if name.startswith(_FLOOR) else {}
 
 
 def _told(taken: Sequence[Taken]) -> Json:
@@ -104,11 +116,11 @@ def _told(taken: Sequence[Taken]) -> Json:
 
 
 def _pairs(
-    taken: dict[str, list[Taken]], what: str, member: str
+    taken: dict[str, list[Taken]], who: str, what: str, member: str
 ) -> tuple[list[float], list[float]]:
     above, below = (
-        [float(getattr(one, member)) for one in taken[f"{who}, {what}"]]
-        for who in ("crhelper", "ours")
+        [float(getattr(one, member)) for one in taken[f"{name}, {what}"]]
+        for name in ("crhelper", who)
     )
     return above, below
 

@@ -53,6 +53,8 @@ def _idle(idle: Json) -> list[tuple[str, str, bool]]:
 def _cold(cold: Json) -> list[tuple[str, str, bool]]:
     rows = []
     for name, one in cold["ratios"].items():
+        if not name.startswith("crhelper / ours"):
+            continue
         faster = one["cpu"]["median"]
         what = name.rpartition(", ")[2]
         target = f"cold start {FASTER} x faster than crhelper's ({what}, CPU)"

@@ -61,7 +61,9 @@ WORSE = """\
 
 COLD_RUNS = """\
 {runs} alternating runs. *Import* is what Lambda's init does; *first answer* is a Create answered,
-with everything real but name look-up, TCP and the TLS handshake.
+with everything real but name look-up, TCP and the TLS handshake. *crhelper without clients* is the
+same handler where crhelper believes to run under SAM local and makes none of its three clients: the
+floor, which no handler on crhelper and boto3 can undercut.
 """
 MEMORY_CURVE = """\
 Time to the first answer by memory: computed from CPU seconds and Lambda's share of a vCPU

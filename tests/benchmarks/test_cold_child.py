@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from benchmarks.cold_start import _commands
+from benchmarks.cold_start import _commands, _variables
 from benchmarks.processes import environment, run
 
 CHILD = str(Path(__file__).parents[2] / "benchmarks" / "cold_child.py")
@@ -26,9 +26,10 @@ def handler(event, context):
 """
 
 
-@pytest.mark.parametrize("who", ["ours", "crhelper"])
-def test_both_contestants_answer(tmp_path: Path, who: str) -> None:
-    taken = run(_commands(tmp_path)[f"{who}, first answer"], environment())
+@pytest.mark.parametrize("who", ["ours", "crhelper", "crhelper without clients"])
+def test_every_contestant_answers(tmp_path: Path, who: str) -> None:
+    name = f"{who}, first answer"
+    taken = run(_commands(tmp_path)[name], environment(_variables(name)))
     assert taken.cpu > 0
     assert "Traceback" not in taken.printed
 
