@@ -105,7 +105,7 @@ class World:
                 self.end()
 
     def end(self) -> None:
-        """Kill what still runs, so that no thread outlives its world.
+        """Kill what still runs, so that nothing of it outlives its world.
 
         What has not begun to run begins, and dies where it first sleeps.
         """
