@@ -17,7 +17,7 @@ from .seeded_bugs import SEEDED_BUGS, SeededBug
 from .tally import Sample, Subtree, Tally
 
 ROOT = Path(__file__).parents[2]
-SAMPLED = 5000
+SAMPLED = 10_000
 AT_MOST_SECONDS = 50
 
 
