@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from .asking import FORWARD, SHORT, answered, operations, stops, told
-from .sagemaker import STATUSES, Pace, arn_of
+from .sagemaker import BY_HAND, STATUSES, Pace, arn_of
 from .world import KEEP, NAME, PROMOTE, World
 
 
@@ -86,6 +86,24 @@ def test_a_conflict_means_not_now(world: World, status: str) -> None:
     codes = [call.detail["code"] for call in world.journal.calls("StopInferenceExperiment")]
     assert codes[-1] == ""
     assert {code.partition(":")[0] for code in codes[:-1]} == {"ConflictException"}
+
+
+@pytest.mark.parametrize(("attempts", "status"), [(0, "SUCCESS"), (1, "FAILED")])
+def test_an_end_after_a_conflict_is_somebody_elses_unless_a_lost_attempt_came_before(
+    world: World, attempts: int, status: str
+) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Updating", Pace(begin=100))
+    if attempts:
+        world.fail("StopInferenceExperiment", "taken", attempts=attempts)
+    asked = world.deliver(world.request("Update", KEEP, PROMOTE))
+    world.run(20)
+    assert stops(world) > 0
+
+    world.sagemaker.experiments[NAME].conclude("Cancelled", BY_HAND)
+    world.run_to_quiet()
+
+    assert told(asked)["Status"] == status
 
 
 def test_a_stop_that_somebody_else_ordered_is_awaited_and_judged(world: World) -> None:
