@@ -88,8 +88,11 @@ def stops_only_as_ordered(history: History) -> Iterator[str]:
 
     Nor once CloudFormation has been told how the request ended: nobody expects it then. Where two
     deliveries run at once, one can still stop what it found ordered while the other was answering:
-    it must have looked at the stack right before, and before that answer.
+    it must have looked at the stack right before, and before that answer. A Delete that failed
+    stays ordered: the stack is still to go, and a delivery that comes later may carry it out.
     """
+    told = history.asked.answer or {}
+    stays_ordered = history.scenario.kind == "Delete" and told.get("Status") == "FAILED"
     looked: dict[int, float] = {}
     for call in history.world.journal.calls():
         if call.name != "StopInferenceExperiment":
@@ -100,11 +103,8 @@ def stops_only_as_ordered(history: History) -> Iterator[str]:
         if call.detail["request"]["Name"] != history.scenario.new["Name"]:
             yield f"Stop of {call.detail['request']['Name']}"
         answered_at = history.asked.answered_at
-        if (
-            not call.detail["code"]
-            and answered_at < call.at
-            and answered_at < looked.get(call.invocation, NEVER)
-        ):
+        is_late = answered_at < call.at and answered_at < looked.get(call.invocation, NEVER)
+        if is_late and not call.detail["code"] and not stays_ordered:
             yield "an effective Stop after the answer"
 
 
