@@ -32,6 +32,13 @@ _PLAIN = Config()
 
 
 _MOST_REMEMBERED = 20_000
+_FINAL = (
+    "ConflictException",
+    "ResourceConflictException",
+    "ResourceNotFound",
+    "ResourceNotFoundException",
+)
+"""Errors that no retry mode repeats: whatever client meets them, it makes the same of them."""
 
 
 _Parsed = tuple[type[ClientError] | None, str, bytes]
@@ -113,7 +120,7 @@ class Clients:
             try:
                 result = call(operation, members)
             except ClientError as error:
-                if not error.response["ResponseMetadata"]["RetryAttempts"]:
+                if error.response["Error"]["Code"] in _FINAL:
                     self._remember(operation, told, type(error), error.response)
                 raise
             self._remember(operation, told, None, result)
