@@ -192,8 +192,9 @@ class Resource(CfnResource):
     def _clean_up(self) -> None:
         """Remove the polling rule after the answer.
 
-        What fails is tried again for a while. A rule that is left whole fires once more and
-        removes itself then; the permission goes first, since nothing would come back for it.
+        While one step fails, all are tried again for a while: another delivery may have made the
+        rest anew meanwhile. A rule that is left whole fires once more and removes itself then; the
+        permission goes first, since nothing would come back for it.
         """
         name, function = self._rule_name, self._context.function_name
         steps: list[Callable[[], object]] = [
@@ -203,9 +204,7 @@ class Resource(CfnResource):
         ]
         give_up_at = time.time() + min(CLEAN_UP_SECONDS, self.seconds_left() - LEAVE_SECONDS)
         pause = FIRST_PAUSE_SECONDS
-        while (
-            steps := [step for step in steps if not _attempt(step)]
-        ) and time.time() < give_up_at:
+        while False in [_attempt(step) for step in steps] and time.time() < give_up_at:
             time.sleep(pause)
             pause *= 2
 

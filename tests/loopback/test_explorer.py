@@ -52,6 +52,8 @@ ONCE_BROKEN = {
         "StopInferenceExperiment:throttled",
         "StopInferenceExperiment:denied",
     ),
+    # One delivery makes the rule again between two attempts of the other to clean up.
+    "delete/Creating/handed": ("kill", "DescribeInferenceExperiment:denied", "RemoveTargets:taken"),
 }
 
 
