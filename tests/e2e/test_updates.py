@@ -129,11 +129,14 @@ def test_history_11_a_promotion_after_the_scheduled_end_fails_with_a_reason(
     history.end(stops=0)
 
 
-@pytest.mark.usefixtures("shadow_test")
-@pytest.mark.parametrize(
+after_somebody_elses_end = pytest.mark.parametrize(
     ("wanted", "status"),
     [(promoting, "UPDATE_ROLLBACK_COMPLETE"), (stopping, "UPDATE_COMPLETE")],
 )
+
+
+@pytest.mark.usefixtures("shadow_test")
+@after_somebody_elses_end
 def test_history_12_an_experiment_stopped_by_hand_while_the_update_waits(
     history: History, wanted: Callable[..., Template], status: str
 ) -> None:
@@ -152,10 +155,7 @@ def test_history_12_an_experiment_stopped_by_hand_while_the_update_waits(
 
 
 @pytest.mark.usefixtures("shadow_test")
-@pytest.mark.parametrize(
-    ("wanted", "status"),
-    [(promoting, "UPDATE_ROLLBACK_COMPLETE"), (stopping, "UPDATE_COMPLETE")],
-)
+@after_somebody_elses_end
 def test_history_12_an_update_waits_for_a_stop_that_somebody_else_made(
     history: History, wanted: Callable[..., Template], status: str
 ) -> None:

@@ -14,7 +14,7 @@ from .function import Handler
 from .scenarios import Scenario
 
 LEAN_FROM = 2
-"""From this step on, kinds of faults that differ by a message only are left out."""
+"""From this step on, kinds of faults that differ by a message and by seconds only are left out."""
 
 SHOWN = 5
 

@@ -12,7 +12,8 @@ from .containers import fresh_everything
 from .explorer import play
 from .function import Handler
 from .invariants import INVARIANTS
-from .scenarios import HANDED, MORE, SIX, STUCK, combinations
+from .sagemaker import STATUSES
+from .scenarios import HANDED, MORE, SIX, STARTS, STUCK, combinations
 from .seeded_bugs import SEEDED_BUGS, SeededBug
 from .tally import Sample, Subtree, Tally
 
@@ -26,6 +27,10 @@ def explore(*arguments: str) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     print(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_histories_start_from_every_status_and_from_none() -> None:
+    assert set(STARTS) == {"absent", *STATUSES}
 
 
 def test_every_single_step_keeps_every_invariant() -> None:

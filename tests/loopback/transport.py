@@ -3,8 +3,8 @@
 botocore serialises, retries and parses; only its sending is answered by the model
 (``before-send``). What it made of a request and of an answer is remembered: it does most of a
 history's computing, and the same few calls come thousands of times. A call that a fault is ordered
-for, and an error, always goes the whole way. The PUT is cut at urllib3's ``urlopen``, stock
-crhelper's at ``HTTPSConnection``.
+for, and an error that may be worth repeating, always goes the whole way. The PUT is cut at
+urllib3's ``urlopen``, stock crhelper's at ``HTTPSConnection``.
 """
 
 from __future__ import annotations

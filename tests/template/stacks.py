@@ -21,14 +21,13 @@ Json = dict[str, Any]
 
 RESOURCE_TYPE = "Custom::StopInferenceExperiment"
 
-KEEP_PRODUCTION = {
-    "production": ModelVariantAction.RETAIN,
-    "shadow": ModelVariantAction.REMOVE,
-}
-PROMOTE_SHADOW = {
-    "production": ModelVariantAction.REMOVE,
-    "shadow": ModelVariantAction.PROMOTE,
-}
+RETAIN, REMOVE, PROMOTE = (
+    ModelVariantAction.RETAIN,
+    ModelVariantAction.REMOVE,
+    ModelVariantAction.PROMOTE,
+)
+KEEP_PRODUCTION = {"production": RETAIN, "shadow": REMOVE}
+PROMOTE_SHADOW = {"production": REMOVE, "shadow": PROMOTE}
 SHADOW = ModelVariantConfig(
     model_name="fraud-v2", variant_name="shadow", instance_type="ml.m5.xlarge", instance_count=2
 )

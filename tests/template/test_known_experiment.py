@@ -6,15 +6,9 @@ import aws_cdk as cdk
 import jsii
 import pytest
 
-from cdk_stop_inference_experiment import InvalidPropsError, ModelVariantAction
+from cdk_stop_inference_experiment import InvalidPropsError
 
-from .stacks import declare, new_stack, shadow_test
-
-RETAIN, REMOVE, PROMOTE = (
-    ModelVariantAction.RETAIN,
-    ModelVariantAction.REMOVE,
-    ModelVariantAction.PROMOTE,
-)
+from .stacks import PROMOTE, REMOVE, RETAIN, declare, new_stack, shadow_test
 
 
 @jsii.implements(cdk.IStableAnyProducer)

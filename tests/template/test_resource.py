@@ -5,6 +5,7 @@ from __future__ import annotations
 import aws_cdk as cdk
 import jsii
 import pytest
+from tests.delivery import as_delivered
 
 from cdk_stop_inference_experiment import InstanceType, ModelVariantConfig, StopOn
 from cdk_stop_inference_experiment_handler.declaration import parse
@@ -160,7 +161,7 @@ def test_the_attributes_are_those_of_the_resource() -> None:
 
 def test_the_handler_reads_what_the_construct_writes(template: Json) -> None:
     _, resource = only(template, RESOURCE_TYPE)
-    delivered = _as_delivered(resource["Properties"])
+    delivered = as_delivered(resource["Properties"])
     assert isinstance(delivered, dict)
     declaration = parse(delivered, stack_name="Stack", logical_id="Resource")
     assert declaration.promoted == "shadow"
@@ -171,18 +172,9 @@ def test_the_handler_reads_what_the_construct_writes(template: Json) -> None:
 def test_the_handler_reads_that_the_stack_owns_the_experiment() -> None:
     stack = new_stack()
     declare(stack, experiment=shadow_test(stack))
-    delivered = _as_delivered(_properties(stack))
+    delivered = as_delivered(_properties(stack))
     assert isinstance(delivered, dict)
     assert parse(delivered, stack_name="S", logical_id="R").stack_owns_experiment
-
-
-def _as_delivered(value: object) -> object:
-    """CloudFormation delivers every scalar as a string."""
-    if isinstance(value, dict):
-        return {key: _as_delivered(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_as_delivered(item) for item in value]
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @jsii.implements(cdk.IStableStringProducer)

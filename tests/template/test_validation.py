@@ -11,19 +11,12 @@ from cdk_stop_inference_experiment import (
     DesiredState,
     InstanceType,
     InvalidPropsError,
-    ModelVariantAction,
     ModelVariantConfig,
     StopInferenceExperiment,
     StopOn,
 )
 
-from .stacks import PROMOTE_SHADOW, SHADOW, declare, new_stack
-
-RETAIN, REMOVE, PROMOTE = (
-    ModelVariantAction.RETAIN,
-    ModelVariantAction.REMOVE,
-    ModelVariantAction.PROMOTE,
-)
+from .stacks import PROMOTE, PROMOTE_SHADOW, REMOVE, RETAIN, SHADOW, declare, new_stack
 
 
 @pytest.fixture(scope="module")

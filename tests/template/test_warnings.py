@@ -8,12 +8,9 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk.assertions import Annotations, Match
 
-from cdk_stop_inference_experiment import DesiredState, ModelVariantAction
+from cdk_stop_inference_experiment import DesiredState
 
-from .stacks import KEEP_PRODUCTION, PROMOTE_SHADOW, SHADOW, declare, new_stack
-
-RETAIN, PROMOTE = ModelVariantAction.RETAIN, ModelVariantAction.PROMOTE
-
+from .stacks import KEEP_PRODUCTION, PROMOTE, PROMOTE_SHADOW, RETAIN, SHADOW, declare, new_stack
 
 UNDOCUMENTED: dict[str, tuple[dict[str, Any], str]] = {
     "retain and promote": (

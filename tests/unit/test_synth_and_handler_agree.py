@@ -15,6 +15,7 @@ import pytest
 from botocore.validate import ParamValidator
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from tests.delivery import as_delivered
 
 from cdk_stop_inference_experiment import ModelVariantAction, ModelVariantConfig, checks
 from cdk_stop_inference_experiment.enums import DesiredState, StopOn
@@ -89,22 +90,13 @@ def _refused_at_synth(props: Props) -> tuple[Mapping[str, object], list[str]]:
 
 
 def _refused_by_the_handler(properties: Mapping[str, object]) -> list[str]:
-    delivered = _as_delivered(properties)
+    delivered = as_delivered(properties)
     assert isinstance(delivered, dict)
     try:
         parse(delivered, stack_name="Stack", logical_id="Resource")
     except InvalidDeclaration as error:
         return str(error).partition(" properties: ")[2].split("; ")
     return []
-
-
-def _as_delivered(value: object) -> object:
-    """CloudFormation delivers every scalar as a string."""
-    if isinstance(value, Mapping):
-        return {key: _as_delivered(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_as_delivered(item) for item in value]
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _in_the_apis_names(problem: str) -> str:
@@ -128,7 +120,7 @@ def test_what_passes_synth_is_accepted_by_the_handler_and_by_botocore(
     properties, refused = _refused_at_synth(props)
     assume(not refused)
     assert _refused_by_the_handler(properties) == []
-    delivered = _as_delivered(properties)
+    delivered = as_delivered(properties)
     assert isinstance(delivered, dict)
     declared = parse(delivered, stack_name="Stack", logical_id="Resource")
     report = ParamValidator().validate(dict(declared.request), request_shape)
