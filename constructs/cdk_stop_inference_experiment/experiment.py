@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeGuard
 
 import aws_cdk
+import jsii
 
 from cdk_stop_inference_experiment_handler.constraints import PROMOTE
 
@@ -20,6 +21,19 @@ def is_experiment(value: object) -> TypeGuard[aws_cdk.aws_sagemaker.CfnInference
     ``aws_sagemaker`` when that is first asked for: an app without an experiment never needs it.
     """
     return value is not None and isinstance(value, aws_cdk.aws_sagemaker.CfnInferenceExperiment)
+
+
+@jsii.implements(aws_cdk.IStableAnyProducer)
+class GoesWithItsStack:
+    """A lazy value: true unless the experiment is to be retained, absent where it is."""
+
+    def __init__(self, experiment: aws_cdk.aws_sagemaker.CfnInferenceExperiment) -> None:
+        self._experiment = experiment
+
+    def produce(self) -> bool | None:
+        """The value at the end of synth."""
+        policy = self._experiment.cfn_options.deletion_policy
+        return None if policy == aws_cdk.CfnDeletionPolicy.RETAIN else True
 
 
 @dataclass(frozen=True)

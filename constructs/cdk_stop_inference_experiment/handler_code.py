@@ -27,10 +27,10 @@ CRHELPER_PACKAGE = "crhelper"
 CRHELPER_VERSION = "2.0.12"
 """The release whose weak spots the handler mends by name; ``pyproject.toml`` pins the same."""
 
-_ENTRY_POINT = f"""import sys
-from pathlib import Path
+_ENTRY_POINT = f"""import os
+import sys
 
-sys.path.insert(0, str(Path(__file__).with_name("code.zip")))
+sys.path.insert(0, os.path.dirname(__file__) + "/code.zip")
 
 from {HANDLER_PACKAGE}.index import handler
 """

@@ -39,7 +39,7 @@ def resource_properties(
     desired_state: object,
     reason: object,
     stop_on: object,
-    stack_owns_experiment: bool,
+    stack_owns_experiment: object,
     service_timeout: float | None = None,
 ) -> dict[str, object]:
     """The properties of ``Custom::StopInferenceExperiment``, without those left to default."""
@@ -48,10 +48,10 @@ def resource_properties(
         "ModelVariantActions": _actions(model_variant_actions),
         "DesiredModelVariants": _variants(desired_model_variants),
         "DesiredState": _plain(desired_state),
-        "Reason": reason,
+        "Reason": None if reason == "" else reason,
         "StopOn": _stop_on(stop_on),
         # Only where true, so that a resource reads the same as before its stack owned one.
-        "StackOwnsExperiment": True if stack_owns_experiment else None,
+        "StackOwnsExperiment": stack_owns_experiment or None,
         # A property here: CustomResource has no prop for it in the oldest supported aws-cdk-lib.
         "ServiceTimeout": service_timeout,
     }

@@ -24,12 +24,14 @@ _STRING_OR_COMMENT = re.compile(
 """What a number sign is in. No string holds its own quotes unescaped: before Python 3.12 not even
 an f-string may, and the library runs on older ones."""
 
+_INDENTATION = re.compile(r"^(?:    )+", re.MULTILINE)
+
 _BLOCKS = ("body", "handlers", "orelse", "finalbody", "cases")
 """Where the nodes of ``ast`` have statements, or what holds statements."""
 
 
 def compact(source: str) -> str:
-    """The source without docstrings, comments and the annotations of functions.
+    """The source without docstrings, comments and the annotations of functions, indented by ones.
 
     Each statement stays on its own line, so that the lines of a traceback are those of the
     original. Annotations of attributes stay: dataclasses are made of them. The result is the same
@@ -41,7 +43,14 @@ def compact(source: str) -> str:
     for first, start, last, end, instead in sorted(_spans(tree, lines), reverse=True):
         kept = lines[first - 1][:start] + instead.encode() + lines[last - 1][end:]
         lines[first - 1 : last] = [kept, *[b""] * (last - first)]
-    return "\n".join(line.decode().rstrip() for line in lines).rstrip() + "\n"
+    return _indented_by_ones("\n".join(line.decode().rstrip() for line in lines).rstrip() + "\n")
+
+
+def _indented_by_ones(source: str) -> str:
+    """Each four spaces of an indentation as one, unless a string may go over several lines."""
+    if '"""' in source or "'''" in source:
+        return source
+    return _INDENTATION.sub(lambda found: " " * (len(found[0]) // 4), source)
 
 
 def _without_comments(source: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import aws_cdk
-from aws_cdk import Annotations, CfnResource, CustomResource, Duration, Stack
+from aws_cdk import Annotations, CfnResource, CustomResource, Duration, Lazy, Stack
 from constructs import Construct
 
 from cdk_stop_inference_experiment_handler.declaration import RESOURCE_TYPE
@@ -13,7 +13,7 @@ from cdk_stop_inference_experiment_handler.declaration import RESOURCE_TYPE
 from .checks import UNDOCUMENTED_COMBINATION, find_problems, find_warning
 from .enums import DesiredState, ModelVariantAction, StopOn
 from .errors import InvalidPropsError
-from .experiment import is_experiment
+from .experiment import GoesWithItsStack, is_experiment
 from .model_variant import ModelVariantConfig
 from .properties import resource_properties
 from .provider import (
@@ -76,8 +76,9 @@ class StopInferenceExperiment(Construct):
                 an action other than REMOVE. Default: SageMaker keeps the variants that remain.
             desired_state: Whether the experiment ends as COMPLETED or CANCELLED.
                 Default: SageMaker's own.
-            reason: Recorded by SageMaker: one line of at most 1,024 characters.
-                Default: names the stack and the resource.
+            reason: Recorded by SageMaker: one line of at most 1,024 characters. Best another one
+                for another declaration, whose end is told by it. Default, also for an empty one:
+                names the stack and the resource.
             stop_on: The events that end the experiment, at least one.
                 Default: ``[StopOn.UPDATE, StopOn.DELETE]``.
             timeout: How long to wait for the experiment's end before the deployment fails: 1 to 55
@@ -99,7 +100,7 @@ class StopInferenceExperiment(Construct):
             desired_state=desired_state,
             reason=reason,
             stop_on=stop_on,
-            stack_owns_experiment=_same_stack(scope, experiment),
+            stack_owns_experiment=_owned(scope, experiment),
             service_timeout=service_timeout(timeout),
         )
         problems = find_problems(
@@ -179,9 +180,16 @@ class StopInferenceExperiment(Construct):
         return self._provider
 
 
-def _same_stack(scope: Construct, experiment: object) -> bool:
-    """Whether the resource's stack creates the experiment, so that its rollback deletes it."""
-    return is_experiment(experiment) and Stack.of(experiment).node.path == Stack.of(scope).node.path
+def _owned(scope: Construct, experiment: object) -> object:
+    """Whether the resource's stack creates the experiment, so that its rollback deletes it.
+
+    Told at the end of synth where it does: the experiment's DeletionPolicy may still be set.
+    """
+    if not is_experiment(experiment):
+        return None
+    if Stack.of(experiment).node.path != Stack.of(scope).node.path:
+        return None
+    return Lazy.any(GoesWithItsStack(experiment))
 
 
 def _foreign_provider(scope: Construct, provider: object) -> list[str]:

@@ -6,7 +6,9 @@ three exceptions, so that nobody else has to know botocore.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from .declaration import RESOURCE_TYPE
-from .facts import Experiment, read_experiment
+from .facts import Experiment, Request, read_experiment
 
 SDK_CONFIG = Config(
     connect_timeout=5,
@@ -48,12 +50,21 @@ class AwsError(Exception):
     Attributes:
         is_transient: The same call may succeed later.
         is_denied: IAM refused it, which is transient for as long as a new policy propagates.
+        may_be_done: It may have been carried out all the same.
     """
 
-    def __init__(self, cause: str, *, is_transient: bool = False, is_denied: bool = False) -> None:
+    def __init__(
+        self,
+        cause: str,
+        *,
+        is_transient: bool = False,
+        is_denied: bool = False,
+        was_repeated: bool = False,
+    ) -> None:
         super().__init__(cause)
         self.is_transient = is_transient
         self.is_denied = is_denied
+        self.may_be_done = is_transient or was_repeated
 
 
 class ExperimentGone(Exception):
@@ -111,16 +122,17 @@ class Aws:
         """CloudFormation's status of the stack, such as ``UPDATE_ROLLBACK_IN_PROGRESS``.
 
         Raises:
-            AwsError: The call failed.
+            AwsError: The call failed; always transient. Without the status nothing says whether a
+                stop was ordered: it is asked for until the deadline, and in doubt nothing stops.
         """
         try:
             answer = self._cloudformation.describe_stacks(StackName=stack_id)
         except (ClientError, BotoCoreError) as error:
-            raise _as_aws_error(error) from error
+            raise AwsError(str(_as_aws_error(error)), is_transient=True) from error
         return str(answer["Stacks"][0]["StackStatus"])
 
-    def other_holders(self, stack_id: str, logical_id: str, physical_id: str) -> tuple[str, ...]:
-        """Logical ids of the stack's other resources of our type with this physical id.
+    def other_holders(self, request: Request) -> tuple[str, ...]:
+        """Logical ids of the stack's other resources of our type with the request's physical id.
 
         Raises:
             AwsError: A call failed.
@@ -129,7 +141,7 @@ class Aws:
         try:
             resources = [
                 resource
-                for page in paginator.paginate(StackName=stack_id)
+                for page in paginator.paginate(StackName=request.stack_id)
                 for resource in page["StackResourceSummaries"]
             ]
         except (ClientError, BotoCoreError) as error:
@@ -138,8 +150,8 @@ class Aws:
             resource["LogicalResourceId"]
             for resource in resources
             if resource["ResourceType"] == RESOURCE_TYPE
-            and resource.get("PhysicalResourceId") == physical_id
-            and resource["LogicalResourceId"] != logical_id
+            and resource.get("PhysicalResourceId") == request.physical_id
+            and resource["LogicalResourceId"] != request.logical_id
             and not resource["ResourceStatus"].startswith("DELETE_")
         )
 
@@ -157,8 +169,7 @@ def _told_apart(error: ClientError | BotoCoreError) -> Exception:
     if isinstance(error, ClientError):
         code, message = _code(error), _message(error).lower()
         if code == "ConflictException":
-            attempts = error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0)
-            return NotNow(_message(error), was_repeated=attempts > 0)
+            return NotNow(_message(error), was_repeated=_was_repeated(error))
         # Older SageMaker calls say "gone" as a ValidationException.
         if code in ("ResourceNotFound", "ResourceNotFoundException") or (
             code == "ValidationException" and any(words in message for words in _GONE_WORDS)
@@ -177,7 +188,12 @@ def _as_aws_error(error: ClientError | BotoCoreError) -> AwsError:
         f"{error.operation_name}: {code}: {_message(error)}",
         is_transient=code in _THROTTLED | _TRANSIENT or status >= 500 or status == 429,
         is_denied=code in _DENIED,
+        was_repeated=_was_repeated(error),
     )
+
+
+def _was_repeated(error: ClientError) -> bool:
+    return bool(error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0))
 
 
 def _code(error: ClientError) -> str:
@@ -186,3 +202,20 @@ def _code(error: ClientError) -> str:
 
 def _message(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Message", ""))
+
+
+@contextmanager
+def no_clients_yet() -> Iterator[None]:
+    """Keep crhelper from making three clients at import: half of a cold start, seldom needed.
+
+    crhelper leaves them out where it believes to run under SAM local.
+    """
+    before = os.environ.get("AWS_SAM_LOCAL")
+    os.environ["AWS_SAM_LOCAL"] = "true"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["AWS_SAM_LOCAL"]
+        else:
+            os.environ["AWS_SAM_LOCAL"] = before

@@ -11,7 +11,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypedDict
 
 from .constraints import DEFAULT_STOP_ON, PROMOTE, REASON
 from .validation import problems
@@ -26,51 +25,13 @@ REQUEST_PROPERTIES = (
     "Reason",
 )
 OWN_PROPERTIES = ("StopOn", "StackOwnsExperiment")
+"""``StackOwnsExperiment`` says that the stack creates the experiment itself, so that a rollback
+that deletes the whole stack may stop it first."""
+
 CLOUDFORMATION_PROPERTIES = ("ServiceToken", "ServiceTimeout")
 
 DEFAULT_SERVICE_TIMEOUT = 3600
 """Seconds CloudFormation waits for an answer where ``ServiceTimeout`` is not set, its maximum."""
-
-
-class RealTimeInferenceConfig(TypedDict):
-    """``InstanceCount`` arrives from CloudFormation as a string."""
-
-    InstanceType: str
-    InstanceCount: int
-
-
-class ModelInfrastructureConfig(TypedDict):
-    """Where a variant runs."""
-
-    InfrastructureType: str
-    RealTimeInferenceConfig: RealTimeInferenceConfig
-
-
-class ModelVariantConfig(TypedDict):
-    """A variant to deploy after the experiment stops."""
-
-    ModelName: str
-    VariantName: str
-    InfrastructureConfig: ModelInfrastructureConfig
-
-
-class _RequiredProperties(TypedDict):
-    Name: str
-    ModelVariantActions: Mapping[str, str]
-
-
-class ResourceProperties(_RequiredProperties, total=False):
-    """What the construct sends and the handler reads.
-
-    ``StackOwnsExperiment`` says that the stack creates the experiment itself, so that a rollback
-    that deletes the experiment may stop it first.
-    """
-
-    DesiredModelVariants: list[ModelVariantConfig]
-    DesiredState: str
-    Reason: str
-    StopOn: list[str]
-    StackOwnsExperiment: bool
 
 
 class InvalidDeclaration(ValueError):
@@ -166,12 +127,15 @@ def parse_replaced(
 
 
 def _declaration(typed: Mapping[str, object], stack_name: str, logical_id: str) -> Declaration:
-    request = {name: typed[name] for name in REQUEST_PROPERTIES if typed.get(name) is not None}
+    # An empty reason would tell our end from nobody's that gave none.
+    request = {
+        name: typed[name] for name in REQUEST_PROPERTIES if typed.get(name) not in (None, "")
+    }
     request.setdefault("Reason", _default_reason(request, stack_name, logical_id))
     stop_on = typed.get("StopOn")
     return Declaration(
         request=request,
-        stop_on=frozenset(stop_on if isinstance(stop_on, list) else DEFAULT_STOP_ON),
+        stop_on=frozenset(map(str, stop_on) if isinstance(stop_on, list) else DEFAULT_STOP_ON),
         stack_owns_experiment=str(typed.get("StackOwnsExperiment", "false")).lower() == "true",
         service_timeout=_service_timeout(typed.get("ServiceTimeout")),
     )

@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from . import reasons
 from .aws import Aws, AwsError, ExperimentGone, NotNow
-from .decision import Decision, Verb, decide
-from .declaration import DEFAULT_SERVICE_TIMEOUT, Declaration
-from .facts import BEGINNING, NOT_ASKED, STOPPING, Case, Experiment, Request
-from .timing import HandOverFailed, Invocation, Progress, Wait
+from .decision import decide, is_older_stop
+from .declaration import Declaration
+from .facts import (
+    BEGINNING,
+    Answer,
+    Case,
+    Decision,
+    Experiment,
+    Request,
+    Unknown,
+    Verb,
+)
+from .timing import ComeAgain, HandOverFailed, Invocation, Progress, Wait
 
 logger = logging.getLogger(__name__)
 
 _LOOKS = (Verb.LOOK_AT_EXPERIMENT, Verb.LOOK_AT_STACK, Verb.LOOK_AT_RESOURCES)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What to tell CloudFormation.
-
-    Attributes:
-        experiment: As last seen; None where it does not exist or could not be looked at.
-        stopped_by_this_resource: Its end was ordered by this resource, now or earlier.
-    """
-
-    succeeded: bool
-    why: str
-    experiment: Experiment | None = None
-    stopped_by_this_resource: bool = False
 
 
 class Ending:
@@ -48,10 +42,11 @@ class Ending:
         self._invocation = invocation
         self._aws = aws
         self._region = region
-        self._wait = Wait(invocation, progress.started_at, _service_timeout(request))
+        self._wait = Wait(invocation, progress.started_at, request.service_timeout)
         self._case = Case(request)
         self._last_seen: Experiment | None = None
         self._has_rule = invocation.is_poll
+        self._unread: AwsError | None = None
         self._trouble = ""
         self._rule_trouble = ""
         self._logged = Decision(Verb.WAIT)
@@ -67,7 +62,7 @@ class Ending:
                 answer = self._step()
             except AwsError as error:
                 if not self._is_worth_repeating(error):
-                    return self._failed(reasons.aws_refused(self._name, str(error)))
+                    return self._refused(error)
                 self._trouble = str(error)
                 answer = None
             if answer is not None:
@@ -82,12 +77,7 @@ class Ending:
 
     def _step(self) -> Answer | None:
         """One look and what follows from it; None while there is something to wait for."""
-        self._case = Case(
-            self._request,
-            stop_tried=self._progress.stop_tried,
-            stop_sent=self._progress.stop_sent,
-            seen_unfinished=self._progress.seen_unfinished,
-        )
+        self._case = self._case_so_far()
         decision = decide(self._case, self._region)
         while decision.verb in _LOOKS:
             self._look(decision.verb)
@@ -97,27 +87,40 @@ class Ending:
             return self._answer(decision)
         if decision.verb is Verb.STOP and not self._wait.is_over:
             return self._stop()
-        self._trouble = ""
+        if decision.verb is Verb.WAIT:
+            self._trouble = ""
         return None
 
+    def _case_so_far(self) -> Case:
+        return Case(
+            self._request,
+            stop_tried=self._progress.stop_tried,
+            stop_sent=self._progress.stop_sent,
+            seen_unfinished=self._progress.seen_unfinished,
+            older_stop=self._progress.older_stop,
+        )
+
     def _look(self, verb: Verb) -> None:
-        request = self._request
         if verb is Verb.LOOK_AT_EXPERIMENT:
-            self._last_seen = self._aws.describe(self._name)
-            self._remember(self._last_seen)
-            self._case = replace(
-                self._case,
-                experiment=self._last_seen,
-                stop_sent=self._progress.stop_sent,
-                seen_unfinished=self._progress.seen_unfinished,
-            )
+            self._look_at_experiment()
         elif verb is Verb.LOOK_AT_STACK:
-            self._case = replace(self._case, stack_status=self._stack_status())
+            status = self._aws.stack_status(self._request.stack_id)
+            self._case = replace(self._case, stack_status=status)
         else:
-            holders = self._aws.other_holders(
-                request.stack_id, request.logical_id, request.physical_id or ""
-            )
-            self._case = replace(self._case, other_holders=holders)
+            self._case = replace(self._case, other_holders=self._aws.other_holders(self._request))
+
+    def _look_at_experiment(self) -> None:
+        """See the experiment, or that it cannot be seen: a rollback need not see it."""
+        if self._case.experiment is Unknown.UNREADABLE and self._unread is not None:
+            raise self._unread
+        try:
+            self._last_seen = self._aws.describe(self._name)
+        except AwsError as error:
+            self._unread = error
+            self._case = replace(self._case, experiment=Unknown.UNREADABLE)
+            return
+        self._remember(self._last_seen)
+        self._case = replace(self._case_so_far(), experiment=self._last_seen)
 
     def _remember(self, seen: Experiment | None) -> None:
         """Note what a later look may no longer show, for the invocations to come too."""
@@ -125,20 +128,13 @@ class Ending:
             return
         self._progress.seen_unfinished = True
         declaration = self._request.new
-        if isinstance(declaration, Declaration) and seen.status == STOPPING:
+        if not isinstance(declaration, Declaration) or not seen.is_stopping:
+            return
+        if seen.status_reason == declaration.reason:
             # Whoever's call it was, a stop under way with our reason is ours: another delivery's,
             # or one whose answer was lost.
-            self._progress.stop_sent |= seen.status_reason == declaration.reason
-
-    def _stack_status(self) -> str:
-        """Whatever keeps the status from being read, it is asked for until the deadline.
-
-        Without it nothing says whether a stop was ordered: in doubt, do not stop.
-        """
-        try:
-            return self._aws.stack_status(self._request.stack_id)
-        except AwsError as error:
-            raise AwsError(str(error), is_transient=True) from error
+            self._progress.older_stop |= is_older_stop(self._request, seen)
+            self._progress.stop_sent |= not self._progress.older_stop
 
     def _stop(self) -> Answer | None:
         declaration = self._request.new
@@ -158,7 +154,11 @@ class Ending:
             # an experiment that is really gone is the next step's case.
             if self._aws.describe(self._name) is None:
                 return None
-            return self._failed(reasons.aws_refused(self._name, str(error)))
+            self._progress.stop_tried = before
+            return self._refused(error)
+        except AwsError as error:
+            self._progress.stop_tried = before or error.may_be_done
+            raise
         self._progress.stop_sent = True
         self._wait.hurry()
         logger.info({"decision": "stop accepted", "experiment": self._name})
@@ -183,9 +183,16 @@ class Ending:
         if self._has_rule:
             logger.info({"decision": "the polling rule goes on", "experiment": self._name})
             return None
-        return self._failed(
-            reasons.cannot_hand_over(self._name, self._standing, self._rule_trouble)
-        )
+        why = reasons.cannot_hand_over(self._name, self._standing, self._rule_trouble)
+        # Only a dated request tells how often it has been delivered.
+        is_dated = self._progress.started_at == self._request.issued_at
+        if is_dated and self._wait.is_delivered_again:
+            raise ComeAgain(why)
+        return self._failed(why)
+
+    def _refused(self, error: Exception) -> Answer:
+        was_ordered = self._progress.stop_tried
+        return self._failed(reasons.aws_refused(self._name, str(error), may_be_stopped=was_ordered))
 
     def _failed(self, why: str) -> Answer:
         decision = Decision(Verb.FAIL, why)
@@ -204,7 +211,7 @@ class Ending:
 
     def _seen_for_attributes(self, decision: Decision) -> Experiment | None:
         """The experiment as last seen; a success that needed no look takes one for Fn::GetAtt."""
-        looked = self._case.experiment is not NOT_ASKED
+        looked = self._case.experiment is not Unknown.NOT_ASKED
         if not looked and decision.verb is Verb.SUCCEED and self._request.has_attributes:
             try:
                 return self._aws.describe(self._name)
@@ -230,8 +237,7 @@ class Ending:
         )
 
     def _out_of_time(self) -> str:
-        seconds = int(self._wait.patience)
-        return reasons.out_of_time(self._name, self._standing, seconds, self._trouble)
+        return reasons.out_of_time(self._name, self._standing, self._wait.patience, self._trouble)
 
     @property
     def _name(self) -> str:
@@ -240,10 +246,3 @@ class Ending:
     @property
     def _standing(self) -> str:
         return reasons.waiting(self._last_seen) if self._last_seen else "nothing"
-
-
-def _service_timeout(request: Request) -> int:
-    declared = DEFAULT_SERVICE_TIMEOUT
-    if isinstance(request.new, Declaration):
-        declared = request.new.service_timeout
-    return min(declared, DEFAULT_SERVICE_TIMEOUT)

@@ -22,6 +22,10 @@ Event = dict[str, Any]
 MAX_INPUT_BYTES = 8192
 """Of a rule's target: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_Target.html"""
 
+REDELIVERY_SECONDS = 55
+"""A delivery this long after the request is a repeated one: Lambda's first retry takes a minute.
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html"""
+
 _STRINGS = ("RequestId", "ResponseURL", "StackId", "LogicalResourceId")
 _PACKED = "Packed"
 _PROPERTIES = ("ResourceProperties", "OldResourceProperties")
@@ -85,18 +89,32 @@ def issued_at(response_url: str) -> float | None:
         return None
 
 
+def may_be_redelivered(event: Event) -> bool:
+    """Whether an earlier delivery may have made the rule and been killed before it answered."""
+    issued = issued_at(event["ResponseURL"])
+    return issued is None or time.time() - issued >= REDELIVERY_SECONDS
+
+
 def pack(event: Event) -> str:
     """The event as the input of the polling rule's target, at most 8192 bytes.
 
     Only properties beyond the usual size are compressed, so that the input stays readable.
     """
-    text = json.dumps(event, ensure_ascii=False)
-    if len(text.encode()) <= MAX_INPUT_BYTES:
-        return text
+    text = _encoded(event)
+    if len(text) <= MAX_INPUT_BYTES:
+        return text.decode()
     properties = {name: event[name] for name in _PROPERTIES if name in event}
     rest = {name: value for name, value in event.items() if name not in properties}
-    small = base64.b85encode(zlib.compress(json.dumps(properties).encode(), 9)).decode()
-    return json.dumps({**rest, _PACKED: small}, ensure_ascii=False)
+    small = base64.b85encode(zlib.compress(_encoded(properties), 9)).decode()
+    return _encoded({**rest, _PACKED: small}).decode()
+
+
+def _encoded(value: Event) -> bytes:
+    try:
+        return json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        # A lone surrogate, which JSON may bring in, is no UTF-8, but can be escaped.
+        return json.dumps(value).encode()
 
 
 def unpack(event: Event) -> Event:

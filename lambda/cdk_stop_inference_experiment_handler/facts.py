@@ -1,4 +1,4 @@
-"""The plain data a decision is made from: the request, the experiment, the stack."""
+"""The plain data around a decision: what it is made from, what it orders, and the answer."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from datetime import datetime
 from enum import Enum
 
 from .constraints import CANCELLED, COMPLETED
-from .declaration import Declaration
+from .declaration import DEFAULT_SERVICE_TIMEOUT, Declaration
 
 ENDED_STATUSES = frozenset({COMPLETED, CANCELLED})
-STOPPING = "Stopping"
 BEGINNING = ("Creating", "Starting", "Updating")
 
 UNSETTLED_ENDPOINT_STATUSES = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack"})
@@ -19,9 +18,10 @@ FAILED_ENDPOINT_STATUSES = frozenset({"Failed", "OutOfService", "UpdateRollbackF
 
 
 class Unknown(Enum):
-    """A fact nobody has asked AWS for yet; a decision that needs it says so."""
+    """A fact nobody has asked AWS for yet, or AWS did not tell; a decision says if it needs it."""
 
     NOT_ASKED = "not asked"
+    UNREADABLE = "unreadable"
 
 
 NOT_ASKED = Unknown.NOT_ASKED
@@ -35,6 +35,7 @@ class Experiment:
 
     Attributes:
         completion_time: Seconds since the epoch, None while the experiment has not ended.
+        last_modified: Seconds since the epoch; while it is Stopping, when that was ordered.
         shadow_variants: None where the experiment does not say which variants are shadows.
     """
 
@@ -43,6 +44,7 @@ class Experiment:
     status: str
     status_reason: str = ""
     completion_time: float | None = None
+    last_modified: float | None = None
     endpoint_name: str = ""
     endpoint_status: str = ""
     endpoint_failure: str = ""
@@ -53,6 +55,11 @@ class Experiment:
     def has_ended(self) -> bool:
         """Whether the status is final; its endpoint may still be in flux."""
         return self.status in ENDED_STATUSES
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether its end has been ordered."""
+        return self.status == "Stopping"
 
     @property
     def is_over(self) -> bool:
@@ -100,6 +107,12 @@ class Request:
         return self.type is not RequestType.DELETE
 
     @property
+    def service_timeout(self) -> int:
+        """Seconds after which CloudFormation gives up."""
+        timeout = DEFAULT_SERVICE_TIMEOUT
+        return timeout if isinstance(self.new, str) else min(self.new.service_timeout, timeout)
+
+    @property
     def is_for_another_experiment(self) -> bool:
         """Whether an Update names another experiment than the resource had."""
         return (
@@ -132,6 +145,7 @@ class Case:
         stop_tried: A Stop was called for this very request and may have been accepted.
         stop_sent: It was accepted, as far as SageMaker told.
         seen_unfinished: This very request saw the experiment before its end.
+        older_stop: It saw it Stopping by an order from before the request, for the same reason.
     """
 
     request: Request
@@ -141,6 +155,62 @@ class Case:
     stop_tried: bool = False
     stop_sent: bool = False
     seen_unfinished: bool = False
+    older_stop: bool = False
+
+
+class Verb(Enum):
+    """The handful of things a decision can order."""
+
+    LOOK_AT_EXPERIMENT = "look at the experiment"
+    LOOK_AT_STACK = "look at the stack's status"
+    LOOK_AT_RESOURCES = "look at the stack's resources"
+    STOP = "stop"
+    WAIT = "wait"
+    SUCCEED = "succeed"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to do and why.
+
+    Attributes:
+        warn: A person should see it although the request succeeds.
+    """
+
+    verb: Verb
+    why: str = ""
+    warn: bool = False
+
+
+LOOK_AT_EXPERIMENT = Decision(Verb.LOOK_AT_EXPERIMENT)
+LOOK_AT_STACK = Decision(Verb.LOOK_AT_STACK)
+LOOK_AT_RESOURCES = Decision(Verb.LOOK_AT_RESOURCES)
+
+
+def succeed(why: str, *, warn: bool = False) -> Decision:
+    """Answer SUCCESS."""
+    return Decision(Verb.SUCCEED, why, warn)
+
+
+def fail(why: str) -> Decision:
+    """Answer FAILED."""
+    return Decision(Verb.FAIL, why)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What to tell CloudFormation.
+
+    Attributes:
+        experiment: As last seen; None where it does not exist or could not be looked at.
+        stopped_by_this_resource: Its end was ordered by this resource, now or earlier.
+    """
+
+    succeeded: bool
+    why: str
+    experiment: Experiment | None = None
+    stopped_by_this_resource: bool = False
 
 
 def read_experiment(answer: Mapping[str, object]) -> Experiment:
@@ -148,19 +218,23 @@ def read_experiment(answer: Mapping[str, object]) -> Experiment:
     endpoint = _mapping(answer.get("EndpointMetadata"))
     shadow_mode = _mapping(answer.get("ShadowModeConfig"))
     shadows = _names(shadow_mode.get("ShadowModelVariants"), "ShadowModelVariantName")
-    ended = answer.get("CompletionTime")
     return Experiment(
         arn=str(answer["Arn"]),
         name=str(answer["Name"]),
         status=str(answer["Status"]),
         status_reason=str(answer.get("StatusReason") or ""),
-        completion_time=ended.timestamp() if isinstance(ended, datetime) else None,
+        completion_time=_seconds(answer.get("CompletionTime")),
+        last_modified=_seconds(answer.get("LastModifiedTime")),
         endpoint_name=str(endpoint.get("EndpointName") or ""),
         endpoint_status=str(endpoint.get("EndpointStatus") or ""),
         endpoint_failure=str(endpoint.get("FailureReason") or ""),
         variants=_names(answer.get("ModelVariants"), "VariantName"),
         shadow_variants=shadows or None,
     )
+
+
+def _seconds(value: object) -> float | None:
+    return value.timestamp() if isinstance(value, datetime) else None
 
 
 def _mapping(value: object) -> Mapping[str, object]:

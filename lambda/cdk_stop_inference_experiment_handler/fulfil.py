@@ -7,9 +7,9 @@ from typing import Any
 
 from .aws import Aws
 from .declaration import DEFAULT_SERVICE_TIMEOUT
-from .ending import Answer, Ending
+from .ending import Ending
 from .events import Event, read_request
-from .facts import Request, RequestType
+from .facts import Answer, Request, RequestType
 from .resource import PROGRESS, Resource
 from .timing import Invocation, Progress
 

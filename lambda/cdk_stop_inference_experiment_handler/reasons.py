@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from .declaration import Declaration
 from .facts import Experiment
 
+_GO_ON = "deploy or delete again to go on waiting"
+
 
 def armed(experiment: Experiment) -> str:
     """Create found everything in order."""
@@ -139,25 +141,27 @@ def unreadable_old_properties() -> str:
     )
 
 
-def out_of_time(name: str, standing: str, seconds: int, trouble: str) -> str:
+def out_of_time(name: str, standing: str, seconds: float, trouble: str) -> str:
     """The deadline has come; the experiment may still be on its way."""
     because = f": {trouble}" if trouble else ""
     return (
-        f"inference experiment '{name}' has not ended after {seconds} s: deploy or delete again "
-        f"to go on waiting; last seen: {standing}{because}"
+        f"inference experiment '{name}' has not ended after {seconds:.0f} s: {_GO_ON}; "
+        f"last seen: {standing}{because}"
     )
 
 
 def cannot_hand_over(name: str, standing: str, cause: str) -> str:
     """Waiting cannot outlive the invocation: the polling rule could not be made."""
     return (
-        f"inference experiment '{name}' has not ended yet ({standing}): deploy or delete again to "
-        f"go on waiting; the polling rule could not be made: {cause}"
+        f"inference experiment '{name}' has not ended yet ({standing}): {_GO_ON}; "
+        f"the polling rule could not be made: {cause}"
     )
 
 
-def aws_refused(name: str, cause: str) -> str:
+def aws_refused(name: str, cause: str, *, may_be_stopped: bool) -> str:
     """An AWS call failed in a way that repeating does not mend."""
+    if may_be_stopped:
+        return f"inference experiment '{name}' was told to end: {_GO_ON}; {cause}"
     return f"inference experiment '{name}' was left as it is: {cause}"
 
 

@@ -12,8 +12,7 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -21,10 +20,17 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from crhelper import FAILED, CfnResource
 
-from .aws import SDK_CONFIG
-from .events import Event, issued_at, malformation, pack, unpack
+from .aws import SDK_CONFIG, no_clients_yet
+from .declaration import DEFAULT_SERVICE_TIMEOUT
+from .events import Event, malformation, may_be_redelivered, pack, unpack
 from .response import send
-from .timing import FIRST_PAUSE_SECONDS, LEAVE_SECONDS, HandOverFailed
+from .timing import (
+    FIRST_PAUSE_SECONDS,
+    LEAVE_SECONDS,
+    POLL_WINDOW_SECONDS,
+    ComeAgain,
+    HandOverFailed,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -35,10 +41,6 @@ PROGRESS = "StopInferenceExperimentProgress"
 
 CLEAN_UP_SECONDS = 120
 """How long a clean-up that fails is tried again."""
-
-REDELIVERY_SECONDS = 55
-"""A delivery this long after the request is a repeated one: Lambda's first retry takes a minute.
-https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html"""
 
 _DIGEST_LENGTH = 16
 _CRHELPER_KEYS = ("CrHelperData", "CrHelperPoll", "CrHelperRule", "CrHelperPermission")
@@ -51,7 +53,7 @@ class Resource(CfnResource):
     def __init__(self) -> None:
         # DEBUG would log the signed ResponseURL; a delete would sleep for two minutes. The function
         # is configured for Lambda's own JSON lines, which crhelper's formatter would replace.
-        with _no_clients_yet():
+        with no_clients_yet():
             super().__init__(
                 json_logging=False,
                 log_level="INFO",
@@ -73,8 +75,14 @@ class Resource(CfnResource):
             return
         self.PhysicalResourceId = ""
         self._has_answered = False
-        self._may_have_rule = "CrHelperPoll" in event or _may_be_redelivered(event)
-        super().__call__(dict(unpack(event)), context)
+        self._may_have_rule = "CrHelperPoll" in event or may_be_redelivered(event)
+        try:
+            super().__call__(dict(unpack(event)), context)
+        except ComeAgain as why:
+            if not self._is_poll:
+                raise RuntimeError(str(why)) from None
+            if not self._is_given_up:
+                return
         if self._has_answered and self._may_have_rule:
             self._clean_up()
 
@@ -108,6 +116,12 @@ class Resource(CfnResource):
     def _is_poll(self) -> bool:
         return "CrHelperPoll" in self._event
 
+    @property
+    def _is_given_up(self) -> bool:
+        """Whether CloudFormation does not wait for the answer any more, whatever it was."""
+        started_at = float(self._event[PROGRESS]["StartedAt"])
+        return time.time() - started_at >= DEFAULT_SERVICE_TIMEOUT
+
     def _poll_enabled(self) -> bool:
         """Polling is for requests that were handed over; crhelper makes a rule for each."""
         return self._is_poll
@@ -132,8 +146,12 @@ class Resource(CfnResource):
         if (status or self.Status) == FAILED:
             own = self._event.get("PhysicalResourceId")
             self.PhysicalResourceId = own or self.generate_physical_id(self._event)
-        left = self.seconds_left
-        deliver = send_response or (lambda url, body, _verify: send(url, body, left))
+        # The rule comes again, so that a poll need not try to its end.
+        left = self.seconds_left()
+        until = time.time() + (min(left, POLL_WINDOW_SECONDS) if self._is_poll else left)
+        deliver = send_response or (
+            lambda url, body, _verify: send(url, body, lambda: until - time.time())
+        )
         self._has_answered = True
         super()._send(status, reason, deliver)
 
@@ -209,12 +227,6 @@ class Resource(CfnResource):
             pause *= 2
 
 
-def _may_be_redelivered(event: Event) -> bool:
-    """Whether an earlier delivery may have made the rule and been killed before it answered."""
-    issued = issued_at(event["ResponseURL"])
-    return issued is None or time.time() - issued >= REDELIVERY_SECONDS
-
-
 def _attempt(call: Callable[[], object]) -> bool:
     """Whether a step of the clean-up is done."""
     try:
@@ -225,23 +237,6 @@ def _attempt(call: Callable[[], object]) -> bool:
             logger.warning({"decision": "clean up later", "why": str(error)})
             return False
     return True
-
-
-@contextmanager
-def _no_clients_yet() -> Iterator[None]:
-    """Keep crhelper from making three clients at import: half of a cold start, seldom needed.
-
-    crhelper leaves them out where it believes to run under SAM local.
-    """
-    before = os.environ.get("AWS_SAM_LOCAL")
-    os.environ["AWS_SAM_LOCAL"] = "true"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["AWS_SAM_LOCAL"]
-        else:
-            os.environ["AWS_SAM_LOCAL"] = before
 
 
 def _digest(event: Event) -> str:

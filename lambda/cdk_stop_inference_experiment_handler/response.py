@@ -15,12 +15,14 @@ from typing import Any
 
 import urllib3
 
+from .timing import ComeAgain
+
 logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 4096
 PUT_TIMEOUT = urllib3.Timeout(connect=5, read=10)
-RESERVE_SECONDS = 3
-"""Left for crhelper and the clean-up when the retries end."""
+RESERVE_SECONDS = 18
+"""Left when the retries end: for one more PUT that times out, and the clean-up."""
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 8.0
@@ -39,6 +41,9 @@ def send(url: str, body: Mapping[str, Any], seconds_left: Callable[[], float]) -
     Returns:
         Whether CloudFormation's bucket took it. An expired URL (403) and any other answer that
         repeating cannot change end the attempts.
+
+    Raises:
+        ComeAgain: Time is up, and the bucket has neither taken nor refused it.
     """
     encoded = encode(body)
     pause = FIRST_PAUSE_SECONDS
@@ -58,8 +63,8 @@ def send(url: str, body: Mapping[str, Any], seconds_left: Callable[[], float]) -
                 )
                 return False
             if seconds_left() <= RESERVE_SECONDS + pause:
-                logger.error({"decision": "answer given up", "http": status})
-                return False
+                logger.error({"decision": "answer later", "http": status})
+                raise ComeAgain(f"the answer was not delivered, HTTP status {status}")
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
@@ -73,7 +78,8 @@ def _put(http: urllib3.PoolManager, url: str, encoded: bytes) -> int | None:
         # The exception's text may hold the URL and its signature: only its kind is logged.
         logger.warning({"decision": "answer again", "why": type(error).__name__})
         return None
-    return answer.status
+    # S3 says so of a body that came too slowly.
+    return 408 if b"<Code>RequestTimeout<" in (answer.data or b"") else answer.status
 
 
 def encode(body: Mapping[str, Any]) -> bytes:

@@ -26,6 +26,10 @@ LEAVE_SECONDS = 20
 POLL_WINDOW_SECONDS = 70
 """A poll invocation waits this long: a little over the minute after which the rule fires again."""
 
+RETRY_SECONDS = 130
+"""Within this time Lambda repeats an invocation that failed.
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html"""
+
 FIRST_PAUSE_SECONDS = 0.5
 PAUSE_GROWTH = 1.5
 PAUSE_SECONDS = (2.0, 2.8)
@@ -42,12 +46,14 @@ class Progress:
         stop_tried: A Stop was called for this request and may have been accepted.
         stop_sent: SageMaker accepted it, as far as it told us.
         seen_unfinished: The experiment had not ended yet when this request first looked at it.
+        older_stop: It was seen Stopping by an order from before the request, for the same reason.
     """
 
     started_at: float
     stop_tried: bool = False
     stop_sent: bool = False
     seen_unfinished: bool = False
+    older_stop: bool = False
 
     @classmethod
     def read(cls, carried: Mapping[str, object] | None, *, otherwise: float) -> Progress:
@@ -58,6 +64,7 @@ class Progress:
             stop_tried=carried.get("StopTried") is True,
             stop_sent=carried.get("StopSent") is True,
             seen_unfinished=carried.get("SeenUnfinished") is True,
+            older_stop=carried.get("OlderStop") is True,
         )
 
     def carried(self) -> dict[str, object]:
@@ -67,6 +74,7 @@ class Progress:
             "StopTried": self.stop_tried,
             "StopSent": self.stop_sent,
             "SeenUnfinished": self.seen_unfinished,
+            "OlderStop": self.older_stop,
         }
 
 
@@ -89,6 +97,13 @@ class HandOverFailed(Exception):
     """The polling rule could not be made."""
 
 
+class ComeAgain(BaseException):
+    """This delivery ends without an answer, for the polling rule or Lambda's retry to go on.
+
+    Not an Exception: crhelper answers those with FAILED.
+    """
+
+
 class Wait:
     """The time a request has: to its deadline, and in this invocation."""
 
@@ -97,6 +112,7 @@ class Wait:
         self._invocation = invocation
         self._started_at = started_at
         self._entered_at = time.time()
+        self._granted = invocation.seconds_left()
         self._pause = FIRST_PAUSE_SECONDS
 
     @property
@@ -121,6 +137,16 @@ class Wait:
         if self._invocation.seconds_left() <= LEAVE_SECONDS:
             return True
         return self._invocation.is_poll and time.time() - self._entered_at >= POLL_WINDOW_SECONDS
+
+    @property
+    def is_delivered_again(self) -> bool:
+        """Whether Lambda repeats this delivery if it fails, and in time.
+
+        It makes three in all, and pauses for a minute and for two.
+        """
+        elapsed = time.time() - self._started_at
+        is_last = elapsed > 2 * self._granted + RETRY_SECONDS
+        return not is_last and self._seconds_to_deadline > RETRY_SECONDS
 
     def hurry(self) -> None:
         """Look quickly again: something has just been ordered."""

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from cdk_stop_inference_experiment_handler.decision import Verb, decide
+from cdk_stop_inference_experiment_handler.decision import decide
 from cdk_stop_inference_experiment_handler.declaration import Declaration
 from cdk_stop_inference_experiment_handler.events import malformation, read_request
-from cdk_stop_inference_experiment_handler.facts import Case, Experiment
+from cdk_stop_inference_experiment_handler.facts import Case, Experiment, Verb
 
 from .recorded import HERE, Json, custom_resources, delivered, event, synthesised, version
 

@@ -81,6 +81,7 @@ def goes_as_declared(history: History, missing: str | None) -> bool:
         and deploy(template("Halt" if moves else "Stop", promotes=True)) == "UPDATE_COMPLETE"
         and eventually(lambda: not history.polling(), timeout_seconds=2)
         and eventually(lambda: "stop accepted" in history.log(), timeout_seconds=2)
+        and "hand over later" not in history.log()
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from .cloudformation import Asked
 from .faults import Fault
-from .journal import Entry
+from .journal import INVOCATION, Entry
 from .oracle import allowed
 from .sagemaker import BEGINNING
 from .scenarios import IAM_SECONDS, Scenario
@@ -71,6 +71,16 @@ class History:
         return self.kills + len(self.hit("killed"))
 
     @property
+    def is_delivered_again(self) -> bool:
+        """Whether the request is delivered more than once, by a step or by Lambda."""
+        raised = any(
+            entry.kind == INVOCATION and entry.name.startswith("raised")
+            for entry in self.world.journal
+        )
+        steps = {letter.rpartition(":")[2] for letter in self.letters}
+        return raised or bool(steps & {"twin", "deliver", "kill", "killed"})
+
+    @property
     def lasting_denial(self) -> bool:
         """Whether an AccessDenied came too late to be a policy on its way."""
         young = self.asked.issued_at + IAM_SECONDS - 1
@@ -88,7 +98,7 @@ class History:
                 not call.detail["code"].endswith(NOT_YET)
                 for call in self.world.journal.calls("StopInferenceExperiment")
             ),
-            killed=self.all_kills > 0,
+            repeated=self.is_delivered_again,
         )
 
     def heard(self) -> Iterator[tuple[Entry, dict[str, Any], set[str]]]:

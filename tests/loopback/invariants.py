@@ -7,7 +7,10 @@ one is held; it is meant to be the strictest that a correct handler can keep.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from tests.delivery import as_delivered
 
 from .clock import EPOCH
 from .cloudformation import MAX_RESPONSE_BYTES, SIGNATURE
@@ -18,6 +21,9 @@ from .sagemaker import NEVER, arn_of
 CLEAN_UP = ("RemoveTargets", "DeleteRule", "RemovePermission")
 MARGIN_SECONDS = 60.0
 MOST_PUTS = 120
+LOOK_SECONDS = 3.0
+"""Between a look and the answer that rests on it, at most."""
+
 DELIVERIES = 3
 
 
@@ -51,12 +57,20 @@ def answers_agree(history: History) -> Iterator[str]:
     Answers are compared that were given without the world changing between them: somebody ending
     or deleting the experiment, an AccessDenied that lasts, the deadline, and the stack moving on
     after CloudFormation took a FAILED (a rollback is answered SUCCESS, by the table) are changes.
+    An end by somebody counts from shortly before the first answer on, which may rest on a look at
+    what was before. Where each answer alone could truthfully be either (an end as Cancelled that
+    may be a Stop's of an earlier delivery), two deliveries that know different things may differ.
+    Somebody's end that was in time for all of them is none.
     The id has to agree whatever changed, unless a Create or a change of name fails once.
     """
     answers = [(put, body) for put, body in zip(history.puts, history.bodies, strict=True)]
     taken = history.asked.answer
-    changed = bool(history.interventions) or history.lasting_denial
+    times = [put.at for put, _ in answers]
+    changed = history.lasting_denial or any(
+        min(times) - LOOK_SECONDS <= when <= max(times) for when in history.interventions if times
+    )
     changed = changed or any(put.at >= history.deadline for put, _ in answers)
+    changed = changed or all(len(truth) > 1 for _, truth in history.truths)
     changed = changed or (taken is not None and taken["Status"] == "FAILED")
     statuses = {body["Status"] for _, body in answers}
     if len(statuses) > 1 and not changed:
@@ -86,6 +100,7 @@ def id_is_right(history: History) -> Iterator[str]:
 def stops_only_as_ordered(history: History) -> Iterator[str]:
     """No Stop in a rollback, on another experiment, or where the table or StopOn says no.
 
+    Nor otherwise than declared.
     Nor once CloudFormation has been told how the request ended: nobody expects it then. Where two
     deliveries run at once, one can still stop what it found ordered while the other was answering:
     it must have looked at the stack right before, and before that answer. A Delete that failed
@@ -100,12 +115,20 @@ def stops_only_as_ordered(history: History) -> Iterator[str]:
             continue
         if not history.scenario.may_stop:
             yield f"Stop in '{history.scenario.name}'"
-        if call.detail["request"]["Name"] != history.scenario.new["Name"]:
-            yield f"Stop of {call.detail['request']['Name']}"
+        if not _is_as_declared(call.detail["request"], history.scenario.new):
+            yield f"Stop as {call.detail['request']}"
         answered_at = history.asked.answered_at
         is_late = answered_at < call.at and answered_at < looked.get(call.invocation, NEVER)
         if is_late and not call.detail["code"] and not stays_ordered:
             yield "an effective Stop after the answer"
+
+
+def _is_as_declared(sent: Mapping[str, Any], declared: Mapping[str, Any]) -> bool:
+    """Whether a Stop sends what is declared: every member, and a reason where none is."""
+    members = {**declared, "Reason": declared.get("Reason", sent.get("Reason"))}
+    for own in ("StopOn", "StackOwnsExperiment"):
+        members.pop(own, None)
+    return bool(sent.get("Reason")) and as_delivered(sent) == as_delivered(members)
 
 
 def stops_once(history: History) -> Iterator[str]:
@@ -154,11 +177,15 @@ def clean_up_is_silent(history: History) -> Iterator[str]:
 
 
 def transient_is_retried(history: History) -> Iterator[str]:
-    """No FAILED for a transient error before the deadline: FAILED only where it is the truth."""
+    """No FAILED for a transient error before the deadline: FAILED only where it is the truth.
+
+    Nor for an AccessDenied that lasts, where the experiment is not the rollback's business.
+    """
     for put, body, truth in history.heard():
         if body["Status"] != "FAILED" or "FAILED" in truth:
             continue
-        if put.at < history.deadline and not history.lasting_denial:
+        is_denied = history.lasting_denial and not history.scenario.is_left_alone
+        if put.at < history.deadline and not is_denied:
             yield f"FAILED at {put.at - EPOCH:.1f} s: {body['Reason']}"
 
 
@@ -198,8 +225,8 @@ def malformed_is_ignored(history: History) -> Iterator[str]:
 def puts_end(history: History) -> Iterator[str]:
     """A PUT not answered 2xx is retried within bounds, and ends.
 
-    5xx, a reset and a time-out are followed by another PUT of the same invocation unless that was
-    killed; a 403 is not; no invocation runs into Lambda's limit.
+    5xx, a reset and a time-out are followed by another PUT, of the same invocation or a later one,
+    unless that was killed; a 403 is not; no invocation runs into Lambda's limit.
     """
     if history.world.function.kills_at_limit:
         yield f"{history.world.function.kills_at_limit} invocations ran into Lambda's limit"
@@ -213,8 +240,8 @@ def puts_end(history: History) -> Iterator[str]:
         if amount > MOST_PUTS:
             yield f"{amount} PUTs"
         mine = [put for put in puts if put.invocation == number]
-        last = mine[-1].detail["fault"]
-        if last in ("error", "reset", "lost", "taken") and number not in killed:
+        last, is_latest = mine[-1].detail["fault"], mine[-1] is puts[-1]
+        if last in ("error", "reset", "lost", "taken") and is_latest and number not in killed:
             yield f"no retry after '{last}'"
         if any(put.detail["fault"] == "expired" for put in mine[:-1]):
             yield "another PUT after a 403"

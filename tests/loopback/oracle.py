@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from .clock import EPOCH
 from .sagemaker import Experiment
 from .scenarios import Scenario
 
 
 def allowed(
-    scenario: Scenario, experiment: Experiment | None, *, deleted: bool, tried: bool, killed: bool
+    scenario: Scenario, experiment: Experiment | None, *, deleted: bool, tried: bool, repeated: bool
 ) -> set[str]:
     """The statuses that are true of the world at this moment.
 
@@ -17,10 +18,11 @@ def allowed(
         deleted: Somebody has deleted the experiment.
         tried: A Stop was sent that may have been accepted, for all the handler can know. An end
             as Cancelled that somebody else may have ordered can then be told either way.
-        killed: An invocation was killed. It may have taken the knowledge of its own Stop with it,
-            which an error in StatusReason does not give back.
+        repeated: The request is delivered more than once. A delivery does not know of another's
+            Stop, and an error in StatusReason does not tell: to it, an end as Cancelled is
+            somebody else's.
     """
-    never_looks = "rollback" in scenario.name or scenario.name in (
+    never_looks = scenario.is_left_alone or scenario.name in (
         "cleanup delete",
         "plumbing update",
         "delete, not in StopOn",
@@ -37,17 +39,17 @@ def allowed(
         return both if deleted else {"SUCCESS"}
     if not experiment.is_settled:
         return set()
-    return _of_the_end(scenario, experiment, tried=tried, killed=killed)
+    return _of_the_end(scenario, experiment, tried=tried, repeated=repeated)
 
 
 def _of_the_end(
-    scenario: Scenario, experiment: Experiment, *, tried: bool, killed: bool
+    scenario: Scenario, experiment: Experiment, *, tried: bool, repeated: bool
 ) -> set[str]:
     both, is_cancelled = {"SUCCESS", "FAILED"}, experiment.true_status == "Cancelled"
     if experiment.stops:
         if not is_cancelled:
             return {"SUCCESS"}
-        return both if killed and not scenario.promotes else {"FAILED"}
-    if scenario.promotes:
+        return both if repeated and not scenario.promotes else {"FAILED"}
+    if scenario.promotes and (scenario.kind == "Update" or experiment.ends_at >= EPOCH):
         return {"FAILED"}
     return both if tried and is_cancelled else {"SUCCESS"}

@@ -65,6 +65,7 @@ class Experiment:
     endpoint_after: str = "InService"
     reason: str = ""
     stopped_at: float = -NEVER
+    modified_at: float = 0.0
     ends_at: float = NEVER
     end: str = "Completed"
     settled_at: float = NEVER
@@ -73,6 +74,7 @@ class Experiment:
     stops: list[Members] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.modified_at = self.now() - 60
         if self.status in BEGINNING:
             self.begins_at = self.now() + self.pace.begin
         if self.status == "Stopping":
@@ -133,7 +135,7 @@ class Experiment:
         self.stops.append(request)
         self.before_stop, self.status = status, "Stopping"
         self.reason = str(request.get("Reason", ""))
-        self.stopped_at = self.now()
+        self.stopped_at = self.modified_at = self.now()
         self.end = str(request.get("DesiredState", "Completed"))
         self.ends_at = self.now() + self.pace.stop
 
@@ -165,6 +167,8 @@ class Experiment:
         }
         if self.reason and not lagging:
             answer["StatusReason"] = self.reason
+        if not lagging:
+            answer["LastModifiedTime"] = self.ends_at if self.has_ended else self.modified_at
         if self.has_ended and not lagging:
             answer["CompletionTime"] = self.ends_at
         return answer

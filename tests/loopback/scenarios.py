@@ -88,8 +88,14 @@ class Scenario:
 
     @property
     def promotes(self) -> bool:
-        """Whether the new declaration promotes, which takes an end that it ordered itself."""
-        return self.kind == "Update" and "Promote" in self.new["ModelVariantActions"].values()
+        """Whether the new declaration promotes now, which takes an end that it ordered itself."""
+        acts_now = self.kind == "Update" or (self.kind == "Create" and self.may_stop)
+        return acts_now and "Promote" in self.new["ModelVariantActions"].values()
+
+    @property
+    def is_left_alone(self) -> bool:
+        """Whether the experiment outlives a rollback, so that its state changes no answer."""
+        return "rollback" in self.name and not self.may_stop
 
     @property
     def is_rename(self) -> bool:
@@ -129,6 +135,22 @@ MORE = (
         new=_with(KEEP, StackOwnsExperiment="true"),
     ),
     Scenario(
+        "rollback delete of what outlives an update's rollback",
+        "Delete",
+        "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
+        may_stop=False,
+        new=_with(KEEP, StackOwnsExperiment="true"),
+        holder=True,
+    ),
+    Scenario(
+        "update for the same reason",
+        "Update",
+        "UPDATE_IN_PROGRESS",
+        may_stop=True,
+        new=_with(PROMOTE, Reason="It is time"),
+        old=_with(KEEP, Reason="It is time"),
+    ),
+    Scenario(
         "plumbing update",
         "Update",
         "UPDATE_IN_PROGRESS",
@@ -159,6 +181,13 @@ MORE = (
         "CREATE_IN_PROGRESS",
         may_stop=True,
         new=_with(KEEP, StopOn=["Create"]),
+    ),
+    Scenario(
+        "create that promotes",
+        "Create",
+        "CREATE_IN_PROGRESS",
+        may_stop=True,
+        new=_with(PROMOTE, StopOn=["Create"]),
     ),
     Scenario(
         "delete of a marker", "Delete", "DELETE_IN_PROGRESS", may_stop=False, physical_id="x-marker"

@@ -59,7 +59,7 @@ class SeededBug:
 
 
 def _success_without_waiting() -> Patch:
-    done = decision.Decision(decision.Verb.SUCCEED)
+    done = facts.Decision(facts.Verb.SUCCEED)
     return mock.patch.object(decision, "_after_our_stop", return_value=done)
 
 
@@ -87,7 +87,7 @@ def _random_rule_name() -> Patch:
 
 
 def _stops_while_a_describe_lags() -> Patch:
-    def forgetful(case: facts.Case, region: str) -> decision.Decision:
+    def forgetful(case: facts.Case, region: str) -> facts.Decision:
         return decision.decide(replace(case, stop_sent=False), region)
 
     return mock.patch.object(ending, "decide", forgetful)
@@ -97,7 +97,10 @@ def _puts_once() -> Patch:
     send = response.send
 
     def once(url: str, body: Mapping[str, Any], _left: Callable[[], float]) -> bool:
-        return send(url, body, lambda: 0.0)
+        try:
+            return send(url, body, lambda: 0.0)
+        except timing.ComeAgain:
+            return False
 
     return mock.patch.object(resource, "send", once)
 
@@ -152,18 +155,18 @@ def _clean_up_turns_the_answer() -> Iterator[None]:
 
 
 def _promotion_taken_for_done() -> Patch:
-    done = decision.Decision(decision.Verb.SUCCEED)
+    done = facts.Decision(facts.Verb.SUCCEED)
     return mock.patch.object(decision, "_found_ended", return_value=done)
 
 
 def _reads_one_page() -> Patch:
-    def first_page(self: aws.Aws, stack_id: str, logical_id: str, physical_id: str) -> object:
-        answer = self._cloudformation.list_stack_resources(StackName=stack_id)
+    def first_page(self: aws.Aws, request: facts.Request) -> object:
+        answer = self._cloudformation.list_stack_resources(StackName=request.stack_id)
         return tuple(
             summary["LogicalResourceId"]
             for summary in answer["StackResourceSummaries"]
-            if summary["PhysicalResourceId"] == physical_id
-            and summary["LogicalResourceId"] != logical_id
+            if summary["PhysicalResourceId"] == request.physical_id
+            and summary["LogicalResourceId"] != request.logical_id
         )
 
     return mock.patch.object(aws.Aws, "other_holders", first_page)

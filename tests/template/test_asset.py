@@ -252,3 +252,10 @@ def function(x = 1):
     return f"{x}# {'é'}"
 '''
     )
+
+
+def test_each_level_of_indentation_is_one_space_unless_a_string_may_be_indented() -> None:
+    source = "if 1:\n    if 2:\n        f(\n            3\n        )\n"
+    assert compact(source) == "if 1:\n if 2:\n  f(\n   3\n  )\n"
+    text = 'if 1:\n    TEXT = """a\n    b"""\n'
+    assert compact(text) == text

@@ -81,6 +81,20 @@ def test_an_experiment_of_the_same_stack_is_declared_as_its_own_and_deleted_afte
     assert "ShadowTest" in resource["DependsOn"]
 
 
+def test_an_experiment_that_is_retained_does_not_go_with_its_stack() -> None:
+    stack = new_stack()
+    experiment = shadow_test(stack)
+    declare(stack, experiment=experiment)
+    experiment.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
+    assert "StackOwnsExperiment" not in _properties(stack)
+
+
+def test_an_empty_reason_is_none() -> None:
+    stack = new_stack()
+    declare(stack, reason="")
+    assert "Reason" not in _properties(stack)
+
+
 def test_an_experiment_of_another_stack_is_not_declared_as_the_stacks_own() -> None:
     app = cdk.App()
     owner, user = cdk.Stack(app, "Owner"), cdk.Stack(app, "User")

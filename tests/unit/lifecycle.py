@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cdk_stop_inference_experiment_handler.decision import Verb, decide
+from cdk_stop_inference_experiment_handler.decision import decide
 from cdk_stop_inference_experiment_handler.declaration import Declaration, parse
 from cdk_stop_inference_experiment_handler.facts import (
     Case,
     Experiment,
     Request,
     RequestType,
+    Verb,
 )
 
 ARN = "arn:aws:sagemaker:eu-west-1:123456789012:inference-experiment/fraud-shadow"

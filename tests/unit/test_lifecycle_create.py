@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from tests.unit.lifecycle import (
+    PROMOTE,
     ROLLBACKS,
     STOP_ON_CREATE,
     STOPPABLE,
@@ -16,8 +17,8 @@ from tests.unit.lifecycle import (
     request,
 )
 
-from cdk_stop_inference_experiment_handler.decision import Verb, decide
-from cdk_stop_inference_experiment_handler.facts import RequestType
+from cdk_stop_inference_experiment_handler.decision import decide
+from cdk_stop_inference_experiment_handler.facts import RequestType, Verb
 
 
 class TestCreate:
@@ -70,6 +71,12 @@ class TestCreate:
         new = declaration(StopOn=STOP_ON_CREATE)
         assert create(cancelled, new, stop_tried=True)[0] is Verb.FAIL
         assert create(cancelled, new)[0] is Verb.SUCCEED
+
+    def test_that_promotes_fails_where_somebody_else_ends_it_meanwhile(self) -> None:
+        promoting = declaration(ModelVariantActions=PROMOTE, StopOn=STOP_ON_CREATE)
+        world = World(experiment=experiment("Completed", status_reason="by hand"))
+        assert create(world, promoting, seen_unfinished=True)[0] is Verb.FAIL
+        assert create(world, promoting)[0] is Verb.SUCCEED
 
     @pytest.mark.parametrize("stack_status", ROLLBACKS)
     def test_never_stops_in_a_rollback(self, stack_status: str) -> None:

@@ -13,7 +13,7 @@ from tests.unit.lifecycle import (
     experiment,
 )
 
-from cdk_stop_inference_experiment_handler.decision import Verb
+from cdk_stop_inference_experiment_handler.facts import Unknown, Verb
 
 
 class TestDelete:
@@ -52,9 +52,25 @@ class TestDelete:
         assert delete(World(stack_status=stack_status), declaration())[0] is Verb.SUCCEED
 
     @pytest.mark.parametrize("stack_status", ROLLBACKS)
-    def test_in_a_rollback_stops_an_experiment_of_the_stack(self, stack_status: str) -> None:
+    def test_in_a_rollback_stops_an_experiment_of_the_stack_only_if_the_stack_goes(
+        self, stack_status: str
+    ) -> None:
         own = declaration(StackOwnsExperiment="true")
-        assert delete(World(stack_status=stack_status), own)[0] is Verb.STOP
+        goes = stack_status == "ROLLBACK_IN_PROGRESS"
+        expected = Verb.STOP if goes else Verb.SUCCEED
+        assert delete(World(stack_status=stack_status), own)[0] is expected
+
+    @pytest.mark.parametrize("stack_status", ROLLBACKS)
+    def test_in_a_rollback_need_not_see_the_experiment(self, stack_status: str) -> None:
+        unseen = delete(
+            World(stack_status=stack_status), declaration(), experiment=Unknown.UNREADABLE
+        )
+        assert unseen[0] is Verb.SUCCEED
+
+    def test_forward_needs_to_see_the_experiment(self) -> None:
+        seen = World(stack_status="DELETE_IN_PROGRESS")
+        assert delete(seen, declaration(), experiment=Unknown.UNREADABLE)[0] is Verb.STOP
+        assert seen.asked == [Verb.LOOK_AT_STACK, Verb.LOOK_AT_EXPERIMENT]
 
     @pytest.mark.parametrize(
         "stack_status", ["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"]

@@ -17,8 +17,9 @@ from tests.unit.lifecycle import (
     variant,
 )
 
-from cdk_stop_inference_experiment_handler.decision import Verb, decide
-from cdk_stop_inference_experiment_handler.facts import NOT_ASKED, RequestType, Unknown
+from cdk_stop_inference_experiment_handler.decision import decide, is_older_stop
+from cdk_stop_inference_experiment_handler.declaration import Declaration
+from cdk_stop_inference_experiment_handler.facts import NOT_ASKED, RequestType, Unknown, Verb
 
 
 class TestUpdate:
@@ -62,6 +63,13 @@ class TestUpdate:
         assert update(world, to_promote, to_keep)[0] is Verb.SUCCEED
         assert update(world, declaration(Name="other"), to_keep)[0] is Verb.SUCCEED
         assert update(world, "'Reason' is wrong", to_keep)[0] is Verb.SUCCEED
+
+    @pytest.mark.parametrize("stack_status", ROLLBACKS)
+    def test_in_a_rollback_need_not_see_the_experiment(self, stack_status: str) -> None:
+        world = World(stack_status=stack_status)
+        unseen = update(world, changed(), declaration(), experiment=Unknown.UNREADABLE)
+        assert unseen[0] is Verb.SUCCEED
+        assert world.asked == [Verb.LOOK_AT_STACK]
 
     def test_in_a_rollback_tells_that_an_end_cannot_be_undone(self) -> None:
         ended = World(experiment=experiment("Completed"), stack_status=ROLLBACKS[1])
@@ -116,6 +124,31 @@ class TestUpdate:
         assert update(world, to_promote, to_keep, issued_at=999.0)[0] is Verb.SUCCEED
         assert update(world, to_promote, to_keep, issued_at=1_001.0)[0] is Verb.FAIL
         assert update(world, to_promote, to_keep, seen_unfinished=True)[0] is Verb.SUCCEED
+
+    def test_for_the_same_reason_does_not_take_an_older_stop_for_its_promotion(self) -> None:
+        promoting = declaration(ModelVariantActions=PROMOTE)
+        ended = World(experiment=experiment("Completed", status_reason="ours", completion_time=90))
+        facts = {"issued_at": 50.0, "seen_unfinished": True}
+        assert update(ended, promoting, declaration(), older_stop=True, **facts)[0] is Verb.FAIL
+        assert update(ended, promoting, declaration(), **facts)[0] is Verb.SUCCEED
+
+    @pytest.mark.parametrize(
+        ("old", "modified", "older"),
+        [
+            (declaration(), 49.0, True),
+            (declaration(), 50.0, False),
+            (declaration(), None, False),
+            (declaration(Reason="another"), 49.0, False),
+            (declaration(ModelVariantActions=PROMOTE, DesiredState="Cancelled"), 49.0, False),
+        ],
+    )
+    def test_an_older_stop_is_told_by_the_time_it_was_ordered(
+        self, old: Declaration, modified: float | None, older: bool
+    ) -> None:
+        promoting = declaration(ModelVariantActions=PROMOTE)
+        case = request(RequestType.UPDATE, promoting, old=old, issued_at=50.0)
+        stopping = experiment("Stopping", status_reason="ours", last_modified=modified)
+        assert is_older_stop(case.request, stopping) is older
 
     @pytest.mark.parametrize("status", ["Completed", "Cancelled"])
     def test_after_somebody_elses_end_succeeds_without_promote(self, status: str) -> None:

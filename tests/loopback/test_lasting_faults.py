@@ -1,0 +1,181 @@
+"""What lasts longer than the SDK repeats a call: an outage, a denial, a bucket that is away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .asking import FORWARD, answered, stops, told
+from .function import RETRY_AFTER_SECONDS
+from .sagemaker import Pace, arn_of
+from .world import KEEP, NAME, PROMOTE, World
+
+FOR_EVER = 10**9
+ROLLBACK = "UPDATE_ROLLBACK_IN_PROGRESS"
+SAME_REASON = "It is time"
+
+
+def deliveries(world: World) -> int:
+    return world.function.invocations
+
+
+@pytest.mark.parametrize("kind", ["error", "reset", "lost"])
+def test_an_answer_that_nobody_takes_is_tried_again_by_the_next_delivery(
+    world: World, kind: str
+) -> None:
+    world.experiment("Running")
+    asked = world.deliver(world.request("Create"))
+    fault = world.fail("PUT", kind, attempts=FOR_EVER)
+    world.run(1000)
+    fault.attempts = 0
+
+    assert world.run_to_quiet()
+    assert told(asked)["PhysicalResourceId"] == arn_of(NAME)
+    assert world.function.kills_at_limit == 0
+
+
+def test_an_answer_that_nobody_ever_takes_ends_with_lambdas_retries(world: World) -> None:
+    world.experiment("Running")
+    world.fail("PUT", "reset", attempts=FOR_EVER)
+    asked = world.deliver(world.request("Create"))
+
+    assert world.run_to_quiet()
+    assert asked.answer is None
+    assert deliveries(world) == 1 + len(RETRY_AFTER_SECONDS)
+
+
+def test_a_polls_answer_that_nobody_takes_is_tried_again_by_the_rule(world: World) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Running", Pace(stop=1000))
+    asked = world.deliver(world.request("Update"))
+    fault = world.fail("PUT", "error", attempts=FOR_EVER)
+    world.run(2000)
+    assert world.leftovers
+    fault.attempts = 0
+
+    assert world.run_to_quiet()
+    assert told(asked)["Status"] == "SUCCESS"
+    assert world.leftovers == []
+
+
+def test_the_rule_goes_when_cloudformation_waits_no_more(world: World) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Running", Pace(stop=1000))
+    world.fail("PUT", "error", attempts=FOR_EVER)
+    asked = world.deliver(world.request("Update"))
+
+    assert world.run_to_quiet()
+    assert asked.answer is None
+    assert 3600 <= world.elapsed < 4000
+    assert world.leftovers == []
+
+
+def test_a_rule_that_cannot_be_made_for_minutes_fails_nothing(world: World) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Running", Pace(stop=1200))
+    asked = world.deliver(world.request("Update"))
+    world.run(700)
+    fault = world.fail("PutRule", "throttled", attempts=FOR_EVER)
+    world.run(220)
+    fault.attempts = 0
+
+    assert world.run_to_quiet()
+    assert told(asked)["Status"] == "SUCCESS"
+    assert stops(world) == 1
+    assert world.leftovers == []
+
+
+def test_a_rule_that_can_never_be_made_fails_with_the_last_delivery(world: World) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Running", Pace(stop=3500))
+    world.fail("PutRule", "denied", attempts=FOR_EVER)
+    answer = answered(world, world.request("Update"))
+
+    assert answer["Status"] == "FAILED"
+    assert "rule could not be made" in answer["Reason"]
+    assert deliveries(world) == 1 + len(RETRY_AFTER_SECONDS)
+    assert stops(world) == 1
+
+
+@pytest.mark.parametrize("kind", ["denied", "unavailable"])
+@pytest.mark.parametrize("request_type", ["Update", "Delete"])
+def test_a_rollback_succeeds_though_the_experiment_cannot_be_looked_at(
+    world: World, request_type: str, kind: str
+) -> None:
+    world.stack.status = ROLLBACK
+    world.experiment("Running")
+    world.fail("DescribeInferenceExperiment", kind, attempts=FOR_EVER)
+    answer = answered(world, world.request(request_type, KEEP, PROMOTE))
+
+    assert answer["Status"] == "SUCCESS"
+    assert world.elapsed < 60
+    assert stops(world) == 0
+
+
+def test_a_rollback_to_properties_that_were_refused_succeeds(world: World) -> None:
+    world.stack.status = ROLLBACK
+    world.experiment("Running")
+    refused = {**PROMOTE, "StopOn": [{"Fn": "never"}]}
+    assert answered(world, world.request("Update", KEEP, refused))["Status"] == "SUCCESS"
+
+
+def test_a_look_that_is_denied_after_the_stop_does_not_say_that_nothing_happened(
+    world: World,
+) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Running")
+    asked = world.deliver(world.request("Update"))
+    world.run(100)
+    world.fail("DescribeInferenceExperiment", "denied", attempts=FOR_EVER)
+    world.run_to_quiet()
+
+    assert told(asked)["Status"] == "FAILED"
+    assert "told to end" in told(asked)["Reason"]
+
+
+def test_a_stop_that_is_denied_says_that_nothing_happened(world: World) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Running")
+    world.fail("StopInferenceExperiment", "denied", attempts=FOR_EVER)
+    answer = answered(world, world.request("Update"))
+
+    assert answer["Status"] == "FAILED"
+    assert "was left as it is" in answer["Reason"]
+
+
+def test_a_conflict_until_the_deadline_is_named_as_the_cause(world: World) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Updating", Pace(begin=10**6))
+    answer = answered(world, world.request("Update"))
+
+    assert answer["Status"] == "FAILED"
+    assert answer["Reason"].endswith("Inference experiment is in status Updating")
+
+
+def test_a_stop_under_way_for_the_same_reason_is_no_promotion(world: World) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Stopping")
+    world.sagemaker.experiments[NAME].reason = SAME_REASON
+    answer = answered(world, _update_for_the_same_reason(world))
+
+    assert answer["Status"] == "FAILED"
+    assert "cannot be promoted any more" in answer["Reason"]
+
+
+def test_a_promotion_for_the_same_reason_is_known_again_after_a_kill(world: World) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Running")
+    asked = world.deliver(_update_for_the_same_reason(world))
+    world.run(5)
+    [running] = world.function.running.values()
+    running.task.is_killed = True
+    world.run_to_quiet()
+
+    assert told(asked)["Status"] == "SUCCESS"
+    assert stops(world) == 1
+
+
+def _update_for_the_same_reason(world: World) -> dict[str, Any]:
+    new, old = ({**declared, "Reason": SAME_REASON} for declared in (PROMOTE, KEEP))
+    return world.request("Update", new, old)
