@@ -149,6 +149,8 @@ class Aws:
         self.on_put(request.target)
         if kind in (None, "taken", "killed"):
             response = self._cloudformation.put(request)
+        elif kind == "slow":
+            response = HttpResponse(400, b"<Error><Code>RequestTimeout</Code></Error>")
         else:
             response = HttpResponse(403 if kind == "expired" else 500)
         detail: dict[str, Any] = {

@@ -94,7 +94,7 @@ def test_an_answer_goes_only_where_the_certificate_is_trusted(world: World) -> N
 
 
 @pytest.mark.usefixtures("short_timeouts")
-@pytest.mark.parametrize("kind", ["error", "reset", "lost", "taken"])
+@pytest.mark.parametrize("kind", ["error", "reset", "lost", "taken", "slow"])
 def test_an_answer_that_fails_is_sent_again(world: World, kind: str) -> None:
     world.experiment("Running")
     world.fail("PUT", kind, attempts=2)

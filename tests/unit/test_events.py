@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from typing import Any
 
 import pytest
@@ -105,6 +106,25 @@ def test_any_other_url_tells_nothing(url: str) -> None:
 def test_an_event_of_the_usual_size_is_carried_readably() -> None:
     carried = event()
     assert json.loads(pack(carried)) == carried
+    assert unpack(json.loads(pack(carried))) == carried
+
+
+def test_an_event_that_is_no_utf_8_is_carried_too() -> None:
+    broken = event(LogicalResourceId="lone \ud800")
+    assert unpack(json.loads(pack(broken))) == broken
+
+
+def test_a_reason_that_hardly_compresses_fits_the_rule() -> None:
+    """Random characters out of all of Chinese, in the old declaration and in the new one."""
+    chance = random.Random(1)
+    new, old = ("".join(chr(chance.randrange(0x4E00, 0x9FFF)) for _ in range(1024)) for _ in "12")
+    properties = event()["ResourceProperties"]
+    carried = event(
+        ResourceProperties={**properties, "Reason": new},
+        OldResourceProperties={**properties, "Reason": old},
+        ResponseURL=SIGNED + "x" * 300,
+    )
+    assert len(pack(carried).encode()) <= MAX_INPUT_BYTES
     assert unpack(json.loads(pack(carried))) == carried
 
 

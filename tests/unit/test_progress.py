@@ -9,7 +9,7 @@ import pytest
 from cdk_stop_inference_experiment_handler.timing import Progress
 
 
-@pytest.mark.parametrize("member", ["stop_tried", "stop_sent", "seen_unfinished"])
+@pytest.mark.parametrize("member", ["stop_tried", "stop_sent", "seen_unfinished", "older_stop"])
 def test_everything_is_carried_over_as_json(member: str) -> None:
     progress = Progress(started_at=1_795_342_500.25, **{member: True})
     carried = json.loads(json.dumps(progress.carried()))
