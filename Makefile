@@ -67,7 +67,8 @@ build: $(VENV) ## Build the wheel and the sdist into dist/, and check them
 	@$(BIN)/twine check --strict dist/*
 
 explore: $(VENV) ## Every history of three steps, and a sample of those of four; takes long
-	@$(BIN)/python -m tests.loopback.explore --depth 3 --scenario six --scenario "update that keeps"
+	@$(BIN)/python -m tests.loopback.explore --depth 3
+	@$(BIN)/python -m tests.loopback.explore --depth 2 --scenario more
 	@$(BIN)/python -m tests.loopback.explore --depth 4 --scenario all --sample 20000
 
 bench: $(LOCAL_AWS) ## Measure against what a user would pick instead; writes benchmarks/RESULTS.md

@@ -106,7 +106,7 @@ class Resource(CfnResource):
         self._event[PROGRESS] = progress
         try:
             self._setup_polling()
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, BotoCoreError, HandOverFailed) as error:
             if not was_poll:
                 for key in _CRHELPER_KEYS:
                     self._event.pop(key, None)

@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, default=86_400, help="at most, for --sample")
     parser.add_argument("--seed", default=str(random.randrange(10**6)), help="of --sample")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--scenario", action="append", choices=["six", "all", *names])
+    parser.add_argument("--scenario", action="append", choices=["six", "more", "all", *names])
     parser.add_argument("--start", action="append", choices=STARTS, help="default: every one")
     parser.add_argument(
         "--tempo", action="append", choices=[tempo.name for tempo in TEMPOS], help="default: handed"
@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _chosen(options: argparse.Namespace) -> tuple[Scenario, ...]:
     names = options.scenario or ["six"]
-    groups = {"six": SIX, "all": SIX + MORE}
+    groups = {"six": SIX, "more": MORE, "all": SIX + MORE}
     chosen = [
         scenario
         for scenario in SIX + MORE

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import pytest
 
+from cdk_stop_inference_experiment_handler import events
+
 from .asking import FORWARD, answered, stops, told
+from .eventbridge import EventBridge
 from .function import RETRY_AFTER_SECONDS
 from .sagemaker import Pace, arn_of
 from .world import KEEP, NAME, PROMOTE, World
@@ -96,6 +101,49 @@ def test_a_rule_that_can_never_be_made_fails_with_the_last_delivery(world: World
     assert "rule could not be made" in answer["Reason"]
     assert deliveries(world) == 1 + len(RETRY_AFTER_SECONDS)
     assert stops(world) == 1
+
+
+def test_a_target_that_eventbridge_does_not_take_is_no_rule() -> None:
+    refused = {"FailedEntryCount": 1, "FailedEntries": [{"TargetId": "1", "ErrorMessage": "later"}]}
+    with mock.patch.object(EventBridge, "put_targets", return_value=refused):
+        world = World()
+        with world.installed():
+            world.stack.status = FORWARD
+            world.experiment("Running", Pace(stop=3500))
+            answer = answered(world, world.request("Update"))
+
+    assert answer["Reason"].endswith("PutTargets: later")
+    assert world.leftovers == []
+
+
+@pytest.fixture
+def undated() -> Iterator[World]:
+    """A world whose ResponseURLs do not tell when the request was made."""
+    world = World()
+    with world.installed(), mock.patch.object(events, "issued_at", return_value=None):
+        yield world
+
+
+def test_without_a_date_a_rule_that_can_never_be_made_fails_at_once(undated: World) -> None:
+    """Nothing says then how often the request has been delivered: to leave it might be to hang."""
+    world = undated
+    world.stack.status = FORWARD
+    world.experiment("Running", Pace(stop=3500))
+    world.fail("PutRule", "denied", attempts=FOR_EVER)
+    answer = answered(world, world.request("Update"))
+
+    assert "rule could not be made" in answer["Reason"]
+    assert deliveries(world) == 1
+
+
+@pytest.mark.parametrize("seconds", [100, 1500, 3100])
+def test_without_a_date_a_stop_is_awaited_all_the_same(undated: World, seconds: float) -> None:
+    world = undated
+    world.stack.status = FORWARD
+    world.experiment("Running", Pace(stop=seconds))
+    assert answered(world, world.request("Update"))["Status"] == "SUCCESS"
+    assert stops(world) == 1
+    assert world.leftovers == []
 
 
 @pytest.mark.parametrize("kind", ["denied", "unavailable"])
