@@ -1,21 +1,20 @@
 """What must hold after every history, each as a function whose docstring is the sentence.
 
 An invariant yields what breaks it. Where a sentence needs interpretation, the docstring says which
-one is held; it is meant to be the strictest that a correct handler can keep.
+one is held; it is meant to be the strictest that a correct handler can keep. They are in one file,
+long as it is, to be read as one list.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
-
-from tests.delivery import as_delivered
+from collections.abc import Callable, Iterator
 
 from .clock import EPOCH
 from .cloudformation import MAX_RESPONSE_BYTES, SIGNATURE
 from .history import History
 from .journal import INVOCATION
+from .oracle import is_as_declared
 from .sagemaker import NEVER, arn_of
 
 CLEAN_UP = ("RemoveTargets", "DeleteRule", "RemovePermission")
@@ -115,20 +114,12 @@ def stops_only_as_ordered(history: History) -> Iterator[str]:
             continue
         if not history.scenario.may_stop:
             yield f"Stop in '{history.scenario.name}'"
-        if not _is_as_declared(call.detail["request"], history.scenario.new):
+        if not is_as_declared(call.detail["request"], history.scenario.new):
             yield f"Stop as {call.detail['request']}"
         answered_at = history.asked.answered_at
         is_late = answered_at < call.at and answered_at < looked.get(call.invocation, NEVER)
         if is_late and not call.detail["code"] and not stays_ordered:
             yield "an effective Stop after the answer"
-
-
-def _is_as_declared(sent: Mapping[str, Any], declared: Mapping[str, Any]) -> bool:
-    """Whether a Stop sends what is declared: every member, and a reason where none is."""
-    members = {**declared, "Reason": declared.get("Reason", sent.get("Reason"))}
-    for own in ("StopOn", "StackOwnsExperiment"):
-        members.pop(own, None)
-    return bool(sent.get("Reason")) and as_delivered(sent) == as_delivered(members)
 
 
 def stops_once(history: History) -> Iterator[str]:

@@ -1,6 +1,11 @@
-"""Which answers are true: told from the world as it is, never from what the handler believes."""
+"""Which answers and Stops are true: told from the world, never from what the handler believes."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tests.delivery import as_delivered
 
 from .clock import EPOCH
 from .sagemaker import Experiment
@@ -53,3 +58,11 @@ def _of_the_end(
     if scenario.promotes and (scenario.kind == "Update" or experiment.ends_at >= EPOCH):
         return {"FAILED"}
     return both if tried and is_cancelled else {"SUCCESS"}
+
+
+def is_as_declared(sent: Mapping[str, Any], declared: Mapping[str, Any]) -> bool:
+    """Whether a Stop sends what is declared: every member, and a reason where none is."""
+    members = {**declared, "Reason": declared.get("Reason", sent.get("Reason"))}
+    for own in ("StopOn", "StackOwnsExperiment"):
+        members.pop(own, None)
+    return bool(sent.get("Reason")) and as_delivered(sent) == as_delivered(members)

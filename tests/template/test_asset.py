@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import io
 import os
 import shutil
@@ -10,7 +9,6 @@ import subprocess
 import sys
 import zipfile
 from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 
 import aws_cdk as cdk
@@ -18,18 +16,9 @@ import pytest
 
 from cdk_stop_inference_experiment import handler_code
 from cdk_stop_inference_experiment.handler_code import MissingCodeError, copy_code
-from cdk_stop_inference_experiment.source_text import compact
 
+from .packages import PACKAGES, folder
 from .stacks import declare, new_stack, only, synthesised
-
-PACKAGES = ("cdk_stop_inference_experiment_handler", "crhelper")
-
-
-def _folder(package: str) -> Path:
-    spec = find_spec(package)
-    assert spec is not None
-    assert spec.submodule_search_locations is not None
-    return Path(spec.submodule_search_locations[0])
 
 
 def _asset_hash() -> str:
@@ -49,7 +38,7 @@ def _declared() -> cdk.Stack:
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Copies of both packages at another place, found instead of the installed ones."""
     for package in PACKAGES:
-        shutil.copytree(_folder(package), tmp_path / package)
+        shutil.copytree(folder(package), tmp_path / package)
     monkeypatch.setattr(handler_code, "_folder_of", lambda package: tmp_path / package)
     return tmp_path
 
@@ -59,9 +48,9 @@ def test_holds_the_python_files_of_the_handler_and_of_crhelper_and_nothing_else(
 ) -> None:
     copy_code(tmp_path)
     expected = {
-        f"{package}/{file.relative_to(_folder(package))}"
+        f"{package}/{file.relative_to(folder(package))}"
         for package in PACKAGES
-        for file in _folder(package).rglob("*.py")
+        for file in folder(package).rglob("*.py")
     }
     assert {path.name for path in tmp_path.iterdir()} == {"index.py", "code.zip"}
     with zipfile.ZipFile(tmp_path / "code.zip") as archive:
@@ -182,80 +171,3 @@ def test_a_missing_crhelper_is_refused_with_the_remedy(monkeypatch: pytest.Monke
 def test_the_pinned_crhelper_is_the_one_the_code_asks_for() -> None:
     pyproject = Path(__file__).parents[2] / "pyproject.toml"
     assert f'"crhelper=={handler_code.CRHELPER_VERSION}"' in pyproject.read_text()
-
-
-@pytest.mark.parametrize(
-    "file",
-    [file for package in PACKAGES for file in sorted(_folder(package).rglob("*.py"))],
-    ids=lambda file: f"{file.parent.name}/{file.name}",
-)
-def test_the_code_does_the_same_on_the_same_lines_as_its_source(file: Path) -> None:
-    source = file.read_text()
-    assert _statements(compact(source)) == _statements(source)
-
-
-def _statements(source: str) -> list[tuple[int, str]]:
-    """Every statement but strings and ellipses, with its line and what it does."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.arg):
-            node.annotation = None
-        if isinstance(node, ast.FunctionDef):
-            node.returns = None
-        for name, body in ast.iter_fields(node):
-            if name == "body" and isinstance(body, list):
-                body[:] = [one for one in body if not _is_constant(one)]
-    return [(node.lineno, ast.dump(node)) for node in ast.walk(tree) if isinstance(node, ast.stmt)]
-
-
-def _is_constant(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-
-
-def test_docstrings_comments_and_annotations_go_and_what_looks_like_them_stays() -> None:
-    source = '''"""Module."""
-# comment
-NAME = "# no comment"  # comment é
-TEXT = """not a
-docstring"""
-
-
-class Empty:
-    """Only this."""
-
-
-def function(x: int = 1) -> str:
-    """One
-    two
-    """
-    """And another."""
-    return f"{x}# {'é'}"  # done
-'''
-    assert (
-        compact(source)
-        == '''
-
-NAME = "# no comment"
-TEXT = """not a
-docstring"""
-
-
-class Empty:
-    ...
-
-
-def function(x = 1):
-
-
-
-
-    return f"{x}# {'é'}"
-'''
-    )
-
-
-def test_each_level_of_indentation_is_one_space_unless_a_string_may_be_indented() -> None:
-    source = "if 1:\n    if 2:\n        f(\n            3\n        )\n"
-    assert compact(source) == "if 1:\n if 2:\n  f(\n   3\n  )\n"
-    text = 'if 1:\n    TEXT = """a\n    b"""\n'
-    assert compact(text) == text
