@@ -77,8 +77,8 @@ class StopInferenceExperiment(Construct):
             desired_state: Whether the experiment ends as COMPLETED or CANCELLED.
                 Default: SageMaker's own.
             reason: Recorded by SageMaker: one line of at most 1,024 characters. Best another one
-                for another declaration, whose end is told by it. Default, also for an empty one:
-                names the stack and the resource.
+                for another declaration, whose end is told by it.
+                Default: names the stack and the resource, also in place of an empty one.
             stop_on: The events that end the experiment, at least one.
                 Default: ``[StopOn.UPDATE, StopOn.DELETE]``.
             timeout: How long to wait for the experiment's end before the deployment fails: 1 to 55
