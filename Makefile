@@ -66,7 +66,7 @@ build: $(VENV) ## Build the wheel and the sdist into dist/, and check them
 	@$(BIN)/python -m build --no-isolation --outdir dist . >/dev/null
 	@$(BIN)/twine check --strict dist/*
 
-explore: $(VENV) ## Every history of three steps, and a sample of those of four; takes long
+explore: $(VENV) ## Every history of three steps, of two for rarer requests, a sample of four; an hour
 	@$(BIN)/python -m tests.loopback.explore --depth 3
 	@$(BIN)/python -m tests.loopback.explore --depth 2 --scenario more
 	@$(BIN)/python -m tests.loopback.explore --depth 4 --scenario all --sample 20000

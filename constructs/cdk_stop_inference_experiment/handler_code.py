@@ -1,9 +1,9 @@
 """The Lambda function's code, put together at synth without Docker, pip or network.
 
 It is the handler package and crhelper, nothing else, and stays under 20 KB: only their ``*.py``
-files go in, without docstrings, comments and the annotations of functions. They lie uncompressed
-in one archive, from which Python imports them, so that the deployment's zip compresses them as one
-text. Names, order, dates and modes are fixed: the asset's hash is the same on every machine.
+files go in, as ``source_text`` makes them smaller. They lie uncompressed in one archive, from which
+Python imports them, so that the deployment's zip compresses them as one text. Names, order, dates
+and modes are fixed: the asset's hash is the same on every machine.
 """
 
 from __future__ import annotations

@@ -24,9 +24,6 @@ class Unknown(Enum):
     UNREADABLE = "unreadable"
 
 
-NOT_ASKED = Unknown.NOT_ASKED
-
-
 @dataclass(frozen=True)
 class Experiment:
     """What DescribeInferenceExperiment says.
@@ -149,9 +146,9 @@ class Case:
     """
 
     request: Request
-    experiment: Experiment | Unknown | None = NOT_ASKED
-    stack_status: str | Unknown = NOT_ASKED
-    other_holders: tuple[str, ...] | Unknown = NOT_ASKED
+    experiment: Experiment | Unknown | None = Unknown.NOT_ASKED
+    stack_status: str | Unknown = Unknown.NOT_ASKED
+    other_holders: tuple[str, ...] | Unknown = Unknown.NOT_ASKED
     stop_tried: bool = False
     stop_sent: bool = False
     seen_unfinished: bool = False

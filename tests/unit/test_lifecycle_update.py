@@ -19,7 +19,7 @@ from tests.unit.lifecycle import (
 
 from cdk_stop_inference_experiment_handler.decision import decide, is_older_stop
 from cdk_stop_inference_experiment_handler.declaration import Declaration
-from cdk_stop_inference_experiment_handler.facts import NOT_ASKED, RequestType, Unknown, Verb
+from cdk_stop_inference_experiment_handler.facts import RequestType, Unknown, Verb
 
 
 class TestUpdate:
@@ -192,5 +192,5 @@ class TestUpdate:
 def test_a_decision_that_knows_nothing_asks_before_it_acts() -> None:
     case = request(RequestType.UPDATE, changed(), old=declaration())
     assert isinstance(case.experiment, Unknown)
-    assert case.experiment is NOT_ASKED
+    assert case.experiment is Unknown.NOT_ASKED
     assert decide(case, "eu-west-1").verb is Verb.LOOK_AT_EXPERIMENT
