@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from cdk_stop_inference_experiment_handler.timing import (
+from cdk_stop_inference_experiment_handler.runtime.waiting import (
     HAND_OVER_SECONDS,
     LEAVE_SECONDS,
     POLL_WINDOW_SECONDS,

@@ -1,7 +1,8 @@
 """What synth refuses, and what it warns of.
 
-The limits of the API are the handler's to check too, in the same words: they stand in
-``cdk_stop_inference_experiment_handler.validation``. Here are the rules that only synth can know.
+The limits of the API are the handler's to check too, in the same words: see
+``cdk_stop_inference_experiment_handler.contract.validation``. Here are the rules that only synth
+can know.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
-from cdk_stop_inference_experiment_handler.constraints import (
+from cdk_stop_inference_experiment_handler.contract.constraints import (
     CANCELLED,
     INSTANCE_TYPE,
     PROMOTE,
     RETAIN,
 )
-from cdk_stop_inference_experiment_handler.validation import problems
+from cdk_stop_inference_experiment_handler.contract.validation import problems
 
 from .experiment import KnownExperiment, is_experiment
 from .instance_types import INSTANCE_TYPES

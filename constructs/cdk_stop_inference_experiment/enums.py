@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from cdk_stop_inference_experiment_handler import constraints
+from cdk_stop_inference_experiment_handler.contract import constraints
 
 
 class ModelVariantAction(Enum):

@@ -9,7 +9,7 @@ from typing import TypeGuard
 import aws_cdk
 import jsii
 
-from cdk_stop_inference_experiment_handler.constraints import PROMOTE
+from cdk_stop_inference_experiment_handler.contract.constraints import PROMOTE
 
 from .tokens import known_text
 

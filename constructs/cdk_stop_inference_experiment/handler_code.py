@@ -1,9 +1,8 @@
 """The Lambda function's code, put together at synth without Docker, pip or network.
 
-It is the handler package and crhelper, nothing else, and stays under 20 KB: only their ``*.py``
-files go in, as ``source_text`` makes them smaller. They lie uncompressed in one archive, from which
-Python imports them, so that the deployment's zip compresses them as one text. Names, order, dates
-and modes are fixed: the asset's hash is the same on every machine.
+It is the ``*.py`` files of the handler package and of crhelper, as they are: what a reviewer reads
+in the Lambda console is what this repository holds. Line ends and modes are the same everywhere, so
+the asset's hash is the same on every machine.
 """
 
 from __future__ import annotations
@@ -12,32 +11,20 @@ from collections.abc import Iterator
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
-from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 import jsii
 from aws_cdk import AssetHashType, BundlingOptions, DockerImage, ILocalBundling
 from aws_cdk import aws_lambda as lambda_
 
-from .source_text import compact
-
-HANDLER = "index.handler"
-
 HANDLER_PACKAGE = "cdk_stop_inference_experiment_handler"
+HANDLER = f"{HANDLER_PACKAGE}.index.handler"
+
 CRHELPER_PACKAGE = "crhelper"
 CRHELPER_VERSION = "2.0.12"
 """The release whose weak spots the handler mends by name; ``pyproject.toml`` pins the same."""
 
-_ENTRY_POINT = f"""import os
-import sys
-
-sys.path.insert(0, os.path.dirname(__file__) + "/code.zip")
-
-from {HANDLER_PACKAGE}.index import handler
-"""
-
 _FILE_MODE = 0o644
-_FIRST_DATE = (1980, 1, 1, 0, 0, 0)
-_UNIX = 3
+_FOLDER_MODE = 0o755
 
 
 class MissingCodeError(RuntimeError):
@@ -64,24 +51,18 @@ def handler_code() -> lambda_.Code:
 
 
 def copy_code(target: Path) -> None:
-    """Put the function's code into a folder: ``index.py`` and the archive it imports from."""
-    (target / "index.py").write_bytes(_ENTRY_POINT.encode())
-    with ZipFile(target / "code.zip", "w", ZIP_STORED) as archive:
-        for package in (HANDLER_PACKAGE, CRHELPER_PACKAGE):
-            source = _folder_of(package)
-            for file in _python_files(source):
-                name = f"{package}/{file.relative_to(source).as_posix()}"
-                archive.writestr(_entry(name), compact(file.read_text("utf-8")))
-    for path in target.iterdir():
-        path.chmod(_FILE_MODE)
-
-
-def _entry(name: str) -> ZipInfo:
-    """An archive's entry that tells nothing of the machine it was made on."""
-    entry = ZipInfo(name, _FIRST_DATE)
-    entry.create_system = _UNIX
-    entry.external_attr = _FILE_MODE << 16
-    return entry
+    """Copy the function's code into a folder: the handler package and crhelper."""
+    for package in (HANDLER_PACKAGE, CRHELPER_PACKAGE):
+        source = _folder_of(package)
+        for file in _python_files(source):
+            copy = target / package / file.relative_to(source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            # A checkout may have other line ends than a wheel.
+            copy.write_bytes(file.read_bytes().replace(b"\r\n", b"\n"))
+            copy.chmod(_FILE_MODE)
+    for folder in target.rglob("*/"):
+        if folder.is_dir():
+            folder.chmod(_FOLDER_MODE)
 
 
 def _python_files(folder: Path) -> Iterator[Path]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import Enum
 
-from cdk_stop_inference_experiment_handler.constraints import (
+from cdk_stop_inference_experiment_handler.contract.constraints import (
     DEFAULT_STOP_ON,
     INFRASTRUCTURE_TYPE,
     STOP_ON,

@@ -8,7 +8,7 @@ import aws_cdk
 from aws_cdk import Annotations, CfnResource, CustomResource, Duration, Lazy, Stack
 from constructs import Construct
 
-from cdk_stop_inference_experiment_handler.declaration import RESOURCE_TYPE
+from cdk_stop_inference_experiment_handler.contract.declaration import RESOURCE_TYPE
 
 from .checks import UNDOCUMENTED_COMBINATION, find_problems, find_warning
 from .enums import DesiredState, ModelVariantAction, StopOn

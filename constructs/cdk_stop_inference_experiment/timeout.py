@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from aws_cdk import Duration
 
-from cdk_stop_inference_experiment_handler.declaration import DEFAULT_SERVICE_TIMEOUT
+from cdk_stop_inference_experiment_handler.contract.declaration import DEFAULT_SERVICE_TIMEOUT
 
 MIN_SECONDS = 60
 MAX_SECONDS = DEFAULT_SERVICE_TIMEOUT * 11 // 12

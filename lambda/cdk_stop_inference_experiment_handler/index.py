@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .aws import Aws
-from .events import Event
-from .fulfil import fulfil
-from .resource import Resource
+from .runtime.aws import Aws
+from .runtime.fulfil import fulfil
+from .runtime.requests import Event
+from .runtime.resource import Resource
 
 resource = Resource()
 aws = Aws()

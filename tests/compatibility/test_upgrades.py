@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from cdk_stop_inference_experiment_handler.decision import decide
-from cdk_stop_inference_experiment_handler.declaration import Declaration
-from cdk_stop_inference_experiment_handler.events import malformation, read_request
-from cdk_stop_inference_experiment_handler.facts import Case, Experiment, Verb
+from cdk_stop_inference_experiment_handler.contract.declaration import Declaration
+from cdk_stop_inference_experiment_handler.lifecycle.decision import decide
+from cdk_stop_inference_experiment_handler.lifecycle.facts import Case, Experiment, Verb
+from cdk_stop_inference_experiment_handler.runtime.requests import malformation, read_request
 
 from .recorded import HERE, Json, custom_resources, delivered, event, synthesised, version
 

@@ -13,17 +13,16 @@ from unittest import mock
 
 from crhelper import CfnResource
 
-from cdk_stop_inference_experiment_handler import (
+from cdk_stop_inference_experiment_handler.contract import declaration
+from cdk_stop_inference_experiment_handler.lifecycle import decision, facts
+from cdk_stop_inference_experiment_handler.runtime import (
+    answering,
     aws,
-    decision,
-    declaration,
     ending,
-    events,
-    facts,
     fulfil,
+    requests,
     resource,
-    response,
-    timing,
+    waiting,
 )
 
 from .scenarios import BRIEF, HANDED, MORE, SIX, STUCK, Scenario, Tempo
@@ -94,12 +93,12 @@ def _stops_while_a_describe_lags() -> Patch:
 
 
 def _puts_once() -> Patch:
-    send = response.send
+    send = answering.send
 
     def once(url: str, body: Mapping[str, Any], _left: Callable[[], float]) -> bool:
         try:
             return send(url, body, lambda: 0.0)
-        except timing.ComeAgain:
+        except waiting.ComeAgain:
             return False
 
     return mock.patch.object(resource, "send", once)
@@ -121,18 +120,18 @@ def _ignores_stop_on() -> Patch:
 
 
 def _deadline_restarts() -> Patch:
-    read = timing.Progress.read
+    read = waiting.Progress.read
 
-    def restarted(carried: Mapping[str, object] | None, *, otherwise: float) -> timing.Progress:
+    def restarted(carried: Mapping[str, object] | None, *, otherwise: float) -> waiting.Progress:
         del otherwise
         return replace(read(carried, otherwise=0.0), started_at=time.time())
 
-    return mock.patch.object(timing.Progress, "read", restarted)
+    return mock.patch.object(waiting.Progress, "read", restarted)
 
 
 @contextmanager
 def _logs_the_event() -> Iterator[None]:
-    read = events.read_request
+    read = requests.read_request
 
     def talkative(event: dict[str, Any]) -> facts.Request:
         logging.getLogger("handler").info(event)

@@ -8,7 +8,7 @@ from unittest import mock
 
 import pytest
 
-from cdk_stop_inference_experiment_handler import events
+from cdk_stop_inference_experiment_handler.runtime import requests as events
 
 from .asking import FORWARD, answered, stops, told
 from .eventbridge import EventBridge

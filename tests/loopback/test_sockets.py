@@ -10,9 +10,9 @@ import pytest
 import urllib3
 from botocore.config import Config
 
-from cdk_stop_inference_experiment_handler import aws as handler_aws
-from cdk_stop_inference_experiment_handler import resource as handler_resource
-from cdk_stop_inference_experiment_handler import response as handler_response
+from cdk_stop_inference_experiment_handler.runtime import answering as handler_response
+from cdk_stop_inference_experiment_handler.runtime import aws as handler_aws
+from cdk_stop_inference_experiment_handler.runtime import resource as handler_resource
 
 from .aws import CALL_TIMEOUT_SECONDS, PUT_TIMEOUT_SECONDS
 from .https_server import LoopbackServer

@@ -52,27 +52,42 @@ def test_holds_the_python_files_of_the_handler_and_of_crhelper_and_nothing_else(
         for package in PACKAGES
         for file in folder(package).rglob("*.py")
     }
-    assert {path.name for path in tmp_path.iterdir()} == {"index.py", "code.zip"}
-    with zipfile.ZipFile(tmp_path / "code.zip") as archive:
-        assert set(archive.namelist()) == expected
-    assert "cdk_stop_inference_experiment_handler/validation.py" in expected
+    files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")}
+    assert files == expected
+    assert "cdk_stop_inference_experiment_handler/contract/validation.py" in expected
     assert "crhelper/resource_helper.py" in expected
 
 
-def test_is_at_most_20_kb_zipped(tmp_path: Path) -> None:
+def test_holds_the_source_as_it_is(tmp_path: Path) -> None:
+    copy_code(tmp_path)
+    for package in PACKAGES:
+        for file in folder(package).rglob("*.py"):
+            copy = tmp_path / package / file.relative_to(folder(package))
+            assert copy.read_bytes() == file.read_bytes()
+
+
+def test_has_the_same_hash_with_other_line_ends(elsewhere: Path) -> None:
+    there = _asset_hash()
+    index = elsewhere / "cdk_stop_inference_experiment_handler" / "index.py"
+    index.write_bytes(index.read_bytes().replace(b"\n", b"\r\n"))
+    assert _asset_hash() == there
+
+
+def test_is_at_most_64_kb_zipped(tmp_path: Path) -> None:
     copy_code(tmp_path)
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as zipped:
-        for path in sorted(tmp_path.iterdir()):
+        for path in sorted(tmp_path.rglob("*.py")):
             zipped.write(path, path.relative_to(tmp_path))
-    assert len(archive.getvalue()) <= 20 * 1024
+    assert len(archive.getvalue()) <= 64 * 1024
 
 
 def test_runs_from_the_folder_alone(tmp_path: Path) -> None:
     pytest.importorskip("boto3", reason="the Lambda runtime holds it, the oldest environment not")
     copy_code(tmp_path)
     program = (
-        "import index, inspect; print(inspect.getfile(index.handler), index.handler({}, None))"
+        "import inspect; from cdk_stop_inference_experiment_handler import index; "
+        "print(inspect.getfile(index.handler), index.handler({}, None))"
     )
     environment = {"AWS_REGION": "eu-west-1", "PYTHONPATH": str(tmp_path)}
     ran = subprocess.run(
@@ -84,7 +99,7 @@ def test_runs_from_the_folder_alone(tmp_path: Path) -> None:
         check=True,
     )
     path = Path("cdk_stop_inference_experiment_handler", "index.py")
-    assert ran.stdout.split() == [str(tmp_path / "code.zip" / path), "None"]
+    assert ran.stdout.split() == [str(tmp_path / path), "None"]
 
 
 def test_has_the_same_hash_wherever_and_however_it_is_installed(elsewhere: Path) -> None:
@@ -125,7 +140,7 @@ def test_has_fixed_file_modes(tmp_path: Path, umask: int) -> None:
     finally:
         os.umask(before)
     modes = {(path.is_dir(), path.stat().st_mode & 0o777) for path in tmp_path.rglob("*")}
-    assert modes == {(False, 0o644)}
+    assert modes == {(False, 0o644), (True, 0o755)}
 
 
 def test_is_built_once_for_all_stacks_of_an_app(monkeypatch: pytest.MonkeyPatch) -> None:

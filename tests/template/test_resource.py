@@ -8,7 +8,7 @@ import pytest
 from tests.delivery import as_delivered
 
 from cdk_stop_inference_experiment import InstanceType, ModelVariantConfig, StopOn
-from cdk_stop_inference_experiment_handler.declaration import parse
+from cdk_stop_inference_experiment_handler.contract.declaration import parse
 
 from .stacks import RESOURCE_TYPE, Json, declare, new_stack, only, shadow_test, synthesised
 

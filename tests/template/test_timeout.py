@@ -8,8 +8,8 @@ import aws_cdk as cdk
 import pytest
 
 from cdk_stop_inference_experiment import InvalidPropsError
-from cdk_stop_inference_experiment_handler.declaration import parse
-from cdk_stop_inference_experiment_handler.timing import DEADLINE_SHARE
+from cdk_stop_inference_experiment_handler.contract.declaration import parse
+from cdk_stop_inference_experiment_handler.runtime.waiting import DEADLINE_SHARE
 
 from .stacks import RESOURCE_TYPE, Json, declare, new_stack, only, synthesised
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cdk_stop_inference_experiment_handler.decision import decide
-from cdk_stop_inference_experiment_handler.declaration import Declaration, parse
-from cdk_stop_inference_experiment_handler.facts import (
+from cdk_stop_inference_experiment_handler.contract.declaration import Declaration, parse
+from cdk_stop_inference_experiment_handler.lifecycle.decision import decide
+from cdk_stop_inference_experiment_handler.lifecycle.facts import (
     Case,
     Experiment,
     Request,

@@ -10,9 +10,9 @@ import pytest
 
 from cdk_stop_inference_experiment import DesiredState, ModelVariantAction, StopOn
 from cdk_stop_inference_experiment.instance_types import INSTANCE_TYPES
-from cdk_stop_inference_experiment_handler import constraints
-from cdk_stop_inference_experiment_handler.constraints import StringLimit
-from cdk_stop_inference_experiment_handler.declaration import REQUEST_PROPERTIES
+from cdk_stop_inference_experiment_handler.contract import constraints
+from cdk_stop_inference_experiment_handler.contract.constraints import StringLimit
+from cdk_stop_inference_experiment_handler.contract.declaration import REQUEST_PROPERTIES
 
 NAMES = [constraints.EXPERIMENT_NAME, constraints.VARIANT_NAME, constraints.MODEL_NAME]
 STRINGS = [*NAMES, constraints.REASON]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cdk_stop_inference_experiment_handler.declaration import (
+from cdk_stop_inference_experiment_handler.contract.declaration import (
     Declaration,
     InvalidDeclaration,
     parse,

@@ -17,8 +17,8 @@ from tests.unit.lifecycle import (
     request,
 )
 
-from cdk_stop_inference_experiment_handler.decision import decide
-from cdk_stop_inference_experiment_handler.facts import RequestType, Verb
+from cdk_stop_inference_experiment_handler.lifecycle.decision import decide
+from cdk_stop_inference_experiment_handler.lifecycle.facts import RequestType, Verb
 
 
 class TestCreate:

@@ -13,7 +13,7 @@ from tests.unit.lifecycle import (
     experiment,
 )
 
-from cdk_stop_inference_experiment_handler.facts import Unknown, Verb
+from cdk_stop_inference_experiment_handler.lifecycle.facts import Unknown, Verb
 
 
 class TestDelete:

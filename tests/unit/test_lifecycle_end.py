@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from tests.unit.lifecycle import STOPPABLE, World, declaration, experiment, request, settle
 
-from cdk_stop_inference_experiment_handler.decision import decide
-from cdk_stop_inference_experiment_handler.facts import Experiment, RequestType, Verb
+from cdk_stop_inference_experiment_handler.lifecycle.decision import decide
+from cdk_stop_inference_experiment_handler.lifecycle.facts import Experiment, RequestType, Verb
 
 
 class TestAfterOurStop:

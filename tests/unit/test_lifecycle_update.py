@@ -17,9 +17,9 @@ from tests.unit.lifecycle import (
     variant,
 )
 
-from cdk_stop_inference_experiment_handler.decision import decide, is_older_stop
-from cdk_stop_inference_experiment_handler.declaration import Declaration
-from cdk_stop_inference_experiment_handler.facts import RequestType, Unknown, Verb
+from cdk_stop_inference_experiment_handler.contract.declaration import Declaration
+from cdk_stop_inference_experiment_handler.lifecycle.decision import decide, is_older_stop
+from cdk_stop_inference_experiment_handler.lifecycle.facts import RequestType, Unknown, Verb
 
 
 class TestUpdate:

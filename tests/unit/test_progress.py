@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from cdk_stop_inference_experiment_handler.timing import Progress
+from cdk_stop_inference_experiment_handler.runtime.waiting import Progress
 
 
 @pytest.mark.parametrize("member", ["stop_tried", "stop_sent", "seen_unfinished", "older_stop"])

@@ -21,7 +21,7 @@ from cdk_stop_inference_experiment import ModelVariantAction, ModelVariantConfig
 from cdk_stop_inference_experiment.enums import DesiredState, StopOn
 from cdk_stop_inference_experiment.instance_types import INSTANCE_TYPES
 from cdk_stop_inference_experiment.properties import PROP_NAMES, resource_properties
-from cdk_stop_inference_experiment_handler.declaration import InvalidDeclaration, parse
+from cdk_stop_inference_experiment_handler.contract.declaration import InvalidDeclaration, parse
 
 Props = dict[str, Any]
 

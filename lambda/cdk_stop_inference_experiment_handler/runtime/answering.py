@@ -15,7 +15,7 @@ from typing import Any
 
 import urllib3
 
-from .timing import ComeAgain
+from .waiting import ComeAgain
 
 logger = logging.getLogger(__name__)
 

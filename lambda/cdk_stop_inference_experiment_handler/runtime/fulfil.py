@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from ..contract.declaration import DEFAULT_SERVICE_TIMEOUT
+from ..lifecycle.facts import Answer, Request, RequestType
 from .aws import Aws
-from .declaration import DEFAULT_SERVICE_TIMEOUT
 from .ending import Ending
-from .events import Event, read_request
-from .facts import Answer, Request, RequestType
+from .requests import Event, read_request
 from .resource import PROGRESS, Resource
-from .timing import Invocation, Progress
+from .waiting import Invocation, Progress
 
 
 class RequestFailed(Exception):

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..contract.constraints import CANCELLED, COMPLETED
+from ..contract.declaration import Declaration
 from . import reasons
-from .constraints import CANCELLED, COMPLETED
-from .declaration import Declaration
 from .facts import (
     LOOK_AT_EXPERIMENT,
     LOOK_AT_RESOURCES,

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from .declaration import Declaration, InvalidDeclaration, parse, parse_replaced
-from .facts import Request, RequestType
+from ..contract.declaration import Declaration, InvalidDeclaration, parse, parse_replaced
+from ..lifecycle.facts import Request, RequestType
 
 Event = dict[str, Any]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from .constraints import CANCELLED, COMPLETED
-from .declaration import DEFAULT_SERVICE_TIMEOUT, Declaration
+from ..contract.constraints import CANCELLED, COMPLETED
+from ..contract.declaration import DEFAULT_SERVICE_TIMEOUT, Declaration
 
 ENDED_STATUSES = frozenset({COMPLETED, CANCELLED})
 BEGINNING = ("Creating", "Starting", "Updating")

@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-from . import reasons
-from .aws import Aws, AwsError, ExperimentGone, NotNow
-from .decision import decide, is_older_stop
-from .declaration import Declaration
-from .facts import (
+from ..contract.declaration import Declaration
+from ..lifecycle import reasons
+from ..lifecycle.decision import decide, is_older_stop
+from ..lifecycle.facts import (
     BEGINNING,
     Answer,
     Case,
@@ -19,7 +18,8 @@ from .facts import (
     Unknown,
     Verb,
 )
-from .timing import ComeAgain, HandOverFailed, Invocation, Progress, Wait
+from .aws import Aws, AwsError, ExperimentGone, NotNow
+from .waiting import ComeAgain, HandOverFailed, Invocation, Progress, Wait
 
 logger = logging.getLogger(__name__)
 

@@ -20,11 +20,11 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from crhelper import FAILED, CfnResource
 
+from ..contract.declaration import DEFAULT_SERVICE_TIMEOUT
+from .answering import send
 from .aws import SDK_CONFIG, no_clients_yet
-from .declaration import DEFAULT_SERVICE_TIMEOUT
-from .events import Event, malformation, may_be_redelivered, pack, unpack
-from .response import send
-from .timing import (
+from .requests import Event, malformation, may_be_redelivered, pack, unpack
+from .waiting import (
     FIRST_PAUSE_SECONDS,
     LEAVE_SECONDS,
     POLL_WINDOW_SECONDS,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .declaration import Declaration
+from ..contract.declaration import Declaration
 from .facts import Experiment
 
 _GO_ON = "deploy or delete again to go on waiting"

@@ -17,8 +17,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
-from .declaration import RESOURCE_TYPE
-from .facts import Experiment, Request, read_experiment
+from ..contract.declaration import RESOURCE_TYPE
+from ..lifecycle.facts import Experiment, Request, read_experiment
 
 SDK_CONFIG = Config(
     connect_timeout=5,

@@ -1,0 +1,1 @@
+"""What the construct and the function agree on. Standard library only."""

@@ -1,0 +1,1 @@
+"""Where the function meets crhelper, time and AWS."""
