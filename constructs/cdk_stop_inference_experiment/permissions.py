@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import json
 
-from aws_cdk import Aws, Fn, Stack
+from aws_cdk import Aws, Fn, ScopedAws, Stack
 from aws_cdk import aws_iam as iam
+
+from cdk_stop_inference_experiment_handler.contract.wire import RULE_PREFIX
 
 from .tokens import known_text
 
@@ -36,7 +38,7 @@ DECRYPT_POLICY_CHARACTERS = 200
 
 def polling_rule_prefix() -> str:
     """What the names of the stack's polling rules begin with: no other stack's rule does."""
-    return Fn.join("", ["stop-ie-", Fn.select(2, Fn.split("/", Aws.STACK_ID)), "-"])
+    return Fn.join("", [RULE_PREFIX, Fn.select(2, Fn.split("/", Aws.STACK_ID)), "-"])
 
 
 def polling_rules_arn(stack: Stack) -> str:
@@ -45,10 +47,33 @@ def polling_rules_arn(stack: Stack) -> str:
     return stack.format_arn(service="events", resource="rule", resource_name=name)
 
 
+def ancestor_ids(stack: Stack) -> list[str]:
+    """The ids of the stacks that a nested stack is nested in, from its parent to the root.
+
+    Each is the pseudo parameter of that stack, which CDK passes down as a parameter.
+    ``Stack.stack_id`` of a nested stack would be the Ref of its resource instead, which depends on
+    what is passed to it: a cycle.
+    """
+    ids = []
+    while parent := stack.nested_stack_parent:
+        ids.append(ScopedAws(parent).stack_id)
+        stack = parent
+    return ids
+
+
+def ancestors_statement(stack: Stack) -> list[iam.PolicyStatement]:
+    """What tells whether an update is undone from above; nothing where no stack is above."""
+    ids = ancestor_ids(stack)
+    actions = ["cloudformation:DescribeStackEvents", "cloudformation:DescribeStacks"]
+    return (
+        [iam.PolicyStatement(sid="ReadParentStacks", actions=actions, resources=ids)] if ids else []
+    )
+
+
 def provider_statements(
     *, function_arn: str, log_group_arn: str, rules_arn: str
 ) -> list[iam.PolicyStatement]:
-    """What the function needs for itself: its log, its stack's status and its polling rules."""
+    """What the function needs for itself: its log, its stack's state and its polling rules."""
     return [
         iam.PolicyStatement(
             sid="Log",
@@ -58,7 +83,11 @@ def provider_statements(
         ),
         iam.PolicyStatement(
             sid="ReadOwnStack",
-            actions=["cloudformation:DescribeStacks", "cloudformation:ListStackResources"],
+            actions=[
+                "cloudformation:DescribeStackEvents",
+                "cloudformation:DescribeStacks",
+                "cloudformation:ListStackResources",
+            ],
             resources=[Aws.STACK_ID],
         ),
         iam.PolicyStatement(

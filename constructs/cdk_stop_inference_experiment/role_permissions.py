@@ -9,6 +9,7 @@ from constructs import Construct, DependencyGroup, IDependable
 from .permissions import (
     MAX_EXPERIMENTS,
     MAX_INLINE_CHARACTERS,
+    ancestors_statement,
     experiment_policy_characters,
     experiment_statement,
     network_statement,
@@ -62,9 +63,12 @@ class RolePermissions:
         rules_arn = polling_rules_arn(self._stack)
         policy = self._managed(
             "Permissions",
-            provider_statements(
-                function_arn=function_arn, log_group_arn=log_group_arn, rules_arn=rules_arn
-            ),
+            [
+                *provider_statements(
+                    function_arn=function_arn, log_group_arn=log_group_arn, rules_arn=rules_arn
+                ),
+                *ancestors_statement(self._stack),
+            ],
         )
         if policy:
             acknowledge_wildcards(policy, (rules_arn, OWN_RULES), (log_group_arn, OWN_LOG_STREAMS))

@@ -100,6 +100,7 @@ def test_the_function_writes_to_its_own_log_group_only(template: Json) -> None:
 def test_the_function_reads_its_own_stack_only(template: Json) -> None:
     statement = _statement(template, "cloudformation:DescribeStacks")
     assert statement["Action"] == [
+        "cloudformation:DescribeStackEvents",
         "cloudformation:DescribeStacks",
         "cloudformation:ListStackResources",
     ]
@@ -149,6 +150,7 @@ def test_the_function_may_do_these_things_to_these_resources_and_no_others(templ
         for action in _actions(one)
     }
     assert found == {
+        ("cloudformation:DescribeStackEvents", "own stack", ()),
         ("cloudformation:DescribeStacks", "own stack", ()),
         ("cloudformation:ListStackResources", "own stack", ()),
         ("events:DeleteRule", "own rules", ()),

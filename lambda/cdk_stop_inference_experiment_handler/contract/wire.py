@@ -1,0 +1,47 @@
+"""Names and numbers that the construct and the function both spell. Standard library only."""
+
+from __future__ import annotations
+
+RESOURCE_TYPE = "Custom::StopInferenceExperiment"
+
+# The attributes of the resource: what the function answers with, what ``Fn::GetAtt`` asks for.
+EXPERIMENT_ARN = "InferenceExperimentArn"
+STATUS = "Status"
+STATUS_REASON = "StatusReason"
+ENDPOINT_NAME = "EndpointName"
+ENDPOINT_CONFIG_NAME = "EndpointConfigName"
+SCHEDULED_END = "ScheduledEnd"
+VARIANT_STATUSES = "VariantStatuses"
+STOPPED_BY_THIS_RESOURCE = "StoppedByThisResource"
+ATTRIBUTES = (
+    EXPERIMENT_ARN,
+    STATUS,
+    STATUS_REASON,
+    ENDPOINT_NAME,
+    ENDPOINT_CONFIG_NAME,
+    SCHEDULED_END,
+    VARIANT_STATUSES,
+    STOPPED_BY_THIS_RESOURCE,
+)
+
+RULE_PREFIX = "stop-ie-"
+"""The name of a polling rule: this, the last part of the stack's id, a hyphen and a digest."""
+
+RULE_PREFIX_VARIABLE = "POLLING_RULE_PREFIX"
+"""The function's environment variable that holds the name up to the digest."""
+
+MAX_SERVICE_TIMEOUT = 3600
+"""Seconds CloudFormation waits for an answer at most, and where ``ServiceTimeout`` is not set."""
+
+_SHARE, _OF = 11, 12
+"""The function answers after this share of ``ServiceTimeout``, so that its answer is heard."""
+
+
+def seconds_to_answer(service_timeout: float) -> float:
+    """How long the function waits, where CloudFormation waits for ``service_timeout`` seconds."""
+    return service_timeout * _SHARE / _OF
+
+
+def service_timeout_for(seconds: int) -> int:
+    """The least ``ServiceTimeout`` with which the function waits at least ``seconds``."""
+    return -(-seconds * _OF // _SHARE)
