@@ -2,10 +2,12 @@
 
 Edit ``stop-inference-experiment`` in ``cdk.json`` and run ``cdk deploy``. Its entries are the props
 of the construct ``StopInferenceExperiment``, with SageMaker's words as values, and ``timeout`` in
-the form of ISO 8601, such as ``PT30M``. On the command line, ``-c`` takes the whole declaration as
-JSON, or one entry of it::
+the form of ISO 8601, such as ``PT30M``. Setting ``end_now`` to true ends the experiment with the
+next deployment. On the command line, ``-c`` takes the whole declaration as JSON, or one entry of
+it::
 
     cdk deploy -c stop-inference-experiment.experiment_name=fraud-shadow-2
+    cdk deploy -c stop-inference-experiment.end_now=true
     cdk deploy -c 'stop-inference-experiment.stop_on=["Delete"]'
 
 ``stack-name`` names the stack.
@@ -33,7 +35,7 @@ STACK_NAME = "stack-name"
 DEFAULT_STACK_NAME = "StopInferenceExperiment"
 
 TEXTS = ("experiment_name", "desired_state", "reason", "timeout")
-ENTRIES = (*TEXTS, "model_variant_actions", "desired_model_variants", "stop_on")
+ENTRIES = (*TEXTS, "model_variant_actions", "desired_model_variants", "stop_on", "end_now")
 VARIANT_ENTRIES = ("model_name", "variant_name", "instance_type", "instance_count")
 
 Context = Callable[[str], object]
@@ -73,7 +75,7 @@ def declaration(context: Context) -> dict[str, Any]:
             _variant(f"{DECLARATION}.desired_model_variants[{index}]", variant)
             for index, variant in enumerate(variants)
         ]
-    return entries
+    return {name: value for name, value in entries.items() if value is not None}
 
 
 def _value(key: str, name: str, value: object) -> object:

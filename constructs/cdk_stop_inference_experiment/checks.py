@@ -13,9 +13,12 @@ from difflib import get_close_matches
 
 from cdk_stop_inference_experiment_handler.contract.constraints import (
     CANCELLED,
+    DEFAULT_STOP_ON,
     INSTANCE_TYPE,
     PROMOTE,
+    REASON_WORDS,
     RETAIN,
+    UPDATE,
 )
 from cdk_stop_inference_experiment_handler.contract.validation import problems
 
@@ -25,8 +28,10 @@ from .model_variant import ModelVariantConfig
 from .properties import PROP_NAMES
 from .tokens import is_unresolved, known_text
 
+# The ids to acknowledge the warnings by.
 UNDOCUMENTED_COMBINATION = "cdk-stop-inference-experiment:undocumentedCombination"
-"""The id to acknowledge the warning by."""
+DECLARED_BY_TOKENS = "cdk-stop-inference-experiment:declaredByTokens"
+LONG_REASON = "cdk-stop-inference-experiment:longReason"
 
 _UNKNOWN = object()
 """Stands in the shared checks for what a more telling problem has been found with already."""
@@ -38,6 +43,7 @@ def find_problems(
     experiment_name: object,
     experiment: object,
     desired_model_variants: object,
+    end_now: object,
 ) -> list[str]:
     """Everything wrong with a construct's props, one sentence each."""
     found = list(_name_or_experiment(experiment_name, experiment))
@@ -52,6 +58,9 @@ def find_problems(
             _UNKNOWN if index in foreign else variant
             for index, variant in enumerate(_sequence(properties["DesiredModelVariants"]))
         ]
+    if not isinstance(end_now, bool) and not is_unresolved(end_now):
+        found.append(f"'end_now' must be a bool, got {end_now!r}")
+        checked["EndNow"] = _UNKNOWN
     names = {**PROP_NAMES, "Name": "experiment_name" if experiment is None else "experiment.name"}
     found += problems(checked, names=names, is_unresolved=_is_unknown)
     found += _unknown_instance_types(desired_model_variants)
@@ -61,25 +70,81 @@ def find_problems(
     return found
 
 
-def find_warning(properties: Mapping[str, object]) -> str | None:
-    """One sentence on the combinations AWS does not document, None where there is none."""
+def find_warnings(properties: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """What synth warns of in a declaration: the id to acknowledge it by, and a sentence."""
+    if combinations := _undocumented_combinations(properties):
+        text = (
+            f"AWS does not document what StopInferenceExperiment does for "
+            f"{'; nor for '.join(combinations)}: try it first on an experiment that does not matter"
+        )
+        yield UNDOCUMENTED_COMBINATION, text
+    tokens = list(_tokens(properties))
+    if tokens and _a_change_ends_it(properties.get("StopOn", DEFAULT_STOP_ON)):
+        text = (
+            f"{_and(tokens)} {'holds a token' if len(tokens) == 1 else 'hold tokens'}: the value "
+            f"can change without an edit of the declaration, and the deployment that changes it "
+            f"ends the experiment: use a value that synth knows, or leave StopOn.UPDATE out of "
+            f"'stop_on' and end the experiment by 'end_now'"
+        )
+        yield DECLARED_BY_TOKENS, text
+    reason = known_text(properties.get("Reason"))
+    if reason is not None and len(reason) > REASON_WORDS:
+        text = (
+            f"'reason' should be at most {REASON_WORDS} characters, got {len(reason)}: the rest is "
+            f"cut off, since the function adds a digest of the declaration, by which it recognises "
+            f"its own stop"
+        )
+        yield LONG_REASON, text
+
+
+def _undocumented_combinations(properties: Mapping[str, object]) -> list[str]:
     actions = properties.get("ModelVariantActions")
     values = list(actions.values()) if isinstance(actions, Mapping) else []
     if PROMOTE not in values:
-        return None
+        return []
     combinations = []
     if RETAIN in values:
         combinations.append(f"'model_variant_actions' with both '{RETAIN}' and '{PROMOTE}'")
     if properties.get("DesiredState") == CANCELLED:
         combinations.append(f"'desired_state' '{CANCELLED}' with '{PROMOTE}'")
-    if "DesiredModelVariants" not in properties:
-        combinations.append(f"'{PROMOTE}' without 'desired_model_variants'")
-    if not combinations:
-        return None
-    return (
-        f"AWS does not document what StopInferenceExperiment does for "
-        f"{'; nor for '.join(combinations)}: try it first on an experiment that does not matter"
-    )
+    return combinations
+
+
+def _tokens(properties: Mapping[str, object]) -> Iterator[str]:
+    """Where tokens stand in what decides how the experiment ends."""
+    actions = properties.get("ModelVariantActions")
+    label = PROP_NAMES["ModelVariantActions"]
+    if is_unresolved(actions):
+        yield f"'{label}'"
+    elif isinstance(actions, Mapping):
+        for variant, action in actions.items():
+            if is_unresolved(variant) or is_unresolved(action):
+                yield f"'{label}[{variant}]'"
+    label = PROP_NAMES["DesiredModelVariants"]
+    variants = properties.get("DesiredModelVariants")
+    if is_unresolved(variants):
+        yield f"'{label}'"
+    for index, variant in enumerate(_sequence(variants)):
+        yield from _tokens_of_a_variant(f"{label}[{index}]", variant)
+    if is_unresolved(properties.get("DesiredState")):
+        yield f"'{PROP_NAMES['DesiredState']}'"
+
+
+def _tokens_of_a_variant(label: str, value: object) -> Iterator[str]:
+    if is_unresolved(value):
+        yield f"'{label}'"
+    elif isinstance(value, Mapping):
+        for member, item in value.items():
+            prop = PROP_NAMES.get(member)
+            yield from _tokens_of_a_variant(f"{label}.{prop}" if prop else label, item)
+
+
+def _a_change_ends_it(stop_on: object) -> bool:
+    return is_unresolved(stop_on) or UPDATE in _sequence(stop_on)
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join(names) if len(names) < 3 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _is_unknown(value: object) -> bool:

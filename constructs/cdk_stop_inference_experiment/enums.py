@@ -40,7 +40,8 @@ class StopOn(Enum):
     """The resource is created: the experiment ends with the deployment that declares it."""
 
     UPDATE = constraints.UPDATE
-    """The declaration changes: the experiment ends now, as newly declared."""
+    """The actions, desired variants or desired state change: the experiment ends now, as newly
+    declared."""
 
     DELETE = constraints.DELETE
     """The resource is deleted, with its stack or without: the experiment ends as declared."""

@@ -27,6 +27,7 @@ PROP_NAMES: Mapping[str, str] = {
     "DesiredState": "desired_state",
     "Reason": "reason",
     "StopOn": "stop_on",
+    "EndNow": "end_now",
 }
 """The prop that sets a property of the resource."""
 
@@ -39,6 +40,7 @@ def resource_properties(
     desired_state: object,
     reason: object,
     stop_on: object,
+    end_now: object,
     stack_owns_experiment: object,
     service_timeout: float | None = None,
 ) -> dict[str, object]:
@@ -50,6 +52,8 @@ def resource_properties(
         "DesiredState": _plain(desired_state),
         "Reason": None if reason == "" else reason,
         "StopOn": _stop_on(stop_on),
+        # Only where true: CloudFormation sees no change where an upgrade adds what is the default.
+        "EndNow": None if end_now is False else end_now,
         # Only where true, so that a resource reads the same as before its stack owned one.
         "StackOwnsExperiment": stack_owns_experiment or None,
         # A property here: CustomResource has no prop for it in the oldest supported aws-cdk-lib.

@@ -8,9 +8,9 @@ import aws_cdk
 from aws_cdk import Annotations, CfnResource, CustomResource, Duration, Lazy, Stack
 from constructs import Construct
 
-from cdk_stop_inference_experiment_handler.contract.declaration import RESOURCE_TYPE
+from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
 
-from .checks import UNDOCUMENTED_COMBINATION, find_problems, find_warning
+from .checks import find_problems, find_warnings
 from .enums import DesiredState, ModelVariantAction, StopOn
 from .errors import InvalidPropsError
 from .experiment import GoesWithItsStack, is_experiment
@@ -35,10 +35,10 @@ class StopInferenceExperiment(Construct):
     """Ends a SageMaker inference experiment, as declared, when its stack is updated or deleted.
 
     Creating the resource checks the declaration against the experiment and changes nothing.
-    Changing the declaration ends the experiment now, as newly declared. Deleting the resource ends
-    it as declared, if it has not ended by then. A rollback never ends an experiment that outlives
-    it. The deployment waits until the experiment has ended and its endpoint has settled, up to 55
-    minutes.
+    Changing the actions, the desired variants or the desired state ends the experiment now, as
+    newly declared; so does setting ``end_now``. Deleting the resource ends it as declared, if it
+    has not ended by then. A rollback never ends an experiment that outlives it. The deployment
+    waits until the experiment has ended and its endpoint has settled, up to 55 minutes.
 
     See https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StopInferenceExperiment.html
     """
@@ -55,6 +55,7 @@ class StopInferenceExperiment(Construct):
         desired_state: DesiredState | None = None,
         reason: str | None = None,
         stop_on: Sequence[StopOn] | None = None,
+        end_now: bool = False,
         timeout: Duration | None = None,
         provider: StopInferenceExperimentProvider | None = None,
     ) -> None:
@@ -76,11 +77,15 @@ class StopInferenceExperiment(Construct):
                 an action other than REMOVE. Default: SageMaker keeps the variants that remain.
             desired_state: Whether the experiment ends as COMPLETED or CANCELLED.
                 Default: SageMaker's own.
-            reason: Recorded by SageMaker: one line of at most 1,024 characters. Best another one
-                for another declaration, whose end is told by it.
+            reason: Recorded by SageMaker: one line of at most 1,024 characters, of which 1,013
+                reach SageMaker, since the function adds a digest of the declaration. Rewording it
+                is no change of the declaration and ends nothing.
                 Default: names the stack and the resource, also in place of an empty one.
             stop_on: The events that end the experiment, at least one.
                 Default: ``[StopOn.UPDATE, StopOn.DELETE]``.
+            end_now: Changed from False to True, it ends the experiment with this update, whatever
+                ``stop_on`` says. Left True it does nothing more. A resource that is created with
+                it fails while the experiment has not ended, and leaves the experiment as it is.
             timeout: How long to wait for the experiment's end before the deployment fails: 1 to 55
                 minutes. A token is in seconds, up to 3,600, of which 11/12 are waited.
                 Default: 55 minutes.
@@ -100,6 +105,7 @@ class StopInferenceExperiment(Construct):
             desired_state=desired_state,
             reason=reason,
             stop_on=stop_on,
+            end_now=end_now,
             stack_owns_experiment=_owned(scope, experiment),
             service_timeout=service_timeout(timeout),
         )
@@ -108,6 +114,7 @@ class StopInferenceExperiment(Construct):
             experiment_name=experiment_name,
             experiment=experiment,
             desired_model_variants=desired_model_variants,
+            end_now=end_now,
         )
         problems += timeout_problems(timeout)
         existing = find_default_provider(scope) if provider is None else provider
@@ -121,9 +128,8 @@ class StopInferenceExperiment(Construct):
         self._custom_resource = self._resource(properties)
         if experiment is not None:
             self._custom_resource.node.add_dependency(experiment)
-        warning = find_warning(properties)
-        if warning:
-            Annotations.of(self).add_warning_v2(UNDOCUMENTED_COMBINATION, warning)
+        for warning_id, warning in find_warnings(properties):
+            Annotations.of(self).add_warning_v2(warning_id, warning)
 
     def _resource(self, properties: Mapping[str, object]) -> CustomResource:
         # The ids follow the experiment's name: a new name makes a new pair of policy and resource,

@@ -46,6 +46,7 @@ def test_declares_what_cdk_json_says() -> None:
     assert properties["DesiredModelVariants"][0]["ModelName"] == "fraud-v2"
     assert properties["DesiredState"] == "Completed"
     assert "StopOn" not in properties
+    assert "EndNow" not in properties
 
 
 def test_takes_the_whole_declaration_as_json_from_the_command_line() -> None:
@@ -65,6 +66,17 @@ def test_takes_single_entries_from_the_command_line() -> None:
     assert properties["Name"] == "other"
     assert properties["Reason"] == "1024"
     assert properties["StopOn"] == ["Delete"]
+
+
+@pytest.mark.parametrize(("text", "sent"), [("true", True), ("false", None)])
+def test_takes_end_now_from_the_command_line(text: str, sent: bool | None) -> None:
+    properties = _properties({KEY: _declared(), f"{KEY}.end_now": text})
+    assert properties.get("EndNow") is sent
+
+
+def test_an_entry_that_is_null_is_left_out() -> None:
+    declared = {**_declared(), "end_now": None, "reason": None}
+    assert {"EndNow", "Reason"}.isdisjoint(_properties({KEY: declared}))
 
 
 def test_puts_the_experiments_arn_and_status_out() -> None:
@@ -94,7 +106,7 @@ WRONG: dict[str, tuple[Json, str]] = {
     ),
     "an unknown entry": (
         {KEY: {"experimentName": "x"}},
-        "'desired_model_variants' and 'stop_on', got 'experimentName'",
+        "'desired_model_variants', 'stop_on' and 'end_now', got 'experimentName'",
     ),
     "a variant that is no object": (
         {

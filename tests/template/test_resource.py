@@ -70,6 +70,21 @@ def test_stop_on_is_written_once_in_one_order_and_not_at_all_where_it_is_the_def
     assert _properties(stack).get("StopOn") == expected
 
 
+@pytest.mark.parametrize(("end_now", "expected"), [(True, True), (False, None)])
+def test_end_now_is_written_where_it_is_true_and_not_at_all_where_it_is_the_default(
+    end_now: bool, expected: bool | None
+) -> None:
+    stack = new_stack()
+    declare(stack, end_now=end_now)
+    assert _properties(stack).get("EndNow") is expected
+
+
+def test_end_now_may_be_a_token() -> None:
+    stack = new_stack()
+    declare(stack, end_now=cdk.CfnParameter(stack, "Now").value_as_string)
+    assert _properties(stack)["EndNow"] == {"Ref": "Now"}
+
+
 def test_an_experiment_of_the_same_stack_is_declared_as_its_own_and_deleted_after_the_stop() -> (
     None
 ):

@@ -193,6 +193,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"stop_on": ["destroy"]},
         "'stop_on' must list 'Create', 'Update' or 'Delete', got 'destroy'",
     ),
+    "end_now in words": ({"end_now": "true"}, "'end_now' must be a bool, got 'true'"),
+    "end_now as a number": ({"end_now": 0}, "'end_now' must be a bool, got 0"),
+    "no end_now at all": ({"end_now": None}, "'end_now' must be a bool, got None"),
     "neither a name nor an experiment": (
         {"experiment_name": None},
         "exactly one of 'experiment_name' and 'experiment' is required, got neither",

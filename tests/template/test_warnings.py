@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import aws_cdk as cdk
 import pytest
 from aws_cdk.assertions import Annotations, Match
 
-from cdk_stop_inference_experiment import DesiredState
+from cdk_stop_inference_experiment import DesiredState, ModelVariantConfig, StopOn
 
 from .stacks import KEEP_PRODUCTION, PROMOTE, PROMOTE_SHADOW, RETAIN, SHADOW, declare, new_stack
 
@@ -28,26 +30,31 @@ UNDOCUMENTED: dict[str, tuple[dict[str, Any], str]] = {
         },
         "'desired_state' 'Cancelled' with 'Promote'",
     ),
-    "promote without desired variants": (
-        {"model_variant_actions": PROMOTE_SHADOW},
-        "'Promote' without 'desired_model_variants'",
-    ),
-    "all of them": (
+    "both of them": (
         {
             "model_variant_actions": {"production": RETAIN, "shadow": PROMOTE},
             "desired_state": DesiredState.CANCELLED,
         },
-        "'Promote'; nor for 'desired_state' 'Cancelled' with 'Promote'; nor for 'Promote' without",
+        "'Promote'; nor for 'desired_state' 'Cancelled' with 'Promote': try it first",
     ),
 }
+
+
+UNDOCUMENTED_ID = "cdk-stop-inference-experiment:undocumentedCombination"
+TOKENS_ID = "cdk-stop-inference-experiment:declaredByTokens"
+LONG_REASON_ID = "cdk-stop-inference-experiment:longReason"
+
+
+def _warnings(stack: cdk.Stack) -> list[str]:
+    found = Annotations.from_stack(stack).find_warning("*", Match.any_value())
+    return [str(warning.entry.data) for warning in found]
 
 
 @pytest.mark.parametrize(("props", "words"), UNDOCUMENTED.values(), ids=UNDOCUMENTED.keys())
 def test_warns_once_of_what_aws_does_not_document(props: dict[str, Any], words: str) -> None:
     stack = new_stack()
     declare(stack, **props)
-    warnings = Annotations.from_stack(stack).find_warning("*", Match.any_value())
-    (text,) = [str(warning.entry.data) for warning in warnings]
+    (text,) = _warnings(stack)
     assert words in text
 
 
@@ -57,18 +64,112 @@ def test_warns_once_of_what_aws_does_not_document(props: dict[str, Any], words: 
         {"model_variant_actions": KEEP_PRODUCTION},
         {"model_variant_actions": KEEP_PRODUCTION, "desired_state": DesiredState.CANCELLED},
         {"model_variant_actions": PROMOTE_SHADOW, "desired_model_variants": [SHADOW]},
+        # What AWS's own notebook sends.
+        {"model_variant_actions": PROMOTE_SHADOW, "desired_state": DesiredState.COMPLETED},
     ],
 )
 def test_does_not_warn_of_what_aws_documents(props: dict[str, Any]) -> None:
     stack = new_stack()
     declare(stack, **props)
-    assert Annotations.from_stack(stack).find_warning("*", Match.any_value()) == []
+    assert _warnings(stack) == []
 
 
-def test_the_warning_can_be_acknowledged_by_its_id() -> None:
+def _text(stack: cdk.Stack) -> str:
+    return cdk.CfnParameter(stack, "Text").value_as_string
+
+
+def _variant(**changes: Any) -> ModelVariantConfig:
+    return dataclasses.replace(SHADOW, **changes)
+
+
+TOKENS: dict[str, tuple[Callable[[cdk.Stack], dict[str, Any]], str]] = {
+    "an action": (
+        lambda stack: {"model_variant_actions": {"production": RETAIN, "shadow": _text(stack)}},
+        "'model_variant_actions[shadow]' holds a token",
+    ),
+    "every action": (
+        lambda stack: {"model_variant_actions": cdk.Fn.find_in_map("Map", "a", _text(stack))},
+        "'model_variant_actions' holds a token",
+    ),
+    "a model's name": (
+        lambda stack: {"desired_model_variants": [_variant(model_name=_text(stack))]},
+        "'desired_model_variants[0].model_name' holds a token",
+    ),
+    "part of an instance type": (
+        lambda stack: {"desired_model_variants": [_variant(instance_type=f"ml.{_text(stack)}")]},
+        "'desired_model_variants[0].instance_type' holds a token",
+    ),
+    "a number of instances": (
+        lambda stack: {
+            "desired_model_variants": [
+                _variant(instance_count=cdk.CfnParameter(stack, "N", type="Number").value_as_number)
+            ]
+        },
+        "'desired_model_variants[0].instance_count' holds a token",
+    ),
+    "the desired state": (
+        lambda stack: {"desired_state": _text(stack)},
+        "'desired_state' holds a token",
+    ),
+    "two of a variant": (
+        lambda stack: {
+            "desired_model_variants": [
+                _variant(model_name=(text := _text(stack)), instance_type=text)
+            ]
+        },
+        (
+            "'desired_model_variants[0].model_name' and "
+            "'desired_model_variants[0].instance_type' hold tokens"
+        ),
+    ),
+    "an unknown stop_on": (
+        lambda stack: {
+            "desired_state": _text(stack),
+            "stop_on": cdk.CfnParameter(stack, "On", type="CommaDelimitedList").value_as_list,
+        },
+        "'desired_state' holds a token",
+    ),
+}
+
+
+@pytest.mark.parametrize(("props", "words"), TOKENS.values(), ids=TOKENS.keys())
+def test_warns_where_the_declaration_can_change_without_an_edit(
+    props: Callable[[cdk.Stack], dict[str, Any]], words: str
+) -> None:
     stack = new_stack()
-    declare(stack, model_variant_actions=PROMOTE_SHADOW)
-    cdk.Annotations.of(stack).acknowledge_warning(
-        "cdk-stop-inference-experiment:undocumentedCombination", "tried in the test account"
-    )
-    assert Annotations.from_stack(stack).find_warning("*", Match.any_value()) == []
+    declare(stack, **{"model_variant_actions": PROMOTE_SHADOW, **props(stack)})
+    (text,) = _warnings(stack)
+    assert text.startswith(words)
+    assert "the deployment that changes it ends the experiment" in text
+
+
+def test_does_not_warn_of_tokens_whose_change_ends_nothing() -> None:
+    stack = new_stack()
+    text = _text(stack)
+    declare(stack, "Edited", desired_state=text, stop_on=[StopOn.CREATE, StopOn.DELETE])
+    declare(stack, "Reworded", experiment_name="other", reason=text, end_now=text)
+    assert _warnings(stack) == []
+
+
+@pytest.mark.parametrize(("length", "warned"), [(1013, False), (1014, True), (1024, True)])
+def test_warns_of_a_reason_that_the_digest_leaves_no_room_for(length: int, warned: bool) -> None:
+    stack = new_stack()
+    declare(stack, reason="r" * length)
+    words = f"'reason' should be at most 1013 characters, got {length}: the rest is cut off"
+    assert [text.startswith(words) for text in _warnings(stack)] == [True] * warned
+
+
+@pytest.mark.parametrize(
+    ("warning_id", "props"),
+    [
+        (UNDOCUMENTED_ID, {"model_variant_actions": {"production": RETAIN, "shadow": PROMOTE}}),
+        (LONG_REASON_ID, {"reason": "r" * 1014}),
+        (TOKENS_ID, {"desired_state": cdk.Fn.import_value("State")}),
+    ],
+)
+def test_a_warning_can_be_acknowledged_by_its_id(warning_id: str, props: dict[str, Any]) -> None:
+    stack = new_stack()
+    declare(stack, **props)
+    assert len(_warnings(stack)) == 1
+    cdk.Annotations.of(stack).acknowledge_warning(warning_id, "tried in the test account")
+    assert _warnings(stack) == []

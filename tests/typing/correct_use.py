@@ -53,6 +53,7 @@ def configured(stack: cdk.Stack, vpc: ec2.Vpc, key: kms.Key, role: iam.Role) -> 
         desired_state=DesiredState.COMPLETED,
         reason="v2 wins",
         stop_on=[StopOn.UPDATE, StopOn.DELETE],
+        end_now=True,
         timeout=cdk.Duration.minutes(30),
         provider=provider,
     )

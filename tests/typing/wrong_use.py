@@ -21,6 +21,7 @@ def mistaken(stack: cdk.Stack) -> None:
         model_variant_actions={"a": "promote"},  # wrong
         desired_state="Completed",  # wrong
         stop_on=["Delete"],  # wrong
+        end_now="true",  # wrong
         timeout=30,  # wrong
     )
     ModelVariantConfig(

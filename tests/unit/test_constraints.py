@@ -13,6 +13,7 @@ from cdk_stop_inference_experiment.instance_types import INSTANCE_TYPES
 from cdk_stop_inference_experiment_handler.contract import constraints
 from cdk_stop_inference_experiment_handler.contract.constraints import StringLimit
 from cdk_stop_inference_experiment_handler.contract.declaration import REQUEST_PROPERTIES
+from cdk_stop_inference_experiment_handler.contract.validation import problems
 
 NAMES = [constraints.EXPERIMENT_NAME, constraints.VARIANT_NAME, constraints.MODEL_NAME]
 STRINGS = [*NAMES, constraints.REASON]
@@ -72,6 +73,22 @@ def test_a_reason_is_one_line_as_the_pattern_of_the_api_says(model: Any) -> None
     for line_break in ("\n", "\r", "\u0085", "\u2028", "\u2029"):
         assert re.fullmatch(constraints.REASON.pattern, f"a{line_break}b") is None
     assert re.fullmatch(constraints.REASON.pattern, "p99: 41 ms — 勝ち\t!")
+
+
+def test_the_words_of_a_reason_leave_room_for_the_digest_after_them() -> None:
+    assert len("r" * constraints.REASON_WORDS + " (0123abcd)") == constraints.REASON.maximum
+
+
+@pytest.mark.parametrize("value", [True, False, "true", "False", "TRUE"])
+def test_end_now_may_be_a_bool_or_what_cloudformation_makes_of_one(value: object) -> None:
+    declared = {"Name": "x", "ModelVariantActions": {"a": "Retain"}, "EndNow": value}
+    assert problems(declared) == []
+
+
+@pytest.mark.parametrize("value", ["", "yes", "1", 1, ["true"]])
+def test_end_now_may_be_nothing_else(value: object) -> None:
+    declared = {"Name": "x", "ModelVariantActions": {"a": "Retain"}, "EndNow": value}
+    assert problems(declared) == [f"'EndNow' must be 'true' or 'false', got {value!r}"]
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,7 @@ def _declarations(*, sound: bool) -> st.SearchStrategy[Props]:
                 st.integers(1023, 1025).map(lambda length: "r" * length),
             ),
             "stop_on": st.none() | st.lists(st.sampled_from(StopOn), max_size=4),
+            "end_now": st.booleans(),
             "stack_owns_experiment": st.booleans(),
             "service_timeout": st.none() | st.integers(66, 3599),
         }
@@ -85,6 +86,7 @@ def _refused_at_synth(props: Props) -> tuple[Mapping[str, object], list[str]]:
         experiment_name=props["name"],
         experiment=None,
         desired_model_variants=props["desired_model_variants"],
+        end_now=props["end_now"],
     )
     return properties, refused
 
@@ -129,7 +131,7 @@ def test_what_passes_synth_is_accepted_by_the_handler_and_by_botocore(
 
 
 def _assert_arrives_whole(properties: Mapping[str, object], request: Mapping[str, object]) -> None:
-    own = {"StopOn", "StackOwnsExperiment", "ServiceTimeout"}
+    own = {"StopOn", "EndNow", "StackOwnsExperiment", "ServiceTimeout"}
     sent = {name: value for name, value in properties.items() if name not in own}
     assert {name: request[name] for name in sent} == sent
 
@@ -157,6 +159,7 @@ def test_fewer_than_no_instances_are_refused_by_both() -> None:
             "desired_state": None,
             "reason": None,
             "stop_on": None,
+            "end_now": False,
             "stack_owns_experiment": False,
         }
     )

@@ -46,7 +46,8 @@ def problems(
 
     Args:
         properties: The resource's properties: the request members of StopInferenceExperiment
-            plus ``StopOn``. Values have the API's types (``InstanceCount`` an ``int``).
+            plus ``StopOn`` and ``EndNow``. Values have the API's types (``InstanceCount`` an
+            ``int``); ``EndNow`` may be the text that CloudFormation makes of it.
         names: What to call a member in a sentence, by the API's name. Default: the API's name.
         is_unresolved: Tells a value that is not known yet (a CDK token), which passes.
 
@@ -71,6 +72,7 @@ class _Check:
         if self.properties.get("Reason") is not None:
             yield from self._string(self._name("Reason"), self.properties["Reason"], REASON)
         yield from self._stop_on()
+        yield from self._flag("EndNow")
 
     def _name(self, member: str) -> str:
         return self.names.get(member, member)
@@ -200,6 +202,13 @@ class _Check:
         for value in stop_on:
             if value not in STOP_ON and not self.is_unresolved(value):
                 yield f"'{label}' must list {_or(STOP_ON)}, got {_shown(value)}"
+
+    def _flag(self, member: str) -> Iterator[str]:
+        value = self.properties.get(member)
+        if value is None or isinstance(value, bool) or self.is_unresolved(value):
+            return
+        if not isinstance(value, str) or value.lower() not in ("true", "false"):
+            yield f"'{self._name(member)}' must be 'true' or 'false', got {_shown(value)}"
 
 
 def _action_combinations(label: str, actions: Sequence[object]) -> Iterator[str]:
