@@ -25,7 +25,7 @@ from cdk_stop_inference_experiment_handler.contract.validation import problems
 from .experiment import KnownExperiment, is_experiment
 from .instance_types import INSTANCE_TYPES
 from .model_variant import ModelVariantConfig
-from .properties import PROP_NAMES
+from .template.properties import PROP_NAMES
 from .tokens import is_unresolved, known_text
 
 # The ids to acknowledge the warnings by.

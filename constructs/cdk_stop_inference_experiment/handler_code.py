@@ -16,6 +16,8 @@ import jsii
 from aws_cdk import AssetHashType, BundlingOptions, DockerImage, ILocalBundling
 from aws_cdk import aws_lambda as lambda_
 
+from .errors import MissingCodeError
+
 HANDLER_PACKAGE = "cdk_stop_inference_experiment_handler"
 HANDLER = f"{HANDLER_PACKAGE}.index.handler"
 
@@ -25,10 +27,6 @@ CRHELPER_VERSION = "2.0.12"
 
 _FILE_MODE = 0o644
 _FOLDER_MODE = 0o755
-
-
-class MissingCodeError(RuntimeError):
-    """What the Lambda function's code is made of is not installed as it must be."""
 
 
 def handler_code() -> lambda_.Code:

@@ -12,11 +12,17 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct, DependencyGroup, IDependable
 
-from .errors import InvalidPropsError
+from cdk_stop_inference_experiment_handler.contract.wire import RULE_PREFIX_VARIABLE
+
+from .errors import InvalidPropsError, path_of
 from .handler_code import HANDLER, handler_code
-from .permissions import DECRYPT_POLICY_CHARACTERS, polling_rule_prefix
 from .provider_checks import find_provider_problems
-from .role_permissions import RolePermissions
+from .template.cdk_nag import acknowledge_runtime
+from .template.permissions import (
+    DECRYPT_POLICY_CHARACTERS,
+    RolePermissions,
+    polling_rule_prefix,
+)
 
 # CloudFormation refuses another ServiceToken for an existing resource, so this id and those of the
 # constructs below it are part of the public contract.
@@ -24,8 +30,9 @@ _DEFAULT_ID = "Custom::StopInferenceExperimentProvider"
 
 _DESCRIPTION = "Stops SageMaker inference experiments for CloudFormation"
 
-# By its name, so that every supported release of aws-cdk-lib knows it.
-_RUNTIME = "python3.14"
+# The newest that the tests run the function on. By its name, so that every supported release of
+# aws-cdk-lib knows it.
+_RUNTIME = "python3.13"
 
 # The longest a function can wait inside an invocation before it hands over to the polling rule.
 _TIMEOUT_MINUTES = 15
@@ -61,6 +68,7 @@ class StopInferenceExperimentProvider(Construct):
         function_name: str | None = None,
         memory_size: float | None = None,
         environment_encryption: aws_cdk.aws_kms.IKey | aws_cdk.aws_kms.Key | None = None,
+        runtime: lambda_.Runtime | None = None,
     ) -> None:
         """Make the function, its role, its permissions and its log group.
 
@@ -89,6 +97,9 @@ class StopInferenceExperimentProvider(Construct):
                 See https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
             environment_encryption: The key that the function's environment is encrypted with. The
                 role may decrypt with it. Default: a key that AWS owns.
+            runtime: The function's runtime: Python 3.12 or newer. Default: Python 3.13, the newest
+                that this release is tested on.
+                See https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
 
         Raises:
             InvalidPropsError: With every problem of the props.
@@ -104,9 +115,11 @@ class StopInferenceExperimentProvider(Construct):
             function_name=function_name,
             memory_size=memory_size,
             environment_encryption=environment_encryption,
+            runtime=runtime,
         )
         if problems:
-            raise InvalidPropsError(type(self).__name__, problems)
+            path = path_of(scope, construct_id)
+            raise InvalidPropsError(type(self).__name__, path, problems)
 
         super().__init__(scope, construct_id)
         key = environment_encryption
@@ -122,7 +135,7 @@ class StopInferenceExperimentProvider(Construct):
             "Handler",
             code=handler_code(),
             description=_DESCRIPTION,
-            environment={"POLLING_RULE_PREFIX": polling_rule_prefix()},
+            environment={RULE_PREFIX_VARIABLE: polling_rule_prefix()},
             environment_encryption=key,
             function_name=function_name,
             handler=HANDLER,
@@ -130,12 +143,14 @@ class StopInferenceExperimentProvider(Construct):
             logging_format=lambda_.LoggingFormat.JSON,
             memory_size=_MEMORY_MIB if memory_size is None else memory_size,
             role=self._role,
-            runtime=lambda_.Runtime(_RUNTIME, lambda_.RuntimeFamily.PYTHON),
+            runtime=runtime or lambda_.Runtime(_RUNTIME, lambda_.RuntimeFamily.PYTHON),
             security_groups=security_groups,
             timeout=Duration.minutes(_TIMEOUT_MINUTES),
             vpc=vpc,
             vpc_subnets=vpc_subnets,
         )
+        if runtime is None:
+            acknowledge_runtime(self._function)
         self._service_token = self._function.function_arn
         self._function.node.add_dependency(network)
         permissions = self._permissions.permit_function(
@@ -163,30 +178,36 @@ class StopInferenceExperimentProvider(Construct):
         """Where the function logs, made or given."""
         return self._log_group
 
-    @property
-    def ready(self) -> IDependable:
-        """What a resource depends on to be answered, and to be answered still when it is deleted.
 
+def problem_with_another(
+    provider: StopInferenceExperimentProvider, experiment_name: str
+) -> str | None:
+    """Why the role's permissions have no room for one more experiment, None where they have."""
+    return provider._permissions.problem_with_another(experiment_name)  # noqa: SLF001
+
+
+def permit(
+    provider: StopInferenceExperimentProvider,
+    scope: Construct,
+    construct_id: str,
+    experiment_name: str,
+) -> Sequence[IDependable]:
+    """Let the function stop one more experiment, by a policy of its own.
+
+    Args:
+        provider: Whose function it is.
+        scope: Where the policy belongs: what needs the permission should also own it.
+        construct_id: The id of the policy.
+        experiment_name: The experiment's name, which may be a token.
+
+    Returns:
+        What the resource depends on to be answered, and to be answered still when it is deleted.
         The function and its log group are in it by way of the others.
-        """
-        return self._ready
-
-    def problem_with_another(self, experiment_name: str) -> str | None:
-        """Why the role's permissions have no room for one more experiment, None where they have."""
-        return self._permissions.problem_with_another(experiment_name)
-
-    def permit(self, scope: Construct, construct_id: str, experiment_name: str) -> IDependable:
-        """Let the function stop one more experiment, by a policy of its own.
-
-        Args:
-            scope: Where the policy belongs: what needs the permission should also own it.
-            construct_id: The id of the policy.
-            experiment_name: The experiment's name, which may be a token.
-
-        Returns:
-            The policy; nothing to depend on where the role takes none.
-        """
-        return self._permissions.permit_experiment(scope, construct_id, experiment_name)
+    """
+    policy = provider._permissions.permit_experiment(  # noqa: SLF001
+        scope, construct_id, experiment_name
+    )
+    return provider._ready, policy  # noqa: SLF001
 
 
 def _log_group(scope: Construct, retention: logs.RetentionDays | None) -> logs.LogGroup:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 
 from .tokens import is_unresolved
@@ -18,6 +19,7 @@ MAX_FUNCTION_NAME = 64
 FUNCTION_NAME_PATTERN = r"[a-zA-Z0-9_-]+"
 MIN_MEMORY_MIB = 128
 MAX_MEMORY_MIB = 10_240
+MIN_PYTHON = (3, 12)
 
 _INTERFACES = {
     "vpc": ("vpc_id", "an ec2.IVpc"),
@@ -45,6 +47,7 @@ def find_provider_problems(**props: object) -> list[str]:
         *_contradictions(props),
         *_function_name(props["function_name"]),
         *_memory_size(props["memory_size"]),
+        *_runtime(props["runtime"]),
     ]
 
 
@@ -103,3 +106,20 @@ def _memory_size(size: object) -> Iterator[str]:
         yield f"'memory_size' must be a whole number of MiB, got {size!r}"
     elif not MIN_MEMORY_MIB <= size <= MAX_MEMORY_MIB:
         yield f"'memory_size' must be {MIN_MEMORY_MIB} to {MAX_MEMORY_MIB} MiB, got {size}"
+
+
+def _runtime(runtime: object) -> Iterator[str]:
+    if runtime is None:
+        return
+    if not isinstance(runtime, lambda_.Runtime):
+        yield (
+            f"'runtime' must be a lambda_.Runtime, got {runtime!r}: write "
+            f"lambda_.Runtime.PYTHON_3_13"
+        )
+        return
+    version = re.fullmatch(r"python(\d+)\.(\d+)", runtime.name)
+    if version is None or tuple(map(int, version.groups())) < MIN_PYTHON:
+        yield (
+            f"'runtime' must be Python 3.12 or newer, got '{runtime.name}': leave it out, or write "
+            f"lambda_.Runtime.PYTHON_3_13"
+        )

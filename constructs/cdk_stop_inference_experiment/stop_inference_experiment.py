@@ -12,20 +12,22 @@ from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
 
 from .checks import find_problems, find_warnings
 from .enums import DesiredState, ModelVariantAction, StopOn
-from .errors import InvalidPropsError
+from .errors import InvalidPropsError, path_of
 from .experiment import GoesWithItsStack, is_experiment
 from .model_variant import ModelVariantConfig
-from .properties import resource_properties
 from .provider import (
     StopInferenceExperimentProvider,
     find_default_provider,
     make_default_provider,
+    permit,
+    problem_with_another,
 )
-from .timeout import service_timeout, timeout_problems
+from .template.properties import resource_properties
+from .template.timeout import service_timeout, timeout_problems
 from .tokens import known_text
 
 _MAX_LOGICAL_ID = 56
-"""Leaves room for what the name of a polling rule is made of besides."""
+"""Part of the public contract since release 0.1.0, which needed short ids."""
 
 _HASH = 8
 """Characters at the end of a logical id that CDK makes from the construct's path."""
@@ -107,7 +109,6 @@ class StopInferenceExperiment(Construct):
             stop_on=stop_on,
             end_now=end_now,
             stack_owns_experiment=_owned(scope, experiment),
-            service_timeout=service_timeout(timeout),
         )
         problems = find_problems(
             properties,
@@ -120,22 +121,25 @@ class StopInferenceExperiment(Construct):
         existing = find_default_provider(scope) if provider is None else provider
         problems += _foreign_provider(scope, provider) or _no_room(existing, name)
         if problems or name is None:
-            raise InvalidPropsError(type(self).__name__, problems)
+            path = path_of(scope, construct_id)
+            raise InvalidPropsError(type(self).__name__, path, problems)
 
         super().__init__(scope, construct_id)
         self._experiment_name = name
         self._provider = existing or make_default_provider(self)
-        self._custom_resource = self._resource(properties)
+        self._custom_resource = self._resource(properties, service_timeout(timeout))
         if experiment is not None:
             self._custom_resource.node.add_dependency(experiment)
         for warning_id, warning in find_warnings(properties):
             Annotations.of(self).add_warning_v2(warning_id, warning)
 
-    def _resource(self, properties: Mapping[str, object]) -> CustomResource:
+    def _resource(
+        self, properties: Mapping[str, object], service_timeout: int | None
+    ) -> CustomResource:
         # The ids follow the experiment's name: a new name makes a new pair of policy and resource,
         # and CloudFormation deletes the old resource while the old policy still stands.
         suffix = f"-{known}" if (known := known_text(self._experiment_name)) else ""
-        policy = self._provider.permit(self, f"Permissions{suffix}", self._experiment_name)
+        needed = permit(self._provider, self, f"Permissions{suffix}", self._experiment_name)
         resource = CustomResource(
             self,
             f"Experiment{suffix}",
@@ -143,8 +147,14 @@ class StopInferenceExperiment(Construct):
             resource_type=RESOURCE_TYPE,
             service_token=self._provider.service_token,
         )
-        resource.node.add_dependency(self._provider.ready, policy)
-        _shorten_logical_id(resource)
+        resource.node.add_dependency(*needed)
+        element = resource.node.default_child
+        if isinstance(element, CfnResource):
+            _keep_logical_id_short(element)
+            if service_timeout is not None:
+                # CustomResource has no prop for it in the oldest supported aws-cdk-lib, and warns
+                # of it among the properties in the newest.
+                element.add_property_override("ServiceTimeout", service_timeout)
         return resource
 
     @property
@@ -211,15 +221,12 @@ def _foreign_provider(scope: Construct, provider: object) -> list[str]:
 
 
 def _no_room(provider: StopInferenceExperimentProvider | None, name: str | None) -> list[str]:
-    problem = provider.problem_with_another(name) if provider and name else None
+    problem = problem_with_another(provider, name) if provider and name else None
     return [problem] if problem else []
 
 
-def _shorten_logical_id(resource: CustomResource) -> None:
-    """Keep the id within what the polling rule's name can hold, unique by its hash at the end."""
-    element = resource.node.default_child
-    if not isinstance(element, CfnResource):
-        return
-    logical_id = Stack.of(resource).get_logical_id(element)
+def _keep_logical_id_short(element: CfnResource) -> None:
+    """Shorten a long id the way release 0.1.0 does: with another id it is another resource."""
+    logical_id = Stack.of(element).get_logical_id(element)
     if len(logical_id) > _MAX_LOGICAL_ID:
         element.override_logical_id(logical_id[: _MAX_LOGICAL_ID - _HASH] + logical_id[-_HASH:])

@@ -173,7 +173,8 @@ def test_a_wrong_value_ends_the_app_without_a_traceback(tmp_path: Path) -> None:
     assert "Traceback" not in run.stderr
     (error,) = [line for line in run.stderr.splitlines() if line.startswith("error:")]
     assert error == (
-        "error: invalid StopInferenceExperiment props: 'desired_state' must be 'Completed' or "
+        "error: invalid StopInferenceExperiment props of "
+        "'StopInferenceExperiment/StopInferenceExperiment': 'desired_state' must be 'Completed' or "
         f"'Cancelled', got 'Done': correct '{KEY}' in cdk.json or on the command line"
     )
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import aws_cdk as cdk
 import pytest
 
-from cdk_stop_inference_experiment import handler_code
-from cdk_stop_inference_experiment.handler_code import MissingCodeError, copy_code
+from cdk_stop_inference_experiment import MissingCodeError, handler_code
+from cdk_stop_inference_experiment.handler_code import copy_code
 
 from .packages import PACKAGES, folder
 from .stacks import declare, new_stack, only, synthesised

@@ -103,6 +103,13 @@ def test_the_resources_id_has_at_most_56_characters(depth: int, name: str) -> No
     assert len(only(synthesised(stack), RESOURCE_TYPE)[0]) <= 56
 
 
+def test_a_long_id_is_shortened_as_release_0_1_0_shortened_it() -> None:
+    stack = new_stack()
+    declare(stack, "Stop" * 10, experiment_name="y" * 60)
+    name, _ = only(synthesised(stack), RESOURCE_TYPE)
+    assert name == "StopStopStopStopStopStopStopStopStopStopExperimeC8A9759E", BREAKING
+
+
 def test_shortened_ids_stay_different() -> None:
     stack = new_stack()
     for number in range(5):

@@ -36,7 +36,7 @@ def _actions(statement: Json) -> list[str]:
 
 def test_the_function_is_ready_to_wait_for_as_long_as_lambda_allows(template: Json) -> None:
     _, function = only(template, "AWS::Lambda::Function")
-    assert function["Properties"]["Runtime"] == "python3.14"
+    assert function["Properties"]["Runtime"] == "python3.13"
     assert (
         function["Properties"]["Handler"] == "cdk_stop_inference_experiment_handler.index.handler"
     )

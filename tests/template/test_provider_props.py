@@ -10,6 +10,7 @@ import pytest
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk.assertions import Annotations, Match
 
@@ -81,6 +82,13 @@ def test_the_function_is_placed_and_named_as_told(in_vpc: Json) -> None:
     }
     assert function["FunctionName"] == "stop-experiments"
     assert function["MemorySize"] == 512
+
+
+def test_the_function_runs_on_the_runtime_it_is_given() -> None:
+    template = _served(new_stack(), runtime=lambda_.Runtime.PYTHON_3_12)
+    assert _function(template)["Runtime"] == "python3.12"
+    # Whoever chooses an older runtime answers for it in a review.
+    assert "cdk_nag" not in only(template, "AWS::Lambda::Function")[1].get("Metadata", {})
 
 
 def test_a_function_in_a_vpc_waits_for_the_permission_to_make_network_interfaces(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 
 from cdk_stop_inference_experiment import InvalidPropsError, StopInferenceExperimentProvider
@@ -53,6 +54,22 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "127 MiB": ({"memory_size": 127}, "'memory_size' must be 128 to 10240 MiB, got 127"),
     "10241 MiB": ({"memory_size": 10241}, "'memory_size' must be 128 to 10240 MiB, got 10241"),
     "half a MiB": ({"memory_size": 256.5}, "'memory_size' must be a whole number of MiB"),
+    "a runtime by its name": (
+        {"runtime": "python3.13"},
+        "'runtime' must be a lambda_.Runtime, got 'python3.13': write lambda_.Runtime.PYTHON_3_13",
+    ),
+    "Python 3.11": (
+        {"runtime": lambda_.Runtime.PYTHON_3_11},
+        "'runtime' must be Python 3.12 or newer, got 'python3.11': leave it out, or write",
+    ),
+    "Python 3.9": (
+        {"runtime": lambda_.Runtime.PYTHON_3_9},
+        "'runtime' must be Python 3.12 or newer, got 'python3.9'",
+    ),
+    "another language": (
+        {"runtime": lambda_.Runtime.NODEJS_20_X},
+        "'runtime' must be Python 3.12 or newer, got 'nodejs20.x'",
+    ),
     "no security groups": (
         {"security_groups": []},
         "'security_groups' must list at least one ec2.ISecurityGroup, or be left out, got []",
@@ -70,7 +87,9 @@ def test_refuses(props: dict[str, Any], problem: str) -> None:
     with pytest.raises(InvalidPropsError) as error:
         StopInferenceExperimentProvider(stack, "Provider", **props)
     assert any(problem in found for found in error.value.problems), error.value
-    assert str(error.value).startswith("invalid StopInferenceExperimentProvider props: ")
+    assert str(error.value).startswith(
+        "invalid StopInferenceExperimentProvider props of 'Stack/Provider': "
+    )
     assert stack.node.children == []
 
 
@@ -86,6 +105,8 @@ def test_every_problem_of_a_provider_is_told_at_once() -> None:
         {"function_name": "f" * 64, "memory_size": 128},
         {"function_name": "A_b-9", "memory_size": 10_240},
         {"log_retention": logs.RetentionDays.INFINITE},
+        {"runtime": lambda_.Runtime.PYTHON_3_12},
+        {"runtime": lambda_.Runtime("python3.14", lambda_.RuntimeFamily.PYTHON)},
     ],
 )
 def test_passes(props: dict[str, Any]) -> None:

@@ -9,7 +9,11 @@ import pytest
 
 from cdk_stop_inference_experiment import InvalidPropsError
 from cdk_stop_inference_experiment_handler.contract.declaration import parse
-from cdk_stop_inference_experiment_handler.runtime.waiting import DEADLINE_SHARE
+from cdk_stop_inference_experiment_handler.contract.wire import (
+    MAX_SERVICE_TIMEOUT,
+    seconds_to_answer,
+    service_timeout_for,
+)
 
 from .stacks import RESOURCE_TYPE, Json, declare, new_stack, only, synthesised
 
@@ -41,18 +45,18 @@ def test_the_function_waits_at_least_as_long_as_told_and_not_two_seconds_longer(
     delivered = {**properties, "ServiceTimeout": str(sent)}
     read = parse(delivered, stack_name="Stack", logical_id="Resource")
     seconds = timeout.to_seconds(integral=False)
-    assert seconds <= read.service_timeout * DEADLINE_SHARE < seconds + 2
+    assert seconds <= seconds_to_answer(read.service_timeout) < seconds + 2
 
 
 def test_55_minutes_are_the_default_which_is_not_sent() -> None:
     assert "ServiceTimeout" not in _properties(MINUTES(55))
 
 
-@pytest.mark.newest
-def test_a_token_is_cloudformations_own_limit() -> None:
-    stack = new_stack()
-    seconds = cdk.CfnParameter(stack, "Seconds", type="Number").value_as_number
-    assert _properties(SECONDS(seconds), stack)["ServiceTimeout"] == {"Ref": "Seconds"}
+@pytest.mark.parametrize("seconds", [60, 61, 3299, 3300])
+def test_no_shorter_service_timeout_would_do(seconds: int) -> None:
+    least = service_timeout_for(seconds)
+    assert seconds_to_answer(least - 1) < seconds <= seconds_to_answer(least)
+    assert least <= MAX_SERVICE_TIMEOUT
 
 
 @pytest.mark.parametrize(
@@ -63,7 +67,14 @@ def test_a_token_is_cloudformations_own_limit() -> None:
         (30, "'timeout' must be a Duration such as Duration.minutes(30), got 30"),
         (
             MINUTES(cdk.Token.as_number({"Ref": "Minutes"})),
-            "'timeout' must be in seconds where it is a token, got minutes",
+            (
+                "'timeout' must be known at synth, got a token: write a Duration such as "
+                "Duration.minutes(30)"
+            ),
+        ),
+        (
+            SECONDS(cdk.Token.as_number({"Ref": "Seconds"})),
+            "'timeout' must be known at synth, got a token",
         ),
     ],
 )

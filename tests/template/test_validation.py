@@ -217,7 +217,11 @@ def test_refuses(stack: cdk.Stack, props: dict[str, Any], problem: str) -> None:
         declare(stack, **props)
     assert len(error.value.problems) == 1, error.value
     assert problem in error.value.problems[0]
-    assert str(error.value) == (f"invalid StopInferenceExperiment props: {error.value.problems[0]}")
+    assert str(error.value) == (
+        f"invalid StopInferenceExperiment props of 'Stack/StopShadowTest': "
+        f"{error.value.problems[0]}"
+    )
+    assert error.value.construct_path == "Stack/StopShadowTest"
 
 
 def test_refuses_three_desired_variants(stack: cdk.Stack) -> None:

@@ -12,7 +12,16 @@ from aws_cdk.assertions import Annotations, Match
 
 from cdk_stop_inference_experiment import DesiredState, ModelVariantConfig, StopOn
 
-from .stacks import KEEP_PRODUCTION, PROMOTE, PROMOTE_SHADOW, RETAIN, SHADOW, declare, new_stack
+from .stacks import (
+    EVERY_PROP,
+    KEEP_PRODUCTION,
+    PROMOTE,
+    PROMOTE_SHADOW,
+    RETAIN,
+    SHADOW,
+    declare,
+    new_stack,
+)
 
 UNDOCUMENTED: dict[str, tuple[dict[str, Any], str]] = {
     "retain and promote": (
@@ -71,6 +80,22 @@ def test_warns_once_of_what_aws_does_not_document(props: dict[str, Any], words: 
 def test_does_not_warn_of_what_aws_documents(props: dict[str, Any]) -> None:
     stack = new_stack()
     declare(stack, **props)
+    assert _warnings(stack) == []
+
+
+EVERY_KNOWN_PROP: dict[str, Any] = {
+    **EVERY_PROP,
+    "stop_on": [StopOn.DELETE],
+    "end_now": True,
+    "timeout": cdk.Duration.minutes(30),
+}
+
+
+@pytest.mark.parametrize("prop", [*EVERY_KNOWN_PROP, "every prop"])
+def test_no_prop_makes_cdk_warn(prop: str) -> None:
+    one = {"model_variant_actions": PROMOTE_SHADOW, prop: EVERY_KNOWN_PROP.get(prop)}
+    stack = new_stack()
+    declare(stack, **(EVERY_KNOWN_PROP if prop == "every prop" else one))
     assert _warnings(stack) == []
 
 

@@ -14,6 +14,7 @@ from cdk_stop_inference_experiment import (
     DesiredState,
     InstanceType,
     InvalidPropsError,
+    MissingCodeError,
     ModelVariantAction,
     ModelVariantConfig,
     StopInferenceExperiment,
@@ -35,6 +36,7 @@ def configured(stack: cdk.Stack, vpc: ec2.Vpc, key: kms.Key, role: iam.Role) -> 
         function_name="stop-experiments",
         memory_size=512,
         environment_encryption=key,
+        runtime=lambda_.Runtime.PYTHON_3_12,
     )
     actions = {"production": ModelVariantAction.REMOVE, "shadow": ModelVariantAction.PROMOTE}
     experiment = StopInferenceExperiment(
@@ -88,5 +90,7 @@ def native(
             provider=provider,
         )
     except InvalidPropsError as error:
-        return error.problems
+        return (error.construct_path, *error.problems)
+    except MissingCodeError as missing:
+        return (str(missing),)
     return ()

@@ -14,7 +14,7 @@ from cdk_stop_inference_experiment_handler.contract.constraints import (
     STOP_ON,
 )
 
-from .model_variant import InstanceType, ModelVariantConfig
+from ..model_variant import InstanceType, ModelVariantConfig
 
 PROP_NAMES: Mapping[str, str] = {
     "Name": "experiment_name",
@@ -42,7 +42,6 @@ def resource_properties(
     stop_on: object,
     end_now: object,
     stack_owns_experiment: object,
-    service_timeout: float | None = None,
 ) -> dict[str, object]:
     """The properties of ``Custom::StopInferenceExperiment``, without those left to default."""
     properties = {
@@ -56,8 +55,6 @@ def resource_properties(
         "EndNow": None if end_now is False else end_now,
         # Only where true, so that a resource reads the same as before its stack owned one.
         "StackOwnsExperiment": stack_owns_experiment or None,
-        # A property here: CustomResource has no prop for it in the oldest supported aws-cdk-lib.
-        "ServiceTimeout": service_timeout,
     }
     return {name: value for name, value in properties.items() if value is not None}
 

@@ -12,7 +12,8 @@ import aws_cdk
 from aws_cdk import CfnResource, Stack
 from constructs import Construct
 
-_RULE = "AwsSolutions-IAM5"
+_WILDCARDS = "AwsSolutions-IAM5"
+_RUNTIME = "AwsSolutions-L1"
 
 OWN_RULES = (
     "The names of the polling rules end in a digest of the request they belong to. The wildcard "
@@ -26,6 +27,10 @@ NETWORK_INTERFACES = (
     "Lambda creates the network interfaces of a function in a VPC under ids that EC2 chooses, and "
     "ec2:DescribeNetworkInterfaces and ec2:DescribeSubnets know no resources."
 )
+TESTED_RUNTIME = (
+    "The newest Python that this release of cdk-stop-inference-experiment has been tested on. A "
+    "newer one can be chosen by 'runtime' of StopInferenceExperimentProvider."
+)
 
 
 def acknowledge_wildcards(policy: Construct, *wildcards: tuple[str, str]) -> None:
@@ -38,17 +43,36 @@ def acknowledge_wildcards(policy: Construct, *wildcards: tuple[str, str]) -> Non
     """
     texts = [(_flattened(Stack.of(policy).resolve(arn)), reason) for arn, reason in wildcards]
     found = [(f"Resource::{text}", reason) for text, reason in texts if "*" in text]
-    element = policy.node.default_child
+    _suppress(
+        policy,
+        [
+            {"id": _WILDCARDS, "reason": reason, "applies_to": [finding]}
+            for finding, reason in found
+        ],
+    )
+    for finding, reason in found:
+        _acknowledge(policy, f"{_WILDCARDS}[{finding}]", reason)
+
+
+def acknowledge_runtime(function: Construct) -> None:
+    """Say why a function does not run on the newest Python."""
+    _suppress(function, [{"id": _RUNTIME, "reason": TESTED_RUNTIME}])
+    _acknowledge(function, _RUNTIME, TESTED_RUNTIME)
+
+
+def _suppress(construct: Construct, rules: list[dict[str, object]]) -> None:
+    """For release 2 of cdk-nag."""
+    element = construct.node.default_child
     if isinstance(element, CfnResource):
-        suppressions = [
-            {"id": _RULE, "reason": reason, "applies_to": [finding]} for finding, reason in found
-        ]
-        element.add_metadata("cdk_nag", {"rules_to_suppress": suppressions})
+        element.add_metadata("cdk_nag", {"rules_to_suppress": rules})
+
+
+def _acknowledge(construct: Construct, finding: str, reason: str) -> None:
+    """For release 3 of cdk-nag."""
     if hasattr(aws_cdk, "Validations"):
-        for finding, reason in found:
-            aws_cdk.Validations.of(policy).acknowledge(
-                aws_cdk.Acknowledgment(id=f"AwsSolutions::{_RULE}[{finding}]", reason=reason)
-            )
+        aws_cdk.Validations.of(construct).acknowledge(
+            aws_cdk.Acknowledgment(id=f"AwsSolutions::{finding}", reason=reason)
+        )
 
 
 def _flattened(value: object) -> str:

@@ -12,24 +12,22 @@ from collections.abc import Iterator
 
 from aws_cdk import Duration
 
-from cdk_stop_inference_experiment_handler.contract.declaration import DEFAULT_SERVICE_TIMEOUT
+from cdk_stop_inference_experiment_handler.contract.wire import (
+    MAX_SERVICE_TIMEOUT,
+    seconds_to_answer,
+    service_timeout_for,
+)
 
 MIN_SECONDS = 60
-MAX_SECONDS = DEFAULT_SERVICE_TIMEOUT * 11 // 12
+MAX_SECONDS = int(seconds_to_answer(MAX_SERVICE_TIMEOUT))
 
 
-def service_timeout(timeout: object) -> float | None:
-    """The property ``ServiceTimeout`` in seconds, None where it is the default.
-
-    A template cannot multiply, so that a token's seconds are ``ServiceTimeout`` themselves. What
-    :func:`timeout_problems` refuses is None too.
-    """
+def service_timeout(timeout: object) -> int | None:
+    """The property ``ServiceTimeout`` in seconds, None where it is the default or refused."""
     if not isinstance(timeout, Duration) or any(timeout_problems(timeout)):
         return None
-    if timeout.is_unresolved():
-        return timeout.to_seconds()
-    seconds = math.ceil(math.ceil(timeout.to_seconds(integral=False)) * 12 / 11)
-    return None if seconds >= DEFAULT_SERVICE_TIMEOUT else seconds
+    seconds = service_timeout_for(math.ceil(timeout.to_seconds(integral=False)))
+    return None if seconds >= MAX_SERVICE_TIMEOUT else seconds
 
 
 def timeout_problems(timeout: object) -> Iterator[str]:
@@ -39,11 +37,10 @@ def timeout_problems(timeout: object) -> Iterator[str]:
     if not isinstance(timeout, Duration):
         yield f"'timeout' must be a Duration such as Duration.minutes(30), got {timeout!r}"
     elif timeout.is_unresolved():
-        if timeout.unit_label() != "seconds":
-            yield (
-                f"'timeout' must be in seconds where it is a token, got {timeout.unit_label()}: "
-                f"use Duration.seconds(...)"
-            )
+        yield (
+            "'timeout' must be known at synth, got a token: write a Duration such as "
+            "Duration.minutes(30)"
+        )
     elif not MIN_SECONDS <= timeout.to_seconds(integral=False) <= MAX_SECONDS:
         yield (
             f"'timeout' must be {MIN_SECONDS // 60} to {MAX_SECONDS // 60} minutes, got "

@@ -1,0 +1,1 @@
+"""What becomes of the props in the template."""

@@ -1,0 +1,286 @@
+"""The permissions of the provider's role, each on named resources only, by policies attached to it.
+
+IAM counts the inline policies of one role together, 10,240 characters. They are kept for the
+experiments, a policy each, so that a removed experiment's permissions stay until its resource is
+deleted. What the function itself needs stands in one managed policy of the stack.
+
+See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+"""
+
+from __future__ import annotations
+
+import json
+
+from aws_cdk import Annotations, Aws, Fn, ScopedAws, Stack
+from aws_cdk import aws_iam as iam
+from constructs import Construct, DependencyGroup, IDependable
+
+from cdk_stop_inference_experiment_handler.contract.wire import RULE_PREFIX
+
+from ..tokens import known_text
+from .cdk_nag import NETWORK_INTERFACES, OWN_LOG_STREAMS, OWN_RULES, acknowledge_wildcards
+
+MAX_EXPERIMENTS = 40
+MAX_INLINE_CHARACTERS = 10_240
+
+EXPERIMENT_ACTIONS = ("sagemaker:DescribeInferenceExperiment", "sagemaker:StopInferenceExperiment")
+
+NETWORK_ACTIONS = (
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+)
+
+DECRYPT_POLICY_CHARACTERS = 200
+"""What the policy that lets the role use a key counts against the limit, generously."""
+
+IMMUTABLE_ROLE = "cdk-stop-inference-experiment:immutableRole"
+"""The id to acknowledge the warning by."""
+
+_IMMUTABLE_ROLE_WARNING = (
+    "'role' takes no policies: it is imported with mutable=False, belongs to another account, or "
+    "was made by without_policy_updates(). Nothing is attached to it, so it must hold every "
+    "permission that the function needs, for each experiment, before the stack is deployed: see "
+    "'Permissions' in the README"
+)
+
+_TRIED = "TriedOnRole"
+
+
+def polling_rule_prefix() -> str:
+    """What the names of the stack's polling rules begin with: no other stack's rule does."""
+    return Fn.join("", [RULE_PREFIX, Fn.select(2, Fn.split("/", Aws.STACK_ID)), "-"])
+
+
+def _polling_rules_arn(stack: Stack) -> str:
+    """The ARN of every polling rule of the stack, by a wildcard after the prefix."""
+    name = f"{polling_rule_prefix()}*"
+    return stack.format_arn(service="events", resource="rule", resource_name=name)
+
+
+def _ancestor_ids(stack: Stack) -> list[str]:
+    """The ids of the stacks that a nested stack is nested in, from its parent to the root.
+
+    Each is the pseudo parameter of that stack, which CDK passes down as a parameter.
+    ``Stack.stack_id`` of a nested stack would be the Ref of its resource instead, which depends on
+    what is passed to it: a cycle.
+    """
+    ids = []
+    while parent := stack.nested_stack_parent:
+        ids.append(ScopedAws(parent).stack_id)
+        stack = parent
+    return ids
+
+
+def _provider_statements(
+    stack: Stack, *, function_arn: str, log_group_arn: str, rules_arn: str
+) -> list[iam.PolicyStatement]:
+    """What the function needs for itself: its log, the state of its stack, its polling rules."""
+    statements = [
+        iam.PolicyStatement(
+            sid="Log",
+            # No logs:CreateLogGroup: the log group is the stack's. Its ARN ends in ":*".
+            actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+            resources=[log_group_arn],
+        ),
+        iam.PolicyStatement(
+            sid="ReadOwnStack",
+            actions=[
+                "cloudformation:DescribeStackEvents",
+                "cloudformation:DescribeStacks",
+                "cloudformation:ListStackResources",
+            ],
+            resources=[Aws.STACK_ID],
+        ),
+        iam.PolicyStatement(
+            sid="PollByRule",
+            actions=["events:DeleteRule", "events:PutRule", "events:RemoveTargets"],
+            resources=[rules_arn],
+        ),
+        iam.PolicyStatement(
+            sid="PollThisFunctionOnly",
+            actions=["events:PutTargets"],
+            resources=[rules_arn],
+            # events:TargetArn holds an ARN per target. ForAllValues is true of a request without
+            # the key, which Null excludes.
+            conditions={
+                "ForAllValues:ArnEquals": {"events:TargetArn": function_arn},
+                "Null": {"events:TargetArn": "false"},
+            },
+        ),
+        iam.PolicyStatement(
+            sid="LetRuleInvoke",
+            actions=["lambda:AddPermission"],
+            resources=[function_arn],
+            conditions={"StringEquals": {"lambda:Principal": "events.amazonaws.com"}},
+        ),
+        iam.PolicyStatement(
+            sid="StopRuleInvoking",
+            actions=["lambda:RemovePermission"],
+            resources=[function_arn],
+        ),
+    ]
+    if ancestors := _ancestor_ids(stack):
+        statements.append(
+            iam.PolicyStatement(
+                sid="ReadParentStacks",
+                actions=["cloudformation:DescribeStackEvents", "cloudformation:DescribeStacks"],
+                resources=ancestors,
+            )
+        )
+    return statements
+
+
+def _network_statement() -> iam.PolicyStatement:
+    """What Lambda needs the role for to connect the function to a VPC.
+
+    See https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+    """
+    return iam.PolicyStatement(
+        sid="ConnectToVpc",
+        actions=list(NETWORK_ACTIONS),
+        # The interfaces do not exist yet and have names of EC2's choice; the two Describe actions
+        # know no resources.
+        resources=["*"],
+    )
+
+
+def _experiment_statement(stack: Stack, experiment_name: str) -> iam.PolicyStatement:
+    """What it takes to stop one experiment."""
+    return iam.PolicyStatement(
+        actions=list(EXPERIMENT_ACTIONS),
+        resources=[
+            stack.format_arn(
+                service="sagemaker", resource="inference-experiment", resource_name=name
+            )
+            for name in _spellings(experiment_name)
+        ],
+    )
+
+
+def _experiment_policy_characters(region: str, experiment_name: str) -> int:
+    """What an experiment's policy counts against the limit, at least.
+
+    Account and region that only the deployment knows count as those of the longest region of the
+    commercial partition, a name that only the deployment knows as empty.
+    """
+    known_region = known_text(region) or "ap-southeast-1"
+    prefix = f"arn:aws:sagemaker:{known_region}:123456789012:inference-experiment/"
+    arns = [prefix + (known_text(name) or "") for name in _spellings(experiment_name)]
+    statement = {
+        "Action": EXPERIMENT_ACTIONS,
+        "Effect": "Allow",
+        "Resource": arns if len(arns) > 1 else arns[0],
+    }
+    policy = {"Statement": [statement], "Version": "2012-10-17"}
+    return len(json.dumps(policy, separators=(",", ":")))
+
+
+def _spellings(experiment_name: str) -> list[str]:
+    """The name, and in lower case too where that differs.
+
+    SageMaker writes names in lower case into the ARNs of some of its resources, and IAM compares
+    resources by case; which spelling it authorises an experiment by is not documented.
+    """
+    if known_text(experiment_name) is None:
+        return [experiment_name]
+    return list(dict.fromkeys([experiment_name, experiment_name.lower()]))
+
+
+class RolePermissions:
+    """Attaches the policies of one provider to its role and counts what room is left.
+
+    What it is given as ``scope`` is the provider.
+    """
+
+    def __init__(self, scope: Construct, role: iam.IRole, *, characters: int) -> None:
+        self._scope = scope
+        self._stack = Stack.of(scope)
+        self._region = self._stack.region
+        self._role = role
+        self._experiments = 0
+        self._characters = characters
+        self._possible = _takes_policies(scope, role)
+        if not self._possible:
+            Annotations.of(scope).add_warning_v2(IMMUTABLE_ROLE, _IMMUTABLE_ROLE_WARNING)
+
+    def permit_network(self) -> IDependable:
+        """Let Lambda connect the function to a VPC; the function depends on it.
+
+        Lambda refuses a function in a VPC whose role cannot make network interfaces.
+        """
+        policy = self._managed("Network", [_network_statement()])
+        if policy:
+            acknowledge_wildcards(policy, ("*", NETWORK_INTERFACES))
+        return policy or DependencyGroup()
+
+    def permit_function(self, *, function_arn: str, log_group_arn: str) -> IDependable:
+        """Let the function do what it does for every experiment."""
+        rules_arn = _polling_rules_arn(self._stack)
+        policy = self._managed(
+            "Permissions",
+            _provider_statements(
+                self._stack,
+                function_arn=function_arn,
+                log_group_arn=log_group_arn,
+                rules_arn=rules_arn,
+            ),
+        )
+        if policy:
+            acknowledge_wildcards(policy, (rules_arn, OWN_RULES), (log_group_arn, OWN_LOG_STREAMS))
+        return policy or DependencyGroup()
+
+    def permit_experiment(self, scope: Construct, construct_id: str, name: str) -> IDependable:
+        """Let the function stop one more experiment, by a policy in the scope."""
+        if not self._possible:
+            return DependencyGroup()
+        self._experiments += 1
+        self._characters += _experiment_policy_characters(self._region, name)
+        statements = [_experiment_statement(self._stack, name)]
+        return iam.Policy(scope, construct_id, roles=[self._role], statements=statements)
+
+    def problem_with_another(self, experiment_name: str) -> str | None:
+        """Why there is no room for one more experiment, None where there is."""
+        more = _experiment_policy_characters(self._region, experiment_name)
+        if not self._possible or (
+            self._experiments < MAX_EXPERIMENTS and self._characters + more <= MAX_INLINE_CHARACTERS
+        ):
+            return None
+        limit = (
+            f"at most {MAX_EXPERIMENTS} experiments"
+            if self._experiments >= MAX_EXPERIMENTS
+            else f"{MAX_INLINE_CHARACTERS} characters of permissions, which long names use up"
+        )
+        return (
+            f"'provider' can serve {limit}, and it serves {self._experiments} already: pass "
+            f"another one, such as provider=StopInferenceExperimentProvider(self, 'Provider2')"
+        )
+
+    def _managed(
+        self, construct_id: str, statements: list[iam.PolicyStatement]
+    ) -> iam.ManagedPolicy | None:
+        if not self._possible:
+            return None
+        return iam.ManagedPolicy(
+            self._scope, construct_id, roles=[self._role], statements=statements
+        )
+
+
+def _takes_policies(scope: Construct, role: iam.IRole) -> bool:
+    """Whether policies can be attached to a role.
+
+    CDK has no attribute that says so. A role that takes none ignores ``attach_inline_policy``, so
+    an empty policy is tried, which reaches no template.
+    """
+    if isinstance(role, iam.Role):
+        return True
+    policy = iam.Policy(scope, _TRIED)
+    role.attach_inline_policy(policy)
+    element = policy.node.default_child
+    roles = element.roles if isinstance(element, iam.CfnPolicy) else None
+    taken = bool(Stack.of(scope).resolve(roles))
+    scope.node.try_remove_child(_TRIED)
+    return taken
