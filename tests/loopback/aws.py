@@ -31,6 +31,8 @@ CALL_TIMEOUT_SECONDS = 15.0
 PUT_TIMEOUT_SECONDS = 10.0
 """What the handler's clients are set to; a test holds these against them."""
 
+OF_AN_ANCESTOR = " of an ancestor"
+
 SENT_BACK = {
     "throttled": Refused("ThrottlingException", "Rate exceeded"),
     "unavailable": Refused("ServiceUnavailable", "Service is unavailable", 503),
@@ -72,6 +74,11 @@ class Aws:
         self._faults = faults
         self._function = function
         self._cloudformation = cloudformation
+        self._queries: dict[str, Callable[[Members], str]] = {
+            "DescribeStacks": cloudformation.describe_stacks,
+            "DescribeStackEvents": cloudformation.describe_stack_events,
+            "ListStackResources": cloudformation.list_stack_resources,
+        }
         self._operations: dict[str, Callable[[Members], Members]] = {
             "DescribeInferenceExperiment": sagemaker.describe_inference_experiment,
             "StopInferenceExperiment": sagemaker.stop_inference_experiment,
@@ -92,7 +99,7 @@ class Aws:
             return self._put(request)
         operation, members = told(request)
         self._clock.sleep(LATENCY_SECONDS)
-        kind = self._faults.due(operation, self._clock.now)
+        kind = self._faults.due(self._name(operation, members), self._clock.now)
         if kind in (None, "taken", "killed"):
             response = self._carry_out(operation, members, request, is_lost=kind is not None)
         else:
@@ -103,6 +110,12 @@ class Aws:
     def is_to_fail(self, operation: str) -> bool:
         """Whether a fault waits for the next calls of the operation."""
         return self._faults.wait_for(operation)
+
+    def _name(self, operation: str, members: Members) -> str:
+        """What faults and the journal call an operation; ancestors have names of their own."""
+        if operation in _OF_STACKS and self._cloudformation.is_ancestor(members):
+            return operation + OF_AN_ANCESTOR
+        return operation
 
     def _after(self, kind: str | None, seconds: float) -> None:
         if kind == "killed":
@@ -122,10 +135,8 @@ class Aws:
                 response = self._function.add_permission(request)
             elif operation == "RemovePermission":
                 response = self._function.remove_permission(request)
-            elif operation == "DescribeStacks":
-                response = xml_answer(operation, self._cloudformation.describe_stacks(members))
-            elif operation == "ListStackResources":
-                response = xml_answer(operation, self._cloudformation.list_stack_resources(members))
+            elif operation in _QUERIES:
+                response = xml_answer(operation, self._queries[operation](members))
             else:
                 response = json_answer(self._operations[operation](members))
         except Refused as error:
@@ -168,11 +179,13 @@ class Aws:
     ) -> None:
         detail = dict(members)
         if kind == CALL:
+            name = self._name(name, members)
             detail = {"request": members, "code": code, "is_lost": is_lost}
         self._journal.append(Entry(self._clock.now, kind, name, self._function.current(), detail))
 
 
-_QUERIES = ("DescribeStacks", "ListStackResources")
+_OF_STACKS = ("DescribeStacks", "DescribeStackEvents")
+_QUERIES = (*_OF_STACKS, "ListStackResources")
 
 
 def told(request: HttpRequest) -> tuple[str, Members]:

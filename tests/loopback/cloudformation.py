@@ -4,32 +4,104 @@ from __future__ import annotations
 
 import calendar
 import json
+import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from xml.sax.saxutils import escape
+
+from tests.delivery import as_delivered
 
 from .wire import ACCOUNT, REGION, HttpRequest, HttpResponse, Members, Refused
 
 MAX_RESPONSE_BYTES = 4096
 URL_SECONDS = 7200
 SIGNATURE = "5160a7u2e"
+STACK_TYPE = "AWS::CloudFormation::Stack"
 _REQUIRED = ("StackId", "RequestId", "LogicalResourceId", "PhysicalResourceId")
 
 
-@dataclass
-class Stack:
-    """A stack in some status, with its resources."""
+@dataclass(frozen=True)
+class Event:
+    """One event of a stack, as CloudFormation recorded it."""
 
-    name: str
+    at: float
+    logical_id: str
+    physical_id: str
+    kind: str
     status: str
-    resources: list[dict[str, str]] = field(default_factory=list)
+    properties: str = ""
+    reason: str = ""
+
+    def xml(self, stack: Stack, number: int) -> str:
+        """A member of DescribeStackEvents' answer."""
+        stamp = timestamp(self.at)
+        is_own = self.physical_id == stack.arn
+        told = {
+            "StackId": stack.arn,
+            "EventId": f"{number:08x}" if is_own else f"{self.logical_id}-{self.status}-{stamp}",
+            "StackName": stack.name,
+            "LogicalResourceId": self.logical_id,
+            "PhysicalResourceId": self.physical_id,
+            "ResourceType": self.kind,
+            "Timestamp": stamp,
+            "ResourceStatus": self.status,
+            "ResourceStatusReason": self.reason,
+            "ResourceProperties": escape(self.properties),
+        }
+        return f"<member>{_elements(told)}</member>"
+
+
+class Stack:
+    """A stack in some status, with its resources and events.
+
+    Setting its status is what CloudFormation does: the stack gets an event of its own with it.
+
+    Attributes:
+        parent: The stack that this one is nested in.
+        events: Oldest first.
+        event_lag: Seconds until an event shows: AWS is eventually consistent.
+        stale: What DescribeStacks says instead of the status until ``stale_until``.
+        last_updated: A creation by change set sets it as an update does.
+    """
+
+    def __init__(self, name: str, now: Callable[[], float], parent: Stack | None = None) -> None:
+        self.name = name
+        self.parent = parent
+        self.resources: list[dict[str, str]] = []
+        self.events: list[Event] = []
+        self.event_lag = 2.0
+        self.stale = ""
+        self.stale_until = 0.0
+        self.last_updated = 0.0
+        self._status = ""
+        self._now = now
 
     @property
     def arn(self) -> str:
         """Its StackId."""
         return f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{self.name}/0a1b2c3d"
+
+    @property
+    def status(self) -> str:
+        """Its status, as it really is."""
+        return self._status
+
+    @status.setter
+    def status(self, status: str) -> None:
+        self.enter(status, self._now())
+
+    @property
+    def root(self) -> Stack:
+        """The stack that nobody holds."""
+        return self if self.parent is None else self.parent.root
+
+    def enter(self, status: str, at: float) -> None:
+        """Be in a status from a time on."""
+        self._status = status
+        self.events.append(Event(at, self.name, self.arn, STACK_TYPE, status))
 
     def add(self, logical_id: str, physical_id: str, kind: str, status: str) -> None:
         """Have a resource."""
@@ -43,13 +115,39 @@ class Stack:
             }
         )
 
+    def xml(self) -> str:
+        """A member of DescribeStacks' answer."""
+        told = {
+            "StackId": self.arn,
+            "StackName": self.name,
+            "CreationTime": "2025-06-01T00:00:00Z",
+            "LastUpdatedTime": timestamp(self.last_updated) if self.last_updated else "",
+            "StackStatus": self.stale if self._now() < self.stale_until else self._status,
+            "ParentId": self.parent.arn if self.parent else "",
+            "RootId": self.root.arn if self.parent else "",
+        }
+        return f"<member>{_elements(told)}</member>"
+
+    def shown(self) -> int:
+        """How many of the events show by now."""
+        count = len(self.events)
+        while count and self.events[count - 1].at + self.event_lag > self._now():
+            count -= 1
+        return count
+
 
 @dataclass
 class Asked:
-    """A request CloudFormation has sent and waits for."""
+    """A request CloudFormation has sent and waits for.
+
+    Attributes:
+        issued_at: The date in its ResponseURL, in whole seconds.
+        is_abandoned: CloudFormation has gone on without an answer and hears none.
+    """
 
     event: dict[str, Any]
     issued_at: float
+    is_abandoned: bool = False
     answer: dict[str, Any] | None = None
     answered_at: float = float("inf")
 
@@ -58,6 +156,7 @@ class CloudFormation:
     """Stacks by name, and the requests that were sent."""
 
     page_size = 100
+    event_page_size = 100
 
     def __init__(self, now: Callable[[], float], host: str) -> None:
         self.stacks: dict[str, Stack] = {}
@@ -66,29 +165,43 @@ class CloudFormation:
         self._now = now
         self._host = host
 
+    def new_stack(self, name: str, parent: Stack | None = None) -> Stack:
+        """Have a stack without any event yet."""
+        stack = self.stacks[name] = Stack(name, self._now, parent)
+        return stack
+
     def describe_stacks(self, request: Members) -> str:
         """The API's operation; its result as XML."""
+        return f"<Stacks>{self._find(request).xml()}</Stacks>"
+
+    def describe_stack_events(self, request: Members) -> str:
+        """The API's operation, newest first, page by page; its result as XML.
+
+        The token names the event to go on from, so that no new one shifts a page.
+        """
         stack = self._find(request)
-        return (
-            f"<Stacks><member><StackId>{stack.arn}</StackId><StackName>{stack.name}</StackName>"
-            "<CreationTime>2025-06-15T00:00:00Z</CreationTime>"
-            f"<StackStatus>{stack.status}</StackStatus></member></Stacks>"
+        end = int(request["NextToken"]) if "NextToken" in request else stack.shown()
+        start = max(0, end - self.event_page_size)
+        members = "".join(
+            stack.events[number].xml(stack, number) for number in range(end - 1, start - 1, -1)
         )
+        token = f"<NextToken>{start}</NextToken>" if start else ""
+        return f"<StackEvents>{members}</StackEvents>{token}"
 
     def list_stack_resources(self, request: Members) -> str:
         """The API's operation, page by page; its result as XML."""
         resources = self._find(request).resources
         start = int(request.get("NextToken", 0))
         page = resources[start : start + self.page_size]
-        members = "".join(
-            "<member>"
-            + "".join(f"<{name}>{value}</{name}>" for name, value in resource.items())
-            + "</member>"
-            for resource in page
-        )
+        members = "".join(f"<member>{_elements(resource)}</member>" for resource in page)
         end = start + self.page_size
         token = f"<NextToken>{end}</NextToken>" if end < len(resources) else ""
         return f"<StackResourceSummaries>{members}</StackResourceSummaries>{token}"
+
+    def is_ancestor(self, request: Members) -> bool:
+        """Whether a request names a stack that holds another one."""
+        above = {stack.parent.arn for stack in self.stacks.values() if stack.parent}
+        return request["StackName"] in above
 
     def _find(self, request: Members) -> Stack:
         for stack in self.stacks.values():
@@ -97,16 +210,16 @@ class CloudFormation:
         message = f"Stack with id {request['StackName']} does not exist"
         raise Refused("ValidationError", message)
 
-    def ask(self, event: dict[str, Any]) -> dict[str, Any]:
-        """Send a request: the event with its ResponseURL."""
-        now = self._now()
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+    def ask(self, event: dict[str, Any], at: float | None = None) -> dict[str, Any]:
+        """Send a request, now or at an earlier time: the event with its ResponseURL."""
+        issued_at = math.floor(self._now() if at is None else at)
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(issued_at))
         event["ResponseURL"] = (
             f"https://{self._host}/response/{event['RequestId']}?X-Amz-Algorithm=AWS4-HMAC-SHA256"
             f"&X-Amz-Date={stamp}&X-Amz-Expires={URL_SECONDS}"
             f"&X-Amz-Signature={SIGNATURE}{event['RequestId']}"
         )
-        self.asked[event["RequestId"]] = Asked(event, now)
+        self.asked[event["RequestId"]] = Asked(event, issued_at)
         return event
 
     def put(self, request: HttpRequest) -> HttpResponse:
@@ -122,8 +235,33 @@ class CloudFormation:
         answer = readable(request.body, asked.event)
         if asked.answer is None and answer is not None:
             asked.answer, asked.answered_at = answer, self._now()
-            self.on_answer(asked)
+            if not asked.is_abandoned:
+                self._record(asked)
+                self.on_answer(asked)
         return HttpResponse(200)
+
+    def _record(self, asked: Asked) -> None:
+        """Note in the stack's events what became of the request."""
+        assert asked.answer is not None
+        outcome = "COMPLETE" if asked.answer["Status"] == "SUCCESS" else "FAILED"
+        self.record(asked.event, asked.answer["PhysicalResourceId"], outcome, self._now())
+
+    def record(
+        self, event: Members, physical_id: str, outcome: str, at: float, reason: str = ""
+    ) -> None:
+        """Have an event of the resource that a request is about."""
+        stack = self._find({"StackName": event["StackId"]})
+        stack.events.append(
+            Event(
+                at,
+                event["LogicalResourceId"],
+                physical_id,
+                event["ResourceType"],
+                f"{event['RequestType'].upper()}_{outcome}",
+                json.dumps(as_delivered(event["ResourceProperties"])),
+                reason,
+            )
+        )
 
 
 def readable(body: bytes, event: Members) -> dict[str, Any] | None:
@@ -142,3 +280,14 @@ def readable(body: bytes, event: Members) -> dict[str, Any] | None:
         answer[name] == event[name] for name in ("StackId", "RequestId", "LogicalResourceId")
     )
     return answer if same else None
+
+
+def timestamp(at: float) -> str:
+    """A time as CloudFormation writes it, in milliseconds."""
+    whole = math.floor(at)
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
+    return f"{stamp}.{int((at - whole) * 1000):03}Z"
+
+
+def _elements(members: Members) -> str:
+    return "".join(f"<{name}>{value}</{name}>" for name, value in members.items() if value)

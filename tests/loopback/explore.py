@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 from .invariants import INVARIANTS
-from .scenarios import MORE, SIX, STARTS, TEMPOS, Scenario, combinations
+from .scenarios import CORE, MORE, TEMPOS, Scenario, combinations
 from .tally import Sample, Subtree, Tally
 
 
@@ -50,14 +50,15 @@ def _settle_down() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.loopback.explore", description=__doc__)
-    names = [scenario.name for scenario in SIX + MORE]
+    names = [scenario.name for scenario in CORE + MORE]
     parser.add_argument("--depth", type=int, default=3, help="steps after the first delivery")
     parser.add_argument("--sample", type=int, default=0, metavar="N", help="histories to draw")
     parser.add_argument("--seconds", type=float, default=86_400, help="at most, for --sample")
     parser.add_argument("--seed", default=str(random.randrange(10**6)), help="of --sample")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--scenario", action="append", choices=["six", "more", "all", *names])
-    parser.add_argument("--start", action="append", choices=STARTS, help="default: every one")
+    parser.add_argument("--scenario", action="append", choices=["core", "more", "all", *names])
+    starts = sorted({start for scenario in CORE + MORE for start in scenario.starts})
+    parser.add_argument("--start", action="append", choices=starts, help="default: every one")
     parser.add_argument(
         "--tempo", action="append", choices=[tempo.name for tempo in TEMPOS], help="default: handed"
     )
@@ -65,18 +66,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _chosen(options: argparse.Namespace) -> tuple[Scenario, ...]:
-    names = options.scenario or ["six"]
-    groups = {"six": SIX, "more": MORE, "all": SIX + MORE}
+    names = options.scenario or ["core"]
+    groups = {"core": CORE, "more": MORE, "all": CORE + MORE}
     chosen = [
         scenario
-        for scenario in SIX + MORE
+        for scenario in CORE + MORE
         if any(scenario in groups.get(name, ()) or scenario.name == name for name in names)
     ]
     tempos = tuple(tempo for tempo in TEMPOS if tempo.name in (options.tempo or ["handed"]))
     return tuple(
         scenario
         for scenario in combinations(tuple(chosen), tempos)
-        if scenario.start in (options.start or STARTS)
+        if scenario.start in (options.start or scenario.starts)
     )
 
 

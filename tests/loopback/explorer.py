@@ -24,7 +24,7 @@ from .invariants import violations
 from .journal import CALL
 from .journal import PUT as PUT_ENTRY
 from .player import INSTANT, TIMED, Player, SameAsAnother
-from .scenarios import Scenario
+from .scenarios import Scenario, learn
 from .world import World
 
 TRANSIENT_KINDS = ("unavailable", "unreachable", "lost")
@@ -79,6 +79,7 @@ def run(
     Raises:
         SameAsAnother: It equals a shorter or another one.
     """
+    learn(scenario)
     seed = zlib.crc32(f"{scenario.key} {letters}".encode())
     world = World(load=load, limit=scenario.tempo.limit, seed=seed)
     with world.installed():
@@ -93,7 +94,7 @@ def run(
 def _alphabet(history: History, since: int, *, lean: bool) -> Iterator[str]:
     """The steps that could follow: faults only of operations that are called after the last."""
     yield from INSTANT
-    yield from TIMED
+    yield from (letter for letter in TIMED if letter != "undone" or history.scenario.can_be_undone)
     called = {
         PUT if entry.kind == PUT_ENTRY else entry.name
         for entry in history.world.journal[since:]

@@ -57,7 +57,10 @@ class Faults(list[Fault]):
 
     def wait_for(self, operation: str) -> bool:
         """Whether a call of the operation is yet to fail."""
-        return any(fault.operation == operation and fault.hits < fault.attempts for fault in self)
+        return any(
+            fault.operation.partition(" ")[0] == operation and fault.hits < fault.attempts
+            for fault in self
+        )
 
     def due(self, operation: str, now: float) -> str | None:
         """The kind of failure that this attempt meets."""

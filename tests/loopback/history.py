@@ -11,12 +11,9 @@ from .cloudformation import Asked
 from .faults import Fault
 from .journal import INVOCATION, Entry
 from .oracle import allowed
-from .sagemaker import BEGINNING
+from .sagemaker import NEVER
 from .scenarios import IAM_SECONDS, Scenario
 from .world import World
-
-NOT_YET = tuple(f"in status {status}" for status in BEGINNING)
-"""How a conflict ends that an experiment which only begins answers: it ordered nothing."""
 
 
 @dataclass
@@ -26,7 +23,8 @@ class History:
     Attributes:
         asked: The explored request.
         prelude: The request that warmed the container up.
-        interventions: When others ended or deleted the experiment.
+        interventions: When others ended or deleted the experiment, or undid the order.
+        undone_at: When CloudFormation undid the order while its request waited.
         faults: With the times they were hit at.
         kills: Invocations that were killed on order.
         malformed: Numbers of the invocations with a malformed event.
@@ -39,6 +37,7 @@ class History:
     asked: Asked
     prelude: Asked
     interventions: list[float] = field(default_factory=list)
+    undone_at: float = NEVER
     faults: list[Fault] = field(default_factory=list)
     kills: int = 0
     malformed: list[int] = field(default_factory=list)
@@ -81,10 +80,14 @@ class History:
         return raised or bool(steps & {"twin", "deliver", "kill", "killed"})
 
     @property
-    def lasting_denial(self) -> bool:
-        """Whether an AccessDenied came too late to be a policy on its way."""
+    def lasting_denials(self) -> set[str]:
+        """The operations whose AccessDenied came too late to be a policy on its way."""
         young = self.asked.issued_at + IAM_SECONDS - 1
-        return any(when >= young for fault in self.hit("denied") for when in fault.hit_at)
+        return {
+            fault.operation
+            for fault in self.hit("denied")
+            if any(when >= young for when in fault.hit_at)
+        }
 
     @property
     def truth_now(self) -> set[str]:
@@ -94,11 +97,12 @@ class History:
             self.scenario,
             experiment,
             deleted="deleted" in self.letters,
-            tried=any(
-                not call.detail["code"].endswith(NOT_YET)
+            accepted=any(
+                not call.detail["code"] and not call.detail["is_lost"]
                 for call in self.world.journal.calls("StopInferenceExperiment")
             ),
             repeated=self.is_delivered_again,
+            undone=self.undone_at <= self.world.clock.now,
         )
 
     def heard(self) -> Iterator[tuple[Entry, dict[str, Any], set[str]]]:

@@ -10,18 +10,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
+from .aws import OF_AN_ANCESTOR
 from .clock import EPOCH
 from .cloudformation import MAX_RESPONSE_BYTES, SIGNATURE
 from .history import History
-from .journal import INVOCATION
-from .oracle import is_as_declared
-from .sagemaker import NEVER, arn_of
+from .journal import INVOCATION, Entry
+from .oracle import is_as_ordered
+from .sagemaker import arn_of
 
 CLEAN_UP = ("RemoveTargets", "DeleteRule", "RemovePermission")
 MARGIN_SECONDS = 60.0
 MOST_PUTS = 120
+LOOKS = ("DescribeStacks", "DescribeStackEvents")
 LOOK_SECONDS = 3.0
-"""Between a look and the answer that rests on it, at most."""
+"""Between a look and the answer or the Stop that rests on it, at most."""
 
 DELIVERIES = 3
 
@@ -43,9 +45,12 @@ def success_is_true(history: History) -> Iterator[str]:
     """SUCCESS only if the experiment has ended and settled, is absent, or was rightly left alone.
 
     And, where a promotion was asked for, only if the end was the one ordered. Held for every
-    answer up to the one CloudFormation takes; it hears no other.
+    answer up to the one CloudFormation takes; it hears no other. An undo need not wait for a stop
+    that it is not allowed to see.
     """
     for put, body, truth in history.heard():
+        if history.scenario.waits and history.lasting_denials:
+            continue
         if body["Status"] == "SUCCESS" and "SUCCESS" not in truth:
             yield f"SUCCESS at {put.at - EPOCH:.1f} s, true is {sorted(truth) or 'neither yet'}"
 
@@ -55,7 +60,8 @@ def answers_agree(history: History) -> Iterator[str]:
 
     Answers are compared that were given without the world changing between them: somebody ending
     or deleting the experiment, an AccessDenied that lasts, the deadline, and the stack moving on
-    after CloudFormation took a FAILED (a rollback is answered SUCCESS, by the table) are changes.
+    after CloudFormation took an answer are changes. A delivery that looked at the stack only then
+    finds it at rest or rolling back, and nobody hears what it makes of that.
     An end by somebody counts from shortly before the first answer on, which may rest on a look at
     what was before. Where each answer alone could truthfully be either (an end as Cancelled that
     may be a Stop's of an earlier delivery), two deliveries that know different things may differ.
@@ -65,19 +71,28 @@ def answers_agree(history: History) -> Iterator[str]:
     answers = [(put, body) for put, body in zip(history.puts, history.bodies, strict=True)]
     taken = history.asked.answer
     times = [put.at for put, _ in answers]
-    changed = history.lasting_denial or any(
+    changed = bool(history.lasting_denials) or any(
         min(times) - LOOK_SECONDS <= when <= max(times) for when in history.interventions if times
     )
     changed = changed or any(put.at >= history.deadline for put, _ in answers)
     changed = changed or all(len(truth) > 1 for _, truth in history.truths)
     changed = changed or (taken is not None and taken["Status"] == "FAILED")
-    statuses = {body["Status"] for _, body in answers}
-    if len(statuses) > 1 and not changed:
+    compared = {body["Status"] for put, body in answers if not _saw_it_move_on(history, put)}
+    if len(compared) > 1 and not changed:
         yield f"statuses {[body['Status'] for _, body in answers]}"
+    statuses = {body["Status"] for _, body in answers}
     for status in statuses:
         ids = {body["PhysicalResourceId"] for _, body in answers if body["Status"] == status}
         if len(ids) > 1:
             yield f"ids {sorted(ids)}"
+
+
+def _saw_it_move_on(history: History, put: Entry) -> bool:
+    """Whether an answer comes from an invocation that looked at the stack after the first."""
+    return any(
+        look.invocation == put.invocation and look.at >= history.asked.answered_at
+        for look in history.world.journal.calls(*LOOKS)
+    )
 
 
 def id_is_right(history: History) -> Iterator[str]:
@@ -97,29 +112,39 @@ def id_is_right(history: History) -> Iterator[str]:
 
 
 def stops_only_as_ordered(history: History) -> Iterator[str]:
-    """No Stop in a rollback, on another experiment, or where the table or StopOn says no.
+    """No Stop in an undo, on another experiment, or where the table or StopOn says no.
 
-    Nor otherwise than declared.
     Nor once CloudFormation has been told how the request ended: nobody expects it then. Where two
     deliveries run at once, one can still stop what it found ordered while the other was answering:
-    it must have looked at the stack right before, and before that answer. A Delete that failed
-    stays ordered: the stack is still to go, and a delivery that comes later may carry it out.
+    it must have looked at the stack right before, and before that answer.
     """
-    told = history.asked.answer or {}
-    stays_ordered = history.scenario.kind == "Delete" and told.get("Status") == "FAILED"
-    looked: dict[int, float] = {}
-    for call in history.world.journal.calls():
-        if call.name != "StopInferenceExperiment":
-            looked[call.invocation] = call.at if call.name == "DescribeStacks" else NEVER
-            continue
+    for stop in history.world.journal.calls("StopInferenceExperiment"):
         if not history.scenario.may_stop:
             yield f"Stop in '{history.scenario.name}'"
-        if not is_as_declared(call.detail["request"], history.scenario.new):
-            yield f"Stop as {call.detail['request']}"
-        answered_at = history.asked.answered_at
-        is_late = answered_at < call.at and answered_at < looked.get(call.invocation, NEVER)
-        if is_late and not call.detail["code"] and not stays_ordered:
+        if stop.detail["request"].get("Name") != history.scenario.declared["Name"]:
+            yield f"Stop of {stop.detail['request'].get('Name')!r}"
+        is_late = _has_fallen(history, stop, history.asked.answered_at, "DescribeStacks")
+        if is_late and not stop.detail["code"]:
             yield "an effective Stop after the answer"
+
+
+def _has_fallen(history: History, stop: Entry, when: float, look: str) -> bool:
+    """Whether a Stop was sent after something that its invocation should have seen.
+
+    It has to look right before each Stop. What happens between the look and the Stop it cannot
+    know; a fault in between makes that longer.
+    """
+    if when >= stop.at:
+        return False
+    looks = [call.at for call in history.world.journal.calls(look) if _is_before(call, stop)]
+    if not looks or looks[-1] >= when:
+        return True
+    hits = (hit for fault in history.faults for hit in fault.hit_at)
+    return stop.at - looks[-1] > LOOK_SECONDS and not any(looks[-1] <= hit for hit in hits)
+
+
+def _is_before(call: Entry, stop: Entry) -> bool:
+    return call.invocation == stop.invocation and call.at <= stop.at
 
 
 def stops_once(history: History) -> Iterator[str]:
@@ -170,12 +195,16 @@ def clean_up_is_silent(history: History) -> Iterator[str]:
 def transient_is_retried(history: History) -> Iterator[str]:
     """No FAILED for a transient error before the deadline: FAILED only where it is the truth.
 
-    Nor for an AccessDenied that lasts, where the experiment is not the rollback's business.
+    Nor for an AccessDenied that lasts, where nothing is ordered: what the experiment is like then
+    decides nothing, and what the stack is like only where the declaration does not tell already.
     """
+    matters = set() if history.scenario.asks_nobody else history.lasting_denials
+    if history.scenario.order == "nothing":
+        matters = matters - {"DescribeInferenceExperiment"}
     for put, body, truth in history.heard():
         if body["Status"] != "FAILED" or "FAILED" in truth:
             continue
-        is_denied = history.lasting_denial and not history.scenario.is_left_alone
+        is_denied = bool(matters)
         if put.at < history.deadline and not is_denied:
             yield f"FAILED at {put.at - EPOCH:.1f} s: {body['Reason']}"
 
@@ -238,6 +267,19 @@ def puts_end(history: History) -> Iterator[str]:
             yield "another PUT after a 403"
 
 
+def every_stop_has_its_order(history: History) -> Iterator[str]:
+    """Every Stop has its order: the last one names this declaration and was not undone before.
+
+    A stop says what was declared, member by member, and whose it is by the digest in its reason.
+    """
+    look = "DescribeStacks" + (OF_AN_ANCESTOR if history.scenario.above else "")
+    for stop in history.world.journal.calls("StopInferenceExperiment"):
+        if not is_as_ordered(stop.detail["request"], history.scenario):
+            yield f"Stop as {stop.detail['request']}"
+        if _has_fallen(history, stop, history.undone_at, look):
+            yield f"a Stop {stop.at - history.undone_at:.1f} s after its order was undone"
+
+
 INVARIANTS: dict[int, Callable[[History], Iterator[str]]] = {
     1: answered_in_time,
     2: success_is_true,
@@ -253,6 +295,7 @@ INVARIANTS: dict[int, Callable[[History], Iterator[str]]] = {
     12: requests_do_not_mix,
     13: malformed_is_ignored,
     14: puts_end,
+    15: every_stop_has_its_order,
 }
 
 

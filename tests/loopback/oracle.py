@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from tests.delivery import as_delivered
 
-from .clock import EPOCH
-from .sagemaker import Experiment
+from .sagemaker import ENDED, Experiment
 from .scenarios import Scenario
+
+BOTH = {"SUCCESS", "FAILED"}
+OWN_PROPERTIES = ("StopOn", "EndNow", "StackOwnsExperiment")
+DIGEST = re.compile(r"(.*) \([0-9a-f]{8}\)")
+BEGIN_AND_STOP_SECONDS = 1500.0
+"""Before the deadline an experiment has to begin, or it cannot be ended in time."""
+
+LONGEST_WORDS = 1013
+"""Of a Reason, before the digest."""
 
 
 def allowed(
-    scenario: Scenario, experiment: Experiment | None, *, deleted: bool, tried: bool, repeated: bool
+    scenario: Scenario,
+    experiment: Experiment | None,
+    *,
+    deleted: bool,
+    accepted: bool,
+    repeated: bool,
+    undone: bool,
 ) -> set[str]:
     """The statuses that are true of the world at this moment.
 
@@ -21,48 +36,116 @@ def allowed(
 
     Args:
         deleted: Somebody has deleted the experiment.
-        tried: A Stop was sent that may have been accepted, for all the handler can know. An end
-            as Cancelled that somebody else may have ordered can then be told either way.
+        accepted: SageMaker has answered a Stop with success, and the answer arrived.
         repeated: The request is delivered more than once. A delivery does not know of another's
-            Stop, and an error in StatusReason does not tell: to it, an end as Cancelled is
-            somebody else's.
+            Stop where an error has taken the place of its words, nor what the endpoint was like
+            before it.
+        undone: The order was undone while the request waited. Nobody hears the answer then.
     """
-    never_looks = scenario.is_left_alone or scenario.name in (
-        "cleanup delete",
-        "plumbing update",
-        "delete, not in StopOn",
-        "delete of a marker",
-    )
-    if not scenario.may_stop and never_looks:
-        return {"SUCCESS"}
+    if undone:
+        return BOTH
+    if scenario.order == "nothing":
+        awaits = scenario.waits and scenario.start == "Stopping"
+        return set() if awaits and experiment and not experiment.is_settled else {"SUCCESS"}
+    if scenario.order == "refused":
+        return _refused(scenario, experiment)
+    contradicted = _is_contradicted(scenario, experiment)
     if scenario.kind == "Delete":
-        return {"SUCCESS"} if experiment is None or experiment.is_settled else set()
-    both = {"SUCCESS", "FAILED"}
+        over = experiment is None or experiment.is_settled or _has_not_begun(experiment)
+        return ({"SUCCESS"} if over else set()) | ({"FAILED"} if contradicted else set())
     if experiment is None:
-        return both if deleted else {"FAILED"}
-    if not scenario.may_stop:
-        return both if deleted else {"SUCCESS"}
+        return BOTH if deleted else {"FAILED"}
+    if contradicted:
+        return {"FAILED"}
+    if scenario.order == "arm":
+        return BOTH if deleted else {"SUCCESS"}
+    if _has_not_begun(experiment) and _begins_too_late(scenario):
+        return {"FAILED"}
     if not experiment.is_settled:
         return set()
-    return _of_the_end(scenario, experiment, tried=tried, repeated=repeated)
+    return _of_the_end(scenario, experiment, accepted=accepted, repeated=repeated)
+
+
+def _refused(scenario: Scenario, experiment: Experiment | None) -> set[str]:
+    """FAILED; but EndNow refuses a creation only where the experiment has not ended."""
+    if "EndNow" not in scenario.new:
+        return {"FAILED"}
+    found = _found(scenario, experiment)
+    has_ended_before = scenario.start.startswith(ENDED)
+    return found if has_ended_before and experiment is not None else found | {"FAILED"}
+
+
+def _has_not_begun(experiment: Experiment) -> bool:
+    """Whether Stop is refused until it begins; it may have begun since the handler looked."""
+    return experiment.refuses_created and experiment.true_status in ("Created", "Starting")
+
+
+def _begins_too_late(scenario: Scenario) -> bool:
+    return scenario.start == "Created, refuses" or scenario.tempo.deadline < BEGIN_AND_STOP_SECONDS
+
+
+def _is_contradicted(scenario: Scenario, experiment: Experiment | None) -> bool:
+    if experiment is None or not scenario.names_unknown_variants:
+        return False
+    return not experiment.has_ended and experiment.true_status != "Stopping"
 
 
 def _of_the_end(
-    scenario: Scenario, experiment: Experiment, *, tried: bool, repeated: bool
+    scenario: Scenario, experiment: Experiment, *, accepted: bool, repeated: bool
 ) -> set[str]:
-    both, is_cancelled = {"SUCCESS", "FAILED"}, experiment.true_status == "Cancelled"
-    if experiment.stops:
-        if not is_cancelled:
-            return {"SUCCESS"}
-        return both if repeated and not scenario.promotes else {"FAILED"}
-    if scenario.promotes and (scenario.kind == "Update" or experiment.ends_at >= EPOCH):
-        return {"FAILED"}
-    return both if tried and is_cancelled else {"SUCCESS"}
+    """The contract's third table where the Stop was ours, else the ended rows of its second."""
+    if not experiment.stops:
+        return _found(scenario, experiment)
+    if experiment.reason == experiment.stops[0]["Reason"]:
+        if not experiment.stop_fails_update:
+            # A redelivery cannot tell an old FailureReason from one that came with this end.
+            return BOTH if repeated and experiment.failure else {"SUCCESS"}
+        return BOTH if repeated else {"FAILED"}
+    if not accepted:
+        return _otherwise(scenario)
+    return BOTH if repeated and not scenario.promotes else {"FAILED"}
+
+
+def _found(scenario: Scenario, experiment: Experiment | None) -> set[str]:
+    """What an experiment that somebody or an earlier request ended makes of the order."""
+    if experiment is None or not experiment.is_settled:
+        return set()
+    if scenario.start.endswith(", as declared"):
+        return {"SUCCESS"}
+    if scenario.start.endswith((", as before", ", in the old words")):
+        return {"FAILED"} if scenario.promotes and not scenario.promoted_before else {"SUCCESS"}
+    return _otherwise(scenario)
+
+
+def _otherwise(scenario: Scenario) -> set[str]:
+    return {"FAILED"} if scenario.promotes else {"SUCCESS"}
 
 
 def is_as_declared(sent: Mapping[str, Any], declared: Mapping[str, Any]) -> bool:
-    """Whether a Stop sends what is declared: every member, and a reason where none is."""
-    members = {**declared, "Reason": declared.get("Reason", sent.get("Reason"))}
-    for own in ("StopOn", "StackOwnsExperiment"):
+    """Whether a Stop sends what is declared: every member, and the reason with a digest."""
+    reason = DIGEST.fullmatch(str(sent.get("Reason", "")))
+    if reason is None or not reason[1].startswith(declared.get("Reason", "")[:LONGEST_WORDS]):
+        return False
+    members = {**declared, "Reason": sent["Reason"]}
+    for own in OWN_PROPERTIES:
         members.pop(own, None)
-    return bool(sent.get("Reason")) and as_delivered(sent) == as_delivered(members)
+    return bool(as_delivered(sent) == as_delivered(members))
+
+
+def is_retained(sent: Mapping[str, Any]) -> bool:
+    """Whether a Stop ends a failed creation: production stays, and the shadow goes."""
+    deployed = [variant["VariantName"] for variant in sent.get("DesiredModelVariants", ())]
+    return (
+        DIGEST.fullmatch(str(sent.get("Reason", ""))) is not None
+        and sent["ModelVariantActions"] == {"production": "Retain", "shadow": "Remove"}
+        and deployed in ([], ["production"])
+    )
+
+
+def is_as_ordered(sent: Mapping[str, Any], scenario: Scenario) -> bool:
+    """Whether a Stop sends what its scenario orders."""
+    if sent.get("Name") != scenario.declared["Name"]:
+        return False
+    if scenario.is_failed_creation:
+        return is_retained(sent)
+    return is_as_declared(sent, scenario.declared)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .cloudformation import Asked
 from .faults import Fault
 from .history import History
-from .sagemaker import BY_HAND, UNEXPECTED
+from .sagemaker import BY_HAND, ON_SCHEDULE, UNEXPECTED
 from .scenarios import Scenario, set_up
 from .world import World
 
@@ -13,9 +13,21 @@ BEAT_SECONDS = 1.2
 LATER_SECONDS = 70.0
 
 INSTANT = ("twin", "cold", "malformed")
-TIMED = ("deliver", "fire", "fire twice", "ends", "ends Cancelled", "deleted", "kill", "later")
+TIMED = (
+    "deliver",
+    "fire",
+    "fire twice",
+    "ends",
+    "ends Cancelled",
+    "deleted",
+    "kill",
+    "later",
+    "undone",
+)
 """``twin`` delivers at the very moment of the step before, ``deliver`` a beat later;
-``later`` lets time pass until the answer, or for 70 s."""
+``later`` lets time pass until the answer, or for 70 s. ``ends`` is on schedule, or what a Stop led
+to; ``ends Cancelled`` is by hand, or an error after a Stop. ``undone`` is CloudFormation's: the
+update is cancelled or another resource fails, or a stack above rolls back."""
 
 
 class SameAsAnother(Exception):
@@ -102,7 +114,7 @@ class Player:
         return self._fire()
 
     def _ends(self) -> bool:
-        return self._conclude("Completed", BY_HAND)
+        return self._conclude("Completed", ON_SCHEDULE)
 
     def _ends_cancelled(self) -> bool:
         experiment = self._world.sagemaker.experiments.get(self._name)
@@ -121,6 +133,21 @@ class Player:
     def _deleted(self) -> bool:
         self.history.interventions.append(self._world.clock.now)
         return self._world.sagemaker.experiments.pop(self._name, None) is not None
+
+    def _undone(self) -> bool:
+        asked, stack = self.history.asked, self._world.stack
+        if asked.answer is not None or asked.is_abandoned:
+            return False
+        asked.is_abandoned = True
+        if stack.parent is not None:
+            stack.parent.status = "UPDATE_ROLLBACK_IN_PROGRESS"
+        elif stack.status == "CREATE_IN_PROGRESS":
+            stack.status = "ROLLBACK_IN_PROGRESS"
+        else:
+            stack.status = "UPDATE_ROLLBACK_IN_PROGRESS"
+        self.history.undone_at = self._world.clock.now
+        self.history.interventions.append(self._world.clock.now)
+        return True
 
     def _kill(self) -> bool:
         running = self._world.function.running
@@ -169,5 +196,6 @@ def _warm_up(world: World) -> Asked:
         logical_id="Prelude1",
     )
     asked = world.deliver(event)
-    world.run(1)
+    # Not a whole second: the date in a ResponseURL is earlier than the request.
+    world.run(1.7)
     return asked

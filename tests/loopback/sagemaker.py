@@ -1,7 +1,8 @@
 """SageMaker's inference experiments: describe and stop, on a clock.
 
-Stop is accepted from Created and Running; from any other status it is a ConflictException.
-SageMaker does not document more, and the handler depends on no more.
+Stop is accepted from Running, and from Created unless that is ordered otherwise; from any other
+status it is a ConflictException. SageMaker does not document more, and the handler depends on no
+more.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ BEGINNING = ("Creating", "Starting", "Updating")
 STOPPABLE = ("Created", "Running")
 BY_HAND = "Stopped by a person"
 UNEXPECTED = "An unexpected error occurred while the endpoint was updated"
+ON_SCHEDULE = "The inference experiment has reached the end of its schedule"
+UPDATE_FAILED = "The endpoint could not be updated: no capacity"
+WEEK_SECONDS = 7 * 86_400.0
 NEVER = float("inf")
 
 
@@ -54,7 +58,15 @@ class Pace:
 
 @dataclass
 class Experiment:
-    """One experiment as it really is; a describe may lag behind."""
+    """One experiment as it really is; a describe may lag behind.
+
+    Attributes:
+        starts_at: When a Created experiment begins.
+        refuses_created: Stop is a ConflictException until it has begun.
+        shows_as_cancelled: An end that a Stop ordered shows as Cancelled, with the Stop's reason.
+        failure: The endpoint's FailureReason; it can be InService all the same.
+        stop_fails_update: A Stop ends with a FailureReason on an endpoint that is InService.
+    """
 
     name: str
     status: str
@@ -72,8 +84,14 @@ class Experiment:
     begins_at: float = NEVER
     before_stop: str = ""
     stops: list[Members] = field(default_factory=list)
+    starts_at: float = NEVER
+    refuses_created: bool = False
+    shows_as_cancelled: bool = False
+    failure: str = ""
+    stop_fails_update: bool = False
 
     def __post_init__(self) -> None:
+        self._scheduled_at = self.now() + (86_400 if self.status == "Created" else -86_400)
         self.modified_at = self.now() - 60
         if self.status in BEGINNING:
             self.begins_at = self.now() + self.pace.begin
@@ -91,6 +109,8 @@ class Experiment:
         """The status now."""
         if self.now() >= self.ends_at:
             return self.end
+        if self.status == "Created" and self.now() >= self.starts_at:
+            self.status, self.begins_at = "Starting", self.starts_at + self.pace.begin
         if self.now() >= self.begins_at:
             self.status = "Created" if self.status == "Creating" else "Running"
             self.begins_at = NEVER
@@ -127,16 +147,21 @@ class Experiment:
         """Order the end.
 
         Raises:
-            Refused: ConflictException.
+            Refused: ConflictException, or ValidationException for a variant that it does not have.
         """
         status = self.true_status
-        if status not in STOPPABLE:
+        if status not in STOPPABLE or (status == "Created" and self.refuses_created):
             raise Refused("ConflictException", f"Inference experiment is in status {status}")
+        unknown = sorted(set(request["ModelVariantActions"]) - set(self.variants))
+        if unknown:
+            raise Refused("ValidationException", f"There is no variant {', '.join(unknown)}")
         self.stops.append(request)
         self.before_stop, self.status = status, "Stopping"
         self.reason = str(request.get("Reason", ""))
         self.stopped_at = self.modified_at = self.now()
         self.end = str(request.get("DesiredState", "Completed"))
+        if self.shows_as_cancelled:
+            self.end = "Cancelled"
         self.ends_at = self.now() + self.pace.stop
 
     def describe(self) -> dict[str, Any]:
@@ -147,17 +172,30 @@ class Experiment:
             self.has_ended and not self.is_settled
         )
         settled = self.endpoint_after if self.has_ended else "InService"
+        ended = status in ENDED
+        start = min(self.starts_at, self._scheduled_at)
         answer: dict[str, Any] = {
             "Arn": arn_of(self.name),
             "Name": self.name,
             "Type": "ShadowMode",
+            "Schedule": {"StartTime": start, "EndTime": start + WEEK_SECONDS},
             "Status": status,
             "EndpointMetadata": {
                 "EndpointName": f"{self.name}-endpoint",
+                "EndpointConfigName": f"{self.name}-{'after' if ended else 'before'}",
                 "EndpointStatus": "Updating" if in_flux and not lagging else settled,
             },
             "ModelVariants": [
-                {"ModelName": f"model-{name}", "VariantName": name} for name in self.variants
+                {
+                    "ModelName": f"model-{name}",
+                    "VariantName": name,
+                    "InfrastructureConfig": {
+                        "InfrastructureType": "RealTimeInference",
+                        "RealTimeInferenceConfig": _INSTANCES,
+                    },
+                    "Status": self._variant_status(name, status),
+                }
+                for name in self.variants
             ],
             "ShadowModeConfig": {
                 "SourceModelVariantName": self.variants[0],
@@ -165,6 +203,9 @@ class Experiment:
             },
             "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/experiment",
         }
+        failure = self.failure or (UPDATE_FAILED if ended and self._has_failed_update else "")
+        if failure:
+            answer["EndpointMetadata"]["FailureReason"] = failure
         if self.reason and not lagging:
             answer["StatusReason"] = self.reason
         if not lagging:
@@ -172,6 +213,21 @@ class Experiment:
         if self.has_ended and not lagging:
             answer["CompletionTime"] = self.ends_at
         return answer
+
+    @property
+    def _has_failed_update(self) -> bool:
+        return self.stop_fails_update and bool(self.stops)
+
+    def _variant_status(self, name: str, status: str) -> str:
+        if status not in ENDED:
+            return "Updating" if status == "Stopping" else "InService"
+        actions = self.stops[0]["ModelVariantActions"] if self.stops else {self.shadow: "Remove"}
+        if not self.is_settled:
+            return "Updating"
+        return "Deleted" if actions.get(name) == "Remove" else "InService"
+
+
+_INSTANCES = {"InstanceType": "ml.m5.xlarge", "InstanceCount": 2}
 
 
 class SageMaker:

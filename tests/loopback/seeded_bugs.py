@@ -25,7 +25,7 @@ from cdk_stop_inference_experiment_handler.runtime import (
     waiting,
 )
 
-from .scenarios import BRIEF, HANDED, MORE, SIX, STUCK, Scenario, Tempo
+from .scenarios import BRIEF, HANDED, STUCK, Scenario, Tempo, named
 
 Patch = AbstractContextManager[object]
 
@@ -53,8 +53,7 @@ class SeededBug:
     @property
     def situation(self) -> Scenario:
         """Where to look for it."""
-        found = next(one for one in SIX + MORE if one.name == self.scenario)
-        return replace(found, start=self.start, tempo=self.tempo)
+        return replace(named(self.scenario), start=self.start, tempo=self.tempo)
 
 
 def _success_without_waiting() -> Patch:

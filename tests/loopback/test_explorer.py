@@ -13,7 +13,7 @@ from .explorer import play
 from .function import Handler
 from .invariants import INVARIANTS
 from .sagemaker import STATUSES
-from .scenarios import HANDED, MORE, SIX, STARTS, STUCK, combinations
+from .scenarios import CORE, HANDED, MORE, STARTS, STUCK, combinations
 from .seeded_bugs import SEEDED_BUGS, SeededBug
 from .tally import Sample, Subtree, Tally
 
@@ -34,7 +34,7 @@ def test_histories_start_from_every_status_and_from_none() -> None:
 
 
 def test_every_single_step_keeps_every_invariant() -> None:
-    explore("--depth", "1", "--scenario", "six")
+    explore("--depth", "1", "--scenario", "core")
 
 
 def test_no_sampled_history_of_three_steps_breaks_an_invariant() -> None:
@@ -45,7 +45,7 @@ def test_no_sampled_history_of_three_steps_breaks_an_invariant() -> None:
 
 def test_an_experiment_that_never_ends_is_answered_at_the_deadline() -> None:
     tally = Tally()
-    for scenario in combinations(SIX + MORE, (STUCK,)):
+    for scenario in combinations(CORE + MORE, (STUCK,)):
         tally.add(Subtree(scenario, (), 0).tally())
     assert tally.examples == {}
 
@@ -64,14 +64,14 @@ ONCE_BROKEN = {
 
 @pytest.mark.parametrize("key", ONCE_BROKEN)
 def test_a_history_that_once_broke_an_invariant_keeps_it(key: str) -> None:
-    (scenario,) = (one for one in combinations(SIX, (HANDED,)) if one.key == key)
+    (scenario,) = (one for one in combinations(CORE, (HANDED,)) if one.key == key)
     result = play(scenario, ONCE_BROKEN[key])
     assert result is not None
     assert result.broken == ()
 
 
 def test_a_seed_draws_the_same_histories_again() -> None:
-    scenarios = tuple(combinations(SIX, (HANDED,)))
+    scenarios = tuple(combinations(CORE, (HANDED,)))
     first, second = (Sample(scenarios, 2, 40, 60, "7").tally() for _ in range(2))
     assert first == second
 
@@ -92,7 +92,7 @@ def load_stock() -> Handler:
 def test_stock_crhelper_breaks_what_the_handler_keeps() -> None:
     steps = ((), ("later", "malformed"), ("PUT:error",), ("twin",), ("DeleteRule:denied",))
     tally = Tally()
-    for scenario in combinations(SIX, (HANDED,)):
+    for scenario in combinations(CORE, (HANDED,)):
         if scenario.start in ("absent", "Running", "Completed"):
             for letters in steps:
                 tally.run(scenario, letters, load=load_stock)

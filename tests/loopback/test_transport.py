@@ -6,7 +6,7 @@ import pytest
 
 from .explorer import run
 from .journal import Entry
-from .scenarios import HANDED, SIX, Scenario, combinations
+from .scenarios import CORE, HANDED, Scenario, combinations
 from .transport import CLIENTS
 
 LETTERS = (
@@ -18,7 +18,7 @@ LETTERS = (
 )
 SITUATIONS = [
     scenario
-    for scenario in combinations(SIX, (HANDED,))
+    for scenario in combinations(CORE, (HANDED,))
     if scenario.may_stop and scenario.start in ("Created", "Running", "Updating")
 ]
 

@@ -208,14 +208,17 @@ def in_process(aws: Aws) -> Iterator[None]:
         def getresponse(self) -> Any:
             return mock.Mock(status=self._answer.status, reason=str(self._answer.status))
 
-    CLIENTS.aws = aws
+    around, CLIENTS.aws = CLIENTS.aws, aws
     CLIENTS.refill()
     with (
         mock.patch.object(boto3, "client", CLIENTS.client),
         mock.patch.object(urllib3.connectionpool.HTTPConnectionPool, "urlopen", urlopen),
         mock.patch("http.client.HTTPSConnection", Connection),
     ):
-        yield
+        try:
+            yield
+        finally:
+            CLIENTS.aws = around
 
 
 def _answer(aws: Aws, request: HttpRequest) -> HttpResponse:

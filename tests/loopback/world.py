@@ -11,7 +11,7 @@ from unittest import mock
 
 from .aws import Aws
 from .clock import EPOCH, Clock
-from .cloudformation import Asked, CloudFormation, Stack
+from .cloudformation import Asked, CloudFormation
 from .containers import fresh_index, lambda_runtime
 from .eventbridge import EventBridge
 from .faults import Fault, Faults
@@ -20,9 +20,11 @@ from .journal import LOG, Entry, Journal
 from .sagemaker import Pace, SageMaker, arn_of
 from .transport import in_process
 
+STACK = "fraud"
 NAME = "fraud-shadow"
 LOGICAL_ID = "StopShadowTest4D1E2F3A"
 RESOURCE_TYPE = "Custom::StopInferenceExperiment"
+DAY_SECONDS = 86_400.0
 TWO_HOURS = 7200.0
 HOST = "cloudformation-custom-resource-response-euwest1.s3.eu-west-1.amazonaws.com"
 
@@ -50,6 +52,9 @@ PROMOTE = {
 
 class World:
     """Everything, under one clock.
+
+    Its stack was created a day ago and is being updated; a test that is about something else sets
+    the stack's status.
 
     Args:
         load: Makes a cold container.
@@ -84,8 +89,10 @@ class World:
             sagemaker=self.sagemaker,
             cloudformation=self.cloudformation,
         )
-        self.stack = Stack("fraud", "CREATE_IN_PROGRESS")
-        self.cloudformation.stacks["fraud"] = self.stack
+        self.stack = self.cloudformation.new_stack(STACK)
+        self.stack.enter("CREATE_IN_PROGRESS", self.clock.now - DAY_SECONDS)
+        self.stack.enter("CREATE_COMPLETE", self.clock.now - DAY_SECONDS + 60)
+        self.stack.enter("UPDATE_IN_PROGRESS", self.clock.now - 5)
         self._connect = connect
         self._seed = seed
 
@@ -129,8 +136,14 @@ class World:
         request_id: str = "request-1",
         logical_id: str = LOGICAL_ID,
         physical_id: str | None = None,
+        at: float | None = None,
     ) -> dict[str, Any]:
-        """A request as CloudFormation sends it, not delivered yet."""
+        """A request as CloudFormation sends it, not delivered yet.
+
+        Args:
+            at: When it was sent, where the stack's events are already told. Default: now, with
+                the event of the resource that comes right before.
+        """
         event: dict[str, Any] = {
             "RequestType": kind,
             "ServiceToken": "arn:aws:lambda:eu-west-1:123456789012:function:provider",
@@ -144,7 +157,10 @@ class World:
             event["PhysicalResourceId"] = physical_id or arn_of(NAME)
         if kind == "Update":
             event["OldResourceProperties"] = {"ServiceToken": "provider", **(old or KEEP)}
-        return self.cloudformation.ask(event)
+        if at is None:
+            known_id = event.get("PhysicalResourceId", "")
+            self.cloudformation.record(event, known_id, "IN_PROGRESS", self.clock.now)
+        return self.cloudformation.ask(event, at)
 
     def deliver(self, event: dict[str, Any]) -> Asked:
         """Deliver a request now; it runs when time is let pass."""
