@@ -1,42 +1,61 @@
-"""What the tests of the lifecycle table share: a declaration, an experiment, a world to ask."""
+"""What the tests of the three tables share: a declaration, an experiment, and facts to ask for."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cdk_stop_inference_experiment_handler.contract.declaration import Declaration, parse
-from cdk_stop_inference_experiment_handler.lifecycle.decision import decide
+from cdk_stop_inference_experiment_handler.lifecycle.decide import decide
 from cdk_stop_inference_experiment_handler.lifecycle.facts import (
-    Case,
+    Decision,
     Experiment,
+    Progress,
     Request,
     RequestType,
+    Stack,
+    StackEvent,
+    Unreadable,
     Verb,
 )
 
 ARN = "arn:aws:sagemaker:eu-west-1:123456789012:inference-experiment/fraud-shadow"
 OTHER_ARN = "arn:aws:sagemaker:eu-west-1:123456789012:inference-experiment/other"
+STACK = "arn:aws:cloudformation:eu-west-1:123456789012:stack/shadow/id"
+PARENT = "arn:aws:cloudformation:eu-west-1:123456789012:stack/parent/id"
+ROOT = "arn:aws:cloudformation:eu-west-1:123456789012:stack/root/id"
+RESOURCE = "Stop"
 KEEP = {"production": "Retain", "shadow": "Remove"}
 PROMOTE = {"production": "Remove", "shadow": "Promote"}
-FORWARD = "UPDATE_IN_PROGRESS"
-ROLLBACKS = [
-    "ROLLBACK_IN_PROGRESS",
+STOPPABLE = ["Creating", "Created", "Starting", "Running", "Updating"]
+ENDED = ["Completed", "Cancelled"]
+EVERY = ["Create", "Update", "Delete"]
+ISSUED = 10_000.0
+DEADLINE = ISSUED + 3300
+
+UNDONE_STATUSES = [
     "UPDATE_ROLLBACK_IN_PROGRESS",
     "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
+    "ROLLBACK_IN_PROGRESS",
     "IMPORT_ROLLBACK_IN_PROGRESS",
+    "IMPORT_IN_PROGRESS",
+    "REVIEW_IN_PROGRESS",
 ]
-STOPPABLE = ["Creating", "Created", "Starting", "Running", "Updating"]
-STOP_ON_CREATE = ["Create", "Update", "Delete"]
 
 
-def declaration(**properties: Any) -> Declaration:
-    declared = {"Name": "fraud-shadow", "ModelVariantActions": KEEP, "Reason": "ours", **properties}
-    return parse(
-        {name: value for name, value in declared.items() if value is not None},
-        stack_name="shadow",
-        logical_id="Stop",
-    )
+def properties(**changes: Any) -> dict[str, Any]:
+    declared = {"Name": "fraud-shadow", "ModelVariantActions": KEEP, **changes}
+    return {name: value for name, value in declared.items() if value is not None}
+
+
+def declaration(**changes: Any) -> Declaration:
+    return parse(properties(**changes), stack_name="shadow", logical_id=RESOURCE)
+
+
+def promoting(**changes: Any) -> Declaration:
+    return declaration(ModelVariantActions=PROMOTE, **changes)
 
 
 def experiment(status: str = "Running", **facts: Any) -> Experiment:
@@ -46,77 +65,169 @@ def experiment(status: str = "Running", **facts: Any) -> Experiment:
         status=status,
         endpoint_name="fraud",
         endpoint_status="InService",
-        variants=("production", "shadow"),
-        shadow_variants=("shadow",),
+        variants={"production": "InService", "shadow": "InService"},
+        production="production",
+        shadows=("shadow",),
     )
     return replace(running, **facts)
 
 
-@dataclass(frozen=True)
+def ended_by(declared: Declaration, status: str = "Completed", **facts: Any) -> Experiment:
+    return experiment(status, status_reason=declared.reason, **{"variants": {}, **facts})
+
+
+def of_stack(status: str, at: float = ISSUED - 1, stack_id: str = STACK) -> StackEvent:
+    return StackEvent(at, stack_id.split("/")[1], stack_id, status)
+
+
+def of_resource(
+    status: str,
+    at: float = ISSUED,
+    *,
+    declared: Mapping[str, Any] | str = "",
+    physical_id: str = ARN,
+    logical_id: str = RESOURCE,
+) -> StackEvent:
+    text = declared if isinstance(declared, str) else json.dumps(declared)
+    return StackEvent(at, logical_id, physical_id, status, text)
+
+
+def created(**changes: Any) -> list[StackEvent]:
+    """The events of a stack that was created well, oldest first."""
+    declared = properties(**changes)
+    return [
+        of_stack("CREATE_IN_PROGRESS", 100),
+        of_resource("CREATE_IN_PROGRESS", 110, physical_id=""),
+        of_resource("CREATE_COMPLETE", 120, declared=declared),
+        of_stack("CREATE_COMPLETE", 130),
+    ]
+
+
+def updating(*before: StackEvent) -> list[StackEvent]:
+    """The events of an update that asks the resource, oldest first."""
+    return [
+        *(before or created()),
+        of_stack("UPDATE_IN_PROGRESS"),
+        of_resource("UPDATE_IN_PROGRESS"),
+    ]
+
+
+def deleting(*before: StackEvent) -> list[StackEvent]:
+    """The events of a stack that is being deleted, oldest first."""
+    return [
+        *(before or created()),
+        of_stack("DELETE_IN_PROGRESS"),
+        of_resource("DELETE_IN_PROGRESS"),
+    ]
+
+
+@dataclass
 class World:
-    """What AWS answers when a decision asks, and what it was asked."""
+    """The facts that a decision can ask for, and what it asked.
 
-    experiment: Experiment | None = field(default_factory=experiment)
-    stack_status: str = FORWARD
-    holders: tuple[str, ...] = ()
-    asked: list[Verb] = field(default_factory=list)
+    Attributes:
+        events: Of each stack, oldest first.
+        unreadable: Facts that cannot be read: "experiment", "events", a StackId …
+    """
 
+    seen: Experiment | None = field(default_factory=experiment)
+    status: str = "UPDATE_IN_PROGRESS"
+    events_of: dict[str, list[StackEvent]] = field(default_factory=lambda: {STACK: updating()})
+    parents: dict[str, Stack] = field(default_factory=dict)
+    parent: str = ""
+    held_by: tuple[str, ...] = ()
+    is_young: bool = True
+    time: float = ISSUED + 1
+    unreadable: tuple[str, ...] = ()
+    is_lasting: bool = False
+    asked: list[str] = field(default_factory=list)
 
-def settle(case: Case, world: World) -> tuple[Verb, str]:
-    """Decide as the handler does: answer each look, until something is to be done."""
-    for _ in range(5):
-        decision = decide(case, "eu-west-1")
-        if decision.verb is Verb.LOOK_AT_EXPERIMENT:
-            case = replace(case, experiment=world.experiment)
-        elif decision.verb is Verb.LOOK_AT_STACK:
-            case = replace(case, stack_status=world.stack_status)
-        elif decision.verb is Verb.LOOK_AT_RESOURCES:
-            case = replace(case, other_holders=world.holders)
-        else:
-            return decision.verb, decision.why
-        world.asked.append(decision.verb)
-    raise AssertionError("the decision keeps asking")
+    def _ask(self, what: str) -> None:
+        self.asked.append(what)
+        if what in self.unreadable:
+            error = Unreadable(f"{what}: away")
+            error.is_lasting = self.is_lasting
+            raise error
 
+    def experiment(self) -> Experiment | None:
+        self._ask("experiment")
+        return self.seen
 
-def create(world: World, new: Declaration | str, **facts: Any) -> tuple[Verb, str]:
-    return settle(request(RequestType.CREATE, new, physical_id=None, **facts), world)
+    def stack(self, stack_id: str) -> Stack:
+        self._ask("stack" if stack_id == STACK else stack_id)
+        if stack_id == STACK:
+            return Stack(STACK, self.status, self.parent)
+        return self.parents[stack_id]
 
+    def events(self, stack_id: str) -> Iterator[StackEvent]:
+        self._ask("events" if stack_id == STACK else f"events of {stack_id}")
+        return reversed(self.events_of.get(stack_id, []))
 
-def update(
-    world: World, new: Declaration | str, old: Declaration | None, **facts: Any
-) -> tuple[Verb, str]:
-    return settle(request(RequestType.UPDATE, new, old=old, **facts), world)
+    def holders(self) -> tuple[str, ...]:
+        self._ask("holders")
+        return self.held_by
 
+    def may_lag(self) -> bool:
+        return self.is_young
 
-def delete(world: World, new: Declaration | str, **facts: Any) -> tuple[Verb, str]:
-    return settle(request(RequestType.DELETE, new, **facts), world)
+    def now(self) -> float:
+        return self.time
+
+    def deadline(self) -> float:
+        return DEADLINE
 
 
 def request(
     kind: RequestType,
     new: Declaration | str,
-    *,
     old: Declaration | None = None,
-    physical_id: str | None = ARN,
-    issued_at: float | None = None,
-    **progress: Any,
-) -> Case:
-    made = Request(
+    *,
+    physical_id: str = ARN,
+    issued_at: float | None = ISSUED,
+) -> Request:
+    return Request(
         type=kind,
-        stack_id="arn:aws:cloudformation:eu-west-1:123456789012:stack/shadow/id",
-        logical_id="Stop",
-        physical_id=physical_id,
+        stack_id=STACK,
+        stack_name="shadow",
+        logical_id=RESOURCE,
+        physical_id="" if kind is RequestType.CREATE else physical_id,
         declared_name=new.name if isinstance(new, Declaration) else "fraud-shadow",
         new=new,
         old=old,
         issued_at=issued_at,
     )
-    return Case(made, **progress)
 
 
-def changed(**properties: Any) -> Declaration:
-    """A declaration that differs from ``declaration()`` without a promotion."""
-    return declaration(DesiredState="Cancelled", Reason="changed", **properties)
+def ask(made: Request, world: World, **progress: Any) -> Decision:
+    return decide(made, world, Progress(ISSUED, **progress), "eu-west-1")
+
+
+def create(world: World, new: Declaration | str, **progress: Any) -> Decision:
+    return ask(request(RequestType.CREATE, new), world, **progress)
+
+
+def update(
+    world: World, new: Declaration | str, old: Declaration | None = None, **progress: Any
+) -> Decision:
+    replaced = declaration() if old is None else old
+    return ask(request(RequestType.UPDATE, new, replaced), world, **progress)
+
+
+def delete(world: World, new: Declaration | str, **progress: Any) -> Decision:
+    return ask(request(RequestType.DELETE, new), world, **progress)
+
+
+def creating(**facts: Any) -> World:
+    events = [of_stack("CREATE_IN_PROGRESS"), of_resource("CREATE_IN_PROGRESS", physical_id="")]
+    return World(status="CREATE_IN_PROGRESS", events_of={STACK: events}, **facts)
+
+
+def removing(**facts: Any) -> World:
+    return World(**{"status": "DELETE_IN_PROGRESS", "events_of": {STACK: deleting()}, **facts})
+
+
+def answers(decision: Decision) -> tuple[Verb, str]:
+    return decision.verb, decision.row
 
 
 def variant(name: str) -> dict[str, object]:

@@ -40,7 +40,11 @@ def test_the_request_holds_the_api_members_and_nothing_else() -> None:
         StopOn=["Delete"],
         StackOwnsExperiment="true",
     )
-    assert declared.request == {**MINIMAL, "DesiredState": "Completed", "Reason": "v2 wins"}
+    assert declared.request == {
+        **MINIMAL,
+        "DesiredState": "Completed",
+        "Reason": f"v2 wins ({declared.digest})",
+    }
     assert declared.stop_on == {"Delete"}
     assert declared.stack_owns_experiment is True
     assert declared.service_timeout == 3600
@@ -75,44 +79,110 @@ def test_the_defaults_are_update_and_delete_and_an_hour() -> None:
     assert read().service_timeout == 3600
 
 
-def test_the_default_reason_names_the_stack_the_resource_and_the_declaration() -> None:
-    keep = read(ModelVariantActions={"shadow": "Remove"})
-    assert "stack fraud, resource Stop" in read().reason
-    assert read().reason != keep.reason
-    assert read().reason == read(StopOn=["Delete"]).reason
+def test_end_now_comes_as_text() -> None:
+    assert read().end_now is False
+    assert [read(EndNow=value).end_now for value in ("true", "True", "false")] == [
+        True,
+        True,
+        False,
+    ]
+
+
+def test_the_default_reason_names_the_stack_and_the_resource() -> None:
+    assert (
+        read().reason == f"Stopped by CloudFormation stack fraud, resource Stop ({read().digest})"
+    )
+    assert read(Reason="").reason == read().reason
+
+
+@pytest.mark.parametrize("length", [1013, 1014, 1024])
+def test_a_reason_is_cut_where_the_digest_would_not_fit(length: int) -> None:
+    declared = read(Reason="x" * length)
+    assert declared.reason == f"{'x' * 1013} ({declared.digest})"
+    assert len(declared.reason) == 1024
 
 
 def test_the_default_reason_fits_the_longest_names() -> None:
     longest = parse(MINIMAL, stack_name="s" * 128, logical_id="l" * 255)
     assert len(longest.reason) <= 1024
+    assert len(longest.reason_of_0_1_0) <= 1024
+
+
+END_CHANGES: list[dict[str, object]] = [
+    {"ModelVariantActions": {"shadow": "Remove"}},
+    {"DesiredModelVariants": [variant("2")]},
+    {"DesiredState": "Completed"},
+]
+NO_CHANGES: list[dict[str, object]] = [
+    {"Reason": "because"},
+    {"StopOn": ["Update"]},
+    {"EndNow": "true"},
+    {"ServiceTimeout": "60"},
+    {"StackOwnsExperiment": "true"},
+]
+
+
+@pytest.mark.parametrize("change", END_CHANGES)
+def test_actions_variants_and_state_make_another_end_and_digest(change: dict[str, object]) -> None:
+    assert not read().has_the_end_of(read(**change))
+    assert read().digest != read(**change).digest
+
+
+@pytest.mark.parametrize("change", NO_CHANGES)
+def test_nothing_else_makes_another_end_or_digest(change: dict[str, object]) -> None:
+    assert read().has_the_end_of(read(**change))
+    assert read().digest == read(**change).digest
+
+
+def test_a_digest_is_of_the_stack_and_the_name_but_not_of_the_logical_id() -> None:
+    other_id = parse(MINIMAL, stack_name="fraud", logical_id="Renamed")
+    other_stack = parse(MINIMAL, stack_name="fraud-2", logical_id="Stop")
+    assert read().digest == other_id.digest == read(Name="Fraud-Shadow").digest
+    assert len({read().digest, other_stack.digest, read(Name="other").digest}) == 3
 
 
 def test_equal_ends_are_equal_whatever_their_spelling() -> None:
     one = read(DesiredModelVariants=[variant("2")])
-    assert one.declares_the_same_end_as(read(DesiredModelVariants=[variant(2)]))
-    assert one.declares_the_same_end_as(
-        read(DesiredModelVariants=[variant("2")], StopOn=["Update"], ServiceTimeout="60")
-    )
+    assert one.has_the_end_of(read(DesiredModelVariants=[variant(2)]))
+    assert one.digest == read(DesiredModelVariants=[variant(2)]).digest
+
+
+def test_an_end_is_told_by_the_last_digest_in_the_status_reason() -> None:
+    keep = read(ModelVariantActions={"shadow": "Remove"})
+    assert read().ended(read().reason)
+    assert read().ended(f"{read().reason}.")
+    assert not read().ended("v2 wins")
+    assert not read().ended(keep.reason)
+    assert not read().ended(f"{read().reason} was wrong ({keep.digest})")
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("reason", "sent"),
     [
-        {"Name": "other"},
-        {"ModelVariantActions": {"shadow": "Remove"}},
-        {"DesiredModelVariants": [variant("2")]},
-        {"DesiredState": "Completed"},
-        {"Reason": "because"},
+        ("v2 wins", "v2 wins"),
+        (None, "Stopped by CloudFormation stack fraud, resource Stop (79e20616)"),
     ],
 )
-def test_each_member_of_the_request_makes_another_end(change: dict[str, object]) -> None:
-    assert not read().declares_the_same_end_as(read(**change))
+def test_what_release_0_1_0_sent_is_known(reason: str | None, sent: str) -> None:
+    declared = read(**({"Reason": reason} if reason else {}))
+    assert declared.reason_of_0_1_0 == sent
+    assert declared.may_have_ended(sent)
+    assert not declared.ended(sent)
+
+
+def test_what_a_failed_creation_ends_keeps_production() -> None:
+    declared = read(DesiredModelVariants=[variant("2")], Reason="v2 wins")
+    kept = declared.with_shadow_removed("production", "shadow")
+    assert kept.request["ModelVariantActions"] == {"production": "Retain", "shadow": "Remove"}
+    assert "DesiredModelVariants" not in kept.request
+    assert "v2 wins" not in kept.reason
+    assert kept.digest != declared.digest
 
 
 def test_replaced_properties_may_break_every_rule_but_name_an_experiment() -> None:
     named = {"stack_name": "fraud", "logical_id": "Stop"}
     broken = parse_replaced({"Name": "-", "Reason": "x" * 2000, "Typo": "1"}, **named)
     assert broken is not None
-    assert broken.reason == "x" * 2000
-    assert not broken.declares_the_same_end_as(read())
+    assert len(broken.reason) == 1024
+    assert not broken.has_the_end_of(read())
     assert parse_replaced({"ModelVariantActions": {}}, **named) is None

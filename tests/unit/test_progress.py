@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
-from cdk_stop_inference_experiment_handler.runtime.waiting import Progress
+from cdk_stop_inference_experiment_handler.lifecycle.facts import Progress
 
 
-@pytest.mark.parametrize("member", ["stop_tried", "stop_sent", "seen_unfinished", "older_stop"])
-def test_everything_is_carried_over_as_json(member: str) -> None:
-    progress = Progress(started_at=1_795_342_500.25, **{member: True})
+@pytest.mark.parametrize(
+    "member",
+    [
+        {"tried": True},
+        {"sent": "0123abcd"},
+        {"refused_at": 1_795_342_600.5},
+        {"failure_before": "no capacity"},
+    ],
+)
+def test_everything_is_carried_over_as_json(member: dict[str, Any]) -> None:
+    progress = Progress(started_at=1_795_342_500.25, **member)
     carried = json.loads(json.dumps(progress.carried()))
     assert Progress.read(carried, otherwise=0.0) == progress
 
 
 def test_without_anything_carried_it_starts_now() -> None:
     assert Progress.read(None, otherwise=7.0) == Progress(started_at=7.0)
+
+
+def test_what_another_version_carried_is_read_as_far_as_it_is_known() -> None:
+    assert Progress.read({"StartedAt": 5.0, "OlderStop": True}, otherwise=7.0) == Progress(7.0)
+    assert Progress.read({"started_at": 5.0}, otherwise=7.0) == Progress(5.0)

@@ -20,7 +20,7 @@ from tests.delivery import as_delivered
 from cdk_stop_inference_experiment import ModelVariantAction, ModelVariantConfig, checks
 from cdk_stop_inference_experiment.enums import DesiredState, StopOn
 from cdk_stop_inference_experiment.instance_types import INSTANCE_TYPES
-from cdk_stop_inference_experiment.template.properties import PROP_NAMES, resource_properties
+from cdk_stop_inference_experiment.properties import PROP_NAMES, resource_properties
 from cdk_stop_inference_experiment_handler.contract.declaration import InvalidDeclaration, parse
 
 Props = dict[str, Any]
@@ -65,6 +65,7 @@ def _declarations(*, sound: bool) -> st.SearchStrategy[Props]:
             "stop_on": st.none() | st.lists(st.sampled_from(StopOn), max_size=4),
             "end_now": st.booleans(),
             "stack_owns_experiment": st.booleans(),
+            "service_timeout": st.none() | st.integers(66, 3599),
         }
     )
 
@@ -132,7 +133,9 @@ def test_what_passes_synth_is_accepted_by_the_handler_and_by_botocore(
 def _assert_arrives_whole(properties: Mapping[str, object], request: Mapping[str, object]) -> None:
     own = {"StopOn", "EndNow", "StackOwnsExperiment", "ServiceTimeout"}
     sent = {name: value for name, value in properties.items() if name not in own}
+    words = sent.pop("Reason", "")
     assert {name: request[name] for name in sent} == sent
+    assert str(request["Reason"]).startswith(str(words)[:1013])
 
 
 @RUNS

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from .constraints import DEFAULT_STOP_ON, PROMOTE, REASON
+from .constraints import DEFAULT_STOP_ON, PROMOTE, REASON, REMOVE, RETAIN
 from .validation import problems
 
 RESOURCE_TYPE = "Custom::StopInferenceExperiment"
@@ -24,14 +25,18 @@ REQUEST_PROPERTIES = (
     "DesiredState",
     "Reason",
 )
-OWN_PROPERTIES = ("StopOn", "StackOwnsExperiment")
-"""``StackOwnsExperiment`` says that the stack creates the experiment itself, so that a rollback
-that deletes the whole stack may stop it first."""
+OWN_PROPERTIES = ("StopOn", "EndNow", "StackOwnsExperiment")
+"""``StackOwnsExperiment`` says that the stack creates the experiment itself and does not retain
+it: where the stack's creation is undone, the experiment is stopped before it is deleted."""
 
 CLOUDFORMATION_PROPERTIES = ("ServiceToken", "ServiceTimeout")
 
 DEFAULT_SERVICE_TIMEOUT = 3600
 """Seconds CloudFormation waits for an answer where ``ServiceTimeout`` is not set, its maximum."""
+
+
+MAX_WORDS = REASON.maximum - len(" (01234567)")
+"""Characters of a user's reason that are sent, the rest is cut: the digest follows them."""
 
 
 class InvalidDeclaration(ValueError):
@@ -43,47 +48,85 @@ class Declaration:
     """How an experiment shall end, and which events may end it.
 
     Attributes:
-        request: The members of StopInferenceExperiment's request, typed; ``Reason`` always set.
+        name: The experiment's name.
+        actions: The action for each variant, by the variant's name.
+        variants: ``DesiredModelVariants``, None where they are left out.
+        desired_state: ``Completed``, ``Cancelled``, or None where SageMaker's own default applies.
+        words: What SageMaker records as the reason, without the digest.
+        stack_name: Part of the digest.
         stop_on: Out of ``Create``, ``Update`` and ``Delete``.
-        stack_owns_experiment: The experiment is a resource of the same stack.
+        end_now: Ends the experiment with the update that sets it.
+        stack_owns_experiment: The experiment is a resource of the same stack, not retained.
         service_timeout: Seconds after which CloudFormation gives up, 1 to 3600.
+        reason_of_0_1_0: What release 0.1.0 sent as the reason.
     """
 
-    request: Mapping[str, object]
+    name: str
+    actions: Mapping[str, str]
+    variants: Sequence[object] | None
+    desired_state: str | None
+    words: str
+    stack_name: str
     stop_on: frozenset[str]
+    end_now: bool
     stack_owns_experiment: bool
     service_timeout: int
+    reason_of_0_1_0: str
 
     @property
-    def name(self) -> str:
-        """The experiment's name."""
-        return str(self.request["Name"])
+    def request(self) -> Mapping[str, object]:
+        """The request of StopInferenceExperiment."""
+        members: dict[str, object] = {"Name": self.name, **self._end, "Reason": self.reason}
+        return {member: value for member, value in members.items() if value is not None}
 
     @property
     def reason(self) -> str:
-        """The reason SageMaker records, by which the end is told from anybody else's."""
-        return str(self.request["Reason"])
+        """The reason that is sent: the user's words and the digest."""
+        return f"{self.words[:MAX_WORDS]} ({self.digest})"
 
     @property
-    def desired_state(self) -> str | None:
-        """``Completed``, ``Cancelled``, or None where SageMaker's own default applies."""
-        state = self.request.get("DesiredState")
-        return None if state is None else str(state)
-
-    @property
-    def actions(self) -> Mapping[str, str]:
-        """The action for each variant."""
-        actions = self.request.get("ModelVariantActions")
-        return actions if isinstance(actions, Mapping) else {}
+    def digest(self) -> str:
+        """Eight hexadecimal digits that tell one declaration's end from another's."""
+        named = [self.stack_name, self.name.lower(), _canonical(self._end)]
+        return hashlib.sha256("\n".join(named).encode()).hexdigest()[:8]
 
     @property
     def promoted(self) -> str | None:
         """The variant to promote, if any."""
         return next((name for name, action in self.actions.items() if action == PROMOTE), None)
 
-    def declares_the_same_end_as(self, other: Declaration) -> bool:
-        """Whether both end the same experiment in the same way; the order of variants is free."""
-        return _canonical(self.request) == _canonical(other.request)
+    def ended(self, status_reason: str) -> bool:
+        """Whether an end with this StatusReason was ordered by this declaration."""
+        return digest_in(status_reason) == self.digest
+
+    def may_have_ended(self, status_reason: str) -> bool:
+        """The same, also for an end that release 0.1.0 ordered."""
+        return self.ended(status_reason) or status_reason == self.reason_of_0_1_0
+
+    def has_the_end_of(self, other: Declaration) -> bool:
+        """Whether both end an experiment in the same way; the order of variants is free."""
+        return _canonical(self._end) == _canonical(other._end)
+
+    def with_shadow_removed(self, production: str, shadow: str) -> Declaration:
+        """The end of an experiment that its stack is about to delete."""
+        actions = {production: RETAIN, shadow: REMOVE}
+        words = f"The creation of CloudFormation stack {self.stack_name} was undone"
+        return replace(self, actions=actions, variants=None, words=words)
+
+    @property
+    def _end(self) -> dict[str, object]:
+        """What counts as a change."""
+        return {
+            "ModelVariantActions": self.actions,
+            "DesiredModelVariants": self.variants,
+            "DesiredState": self.desired_state,
+        }
+
+
+def digest_in(status_reason: str) -> str:
+    """The digest that a StatusReason carries; empty where it carries none."""
+    digests: list[str] = re.findall(r"\(([0-9a-f]{8})\)", status_reason)
+    return digests[-1] if digests else ""
 
 
 def parse(properties: Mapping[str, object], *, stack_name: str, logical_id: str) -> Declaration:
@@ -112,7 +155,7 @@ def parse(properties: Mapping[str, object], *, stack_name: str, logical_id: str)
 def parse_replaced(
     properties: Mapping[str, object], *, stack_name: str, logical_id: str
 ) -> Declaration | None:
-    """Read ``OldResourceProperties``, which are only compared with and never carried out.
+    """Read the properties of an earlier request.
 
     They may break the rules: an Update that was refused for its properties is rolled back with
     these as the old ones.
@@ -127,18 +170,26 @@ def parse_replaced(
 
 
 def _declaration(typed: Mapping[str, object], stack_name: str, logical_id: str) -> Declaration:
-    # An empty reason would tell our end from nobody's that gave none.
-    request = {
-        name: typed[name] for name in REQUEST_PROPERTIES if typed.get(name) not in (None, "")
-    }
-    request.setdefault("Reason", _default_reason(request, stack_name, logical_id))
-    stop_on = typed.get("StopOn")
+    actions, variants = typed.get("ModelVariantActions"), typed.get("DesiredModelVariants")
+    stop_on, state = typed.get("StopOn"), typed.get("DesiredState")
+    source = f"Stopped by CloudFormation stack {stack_name}, resource {logical_id}"
     return Declaration(
-        request=request,
+        name=str(typed["Name"]),
+        actions=actions if isinstance(actions, Mapping) else {},
+        variants=variants if isinstance(variants, list) else None,
+        desired_state=str(state) if state else None,
+        words=str(typed.get("Reason") or source),
+        stack_name=stack_name,
         stop_on=frozenset(map(str, stop_on) if isinstance(stop_on, list) else DEFAULT_STOP_ON),
-        stack_owns_experiment=str(typed.get("StackOwnsExperiment", "false")).lower() == "true",
+        end_now=_flag(typed.get("EndNow")),
+        stack_owns_experiment=_flag(typed.get("StackOwnsExperiment")),
         service_timeout=_service_timeout(typed.get("ServiceTimeout")),
+        reason_of_0_1_0=_reason_of_0_1_0(typed, source),
     )
+
+
+def _flag(value: object) -> bool:
+    return str(value).lower() == "true"
 
 
 def _service_timeout(value: object) -> int:
@@ -171,20 +222,18 @@ def _typed_variant(variant: object) -> object:
     }
 
 
-def _default_reason(request: Mapping[str, object], stack_name: str, logical_id: str) -> str:
-    """Names the stack and the resource; the digest tells one declaration's end from another's."""
-    digest = hashlib.sha256(_canonical(request).encode()).hexdigest()[:8]
-    reason = f"Stopped by CloudFormation stack {stack_name}, resource {logical_id} ({digest})"
-    return reason[: REASON.maximum]
+def _reason_of_0_1_0(typed: Mapping[str, object], source: str) -> str:
+    if typed.get("Reason"):
+        return str(typed["Reason"])
+    members = {name: typed[name] for name in REQUEST_PROPERTIES if typed.get(name)}
+    digest = hashlib.sha256(_canonical(members).encode()).hexdigest()[:8]
+    return f"{source} ({digest})"[: REASON.maximum]
 
 
-def _canonical(request: Mapping[str, object]) -> str:
-    variants = request.get("DesiredModelVariants")
+def _canonical(members: Mapping[str, object]) -> str:
+    """The members as text, the same for every order of the variants and of a map's keys."""
+    variants = members.get("DesiredModelVariants")
     if isinstance(variants, list):
-        request = {
-            **request,
-            "DesiredModelVariants": sorted(
-                variants, key=lambda variant: json.dumps(variant, sort_keys=True)
-            ),
-        }
-    return json.dumps(request, sort_keys=True)
+        by_text = sorted(variants, key=lambda variant: json.dumps(variant, sort_keys=True))
+        members = {**members, "DesiredModelVariants": by_text}
+    return json.dumps(members, sort_keys=True)

@@ -1,27 +1,23 @@
-"""The plain data around a decision: what it is made from, what it orders, and the answer."""
+"""What a decision rests on: the request, and the facts that it may ask for.
+
+:class:`Facts` looks a fact up when a decision first asks for it. AWS is asked for nothing else.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from enum import Enum
+from typing import Any, Protocol
 
 from ..contract.constraints import CANCELLED, COMPLETED
 from ..contract.declaration import DEFAULT_SERVICE_TIMEOUT, Declaration
 
+STOPPABLE_STATUSES = frozenset({"Creating", "Created", "Starting", "Running", "Updating"})
 ENDED_STATUSES = frozenset({COMPLETED, CANCELLED})
-BEGINNING = ("Creating", "Starting", "Updating")
 
 UNSETTLED_ENDPOINT_STATUSES = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack"})
 FAILED_ENDPOINT_STATUSES = frozenset({"Failed", "OutOfService", "UpdateRollbackFailed"})
-
-
-class Unknown(Enum):
-    """A fact nobody has asked AWS for yet, or AWS did not tell; a decision says if it needs it."""
-
-    NOT_ASKED = "not asked"
-    UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True)
@@ -31,22 +27,27 @@ class Experiment:
     https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeInferenceExperiment.html
 
     Attributes:
-        completion_time: Seconds since the epoch, None while the experiment has not ended.
-        last_modified: Seconds since the epoch; while it is Stopping, when that was ordered.
-        shadow_variants: None where the experiment does not say which variants are shadows.
+        scheduled_start: Seconds since the epoch; None where it is not told. The end likewise.
+        completion_time: Seconds since the epoch; None while the experiment has not ended.
+        variants: The status of each variant by its name; empty where it is not told.
+        production: The variant that serves production; empty where it is not told.
+        shadows: The shadow variants; empty where they are not told.
     """
 
     arn: str
     name: str
     status: str
     status_reason: str = ""
+    scheduled_start: float | None = None
+    scheduled_end: float | None = None
     completion_time: float | None = None
-    last_modified: float | None = None
     endpoint_name: str = ""
+    endpoint_config_name: str = ""
     endpoint_status: str = ""
     endpoint_failure: str = ""
-    variants: tuple[str, ...] = ()
-    shadow_variants: tuple[str, ...] | None = None
+    variants: Mapping[str, str] = field(default_factory=dict)
+    production: str = ""
+    shadows: tuple[str, ...] = ()
 
     @property
     def has_ended(self) -> bool:
@@ -55,18 +56,46 @@ class Experiment:
 
     @property
     def is_stopping(self) -> bool:
-        """Whether its end has been ordered."""
-        return self.status == "Stopping"
+        """Whether a stop is under way, the endpoint's update included."""
+        return self.status == "Stopping" or (self.has_ended and not self.is_over)
 
     @property
     def is_over(self) -> bool:
         """Whether it has ended and left its endpoint in a state that another change can follow."""
         return self.has_ended and self.endpoint_status not in UNSETTLED_ENDPOINT_STATUSES
 
-    @property
-    def endpoint_has_failed(self) -> bool:
-        """Whether the endpoint came to rest in a state that needs a person."""
-        return self.endpoint_status in FAILED_ENDPOINT_STATUSES
+
+@dataclass(frozen=True)
+class Stack:
+    """What DescribeStacks says.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Stack.html
+
+    Attributes:
+        parent_id: The StackId of the stack that this one is nested in; empty for a root.
+    """
+
+    stack_id: str
+    status: str
+    parent_id: str = ""
+
+
+@dataclass(frozen=True)
+class StackEvent:
+    """One event of DescribeStackEvents.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackEvent.html
+
+    Attributes:
+        at: Seconds since the epoch.
+        properties: The resource's properties as JSON; empty where there are none.
+    """
+
+    at: float
+    logical_id: str
+    physical_id: str
+    status: str
+    properties: str = ""
 
 
 class RequestType(str, Enum):
@@ -82,7 +111,9 @@ class Request:
     """A custom resource request, read.
 
     Attributes:
-        physical_id: None on Create.
+        stack_name: The stack's name, as in its id.
+        physical_id: Empty on Create.
+        declared_name: The experiment's name, also where the rest cannot be read.
         new: The declaration to fulfil, or the sentence that says why it cannot be read.
         old: The declaration an Update replaces; None otherwise and where it cannot be read.
         issued_at: Seconds since the epoch at which CloudFormation made the request, as far as its
@@ -91,32 +122,19 @@ class Request:
 
     type: RequestType
     stack_id: str
+    stack_name: str
     logical_id: str
-    physical_id: str | None
+    physical_id: str
     declared_name: str
     new: Declaration | str
     old: Declaration | None = None
     issued_at: float | None = None
 
     @property
-    def has_attributes(self) -> bool:
-        """Whether the answer's Data is read: ``Fn::GetAtt`` has no use for a deleted resource."""
-        return self.type is not RequestType.DELETE
-
-    @property
     def service_timeout(self) -> int:
         """Seconds after which CloudFormation gives up."""
         timeout = DEFAULT_SERVICE_TIMEOUT
         return timeout if isinstance(self.new, str) else min(self.new.service_timeout, timeout)
-
-    @property
-    def is_for_another_experiment(self) -> bool:
-        """Whether an Update names another experiment than the resource had."""
-        return (
-            isinstance(self.new, Declaration)
-            and self.old is not None
-            and self.new.name != self.old.name
-        )
 
     @property
     def holds_its_experiment(self) -> bool:
@@ -126,41 +144,82 @@ class Request:
         the handler marked or that CloudFormation made up. Names are compared without case:
         AWS does not document whether ARNs keep it.
         """
-        head, _, name = (self.physical_id or "").partition(":inference-experiment/")
+        head, _, name = self.physical_id.partition(":inference-experiment/")
         service = head.split(":")[2:3]
         return service == ["sagemaker"] and name.lower() == self.declared_name.lower()
 
 
-@dataclass(frozen=True)
-class Case:
-    """Everything one decision rests on.
+@dataclass
+class Progress:
+    """What outlives an invocation: it travels in the polling rule's input.
 
     Attributes:
-        experiment: None where SageMaker knows no such experiment.
-        stack_status: CloudFormation's status of the stack.
-        other_holders: Logical ids of other resources of the stack with the same physical id.
-        stop_tried: A Stop was called for this very request and may have been accepted.
-        stop_sent: It was accepted, as far as SageMaker told.
-        seen_unfinished: This very request saw the experiment before its end.
-        older_stop: It saw it Stopping by an order from before the request, for the same reason.
+        started_at: Seconds since the epoch of the request, or of its first delivery.
+        tried: A Stop was called and may have been accepted.
+        sent: The digest of the Stop that SageMaker accepted; empty before.
+        refused_at: When a Stop was first refused because the test has not begun.
+        failure_before: The endpoint's FailureReason before the Stop; None where not seen.
     """
 
-    request: Request
-    experiment: Experiment | Unknown | None = Unknown.NOT_ASKED
-    stack_status: str | Unknown = Unknown.NOT_ASKED
-    other_holders: tuple[str, ...] | Unknown = Unknown.NOT_ASKED
-    stop_tried: bool = False
-    stop_sent: bool = False
-    seen_unfinished: bool = False
-    older_stop: bool = False
+    started_at: float
+    tried: bool = False
+    sent: str = ""
+    refused_at: float | None = None
+    failure_before: str | None = None
+
+    @classmethod
+    def read(cls, carried: Mapping[str, Any] | None, *, otherwise: float) -> Progress:
+        """What an earlier invocation handed over, or a start at the given time."""
+        known = {member.name for member in fields(cls)}
+        values = {name: value for name, value in (carried or {}).items() if name in known}
+        return cls(**{"started_at": otherwise, **values})
+
+    def carried(self) -> dict[str, object]:
+        """The form that :meth:`read` reads."""
+        return asdict(self)
+
+
+class Unreadable(Exception):
+    """A fact cannot be read.
+
+    Attributes:
+        is_lasting: Reading it again does not help.
+    """
+
+    is_lasting = False
+
+
+class Facts(Protocol):
+    """What can be asked; an answer stays the same for as long as one decision is made.
+
+    Methods that ask AWS raise Unreadable.
+    """
+
+    def experiment(self) -> Experiment | None:
+        """The experiment that the request names, None where SageMaker does not know it."""
+
+    def stack(self, stack_id: str) -> Stack:
+        """A stack as it is now."""
+
+    def events(self, stack_id: str) -> Iterator[StackEvent]:
+        """A stack's events, newest first; pages are read as they are needed."""
+
+    def holders(self) -> tuple[str, ...]:
+        """Logical ids of the stack's resources, not being deleted, that hold the physical id."""
+
+    def may_lag(self) -> bool:
+        """Whether the request is so young that what AWS tells may be older than it."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+
+    def deadline(self) -> float:
+        """Seconds since the epoch at which the request has to be answered."""
 
 
 class Verb(Enum):
-    """The handful of things a decision can order."""
+    """What a decision says to do."""
 
-    LOOK_AT_EXPERIMENT = "look at the experiment"
-    LOOK_AT_STACK = "look at the stack's status"
-    LOOK_AT_RESOURCES = "look at the stack's resources"
     STOP = "stop"
     WAIT = "wait"
     SUCCEED = "succeed"
@@ -172,73 +231,30 @@ class Decision:
     """What to do and why.
 
     Attributes:
-        warn: A person should see it although the request succeeds.
+        row: The row of the table that says so; the log has it, too.
+        order: The row of table 1 that led there, where that is another one.
+        warn: Logged as a warning, also where the request succeeds.
+        stop: What to send, where the verb is STOP; what is being carried out, where it is WAIT.
     """
 
     verb: Verb
+    row: str
     why: str = ""
     warn: bool = False
+    stop: Declaration | None = None
+    order: str = ""
 
 
-LOOK_AT_EXPERIMENT = Decision(Verb.LOOK_AT_EXPERIMENT)
-LOOK_AT_STACK = Decision(Verb.LOOK_AT_STACK)
-LOOK_AT_RESOURCES = Decision(Verb.LOOK_AT_RESOURCES)
-
-
-def succeed(why: str, *, warn: bool = False) -> Decision:
+def succeed(row: str, why: str, *, warn: bool = False) -> Decision:
     """Answer SUCCESS."""
-    return Decision(Verb.SUCCEED, why, warn)
+    return Decision(Verb.SUCCEED, row, why, warn)
 
 
-def fail(why: str) -> Decision:
+def fail(row: str, why: str) -> Decision:
     """Answer FAILED."""
-    return Decision(Verb.FAIL, why)
+    return Decision(Verb.FAIL, row, why, warn=True)
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What to tell CloudFormation.
-
-    Attributes:
-        experiment: As last seen; None where it does not exist or could not be looked at.
-        stopped_by_this_resource: Its end was ordered by this resource, now or earlier.
-    """
-
-    succeeded: bool
-    why: str
-    experiment: Experiment | None = None
-    stopped_by_this_resource: bool = False
-
-
-def read_experiment(answer: Mapping[str, object]) -> Experiment:
-    """Read the answer of DescribeInferenceExperiment as botocore parses it."""
-    endpoint = _mapping(answer.get("EndpointMetadata"))
-    shadow_mode = _mapping(answer.get("ShadowModeConfig"))
-    shadows = _names(shadow_mode.get("ShadowModelVariants"), "ShadowModelVariantName")
-    return Experiment(
-        arn=str(answer["Arn"]),
-        name=str(answer["Name"]),
-        status=str(answer["Status"]),
-        status_reason=str(answer.get("StatusReason") or ""),
-        completion_time=_seconds(answer.get("CompletionTime")),
-        last_modified=_seconds(answer.get("LastModifiedTime")),
-        endpoint_name=str(endpoint.get("EndpointName") or ""),
-        endpoint_status=str(endpoint.get("EndpointStatus") or ""),
-        endpoint_failure=str(endpoint.get("FailureReason") or ""),
-        variants=_names(answer.get("ModelVariants"), "VariantName"),
-        shadow_variants=shadows or None,
-    )
-
-
-def _seconds(value: object) -> float | None:
-    return value.timestamp() if isinstance(value, datetime) else None
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _names(members: object, key: str) -> tuple[str, ...]:
-    if not isinstance(members, list):
-        return ()
-    return tuple(str(_mapping(member).get(key)) for member in members)
+def wait(row: str, why: str) -> Decision:
+    """Look again after a pause."""
+    return Decision(Verb.WAIT, row, why)

@@ -85,8 +85,8 @@ def _put(http: urllib3.PoolManager, url: str, encoded: bytes) -> int | None:
 def encode(body: Mapping[str, Any]) -> bytes:
     """The body as JSON within 4096 bytes, without losing status, ids or the cause.
 
-    What is shortened, in this order: the attribute values, longest first, then the reason, of
-    which the end is kept, since the cause stands last.
+    What is shortened, in this order: the attribute values, longest first, then the reason in its
+    middle, since what happened stands first and the cause last.
     """
     shortened: dict[str, Any] = {**body, "Data": dict(body.get("Data") or {})}
     while len(_json(shortened)) > MAX_BODY_BYTES:
@@ -95,7 +95,7 @@ def encode(body: Mapping[str, Any]) -> bytes:
         if longest is not None and len(str(data[longest])) > 1:
             data[longest] = _head(str(data[longest]))
         elif len(str(shortened.get("Reason", ""))) > 1:
-            shortened["Reason"] = _tail(str(shortened["Reason"]))
+            shortened["Reason"] = _ends(str(shortened["Reason"]))
         else:
             break
     return _json(shortened)
@@ -105,8 +105,9 @@ def _head(text: str) -> str:
     return text[: len(text) * 3 // 4 - 1] + _SHORTENED if len(text) > 4 else ""
 
 
-def _tail(text: str) -> str:
-    return _SHORTENED + text[len(text) // 4 + 2 :] if len(text) > 4 else ""
+def _ends(text: str) -> str:
+    kept = len(text) * 3 // 8 - 1
+    return text[:kept] + _SHORTENED + text[-kept:] if len(text) > 8 else ""
 
 
 def _json(value: object) -> bytes:

@@ -1,4 +1,4 @@
-"""The handler's conversation with AWS: three questions and one order, failures told apart.
+"""The handler's conversation with AWS: five questions and one order, failures told apart.
 
 boto3's own retry mode repeats what is worth repeating at once; what is left comes out as one of
 three exceptions, so that nobody else has to know botocore.
@@ -6,10 +6,9 @@ three exceptions, so that nobody else has to know botocore.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from functools import cached_property, partial
 from typing import Any
 
 import boto3
@@ -17,8 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
-from ..contract.declaration import RESOURCE_TYPE
-from ..lifecycle.facts import Experiment, Request, read_experiment
+from ..lifecycle.facts import Experiment, Request, Stack, StackEvent, Unreadable
 
 SDK_CONFIG = Config(
     connect_timeout=5,
@@ -44,7 +42,7 @@ _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOpera
 _GONE_WORDS = ("not found", "does not exist", "could not find")
 
 
-class AwsError(Exception):
+class AwsError(Unreadable):
     """An AWS call failed.
 
     Attributes:
@@ -64,6 +62,7 @@ class AwsError(Exception):
         super().__init__(cause)
         self.is_transient = is_transient
         self.is_denied = is_denied
+        self.is_lasting = not (is_transient or is_denied)
         self.may_be_done = is_transient or was_repeated
 
 
@@ -103,10 +102,13 @@ class Aws:
             raise told_apart from error
         return read_experiment(answer)
 
-    def stop(self, request: Mapping[str, object]) -> None:
+    def stop(self, request: Mapping[str, object]) -> str:
         """Order the end of the experiment; it comes minutes later.
 
         https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StopInferenceExperiment.html
+
+        Returns:
+            The experiment's ARN, as SageMaker answers.
 
         Raises:
             NotNow: ConflictException; nothing was ordered.
@@ -114,46 +116,64 @@ class Aws:
             AwsError: The call failed; after a time-out it may have been carried out all the same.
         """
         try:
-            self._sagemaker.stop_inference_experiment(**request)
+            answer = self._sagemaker.stop_inference_experiment(**request)
         except (ClientError, BotoCoreError) as error:
             raise _told_apart(error) from error
+        return str(answer.get("InferenceExperimentArn", ""))
 
-    def stack_status(self, stack_id: str) -> str:
-        """CloudFormation's status of the stack, such as ``UPDATE_ROLLBACK_IN_PROGRESS``.
+    def stack(self, stack_id: str) -> Stack:
+        """A stack as CloudFormation tells.
 
         Raises:
-            AwsError: The call failed; always transient. Without the status nothing says whether a
-                stop was ordered: it is asked for until the deadline, and in doubt nothing stops.
+            AwsError: The call failed.
         """
-        try:
-            answer = self._cloudformation.describe_stacks(StackName=stack_id)
-        except (ClientError, BotoCoreError) as error:
-            raise AwsError(str(_as_aws_error(error)), is_transient=True) from error
-        return str(answer["Stacks"][0]["StackStatus"])
+        answer = self._ask(lambda: self._cloudformation.describe_stacks(StackName=stack_id))
+        found = answer["Stacks"][0]
+        return Stack(stack_id, str(found["StackStatus"]), str(found.get("ParentId") or ""))
 
-    def other_holders(self, request: Request) -> tuple[str, ...]:
-        """Logical ids of the stack's other resources of our type with the request's physical id.
+    def event_pages(self, stack_id: str) -> Iterator[list[StackEvent]]:
+        """A stack's events, newest first, a page at a time.
+
+        Raises:
+            AwsError: A call failed.
+        """
+        token: dict[str, str] = {}
+        while True:
+            answer = self._ask(
+                partial(self._cloudformation.describe_stack_events, StackName=stack_id, **token)
+            )
+            yield [read_event(event) for event in answer["StackEvents"]]
+            if not answer.get("NextToken"):
+                return
+            token = {"NextToken": answer["NextToken"]}
+
+    def holders(self, request: Request) -> tuple[str, ...]:
+        """Logical ids of the stack's resources, not being deleted, that hold the physical id.
 
         Raises:
             AwsError: A call failed.
         """
         paginator = self._cloudformation.get_paginator("list_stack_resources")
-        try:
-            resources = [
+        resources = self._ask(
+            lambda: [
                 resource
                 for page in paginator.paginate(StackName=request.stack_id)
                 for resource in page["StackResourceSummaries"]
             ]
-        except (ClientError, BotoCoreError) as error:
-            raise _as_aws_error(error) from error
+        )
         return tuple(
             resource["LogicalResourceId"]
             for resource in resources
-            if resource["ResourceType"] == RESOURCE_TYPE
-            and resource.get("PhysicalResourceId") == request.physical_id
-            and resource["LogicalResourceId"] != request.logical_id
+            if str(resource.get("PhysicalResourceId")).lower() == request.physical_id.lower()
             and not resource["ResourceStatus"].startswith("DELETE_")
         )
+
+    @staticmethod
+    def _ask(call: Callable[[], Any]) -> Any:  # noqa: ANN401
+        try:
+            return call()
+        except (ClientError, BotoCoreError) as error:
+            raise _as_aws_error(error) from error
 
     @cached_property
     def _sagemaker(self) -> Any:  # noqa: ANN401 - boto3 makes its clients' types at run time
@@ -204,18 +224,53 @@ def _message(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Message", ""))
 
 
-@contextmanager
-def no_clients_yet() -> Iterator[None]:
-    """Keep crhelper from making three clients at import: half of a cold start, seldom needed.
+def read_experiment(answer: Mapping[str, object]) -> Experiment:
+    """Read the answer of DescribeInferenceExperiment as botocore parses it."""
+    endpoint = _mapping(answer.get("EndpointMetadata"))
+    schedule = _mapping(answer.get("Schedule"))
+    shadow_mode = _mapping(answer.get("ShadowModeConfig"))
+    return Experiment(
+        arn=str(answer["Arn"]),
+        name=str(answer["Name"]),
+        status=str(answer["Status"]),
+        status_reason=str(answer.get("StatusReason") or ""),
+        scheduled_start=_seconds(schedule.get("StartTime")),
+        scheduled_end=_seconds(schedule.get("EndTime")),
+        completion_time=_seconds(answer.get("CompletionTime")),
+        endpoint_name=str(endpoint.get("EndpointName") or ""),
+        endpoint_config_name=str(endpoint.get("EndpointConfigName") or ""),
+        endpoint_status=str(endpoint.get("EndpointStatus") or ""),
+        endpoint_failure=str(endpoint.get("FailureReason") or ""),
+        variants={
+            str(variant.get("VariantName")): str(variant.get("Status") or "")
+            for variant in _mappings(answer.get("ModelVariants"))
+        },
+        production=str(shadow_mode.get("SourceModelVariantName") or ""),
+        shadows=tuple(
+            str(shadow.get("ShadowModelVariantName"))
+            for shadow in _mappings(shadow_mode.get("ShadowModelVariants"))
+        ),
+    )
 
-    crhelper leaves them out where it believes to run under SAM local.
-    """
-    before = os.environ.get("AWS_SAM_LOCAL")
-    os.environ["AWS_SAM_LOCAL"] = "true"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["AWS_SAM_LOCAL"]
-        else:
-            os.environ["AWS_SAM_LOCAL"] = before
+
+def read_event(event: Mapping[str, object]) -> StackEvent:
+    """Read one of the events that DescribeStackEvents answers with."""
+    return StackEvent(
+        at=_seconds(event.get("Timestamp")) or 0.0,
+        logical_id=str(event.get("LogicalResourceId") or ""),
+        physical_id=str(event.get("PhysicalResourceId") or ""),
+        status=str(event.get("ResourceStatus") or ""),
+        properties=str(event.get("ResourceProperties") or ""),
+    )
+
+
+def _seconds(value: object) -> float | None:
+    return value.timestamp() if isinstance(value, datetime) else None
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _mappings(value: object) -> list[Mapping[str, object]]:
+    return [_mapping(member) for member in value] if isinstance(value, list) else []

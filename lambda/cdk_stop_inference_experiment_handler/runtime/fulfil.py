@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
 from ..contract.declaration import DEFAULT_SERVICE_TIMEOUT
-from ..lifecycle.facts import Answer, Request, RequestType
+from ..lifecycle import reasons
+from ..lifecycle.facts import Experiment, Progress, Request, RequestType
 from .aws import Aws
-from .ending import Ending
+from .ending import Answer, Ending
 from .requests import Event, read_request
 from .resource import PROGRESS, Resource
-from .waiting import Invocation, Progress
+from .waiting import Invocation
 
 
 class RequestFailed(Exception):
@@ -47,25 +49,30 @@ def fulfil(resource: Resource, aws: Aws, event: Event, context: Any) -> str | No
 
 def attributes(request: Request, answer: Answer) -> dict[str, str]:
     """What ``Fn::GetAtt`` finds; every attribute always, empty where the experiment is gone."""
-    experiment = answer.experiment
+    experiment = answer.experiment or Experiment(request.physical_id, "", "")
+    statuses = json.dumps(experiment.variants) if experiment.variants else ""
     return {
-        "InferenceExperimentArn": experiment.arn if experiment else request.physical_id or "",
-        "Status": experiment.status if experiment else "",
-        "StatusReason": experiment.status_reason if experiment else "",
-        "EndpointName": experiment.endpoint_name if experiment else "",
+        "InferenceExperimentArn": experiment.arn,
+        "Status": experiment.status,
+        "StatusReason": experiment.status_reason,
+        "EndpointName": experiment.endpoint_name,
+        "EndpointConfigName": experiment.endpoint_config_name,
+        "ScheduledEnd": reasons.moment(experiment.scheduled_end),
+        "VariantStatuses": statuses,
         "StoppedByThisResource": "true" if answer.stopped_by_this_resource else "false",
     }
 
 
-def physical_id(request: Request, answer: Answer, sagemaker_arn: str) -> str | None:
+def physical_id(request: Request, answer: Answer, sagemaker_arn: str) -> str:
     """The id of a successful answer, one and the same however often a request is answered.
 
-    The experiment's ARN on Create and on a change of name, the request's own id otherwise.
+    The experiment's ARN on Create and where the event's id is that of another experiment (a
+    changed name, and its undo); the event's own id otherwise.
 
-    ``sagemaker_arn``, ``arn:PARTITION:sagemaker:REGION:ACCOUNT``, is for a rollback to the name
-    of an experiment that does not exist any more.
+    ``sagemaker_arn``, ``arn:PARTITION:sagemaker:REGION:ACCOUNT``, is for an undo to the name of an
+    experiment that does not exist any more.
     """
-    if request.type is not RequestType.CREATE and not request.is_for_another_experiment:
+    if request.type is RequestType.DELETE or request.holds_its_experiment:
         return request.physical_id
     if answer.experiment is not None:
         return answer.experiment.arn

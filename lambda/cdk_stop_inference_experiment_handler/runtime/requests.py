@@ -52,10 +52,8 @@ def malformation(event: object) -> str | None:
 
 def read_request(event: Event) -> Request:
     """Read a well-formed event."""
-    named = {
-        "stack_name": event["StackId"].rpartition(":stack/")[2].partition("/")[0],
-        "logical_id": event["LogicalResourceId"],
-    }
+    stack_name = event["StackId"].rpartition(":stack/")[2].partition("/")[0]
+    named = {"stack_name": stack_name, "logical_id": event["LogicalResourceId"]}
     properties = event["ResourceProperties"]
     new: Declaration | str
     try:
@@ -66,8 +64,9 @@ def read_request(event: Event) -> Request:
     return Request(
         type=RequestType(event["RequestType"]),
         stack_id=event["StackId"],
+        stack_name=stack_name,
         logical_id=event["LogicalResourceId"],
-        physical_id=event.get("PhysicalResourceId"),
+        physical_id=event.get("PhysicalResourceId", ""),
         declared_name=str(properties.get("Name", "")),
         new=new,
         old=parse_replaced(old, **named) if isinstance(old, Mapping) else None,

@@ -12,7 +12,8 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -22,7 +23,7 @@ from crhelper import FAILED, CfnResource
 
 from ..contract.declaration import DEFAULT_SERVICE_TIMEOUT
 from .answering import send
-from .aws import SDK_CONFIG, no_clients_yet
+from .aws import SDK_CONFIG
 from .requests import Event, malformation, may_be_redelivered, pack, unpack
 from .waiting import (
     FIRST_PAUSE_SECONDS,
@@ -119,7 +120,7 @@ class Resource(CfnResource):
     @property
     def _is_given_up(self) -> bool:
         """Whether CloudFormation does not wait for the answer any more, whatever it was."""
-        started_at = float(self._event[PROGRESS]["StartedAt"])
+        started_at = float(self._event[PROGRESS]["started_at"])
         return time.time() - started_at >= DEFAULT_SERVICE_TIMEOUT
 
     def _poll_enabled(self) -> bool:
@@ -149,8 +150,12 @@ class Resource(CfnResource):
         # The rule comes again, so that a poll need not try to its end.
         left = self.seconds_left()
         until = time.time() + (min(left, POLL_WINDOW_SECONDS) if self._is_poll else left)
+        # crhelper keeps the last 240 characters of a long reason.
+        whole = reason if status else self.Reason
         deliver = send_response or (
-            lambda url, body, _verify: send(url, body, lambda: until - time.time())
+            lambda url, body, _verify: send(
+                url, {**body, "Reason": whole}, lambda: until - time.time()
+            )
         )
         self._has_answered = True
         super()._send(status, reason, deliver)
@@ -242,3 +247,20 @@ def _attempt(call: Callable[[], object]) -> bool:
 def _digest(event: Event) -> str:
     named = f"{event['StackId']}\n{event['RequestId']}"
     return hashlib.sha256(named.encode()).hexdigest()[:_DIGEST_LENGTH]
+
+
+@contextmanager
+def no_clients_yet() -> Iterator[None]:
+    """Keep crhelper from making three clients at import: half of a cold start, seldom needed.
+
+    crhelper leaves them out where it believes to run under SAM local.
+    """
+    before = os.environ.get("AWS_SAM_LOCAL")
+    os.environ["AWS_SAM_LOCAL"] = "true"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["AWS_SAM_LOCAL"]
+        else:
+            os.environ["AWS_SAM_LOCAL"] = before

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 DEADLINE_SHARE = 11 / 12
@@ -35,47 +35,6 @@ PAUSE_GROWTH = 1.5
 PAUSE_SECONDS = (2.0, 2.8)
 """Between two looks at an experiment: quick at first, then a few seconds, jittered so that forty
 resources of one stack do not ask in step."""
-
-
-@dataclass
-class Progress:
-    """What outlives an invocation: it travels in the polling rule's input.
-
-    Attributes:
-        started_at: Seconds since the epoch of the first delivery.
-        stop_tried: A Stop was called for this request and may have been accepted.
-        stop_sent: SageMaker accepted it, as far as it told us.
-        seen_unfinished: The experiment had not ended yet when this request first looked at it.
-        older_stop: It was seen Stopping by an order from before the request, for the same reason.
-    """
-
-    started_at: float
-    stop_tried: bool = False
-    stop_sent: bool = False
-    seen_unfinished: bool = False
-    older_stop: bool = False
-
-    @classmethod
-    def read(cls, carried: Mapping[str, object] | None, *, otherwise: float) -> Progress:
-        """What an earlier invocation handed over, or a start at the given time."""
-        carried = carried or {}
-        return cls(
-            started_at=float(str(carried.get("StartedAt", otherwise))),
-            stop_tried=carried.get("StopTried") is True,
-            stop_sent=carried.get("StopSent") is True,
-            seen_unfinished=carried.get("SeenUnfinished") is True,
-            older_stop=carried.get("OlderStop") is True,
-        )
-
-    def carried(self) -> dict[str, object]:
-        """The form that :meth:`read` reads."""
-        return {
-            "StartedAt": self.started_at,
-            "StopTried": self.stop_tried,
-            "StopSent": self.stop_sent,
-            "SeenUnfinished": self.seen_unfinished,
-            "OlderStop": self.older_stop,
-        }
 
 
 @dataclass(frozen=True)
@@ -116,14 +75,29 @@ class Wait:
         self._pause = FIRST_PAUSE_SECONDS
 
     @property
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    @property
+    def age(self) -> float:
+        """Seconds since the request, or its first delivery."""
+        return time.time() - self._started_at
+
+    @property
+    def deadline(self) -> float:
+        """Seconds since the epoch at which CloudFormation must be answered."""
+        return self._started_at + self.patience
+
+    @property
     def is_over(self) -> bool:
-        """Whether the deadline has come: CloudFormation must be answered now."""
+        """Whether the deadline has come."""
         return self._seconds_to_deadline <= 0
 
     @property
     def policies_may_propagate(self) -> bool:
         """Whether the request is so young that IAM may not know its policies yet."""
-        return time.time() - self._started_at < IAM_PROPAGATION_SECONDS
+        return self.age < IAM_PROPAGATION_SECONDS
 
     @property
     def needs_hand_over(self) -> bool:
@@ -144,8 +118,7 @@ class Wait:
 
         It makes three in all, and pauses for a minute and for two.
         """
-        elapsed = time.time() - self._started_at
-        is_last = elapsed > 2 * self._granted + RETRY_SECONDS
+        is_last = self.age > 2 * self._granted + RETRY_SECONDS
         return not is_last and self._seconds_to_deadline > RETRY_SECONDS
 
     def hurry(self) -> None:
@@ -160,4 +133,4 @@ class Wait:
 
     @property
     def _seconds_to_deadline(self) -> float:
-        return self._started_at + self.patience - time.time()
+        return self.deadline - time.time()

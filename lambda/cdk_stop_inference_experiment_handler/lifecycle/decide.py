@@ -1,0 +1,58 @@
+"""From a request to what to do next: order, then state, then the end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..contract.constraints import DELETE
+from ..contract.declaration import Declaration
+from .end import after_stop
+from .facts import Decision, Facts, Progress, Request, RequestType, Unreadable
+from .order import Order, order, undone, unless_undone
+from .standing import Standing, standing
+from .state import found_over, state
+
+
+def decide(request: Request, facts: Facts, progress: Progress, region: str) -> Decision:
+    """What to do next about a request.
+
+    Args:
+        request: The request.
+        facts: Looked up when a decision needs them, anew for each call of this function.
+        progress: What earlier steps of the same request got done.
+        region: Named where an experiment is not found.
+
+    Raises:
+        Unreadable: A fact that decides cannot be read.
+    """
+    if progress.sent:
+        return after_stop(request, facts.experiment(), progress)
+    try:
+        decision = _over(request, facts) or order(request, facts)
+        if isinstance(decision, Order):
+            found = state(decision, request, facts, progress, region)
+            decision = replace(found, order=decision.row)
+    except Unreadable:
+        if request.type is RequestType.DELETE or not _is_undo(request, facts):
+            raise
+        return undone(request, facts)
+    return unless_undone(decision, request, facts)
+
+
+def _over(request: Request, facts: Facts) -> Decision | None:
+    """A Delete with nothing left to stop is answered without asking the stack."""
+    new = request.new
+    may_end = not isinstance(new, Declaration) or DELETE in new.stop_on
+    if request.type is RequestType.DELETE and request.holds_its_experiment and may_end:
+        try:
+            return found_over(request, facts)
+        except Unreadable:
+            return None  # the order may do without
+    return None
+
+
+def _is_undo(request: Request, facts: Facts) -> bool:
+    try:
+        return standing(request, facts) is Standing.UNDO
+    except Unreadable:
+        return False

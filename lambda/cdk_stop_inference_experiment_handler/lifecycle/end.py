@@ -1,0 +1,82 @@
+"""Table 3: what does the end say, after a Stop of ours?
+
+Each branch is a row of the table "What does the end say, after a Stop of ours?" in the README,
+under the same name. A teardown must not get stuck: where an Update fails, a Delete warns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..contract.constraints import CANCELLED, COMPLETED, REMOVE
+from ..contract.declaration import Declaration, digest_in
+from . import reasons
+from .facts import (
+    FAILED_ENDPOINT_STATUSES,
+    Decision,
+    Experiment,
+    Progress,
+    Request,
+    RequestType,
+    Verb,
+    fail,
+    succeed,
+    wait,
+)
+
+
+def after_stop(request: Request, seen: Experiment | None, progress: Progress) -> Decision:
+    """What to do after SageMaker has accepted a Stop."""
+    if seen is None:
+        gone = fail("end_gone", reasons.gone_while_waiting(request.declared_name))
+        return _kind_to_deletes(request, gone)
+    if not seen.is_over:
+        # Describe may still say Running after an accepted Stop: that is never a new order.
+        return wait("end_awaited", reasons.standing(seen))
+    return end(request, seen, progress.sent, progress.failure_before)
+
+
+def end(
+    request: Request, experiment: Experiment, digest: str, failure_before: str | None
+) -> Decision:
+    """Judge an end that this resource ordered.
+
+    Args:
+        request: The request that ordered it.
+        experiment: Ended, its endpoint settled.
+        digest: Of the declaration that was sent.
+        failure_before: The endpoint's FailureReason before the Stop; None where not seen.
+    """
+    new = request.new
+    declared = new if isinstance(new, Declaration) and new.digest == digest else None
+    is_cancelled = experiment.status == CANCELLED
+    decision = succeed("end_as_declared", reasons.ended(experiment))
+    if is_cancelled and digest_in(experiment.status_reason) != digest:
+        decision = fail("end_cancelled", reasons.cancelled(experiment))
+    elif (
+        experiment.endpoint_failure not in ("", failure_before)
+        or experiment.endpoint_status in FAILED_ENDPOINT_STATUSES
+    ):
+        decision = fail("end_endpoint_failed", reasons.endpoint_failed(experiment))
+    elif declared and (wrong := _contradictions(declared, experiment)):
+        decision = succeed("end_contradicted", reasons.contradicted(experiment, wrong), warn=True)
+    elif is_cancelled and declared and declared.desired_state == COMPLETED:
+        why = reasons.shows_as_cancelled(experiment)
+        decision = succeed("end_as_declared", why, warn=True)
+    return _kind_to_deletes(request, decision)
+
+
+def _contradictions(declared: Declaration, experiment: Experiment) -> list[str]:
+    """Variants whose status does not fit their action."""
+    return [
+        f"'{name}' is {status}, declared {declared.actions[name]}"
+        for name, status in experiment.variants.items()
+        if name in declared.actions
+        and status == ("InService" if declared.actions[name] == REMOVE else "Deleted")
+    ]
+
+
+def _kind_to_deletes(request: Request, decision: Decision) -> Decision:
+    if request.type is RequestType.DELETE and decision.verb is Verb.FAIL:
+        return replace(decision, verb=Verb.SUCCEED, warn=True)
+    return decision

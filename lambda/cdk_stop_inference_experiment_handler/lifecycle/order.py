@@ -1,0 +1,187 @@
+"""Table 1: what does the event order?
+
+Each branch is a row of the table "What does the event order?" in the README, under the same name.
+The rows "an undo" of Create and Update come last here: asking the stack costs calls, and an undo
+changes nothing where the other rows stop and fail nothing. See :func:`unless_undone`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..contract.constraints import CREATE, DELETE, UPDATE
+from ..contract.declaration import Declaration
+from . import reasons
+from .facts import Decision, Facts, Request, RequestType, Unreadable, Verb, fail, succeed, wait
+from .standing import Standing, last_deployed, looks_undone, standing
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is left to do where the event alone does not answer.
+
+    Attributes:
+        row: The row that orders it.
+        ends: Whether to end the experiment; else to arm.
+        declared: How it shall end.
+        old: The declaration that an Update replaces.
+    """
+
+    row: str
+    ends: bool
+    declared: Declaration
+    old: Declaration | None = None
+
+
+def order(request: Request, facts: Facts) -> Order | Decision:
+    """What the request orders, as table 1 says.
+
+    Raises:
+        Unreadable: A fact that decides cannot be read.
+    """
+    if request.type is RequestType.CREATE:
+        return _create(request.new, facts)
+    if request.type is RequestType.UPDATE:
+        return _update(request, facts)
+    return _delete(request, facts)
+
+
+def _create(new: Declaration | str, facts: Facts) -> Order | Decision:
+    if isinstance(new, str):
+        return fail("declaration_invalid", new)
+    experiment = facts.experiment()
+    if new.end_now and experiment is not None and not experiment.has_ended:
+        return fail("create_end_now", reasons.not_armed_before(experiment))
+    if new.end_now or CREATE in new.stop_on:
+        return Order("create_ends", True, new)
+    return Order("create_arms", False, new)
+
+
+def _update(request: Request, facts: Facts) -> Order | Decision:
+    new = request.new
+    try:
+        if looks_undone(request, facts) and standing(request, facts) is Standing.UNDO:
+            return undone(request, facts)
+        old = last_deployed(request, facts)
+    except Unreadable as error:
+        if _is_same(new, request.old) and (error.is_lasting or not facts.may_lag()):
+            why = reasons.unchanged_as_far_as_known(request.declared_name, error)
+            return succeed("update_unchanged", why, warn=True)
+        raise
+    if isinstance(new, str):
+        return fail("declaration_invalid", new)
+    if not isinstance(old, Declaration):
+        return fail("update_old_unreadable", reasons.unreadable_old_declaration(new.name))
+    if new.name.lower() != old.name.lower():
+        return _create(new, facts)
+    if new.end_now and not old.end_now:
+        return Order("update_end_now", True, new, old)
+    if _is_same(new, old):
+        return succeed("update_unchanged", reasons.unchanged(new.name))
+    if UPDATE in new.stop_on:
+        return Order("update_changed", True, new, old)
+    return Order("update_changed_not_in_stop_on", False, new, old)
+
+
+def _delete(request: Request, facts: Facts) -> Order | Decision:
+    if not request.holds_its_experiment:
+        return succeed("delete_not_held", reasons.not_held(request.physical_id))
+    try:
+        declared = last_deployed(request, facts)
+    except Unreadable:
+        if standing(request, facts) is not Standing.UNDO:
+            raise
+        declared = request.new
+    if declared is None:
+        why = reasons.unreadable_old_declaration(request.declared_name)
+        return succeed("delete_old_unreadable", why, warn=True)
+    if isinstance(declared, Declaration) and DELETE not in declared.stop_on:
+        return succeed("delete_not_in_stop_on", reasons.not_in_stop_on(declared.name, DELETE))
+    found = standing(request, facts)
+    if found is Standing.CREATION_UNDONE:
+        return _delete_creation_undone(request, declared, facts)
+    if found is not Standing.ALLOWED:
+        return _not_allowed(found, request, facts)
+    holders = _is_cleanup(request, facts) and facts.holders()
+    if holders:
+        if request.logical_id in holders and facts.may_lag():
+            return wait("delete_held_elsewhere", reasons.held(request.declared_name, holders))
+        return succeed("delete_held_elsewhere", reasons.held(request.declared_name, holders))
+    if isinstance(declared, str):
+        return fail("declaration_invalid", declared)
+    return Order("delete_ends", True, declared)
+
+
+def _delete_creation_undone(
+    request: Request, declared: Declaration | str, facts: Facts
+) -> Order | Decision:
+    """Its own experiment is about to be deleted; whatever was declared, production is kept."""
+    experiment = facts.experiment()
+    if experiment and isinstance(declared, Declaration) and declared.stack_owns_experiment:
+        for shadow in experiment.shadows[:1]:
+            kept = declared.with_shadow_removed(experiment.production, shadow)
+            return Order("delete_creation_undone", True, kept)
+    return _not_allowed(Standing.UNDO, request, facts)
+
+
+def unless_undone(decision: Decision, request: Request, facts: Facts) -> Decision:
+    """A decision of a Create or an Update, unless an undo makes it nothing.
+
+    Raises:
+        Unreadable: A fact that decides cannot be read.
+    """
+    if request.type is RequestType.DELETE or decision.verb not in (Verb.STOP, Verb.FAIL):
+        return decision
+    try:
+        found = standing(request, facts)
+    except Unreadable as error:
+        if decision.verb is Verb.STOP or (facts.may_lag() and not error.is_lasting):
+            raise
+        return decision
+    if found is Standing.ALLOWED:
+        return decision
+    refusal = _not_allowed(found, request, facts)
+    return decision if refusal.verb is decision.verb is Verb.FAIL else refusal
+
+
+def _not_allowed(found: Standing, request: Request, facts: Facts) -> Decision:
+    name = request.declared_name
+    if found in (Standing.UNDO, Standing.CREATION_UNDONE):
+        return undone(request, facts)
+    if found is Standing.OVERTAKEN:
+        return fail("overtaken", reasons.overtaken(name))
+    status = facts.stack(request.stack_id).status
+    row, why = "stack_unclear", reasons.unclear(name, status)
+    if found is Standing.PARENT_AT_REST:
+        row, why = "parent_at_rest", reasons.parent_at_rest(name)
+    if facts.may_lag():
+        return wait(row, why)
+    return succeed(row, why, warn=True) if request.type is RequestType.DELETE else fail(row, why)
+
+
+def undone(request: Request, facts: Facts) -> Decision:
+    """The rows "an undo": nothing is stopped. An Update first waits for a stop under way."""
+    row = f"{request.type.value.lower()}_undone"
+    if request.type is not RequestType.UPDATE:
+        return succeed(row, reasons.undone(request.declared_name))
+    try:
+        experiment = facts.experiment()
+    except Unreadable:
+        experiment = None
+    if experiment and experiment.is_stopping and facts.now() < facts.deadline():
+        return wait(row, reasons.standing(experiment))
+    return succeed(row, reasons.undone(request.declared_name, experiment), warn=True)
+
+
+def _is_same(new: Declaration | str, old: Declaration | str | None) -> bool:
+    return (
+        isinstance(new, Declaration)
+        and isinstance(old, Declaration)
+        and new.name.lower() == old.name.lower()
+        and new.end_now <= old.end_now
+        and new.has_the_end_of(old)
+    )
+
+
+def _is_cleanup(request: Request, facts: Facts) -> bool:
+    return facts.stack(request.stack_id).status.startswith("UPDATE_")

@@ -1,0 +1,242 @@
+"""What allows a Stop, told from the stack, its events and its ancestors.
+
+CloudFormation undoes things in more ways than its rollback statuses say. So what allows a Stop is
+listed here, and everything else that is in progress is an undo.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from enum import Enum
+from itertools import pairwise, takewhile
+
+from ..contract.declaration import Declaration, parse_replaced
+from .facts import Facts, Request, RequestType, StackEvent, Unreadable
+
+FORWARD_STATUSES = frozenset({"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"})
+CLEANUP = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
+DELETE = "DELETE_IN_PROGRESS"
+ROLLBACK = "ROLLBACK_IN_PROGRESS"
+REMOVING_STATUSES = frozenset({DELETE, CLEANUP, "UPDATE_IN_PROGRESS"})
+COMPLETE_STATUSES = frozenset(
+    {
+        "CREATE_COMPLETE",
+        "UPDATE_COMPLETE",
+        "UPDATE_ROLLBACK_COMPLETE",
+        "IMPORT_COMPLETE",
+        "IMPORT_ROLLBACK_COMPLETE",
+    }
+)
+
+LATER_SECONDS = 5.0
+"""A request's date and an event's are told by different clocks, and the first in whole seconds."""
+
+OWN_EVENT_SECONDS = 2.0
+"""CloudFormation writes a resource's *_IN_PROGRESS at most this long before its request."""
+
+
+class Standing(Enum):
+    """Whether CloudFormation still wants what a request asks for."""
+
+    ALLOWED = "allowed"
+    UNDO = "undo"
+    CREATION_UNDONE = "the stack's creation is undone"
+    OVERTAKEN = "CloudFormation has gone on"
+    UNCLEAR = "the stack's status does not fit the request"
+    PARENT_AT_REST = "the nested stack is operated directly"
+
+
+_DECISIVE = (Standing.OVERTAKEN, Standing.CREATION_UNDONE, Standing.UNDO)
+_IN_DOUBT = (Standing.UNCLEAR, Standing.PARENT_AT_REST)
+
+
+def standing(request: Request, facts: Facts) -> Standing:
+    """Whether the request may stop an experiment at this moment.
+
+    A fact that proves an undo decides alone, whatever else cannot be read.
+
+    Raises:
+        Unreadable: A fact that decides cannot be read.
+    """
+    seen: list[Standing] = []
+    unread: Unreadable | None = None
+    for look in (_own_status, _own_events, _from_above):
+        try:
+            seen.append(look(request, facts))
+        except Unreadable as error:
+            unread = unread or error
+        if Standing.UNDO in seen:
+            break
+    for found in (*_DECISIVE, unread, *_IN_DOUBT):
+        if isinstance(found, Unreadable):
+            raise found
+        if found in seen:
+            return found
+    return Standing.ALLOWED
+
+
+def _own_status(request: Request, facts: Facts) -> Standing:
+    status = facts.stack(request.stack_id).status
+    if request.type is RequestType.DELETE:
+        allowed, failed = REMOVING_STATUSES | {ROLLBACK}, Standing.UNCLEAR
+    else:
+        allowed, failed = FORWARD_STATUSES, Standing.UNDO
+    if status in allowed:
+        return Standing.ALLOWED
+    if status.endswith("_IN_PROGRESS"):
+        return Standing.UNDO
+    if not status.endswith("_FAILED"):
+        return Standing.UNCLEAR
+    # The next operation may have begun, and DescribeStacks not know it yet.
+    return Standing.UNCLEAR if is_in_progress(_latest_status(request, facts)) else failed
+
+
+def _own_events(request: Request, facts: Facts) -> Standing:
+    operation = list(_operation(request.stack_id, facts))
+    begun = next((event for event in operation if event.physical_id == request.stack_id), None)
+    issued = request.issued_at
+    if begun and issued is not None and begun.at > issued + LATER_SECONDS:
+        return Standing.OVERTAKEN
+    if request.type is RequestType.DELETE:
+        return _removal(request, facts)
+    is_shown = any(
+        event.logical_id == request.logical_id
+        and is_in_progress(event.status)
+        and (issued is None or event.at >= issued - OWN_EVENT_SECONDS)
+        for event in operation
+    )
+    if not is_shown and facts.may_lag():
+        return Standing.UNCLEAR
+    return Standing.UNDO if _has_failed(request, operation) else Standing.ALLOWED
+
+
+def _removal(request: Request, facts: Facts) -> Standing:
+    """Whether a Delete removes something from a stack that once was complete."""
+    status = facts.stack(request.stack_id).status
+    if status == ROLLBACK:
+        return Standing.CREATION_UNDONE
+    if not _was_complete(request.stack_id, facts):
+        return Standing.CREATION_UNDONE if status == DELETE else Standing.UNDO
+    if status == "UPDATE_IN_PROGRESS":
+        since = takewhile(lambda event: not is_complete(event.status), _own(request, facts))
+        if any(event.status.endswith("_FAILED") for event in since):
+            return Standing.UNDO
+    return Standing.ALLOWED
+
+
+def _from_above(request: Request, facts: Facts) -> Standing:
+    """A nested stack goes with its ancestors."""
+    child, found = facts.stack(request.stack_id), Standing.ALLOWED
+    while child.parent_id:
+        parent = facts.stack(child.parent_id)
+        if parent.status not in FORWARD_STATUSES | {CLEANUP, DELETE}:
+            if is_in_progress(parent.status) or parent.status.endswith("_FAILED"):
+                return Standing.UNDO
+            found = Standing.PARENT_AT_REST
+        elif (parent.status == DELETE and not _was_complete(parent.stack_id, facts)) or any(
+            event.physical_id == child.stack_id and event.status.endswith("_FAILED")
+            for event in _operation(parent.stack_id, facts)
+        ):
+            return Standing.UNDO
+        child = parent
+    return found
+
+
+def last_deployed(request: Request, facts: Facts) -> Declaration | str | None:
+    """The declaration that was last carried out well, which an Update replaces or a Delete ends.
+
+    What the event says, unless an update of this resource has failed since: whether CloudFormation
+    then calls the failed properties the old ones is not documented. Then it is what the resource
+    last completed with. ResourcesToSkip writes UPDATE_COMPLETE without any request: only a
+    completion that directly follows an *_IN_PROGRESS of the resource is real.
+
+    Returns:
+        None where it cannot be read; a sentence where the event's own declaration breaks a rule.
+
+    Raises:
+        Unreadable: The stack's events cannot be read.
+    """
+    has_failed = False
+    for event, before in pairwise(_own(request, facts)):
+        has_failed = has_failed or event.status == "UPDATE_FAILED"
+        if (
+            event.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+            and event.physical_id.lower() == request.physical_id.lower()
+            and is_in_progress(before.status)
+        ):
+            return _parsed(event.properties, request) if has_failed else _told(request)
+    return None if has_failed else _told(request)
+
+
+def _told(request: Request) -> Declaration | str | None:
+    return request.new if request.type is RequestType.DELETE else request.old
+
+
+def _parsed(properties: str, request: Request) -> Declaration | None:
+    try:
+        members = json.loads(properties)
+    except ValueError:
+        return None
+    if not isinstance(members, dict):
+        return None
+    return parse_replaced(members, stack_name=request.stack_name, logical_id=request.logical_id)
+
+
+def looks_undone(request: Request, facts: Facts) -> bool:
+    """Whether the events alone suggest an undo of an Update.
+
+    Events are read for each Update: so an undo costs no further call to rule out.
+    """
+    operation = list(_operation(request.stack_id, facts))
+    begun = _latest_status(request, facts)
+    return (is_in_progress(begun) and begun not in FORWARD_STATUSES) or _has_failed(
+        request, operation
+    )
+
+
+def _latest_status(request: Request, facts: Facts) -> str:
+    """The stack's status as its newest event has it; empty where there is none."""
+    return next(
+        (e.status for e in facts.events(request.stack_id) if e.physical_id == request.stack_id), ""
+    )
+
+
+def _has_failed(request: Request, operation: list[StackEvent]) -> bool:
+    """Whether this resource has failed in the operation."""
+    return any(
+        event.logical_id == request.logical_id
+        and event.status in ("CREATE_FAILED", "UPDATE_FAILED")
+        for event in operation
+    )
+
+
+def is_in_progress(status: str) -> bool:
+    """Whether an operation has begun and not ended."""
+    return status.endswith("_IN_PROGRESS")
+
+
+def is_complete(status: str) -> bool:
+    """Whether a resource's operation has ended well."""
+    return status.endswith("_COMPLETE")
+
+
+def _own(request: Request, facts: Facts) -> Iterator[StackEvent]:
+    """The events of the request's resource."""
+    return (e for e in facts.events(request.stack_id) if e.logical_id == request.logical_id)
+
+
+def _operation(stack_id: str, facts: Facts) -> Iterator[StackEvent]:
+    """The events of the operation under way, back to the stack's own *_IN_PROGRESS."""
+    for event in facts.events(stack_id):
+        yield event
+        if event.physical_id == stack_id and is_in_progress(event.status):
+            return
+
+
+def _was_complete(stack_id: str, facts: Facts) -> bool:
+    """Whether the stack was complete at any time; LastUpdatedTime does not prove it."""
+    return any(
+        event.physical_id == stack_id and event.status in COMPLETE_STATUSES
+        for event in facts.events(stack_id)
+    )

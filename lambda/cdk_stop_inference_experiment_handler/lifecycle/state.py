@@ -1,0 +1,155 @@
+"""Table 2: what does the experiment's state make of the order?
+
+Each branch is a row of the table "What does the experiment's state make of it?" in the README,
+under the same name.
+"""
+
+from __future__ import annotations
+
+from ..contract.declaration import Declaration
+from . import reasons
+from .end import end
+from .facts import (
+    STOPPABLE_STATUSES,
+    Decision,
+    Experiment,
+    Facts,
+    Progress,
+    Request,
+    RequestType,
+    Verb,
+    fail,
+    succeed,
+    wait,
+)
+from .order import Order
+
+BEGIN_AND_STOP_SECONDS = 25 * 60
+"""A test that has not begun has to start and to stop, an endpoint update each."""
+
+REFUSED_SECONDS = 90.0
+"""How long a Stop of a test that has not begun is tried again before it counts as refused."""
+
+
+def state(
+    order: Order, request: Request, facts: Facts, progress: Progress, region: str
+) -> Decision:
+    """What to do about the experiment, as table 2 says.
+
+    Raises:
+        Unreadable: The experiment cannot be described.
+    """
+    experiment = facts.experiment()
+    if not order.ends:
+        return _arm(order.declared, experiment, region)
+    if request.type is RequestType.DELETE:
+        return _end_by_delete(order, experiment, facts, progress)
+    return _end(order, request, experiment, facts, progress, region)
+
+
+def found_over(request: Request, facts: Facts) -> Decision | None:
+    """The answer to a Delete that has nothing to stop, whatever was ordered."""
+    experiment = facts.experiment()
+    if experiment is None:
+        return succeed("absent", reasons.absent_on_delete(request.declared_name))
+    if experiment.is_over:
+        row = "ended_otherwise"
+        if isinstance(request.new, Declaration) and request.new.ended(experiment.status_reason):
+            row = "ended_as_new"
+        return succeed(row, reasons.ended(experiment))
+    return None
+
+
+def _arm(declared: Declaration, experiment: Experiment | None, region: str) -> Decision:
+    if experiment is None:
+        return fail("absent", reasons.absent(declared.name, region))
+    if experiment.has_ended:
+        row = "ended" if experiment.is_over else "ended_unsettled"
+        return succeed(row, reasons.ended(experiment), warn=True)
+    if experiment.status == "Stopping":
+        return succeed("stopping", reasons.armed(experiment), warn=True)
+    mismatch = _mismatch(declared, experiment)
+    if mismatch:
+        return fail("variants_mismatch", mismatch)
+    is_known = experiment.status in STOPPABLE_STATUSES
+    row = "stoppable" if is_known else "status_unknown"
+    return succeed(row, reasons.armed(experiment), warn=not is_known)
+
+
+def _end(
+    order: Order,
+    request: Request,
+    experiment: Experiment | None,
+    facts: Facts,
+    progress: Progress,
+    region: str,
+) -> Decision:
+    new, old = order.declared, order.old
+    if experiment is None:
+        return fail("absent", reasons.absent(new.name, region))
+    if experiment.has_ended and not experiment.is_over:
+        return wait("ended_unsettled", reasons.standing(experiment))
+    if experiment.has_ended and new.ended(experiment.status_reason):
+        return end(request, experiment, new.digest, progress.failure_before)
+    if experiment.has_ended and old is not None and old.may_have_ended(experiment.status_reason):
+        if new.promoted is not None and new.promoted != old.promoted:
+            return fail("ended_as_old", reasons.too_late(new.promoted, experiment))
+        return succeed("ended_as_old", reasons.ended_as_before(experiment), warn=True)
+    if experiment.has_ended and new.promoted is None:
+        return succeed("ended_otherwise", reasons.ended(experiment))
+    if experiment.has_ended:
+        return fail("ended_otherwise_promote", reasons.too_late(new.promoted or "", experiment))
+    if experiment.status == "Stopping":
+        return _stopping(new, experiment)
+    mismatch = _mismatch(new, experiment)
+    if mismatch:
+        return fail("variants_mismatch", mismatch)
+    if _is_refused(experiment, facts, progress):
+        starts = experiment.scheduled_start
+        if starts is None or starts > facts.deadline() - BEGIN_AND_STOP_SECONDS:
+            return fail("created_refused", reasons.not_begun(experiment))
+    if experiment.status not in STOPPABLE_STATUSES:
+        return wait("status_unknown", reasons.standing(experiment))
+    return Decision(Verb.STOP, "stoppable", reasons.stop(experiment), stop=new)
+
+
+def _end_by_delete(
+    order: Order, experiment: Experiment | None, facts: Facts, progress: Progress
+) -> Decision:
+    declared = order.declared
+    if experiment is None:
+        return succeed("absent", reasons.absent_on_delete(declared.name))
+    if experiment.has_ended and not experiment.is_over:
+        return wait("ended_unsettled", reasons.standing(experiment))
+    if experiment.has_ended:
+        return succeed("ended", reasons.ended(experiment))
+    if experiment.status == "Stopping":
+        return _stopping(declared, experiment)
+    if _is_refused(experiment, facts, progress):
+        return succeed("created_refused", reasons.not_begun_on_delete(experiment), warn=True)
+    if experiment.status not in STOPPABLE_STATUSES:
+        return wait("status_unknown", reasons.standing(experiment))
+    return Decision(Verb.STOP, "stoppable", reasons.stop(experiment), stop=declared)
+
+
+def _stopping(declared: Declaration, experiment: Experiment) -> Decision:
+    """Adopted; where its reason is ours, the stop is ours, whichever delivery sent it."""
+    ours = declared if declared.ended(experiment.status_reason) else None
+    return Decision(Verb.WAIT, "stopping", reasons.standing(experiment), stop=ours)
+
+
+def _is_refused(experiment: Experiment, facts: Facts, progress: Progress) -> bool:
+    refused = progress.refused_at
+    is_lasting = refused is not None and facts.now() >= refused + REFUSED_SECONDS
+    return experiment.status == "Created" and is_lasting
+
+
+def _mismatch(declared: Declaration, experiment: Experiment) -> str | None:
+    """Why the declaration does not fit the experiment, as far as it tells its variants."""
+    unknown = [name for name in declared.actions if name not in experiment.variants]
+    if unknown and experiment.variants:
+        return reasons.unknown_variants(unknown, experiment)
+    promoted = declared.promoted
+    if promoted is not None and experiment.shadows and promoted not in experiment.shadows:
+        return reasons.not_a_shadow(promoted, experiment)
+    return None

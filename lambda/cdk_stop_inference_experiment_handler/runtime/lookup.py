@@ -1,0 +1,102 @@
+"""The facts of one step: each is asked of AWS when a decision first needs it, then remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from ..lifecycle.facts import Experiment, Request, Stack, StackEvent, Unreadable
+from .aws import Aws
+from .waiting import Wait
+
+LAG_SECONDS = 60.0
+"""What AWS tells may be older than the request for this long, at most."""
+
+Fact = TypeVar("Fact")
+
+
+class Lookup:
+    """Facts about one request; see :class:`~..lifecycle.facts.Facts`."""
+
+    def __init__(self, request: Request, aws: Aws, wait: Wait) -> None:
+        self._request = request
+        self._aws = aws
+        self._wait = wait
+        self._known: dict[str, object] = {}
+        self._pages: dict[str, _Pages] = {}
+
+    @property
+    def seen(self) -> Experiment | None:
+        """The experiment, as far as this step has looked at it."""
+        found = self._known.get("experiment")
+        return found if isinstance(found, Experiment) else None
+
+    def experiment(self) -> Experiment | None:
+        """The experiment that the request names, None where SageMaker does not know it."""
+        name = self._request.declared_name
+        return self._once("experiment", lambda: self._aws.describe(name))
+
+    def stack(self, stack_id: str) -> Stack:
+        """A stack as it is now."""
+        return self._once(stack_id, lambda: self._aws.stack(stack_id))
+
+    def events(self, stack_id: str) -> Iterator[StackEvent]:
+        """A stack's events, newest first; pages are read as they are needed."""
+        pages = self._pages.setdefault(stack_id, _Pages(self._aws.event_pages(stack_id)))
+        return iter(pages)
+
+    def holders(self) -> tuple[str, ...]:
+        """Logical ids of the stack's resources, not being deleted, that hold the physical id."""
+        return self._once("holders", lambda: self._aws.holders(self._request))
+
+    def may_lag(self) -> bool:
+        """Whether the request is so young that what AWS tells may be older than it."""
+        return self._wait.age < LAG_SECONDS
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return self._wait.now
+
+    def deadline(self) -> float:
+        """Seconds since the epoch at which the request has to be answered."""
+        return self._wait.deadline
+
+    def _once(self, key: str, look: Callable[[], Fact]) -> Fact:
+        if key not in self._known:
+            try:
+                self._known[key] = look()
+            except Unreadable as error:
+                self._known[key] = error
+        found = self._known[key]
+        if isinstance(found, Unreadable):
+            raise found
+        return found  # type: ignore[return-value]
+
+
+class _Pages:
+    """A list that is read page by page, by any number of readers."""
+
+    def __init__(self, pages: Iterator[list[StackEvent]]) -> None:
+        self._pages = pages
+        self._read: list[StackEvent] = []
+        self._failure: Unreadable | None = None
+
+    def __iter__(self) -> Iterator[StackEvent]:
+        position = 0
+        while True:
+            while position >= len(self._read):
+                if not self._read_on():
+                    return
+            yield self._read[position]
+            position += 1
+
+    def _read_on(self) -> bool:
+        if self._failure:
+            raise self._failure
+        try:
+            page = next(self._pages, None)
+        except Unreadable as error:
+            self._failure = error
+            raise
+        self._read.extend(page or [])
+        return page is not None
