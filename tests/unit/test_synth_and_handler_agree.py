@@ -20,7 +20,7 @@ from tests.delivery import as_delivered
 from cdk_stop_inference_experiment import ModelVariantAction, ModelVariantConfig, checks
 from cdk_stop_inference_experiment.enums import DesiredState, StopOn
 from cdk_stop_inference_experiment.instance_types import INSTANCE_TYPES
-from cdk_stop_inference_experiment.properties import PROP_NAMES, resource_properties
+from cdk_stop_inference_experiment.template.properties import PROP_NAMES, resource_properties
 from cdk_stop_inference_experiment_handler.contract.declaration import InvalidDeclaration, parse
 
 Props = dict[str, Any]
@@ -65,7 +65,6 @@ def _declarations(*, sound: bool) -> st.SearchStrategy[Props]:
             "stop_on": st.none() | st.lists(st.sampled_from(StopOn), max_size=4),
             "end_now": st.booleans(),
             "stack_owns_experiment": st.booleans(),
-            "service_timeout": st.none() | st.integers(66, 3599),
         }
     )
 

@@ -15,8 +15,7 @@ from dataclasses import dataclass, replace
 
 from .constraints import DEFAULT_STOP_ON, PROMOTE, REASON, REMOVE, RETAIN
 from .validation import problems
-
-RESOURCE_TYPE = "Custom::StopInferenceExperiment"
+from .wire import MAX_SERVICE_TIMEOUT, RESOURCE_TYPE
 
 REQUEST_PROPERTIES = (
     "Name",
@@ -30,10 +29,6 @@ OWN_PROPERTIES = ("StopOn", "EndNow", "StackOwnsExperiment")
 it: where the stack's creation is undone, the experiment is stopped before it is deleted."""
 
 CLOUDFORMATION_PROPERTIES = ("ServiceToken", "ServiceTimeout")
-
-DEFAULT_SERVICE_TIMEOUT = 3600
-"""Seconds CloudFormation waits for an answer where ``ServiceTimeout`` is not set, its maximum."""
-
 
 MAX_WORDS = REASON.maximum - len(" (01234567)")
 """Characters of a user's reason that are sent, the rest is cut: the digest follows them."""
@@ -194,7 +189,7 @@ def _flag(value: object) -> bool:
 
 def _service_timeout(value: object) -> int:
     text = str(value)
-    return int(text) if text.isdecimal() and int(text) > 0 else DEFAULT_SERVICE_TIMEOUT
+    return int(text) if text.isdecimal() and int(text) > 0 else MAX_SERVICE_TIMEOUT
 
 
 def _typed(name: str, value: object) -> object:

@@ -11,7 +11,8 @@ from enum import Enum
 from typing import Any, Protocol
 
 from ..contract.constraints import CANCELLED, COMPLETED
-from ..contract.declaration import DEFAULT_SERVICE_TIMEOUT, Declaration
+from ..contract.declaration import Declaration
+from ..contract.wire import MAX_SERVICE_TIMEOUT
 
 STOPPABLE_STATUSES = frozenset({"Creating", "Created", "Starting", "Running", "Updating"})
 ENDED_STATUSES = frozenset({COMPLETED, CANCELLED})
@@ -133,7 +134,7 @@ class Request:
     @property
     def service_timeout(self) -> int:
         """Seconds after which CloudFormation gives up."""
-        timeout = DEFAULT_SERVICE_TIMEOUT
+        timeout = MAX_SERVICE_TIMEOUT
         return timeout if isinstance(self.new, str) else min(self.new.service_timeout, timeout)
 
     @property

@@ -6,7 +6,7 @@ import json
 import time
 from typing import Any
 
-from ..contract.declaration import DEFAULT_SERVICE_TIMEOUT
+from ..contract import wire
 from ..lifecycle import reasons
 from ..lifecycle.facts import Experiment, Progress, Request, RequestType
 from .aws import Aws
@@ -52,14 +52,14 @@ def attributes(request: Request, answer: Answer) -> dict[str, str]:
     experiment = answer.experiment or Experiment(request.physical_id, "", "")
     statuses = json.dumps(experiment.variants) if experiment.variants else ""
     return {
-        "InferenceExperimentArn": experiment.arn,
-        "Status": experiment.status,
-        "StatusReason": experiment.status_reason,
-        "EndpointName": experiment.endpoint_name,
-        "EndpointConfigName": experiment.endpoint_config_name,
-        "ScheduledEnd": reasons.moment(experiment.scheduled_end),
-        "VariantStatuses": statuses,
-        "StoppedByThisResource": "true" if answer.stopped_by_this_resource else "false",
+        wire.EXPERIMENT_ARN: experiment.arn,
+        wire.STATUS: experiment.status,
+        wire.STATUS_REASON: experiment.status_reason,
+        wire.ENDPOINT_NAME: experiment.endpoint_name,
+        wire.ENDPOINT_CONFIG_NAME: experiment.endpoint_config_name,
+        wire.SCHEDULED_END: reasons.moment(experiment.scheduled_end),
+        wire.VARIANT_STATUSES: statuses,
+        wire.STOPPED_BY_THIS_RESOURCE: "true" if answer.stopped_by_this_resource else "false",
     }
 
 
@@ -86,7 +86,7 @@ def _first_delivery(request: Request) -> float:
     """
     now = time.time()
     issued = request.issued_at
-    return issued if issued is not None and now - DEFAULT_SERVICE_TIMEOUT < issued < now else now
+    return issued if issued is not None and now - wire.MAX_SERVICE_TIMEOUT < issued < now else now
 
 
 def _sagemaker_arn(function_arn: str) -> str:

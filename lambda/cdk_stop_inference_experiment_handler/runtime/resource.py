@@ -21,7 +21,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from crhelper import FAILED, CfnResource
 
-from ..contract.declaration import DEFAULT_SERVICE_TIMEOUT
+from ..contract.wire import MAX_SERVICE_TIMEOUT, RULE_PREFIX, RULE_PREFIX_VARIABLE
 from .answering import send
 from .aws import SDK_CONFIG
 from .requests import Event, malformation, may_be_redelivered, pack, unpack
@@ -35,7 +35,6 @@ from .waiting import (
 
 logger = logging.getLogger(__name__)
 
-RULE_PREFIX_VARIABLE = "POLLING_RULE_PREFIX"
 MAX_RULE_NAME = 64
 PROGRESS = "StopInferenceExperimentProgress"
 """Where the rule's input carries what earlier invocations got done."""
@@ -121,7 +120,7 @@ class Resource(CfnResource):
     def _is_given_up(self) -> bool:
         """Whether CloudFormation does not wait for the answer any more, whatever it was."""
         started_at = float(self._event[PROGRESS]["started_at"])
-        return time.time() - started_at >= DEFAULT_SERVICE_TIMEOUT
+        return time.time() - started_at >= MAX_SERVICE_TIMEOUT
 
     def _poll_enabled(self) -> bool:
         """Polling is for requests that were handed over; crhelper makes a rule for each."""
@@ -171,7 +170,7 @@ class Resource(CfnResource):
     @property
     def _rule_name(self) -> str:
         """One rule a request, whoever delivers it how often; crhelper's names are random."""
-        prefix = os.environ.get(RULE_PREFIX_VARIABLE, "stop-ie-")
+        prefix = os.environ.get(RULE_PREFIX_VARIABLE, RULE_PREFIX)
         return f"{prefix[: MAX_RULE_NAME - _DIGEST_LENGTH]}{_digest(self._event)}"
 
     def _put_rule(self) -> str:

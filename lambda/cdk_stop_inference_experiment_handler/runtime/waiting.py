@@ -10,8 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-DEADLINE_SHARE = 11 / 12
-"""Of ``ServiceTimeout``: 3300 s of CloudFormation's 3600 s, which leaves time to answer."""
+from ..contract.wire import seconds_to_answer
 
 IAM_PROPAGATION_SECONDS = 60
 """AccessDenied is taken for a policy on its way for this long after the first delivery."""
@@ -67,7 +66,7 @@ class Wait:
     """The time a request has: to its deadline, and in this invocation."""
 
     def __init__(self, invocation: Invocation, started_at: float, service_timeout: float) -> None:
-        self.patience = service_timeout * DEADLINE_SHARE
+        self.patience = seconds_to_answer(service_timeout)
         self._invocation = invocation
         self._started_at = started_at
         self._entered_at = time.time()
