@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from tests.unit.lifecycle import World, ask, experiment, of_resource, of_stack
 
 from cdk_stop_inference_experiment_handler.contract.declaration import Declaration
-from cdk_stop_inference_experiment_handler.lifecycle.decision import decide
-from cdk_stop_inference_experiment_handler.lifecycle.facts import Case, Experiment, Verb
+from cdk_stop_inference_experiment_handler.lifecycle.facts import Stack, Verb
 from cdk_stop_inference_experiment_handler.runtime.requests import malformation, read_request
 
 from .recorded import HERE, Json, custom_resources, delivered, event, synthesised, version
@@ -33,13 +33,15 @@ def test_this_version_is_recorded() -> None:
 
 
 @pytest.mark.parametrize("release", VERSIONS)
-def test_an_upgrade_alone_stops_nothing_and_asks_aws_nothing(release: str, today: Json) -> None:
+def test_an_upgrade_alone_stops_nothing_and_asks_only_for_events(release: str, today: Json) -> None:
     before = custom_resources(_record(release, "resources"))
     assert before
     for name, body in before.items():
         old, new = (delivered(one["Properties"]) for one in (body, today[name]))
-        decision = decide(Case(read_request(event("Update", name, new, old))), "eu-west-1")
-        assert decision.verb is Verb.SUCCEED, f"{name} of {release}: {decision}"
+        world = World()
+        decision = ask(read_request(event("Update", name, new, old)), world)
+        assert decision.row == "update_unchanged", f"{name} of {release}: {decision}"
+        assert not [asked for asked in world.asked if not asked.startswith("events")]
 
 
 @pytest.mark.parametrize("release", VERSIONS)
@@ -79,13 +81,13 @@ def test_the_events_of_a_released_version_are_read_and_carried_out(release: str)
 
 def _verb(recorded: Json) -> Verb:
     """What is done on an experiment that runs, as far as the stack is moving forward."""
-    running = Experiment(
-        arn="arn:aws:sagemaker:eu-west-1:123456789012:inference-experiment/any",
-        name="any",
-        status="Running",
-        variants=("production", "shadow"),
-        shadow_variants=("shadow",),
+    stack, kind = str(recorded["StackId"]), str(recorded["RequestType"])
+    status = f"{kind.upper()}_IN_PROGRESS"
+    own = of_resource(status, 10**10, logical_id=str(recorded["LogicalResourceId"]))
+    events = [of_stack("CREATE_COMPLETE", 1, stack), of_stack(status, 2, stack), own]
+    world = World(
+        seen=experiment("Running"),
+        events_of={stack: events},
+        parents={stack: Stack(stack, status)},
     )
-    status = "DELETE_IN_PROGRESS" if recorded["RequestType"] == "Delete" else "UPDATE_IN_PROGRESS"
-    case = Case(read_request(recorded), experiment=running, stack_status=status)
-    return decide(case, "eu-west-1").verb
+    return ask(read_request(recorded), world).verb
