@@ -13,6 +13,14 @@ from typing import Any
 
 __all__ = ["Settings"]
 
+_CHOICES = {
+    "undo_of_failed_update": ("in_update", "after_update", "never"),
+    "old_properties_after_failure": ("stable", "failed"),
+    "rollback_of_failed_creation": ("delete", "rollback"),
+    "nested_undo": ("rollback", "update", "never"),
+    "nested_failure_reported": ("at_once", "after_rollback"),
+}
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -33,6 +41,30 @@ class Settings:
         stop_accepted_from: The statuses StopInferenceExperiment is accepted from; from any other
             it answers ConflictException. AWS does not document them.
             Default: Created and Running.
+        undo_of_failed_update: How a resource whose update failed in an operation without rollback
+            gets back to its last stable state: by a request ``in_update`` (the stack says
+            UPDATE_IN_PROGRESS), ``after_update`` (it says UPDATE_FAILED), or ``never`` by one.
+            Default: in_update.
+        undo_events: Whether that request has events of its own, UPDATE_IN_PROGRESS and
+            UPDATE_COMPLETE. Default: false, the resource stays UPDATE_FAILED.
+        old_properties_after_failure: What the next request to such a resource says it was:
+            ``stable``, as before the failed update, or ``failed``, as that declared it.
+            Default: stable.
+        rollback_of_failed_creation: What RollbackStack does with a stack that never was complete:
+            ``delete`` (DELETE_IN_PROGRESS) or ``rollback`` (ROLLBACK_IN_PROGRESS).
+            Default: delete.
+        nested_undo: How a nested stack whose update failed gets back in an operation of the root
+            without rollback: it rolls itself back (``rollback``), the root updates it with what it
+            was (``update``), or not at all (``never``). Default: rollback.
+        nested_failure_reported: When the stack above learns that a nested one rolls back:
+            ``at_once``, or ``after_rollback``, still saying UPDATE_IN_PROGRESS until then.
+            Default: at_once.
+        nested_creation_rolls_back: Whether a nested stack whose creation fails rolls itself back
+            before the stack above deletes it. Default: false, it stays CREATE_FAILED until then.
+        events_page_size: How many events DescribeStackEvents answers with at once. At least 1.
+            Default: 100.
+        events_delay_seconds: How late an event is seen, as AWS is eventually consistent. Seconds,
+            at least 0. Default: 0.
     """
 
     start_seconds: float = 0.5
@@ -41,15 +73,31 @@ class Settings:
     minute_seconds: float = 60.0
     clock_scale: float = 1.0
     stop_accepted_from: tuple[str, ...] = ("Created", "Running")
+    undo_of_failed_update: str = "in_update"
+    undo_events: bool = False
+    old_properties_after_failure: str = "stable"
+    rollback_of_failed_creation: str = "delete"
+    nested_undo: str = "rollback"
+    nested_failure_reported: str = "at_once"
+    nested_creation_rolls_back: bool = False
+    events_page_size: int = 100
+    events_delay_seconds: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse durations that no clock can follow."""
-        for name in ("start_seconds", "stop_seconds", "settle_seconds"):
+        """Refuse durations that no clock can follow, and choices that do not exist."""
+        for name in ("start_seconds", "stop_seconds", "settle_seconds", "events_delay_seconds"):
             if getattr(self, name) < 0:
                 raise ValueError(f"'{name}' must be at least 0, got {getattr(self, name)}")
         for name in ("minute_seconds", "clock_scale"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"'{name}' must be above 0, got {getattr(self, name)}")
+        if self.events_page_size < 1:
+            raise ValueError(f"'events_page_size' must be at least 1, got {self.events_page_size}")
+        for name, allowed in _CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(
+                    f"'{name}' must be one of {list(allowed)}, got {getattr(self, name)!r}"
+                )
         # JSON has no tuples, and a frozen dataclass should stay hashable.
         object.__setattr__(self, "stop_accepted_from", tuple(self.stop_accepted_from))
 

@@ -15,12 +15,12 @@ from local_aws.emulator import (
     lambda_workers,
     sagemaker_resources,
     sagemaker_service,
-    stack_operations,
 )
 from local_aws.emulator.clock import Clock
 from local_aws.emulator.control import Control
 from local_aws.emulator.options import Options
 from local_aws.emulator.reset import Reset
+from local_aws.emulator.stack_operations import StackOperations
 
 __all__ = ["assembled"]
 
@@ -50,12 +50,13 @@ def assembled(options: Options, on_ready: Callable[[], object]) -> Application:
         clock=clock,
     )
     custom = custom_resources.install(endpoint_url, clock)
-    stack_operations.install(custom)
+    operations = StackOperations(custom, clock, options.settings)
     control = Control(
         service=service,
         clock=clock,
+        operations=operations,
         responses=custom.responses,
-        reset=Reset(custom),
+        reset=Reset(custom, operations),
         settings=options.settings,
     )
 

@@ -18,6 +18,7 @@ from ministack.services import cloudformation
 from ministack.services.cloudformation import handlers, stacks
 
 from local_aws.emulator.custom_resources import CustomResources, ResponseError
+from local_aws.emulator.nested_stacks import parents
 
 __all__ = ["Cancellation"]
 
@@ -46,7 +47,8 @@ class Cancellation:
         stack_id = stack["StackId"]
         stack["StackStatus"] = "DELETE_IN_PROGRESS"
         over = self._called_off[stack_id] = asyncio.Event()
-        self._custom.cancel(stack_id, _CANCELLED)
+        for nested in _with_nested(stack):
+            self._custom.cancel(nested["StackId"], _CANCELLED)
         try:
             await over.wait()
         finally:
@@ -83,7 +85,19 @@ class Cancellation:
             answer = cancel(params)
             if answer[0] == 200:
                 stack = handlers._resolve_stack(handlers._p(params, "StackName"))
-                self._custom.cancel(stack["StackId"], "Resource update cancelled")
+                for nested in _with_nested(stack):
+                    nested["_cancel_requested"] = True
+                    self._custom.cancel(nested["StackId"], "Resource update cancelled")
             return answer
 
         handlers._ACTION_HANDLERS["CancelUpdateStack"] = cancel_update_stack
+
+
+def _with_nested(stack: Json) -> list[Json]:
+    """Return a stack and the stacks below it that are under way."""
+    below = [
+        item
+        for item in cloudformation._stacks.values()
+        if stack["StackId"] in parents(item) and item["StackStatus"].endswith("IN_PROGRESS")
+    ]
+    return [stack, *below]

@@ -14,6 +14,7 @@ from local_aws.emulator.clock import Clock
 from local_aws.emulator.reset import Reset
 from local_aws.emulator.responses import Responses
 from local_aws.emulator.sagemaker import ApiError, Fault, SageMaker
+from local_aws.emulator.stack_operations import StackOperations
 from local_aws.settings import Settings
 
 __all__ = ["Control"]
@@ -32,6 +33,7 @@ class Control:
         *,
         service: SageMaker,
         clock: Clock,
+        operations: StackOperations,
         responses: Responses,
         reset: Reset,
         settings: Settings,
@@ -39,6 +41,7 @@ class Control:
         """Keep what the routes act on."""
         self._service = service
         self._clock = clock
+        self._operations = operations
         self._settings = settings
         self._responses = responses
         self._reset = reset
@@ -102,6 +105,7 @@ class Control:
         changed = self._settings.changed(body)
         self._clock.configure(changed)
         self._service.configure(changed)
+        self._operations.configure(changed)
         self._settings = changed
         return self._settings.to_json()
 

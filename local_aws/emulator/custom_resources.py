@@ -19,9 +19,10 @@ from ministack.services import cloudformation, lambda_svc
 from ministack.services.cloudformation import custom_resource
 
 from local_aws.emulator.clock import Clock
+from local_aws.emulator.operation import abandon_all, current
 from local_aws.emulator.responses import Expected, Responses
 
-__all__ = ["CustomResources", "ResponseError", "install"]
+__all__ = ["CustomResources", "FailedCreations", "ResponseError", "install"]
 
 Json = dict[str, Any]
 
@@ -43,29 +44,60 @@ class ResponseError(RuntimeError):
         self.physical_id = physical_id
 
 
+class FailedCreations:
+    """What is left of resources whose creation failed: a rollback or a deletion deletes them.
+
+    ministack forgets them; a custom resource gets a Delete after a failed Create (user guide,
+    "Custom resource request and response reference"), and a nested stack is a stack all the same.
+    """
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._records: dict[tuple[str, str], Json] = {}
+
+    def note(
+        self, stack_id: str, logical_id: str, resource_type: str, physical_id: str, props: Json
+    ) -> None:
+        """Keep a resource as its stack would hold it."""
+        self._records[stack_id, logical_id] = {
+            "PhysicalResourceId": physical_id,
+            "ResourceType": resource_type,
+            "ResourceStatus": "CREATE_FAILED",
+            "LogicalResourceId": logical_id,
+            "Properties": props,
+            "Attributes": {},
+        }
+
+    def take(self, stack_id: str, logical_id: str) -> Json | None:
+        """Return the record of a resource whose last creation failed, once."""
+        return self._records.pop((stack_id, logical_id), None)
+
+    def clear(self) -> None:
+        """Forget them."""
+        self._records.clear()
+
+
 class CustomResources:
     """Invokes the functions behind custom resources, and remembers what a rollback must know.
 
     Attributes:
         responses: Where their responses arrive.
+        failed_creations: Those whose Create failed.
     """
 
     def __init__(self, endpoint_url: str, clock: Clock) -> None:
         """Start without any resource."""
         self.responses = Responses(endpoint_url, clock)
         self._clock = clock
-        self._failed_creations: dict[tuple[str, str], Json] = {}
+        self.failed_creations = FailedCreations()
         self._no_echo: set[tuple[str, str]] = set()
 
     def reset(self) -> None:
         """Forget everything, and let everyone who waits go."""
+        abandon_all()
         self.responses.reset()
-        self._failed_creations.clear()
+        self.failed_creations.clear()
         self._no_echo.clear()
-
-    def failed_creation(self, stack_id: str, logical_id: str) -> Json | None:
-        """Return the record of a resource whose last Create failed, once."""
-        return self._failed_creations.pop((stack_id, logical_id), None)
 
     def cancel(self, stack_id: str, why: str) -> None:
         """Let whatever waits for a response of a stack's resources fail now."""
@@ -87,6 +119,7 @@ class CustomResources:
         old_props: Json | None = None,
     ) -> tuple[str, Json]:
         """Send a request and return the physical id and the attributes of its response."""
+        current(stack_id)  # A reset may have ended the operation that asks.
         token = props.get("ServiceToken")
         if old_props is not None and old_props.get("ServiceToken") != token:
             return _refused_update(stack_name, str(physical_id))
@@ -127,14 +160,9 @@ class CustomResources:
         """
         logical_id = event["LogicalResourceId"]
         invented = f"{stack_name}-{logical_id}-{secrets.token_hex(6).upper()}"
-        self._failed_creations[event["StackId"], logical_id] = {
-            "PhysicalResourceId": physical_id or invented,
-            "ResourceType": event["ResourceType"],
-            "ResourceStatus": "CREATE_FAILED",
-            "LogicalResourceId": logical_id,
-            "Properties": props,
-            "Attributes": {},
-        }
+        self.failed_creations.note(
+            *(event["StackId"], logical_id, event["ResourceType"], physical_id or invented, props)
+        )
 
 
 def install(endpoint_url: str, clock: Clock) -> CustomResources:

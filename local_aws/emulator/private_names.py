@@ -23,6 +23,7 @@ PRIVATE_NAMES: dict[str, dict[str, list[str] | None]] = {
         "_reset_all_state": [],
         "app": ["scope", "receive", "send"],
     },
+    "ministack.core.concurrency": {"run_reentrant": ["fn", "args", "thread_name"]},
     "ministack.core.router": {"SERVICE_PATTERNS": None},
     "ministack.core.responses": {
         "get_account_id": [],
@@ -30,6 +31,7 @@ PRIVATE_NAMES: dict[str, dict[str, list[str] | None]] = {
             *("code", "message", "status", "extra", "message_key", "content_type"),
         ],
         "get_region": [],
+        "new_uuid": [],
     },
     "ministack.core.iam_actions": {
         "SERVICE_TO_IAM_NAMESPACE": None,
@@ -64,19 +66,53 @@ PRIVATE_NAMES: dict[str, dict[str, list[str] | None]] = {
             *("physical_id", "old_props"),
         ],
     },
+    "ministack.services.cloudformation.changesets": {
+        "_diff_resources": [
+            *("old_template", "new_template", "resources", "template", "changed_params", "retag"),
+        ],
+        "_find_change_set": ["cs_name", "stack_name"],
+        "now_iso": [],
+    },
+    "ministack.services.cloudformation.engine": {
+        "_evaluate_conditions": ["template", "params"],
+        "_parse_template": ["template_body"],
+        "_resolve_parameters": ["template", "provided_params", "previous_params"],
+    },
     "ministack.services.cloudformation.handlers": {
         "_ACTION_HANDLERS": None,
+        "_create_stack_task_in_region": ["coro", "stack", "stack_id"],
+        "_delete_stack_async": ["stack_name", "stack_id", "retain_resources", "force"],
+        "_error": ["code", "message", "status"],
         "_p": ["params", "key", "default"],
         "_resolve_stack": ["stack_name"],
+        "_stack_has_no_updates": [
+            *("stack", "template", "param_values", "tags", "use_previous_template", "tags_given"),
+        ],
+        "_xml": ["status", "root_tag", "inner"],
+        "now_iso": [],
     },
-    "ministack.services.cloudformation.provisioners": {"_RESOURCE_HANDLERS": None},
+    "ministack.services.cloudformation.helpers": {"_resolve_template": ["params"]},
+    "ministack.services.cloudformation.provisioners": {
+        "_RESOURCE_HANDLERS": None,
+        "_check_nested_stack_capabilities": ["parent_stack_name", "template"],
+        "_custom_resource_update": [
+            *("physical_id", "old_props", "new_props", "stack_name", "logical_id"),
+            "resource_type",
+        ],
+        "_inherited_capabilities": ["parent_stack_name"],
+    },
     "ministack.services.cloudformation": {"_stack_events": None, "_stacks": None},
     "ministack.services.cloudformation.stacks": {
         "_add_event": [
             *("stack_id", "stack_name", "logical_id", "resource_type", "status", "reason"),
             *("physical_id", "detailed_status"),
         ],
+        "_create_then_delete_on_failure": ["stack_name", "stack_id", "deploy_coro"],
         "_delete_resource": ["resource_type", "physical_id", "props", "stack_name", "logical_id"],
+        "_deploy_stack_async": [
+            *("stack_name", "stack_id", "template", "param_values", "disable_rollback", "tags"),
+            *("is_update", "previous_stack", "retain_except_on_create", "imports"),
+        ],
         "_delete_stack_async": ["stack_name", "stack_id", "retain_resources", "force"],
         "_provision_resource": ["resource_type", "logical_id", "props", "stack_name"],
         "_resolve_stack_outputs": [
@@ -84,8 +120,14 @@ PRIVATE_NAMES: dict[str, dict[str, list[str] | None]] = {
             *("stack_name", "stack_id"),
         ],
         "_roll_back_operation": ["stack_name", "stack_id", "stack", "operation", "reason_override"],
+        "_update_resource": [
+            *("resource_type", "physical_id", "old_props", "new_props", "stack_name"),
+            *("logical_id", "old_attrs"),
+        ],
         "_with_dependencies": ["logical_ids", "res_defs", "remaining"],
         "_runs_on_worker_thread": ["resource_type"],
+        "asyncio": None,
+        "now_iso": [],
     },
     "ministack.services.cloudwatch_logs": {"_log_groups": None},
     "ministack.services.eventbridge": {

@@ -16,8 +16,9 @@ from typing import Any
 from ministack import app as ministack_app
 from ministack.services import cloudformation, lambda_svc
 
-from local_aws.emulator import stack_operations
+from local_aws.emulator import deployments, stack_operations
 from local_aws.emulator.custom_resources import CustomResources
+from local_aws.emulator.stack_operations import StackOperations
 
 __all__ = ["Reset"]
 
@@ -27,13 +28,15 @@ _EPOCH = "local_aws_epoch"
 class Reset:
     """Ends everything that is under way and empties every service."""
 
-    def __init__(self, custom: CustomResources) -> None:
+    def __init__(self, custom: CustomResources, operations: StackOperations) -> None:
         """Put the epochs into ministack.
 
         Args:
             custom: The custom resources, for whose responses stacks wait.
+            operations: The stacks' operations, some of which wait for each other.
         """
         self._custom = custom
+        self._operations = operations
         self._epoch = 0
         self._execute = lambda_svc._execute_function
         self._invoke_async = lambda_svc.invoke_async_with_retry
@@ -49,6 +52,7 @@ class Reset:
         for task in stacks:
             task.cancel()
         self._custom.reset()
+        self._operations.reset()
         await asyncio.gather(*stacks, return_exceptions=True)
         async with ministack_app._get_reset_lock():
             await asyncio.to_thread(ministack_app._reset_all_state)
@@ -74,4 +78,4 @@ def _drives_a_stack(task: asyncio.Task[Any]) -> bool:
     if code is None:
         return False
     theirs = Path(code.co_filename).parent == Path(inspect.getfile(cloudformation)).parent
-    return theirs or code.co_filename == inspect.getfile(stack_operations)
+    return theirs or code.co_filename in map(inspect.getfile, (stack_operations, deployments))

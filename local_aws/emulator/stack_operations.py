@@ -13,16 +13,23 @@
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from ministack.services import cloudformation
 from ministack.services.cloudformation import stacks
 
 from local_aws.emulator.cancellation import Cancellation
+from local_aws.emulator.clock import Clock
 from local_aws.emulator.custom_resources import CustomResources
+from local_aws.emulator.deployments import Deployments
+from local_aws.emulator.nested_stacks import NestedStacks
+from local_aws.emulator.operation import STACK_TYPE, Operation, current, under
+from local_aws.emulator.stack_events import StackEvents, replace_everywhere
+from local_aws.emulator.stack_requests import StackRequests
+from local_aws.settings import Settings
 
-__all__ = ["install"]
+__all__ = ["StackOperations"]
 
 Json = dict[str, Any]
 PassedOn: TypeAlias = Any  # Arguments we do not look at.
@@ -30,7 +37,6 @@ PassedOn: TypeAlias = Any  # Arguments we do not look at.
 CLEANUP = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
 _TRIES = 3
 _MASK = "*****"
-_STACK_TYPE = "AWS::CloudFormation::Stack"
 
 
 class HeldBack(Exception):
@@ -43,16 +49,47 @@ _deletion: contextvars.ContextVar[set[str] | None] = contextvars.ContextVar(
 """The resources that the deletion of a stack could not delete so far, and what they hold back."""
 
 
-def install(custom: CustomResources) -> None:
-    """Put the operations' missing parts into ministack."""
-    cancellation = Cancellation(custom)
-    _install_outputs(custom, cancellation)
-    _install_deletes()
-    _install_rollback(custom, cancellation)
-    _install_deletion(cancellation)
+class StackOperations:
+    """Creations, updates, rollbacks and deletions, of roots and of nested stacks.
+
+    Attributes:
+        nested: The nested stacks.
+    """
+
+    def __init__(self, custom: CustomResources, clock: Clock, settings: Settings) -> None:
+        """Put the operations' missing parts into ministack.
+
+        Args:
+            custom: The custom resources.
+            clock: The time that events happen at.
+            settings: What AWS does not document; ``configure`` changes it later.
+        """
+        self._custom = custom
+        self._events = StackEvents(clock, settings)
+        self._cancellation = Cancellation(custom)
+        self.nested = NestedStacks(custom.failed_creations, settings)
+        self._events.on_rollback = self.nested.tell_of_rollback
+        self._deployments = Deployments(self._events, custom)
+        self._deployments.finish_nested = self.nested.finish
+        self._requests = StackRequests(settings)
+        _install_outputs(custom, self._cancellation, self.nested)
+        _install_deletes(self._events, self.nested)
+        _install_rollback(custom, self._cancellation)
+        _install_deletion(self._cancellation)
+
+    def configure(self, settings: Settings) -> None:
+        """Choose anew; what is under way goes by it, too."""
+        for part in (self._events, self.nested, self._requests):
+            part.settings = settings
+
+    def reset(self) -> None:
+        """Let every operation that waits for another one go."""
+        self.nested.reset()
 
 
-def _install_outputs(custom: CustomResources, cancellation: Cancellation) -> None:
+def _install_outputs(
+    custom: CustomResources, cancellation: Cancellation, nested: NestedStacks
+) -> None:
     """Begin an update's cleanup where ministack resolves the outputs: everything is updated then.
 
     The outputs mask what a custom resource answered with NoEcho.
@@ -79,8 +116,9 @@ def _install_outputs(custom: CustomResources, cancellation: Cancellation) -> Non
         if stack is not None and stack["StackStatus"] == "UPDATE_IN_PROGRESS":
             stack["StackStatus"] = CLEANUP
             stacks._add_event(
-                stack_id, stack_name, stack_name, _STACK_TYPE, CLEANUP, physical_id=stack_id
+                stack_id, stack_name, stack_name, STACK_TYPE, CLEANUP, physical_id=stack_id
             )
+            nested.hold(stack, resolved[0])
         return resolved
 
     stacks._resolve_stack_outputs = resolve_stack_outputs
@@ -91,8 +129,9 @@ def _masked(record: Json) -> Json:
     return {**record, "Attributes": dict.fromkeys(record.get("Attributes", {}), _MASK)}
 
 
-def _install_deletes() -> None:
+def _install_deletes(events: StackEvents, nested: NestedStacks) -> None:
     delete = stacks._delete_resource
+    others_block = stacks._runs_on_worker_thread
 
     def delete_resource(
         resource_type: str,
@@ -103,14 +142,32 @@ def _install_deletes() -> None:
     ) -> None:
         arguments = (resource_type, physical_id, properties, stack_name, logical_id)
         stack = cloudformation._stacks.get(stack_name) or {}
+        operation = current(stack.get("StackId", ""))
+        if operation is not None:
+            operation.properties[logical_id] = properties
         if stack.get("StackStatus") == CLEANUP:
-            _clean_up(delete, stack, arguments)
+            nested.wait_below(stack["StackId"])
+            _clean_up(begun, stack, arguments)
         elif (failed := _deletion.get()) is not None:
-            _delete_unless_held(delete, stack, arguments, failed)
+            _delete_unless_held(begun, stack, arguments, failed)
         else:
-            delete(*arguments)
+            begun(*arguments)
+
+    def begun(
+        resource_type: str, physical_id: str, properties: Json, stack_name: str, logical_id: str
+    ) -> None:
+        """Delete a resource, its DELETE_IN_PROGRESS shown before its function is called."""
+        operation = current((cloudformation._stacks.get(stack_name) or {}).get("StackId", ""))
+        if operation is not None:
+            events.begin(operation, logical_id, properties)
+        delete(resource_type, physical_id, properties, stack_name, logical_id)
+
+    def runs_on_worker_thread(resource_type: str) -> bool:
+        """Also what would have to wait for a nested stack's cleanup, which blocks."""
+        return others_block(resource_type) or nested.is_awaited()
 
     stacks._delete_resource = delete_resource
+    stacks._runs_on_worker_thread = runs_on_worker_thread
 
 
 def _clean_up(delete: Callable[..., None], stack: Json, arguments: tuple[Any, ...]) -> None:
@@ -157,15 +214,18 @@ def _install_deletion(cancellation: Cancellation) -> None:
         stack = cloudformation._stacks.get(stack_name)
         if stack is not None and stack["StackStatus"] == "CREATE_IN_PROGRESS":
             await cancellation.end_creation(stack)
+        resources = (stack or {}).get("_resources", {})
+        operation = Operation(stack_id, stack_name, dict(resources))
         token = _deletion.set(set())
         before = _statuses(stack_name)
         try:
-            await delete_stack(stack_name, stack_id, *args, **more)
+            with under(operation):
+                await delete_stack(stack_name, stack_id, *args, **more)
         finally:
             _deletion.reset(token)
         _forget_held_back(stack_name, stack_id, before)
 
-    _replace_everywhere("_delete_stack_async", delete_stack, delete_stack_async)
+    replace_everywhere("_delete_stack_async", delete_stack, delete_stack_async)
 
 
 def _forget_held_back(stack_name: str, stack_id: str, before: dict[str, str]) -> None:
@@ -174,7 +234,7 @@ def _forget_held_back(stack_name: str, stack_id: str, before: dict[str, str]) ->
     failed = [
         item["LogicalResourceId"]
         for item in events
-        if item["ResourceStatus"] == "DELETE_FAILED" and item["ResourceType"] != _STACK_TYPE
+        if item["ResourceStatus"] == "DELETE_FAILED" and item["ResourceType"] != STACK_TYPE
     ]
     held = {
         logical_id
@@ -205,33 +265,33 @@ def _statuses(stack_name: str) -> dict[str, str]:
 
 
 def _install_rollback(custom: CustomResources, cancellation: Cancellation) -> None:
-    """Hand a custom resource whose Create failed to the rollback, which then deletes it.
+    """Hand a resource whose creation failed to the rollback, which then deletes it.
 
     Where a deletion waits for the failure, it goes on instead of the rollback.
     """
     roll_back = stacks._roll_back_operation
 
     async def roll_back_operation(
-        stack_name: str, stack_id: str, stack: Json, operation: Json, *rest: PassedOn
+        stack_name: str,
+        stack_id: str,
+        stack: Json,
+        operation: Json,
+        *rest: PassedOn,
+        **more: PassedOn,
     ) -> None:
         logical_id = operation.get("failed_logical_id")
-        record = custom.failed_creation(stack_id, str(logical_id))
+        record = custom.failed_creations.take(stack_id, str(logical_id))
         if record is not None and operation.get("failed_update") is None:
             stack.setdefault("_resources", {})[logical_id] = record
             operation["created"] = [*operation.get("created", []), logical_id]
         if cancellation.takes_over(stack_id):
             return
-        await roll_back(stack_name, stack_id, stack, operation, *rest)
+        under_way = current(stack_id) or Operation(
+            *(stack_id, stack_name, dict(stack.get("_resources", {}))),
+            is_update=bool(operation.get("is_update")),
+        )
+        under_way.forward = False
+        with under(under_way):
+            await roll_back(stack_name, stack_id, stack, operation, *rest, **more)
 
-    _replace_everywhere("_roll_back_operation", roll_back, roll_back_operation)
-
-
-def _replace_everywhere(
-    name: str, old: Callable[..., Awaitable[None]], new: Callable[..., Awaitable[None]]
-) -> None:
-    """Replace a function in every module of ministack's CloudFormation that imported it."""
-    from ministack.services.cloudformation import changesets, handlers  # noqa: PLC0415
-
-    for module in (stacks, changesets, handlers):
-        if getattr(module, name, None) is old:
-            setattr(module, name, new)
+    replace_everywhere("_roll_back_operation", roll_back, roll_back_operation)

@@ -52,15 +52,49 @@ def template(outputs: Json | None = None, **resources: Json) -> str:
     return json.dumps(body)
 
 
-def create(aws: LocalAws, body: str) -> str:
+# Fails every request whose Value is the variable FAIL's; prints the stack's status with each.
+SWITCHED = """
+import json, os, urllib.request
+import boto3
+def handler(event, context):
+    stacks = boto3.client("cloudformation").describe_stacks(StackName=event["StackId"])["Stacks"]
+    print(json.dumps({**event, "Status": stacks[0]["StackStatus"]}))
+    fails = event["ResourceProperties"].get("Value", "") == os.environ.get("FAIL")
+    answer = {
+        "Status": "FAILED" if fails else "SUCCESS",
+        "Reason": "as ordered",
+        "PhysicalResourceId": event.get("PhysicalResourceId", "made"),
+        **{key: event[key] for key in ("StackId", "RequestId", "LogicalResourceId")},
+    }
+    body = json.dumps(answer).encode()
+    put = urllib.request.Request(event["ResponseURL"], data=body, method="PUT")
+    urllib.request.urlopen(put)
+"""
+MAY_LOOK: list[Json] = [
+    {
+        "Effect": "Allow",
+        "Action": ["logs:*", "cloudformation:DescribeStacks"],
+        "Resource": "*",
+    }
+]
+
+
+def fail(aws: LocalAws, value: str) -> None:
+    """Let the function of ``SWITCHED`` fail every request with this value, and no other."""
+    aws.client("lambda").update_function_configuration(
+        FunctionName="function", Environment={"Variables": {"FAIL": value}}
+    )
+
+
+def create(aws: LocalAws, body: str, **options: object) -> str:
     """Create the stack; return the status it comes to rest in."""
-    aws.client("cloudformation").create_stack(StackName=STACK, TemplateBody=body)
+    aws.client("cloudformation").create_stack(StackName=STACK, TemplateBody=body, **options)
     return settled(aws)
 
 
-def update(aws: LocalAws, body: str) -> str:
+def update(aws: LocalAws, body: str, **options: object) -> str:
     """Update the stack; return the status it comes to rest in."""
-    aws.client("cloudformation").update_stack(StackName=STACK, TemplateBody=body)
+    aws.client("cloudformation").update_stack(StackName=STACK, TemplateBody=body, **options)
     return settled(aws)
 
 
@@ -95,9 +129,30 @@ def told(aws: LocalAws) -> list[tuple[str, str, str]]:
     ]
 
 
+def events(aws: LocalAws, stack: str = STACK, **options: object) -> list[Json]:
+    """The events of a stack as DescribeStackEvents tells them, newest first, one page."""
+    found: list[Json] = aws.client("cloudformation").describe_stack_events(
+        StackName=stack, **options
+    )["StackEvents"]
+    return found
+
+
+def statuses(aws: LocalAws, logical_id: str, stack: str = STACK) -> list[str]:
+    """The statuses that a stack's events tell of a resource, oldest first."""
+    return [
+        item["ResourceStatus"]
+        for item in reversed(events(aws, stack))
+        if item["LogicalResourceId"] == logical_id
+    ]
+
+
 def requests(aws: LocalAws) -> list[Json]:
     """The requests that the function received, oldest first."""
-    found = aws.client("logs").filter_log_events(logGroupName=LOG_GROUP)["events"]
+    logs = aws.client("logs")
+    try:
+        found = logs.filter_log_events(logGroupName=LOG_GROUP)["events"]
+    except logs.exceptions.ResourceNotFoundException:
+        return []  # It has not run yet.
     return [json.loads(item["message"]) for item in found if item["message"].startswith("{")]
 
 

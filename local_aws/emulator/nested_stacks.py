@@ -1,0 +1,395 @@
+"""Nested stacks: stacks like others, whose updates wait for the root's and are undone with it.
+
+CloudFormation user guide, "Split a template into reusable pieces using nested stacks" and "Stack
+status codes". A nested stack's update is not cleaned up before the root's is done; until then it
+says UPDATE_COMPLETE_CLEANUP_IN_PROGRESS ("Troubleshooting CloudFormation": nested stacks are stuck
+in that status). When the root rolls back, a nested stack that it has just made is deleted, and one
+that it has updated rolls back. The words of the failures are those that events show.
+
+ministack deploys nested stacks by other means than roots, without rollback, cleanup and most
+events. Here each is deployed by what deploys roots, on a thread of its own with its own event loop.
+"""
+
+# ruff: noqa: SLF001 (ministack's private names, each listed in private_names.py)
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import copy
+import threading
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from ministack.core.concurrency import run_reentrant
+from ministack.core.responses import get_account_id, get_region, new_uuid
+from ministack.services import cloudformation
+from ministack.services.cloudformation import engine, helpers, provisioners, stacks
+
+from local_aws.emulator.custom_resources import FailedCreations
+from local_aws.emulator.operation import STACK_TYPE, Operation, current
+from local_aws.settings import Settings
+
+__all__ = ["NestedStackError", "NestedStacks", "Run", "parents"]
+
+Json = dict[str, Any]
+Made = tuple[str, Json]
+PassedOn: TypeAlias = Any  # Arguments we do not look at.
+
+_KEPT = (
+    *("_resources", "_template", "_template_body", "_resolved_params", "_conditions"),
+    *("Parameters", "Tags", "Outputs"),
+)
+
+
+class NestedStackError(RuntimeError):
+    """What a stack reports of a nested stack that failed."""
+
+
+class _AbandonedError(BaseException):
+    """Ends an update that waits for its root, past every handler of mere exceptions."""
+
+
+@dataclass
+class Run:
+    """One deployment of a nested stack.
+
+    Attributes:
+        stack_id: The nested stack's.
+        parent_id: The id of the stack above.
+        previous: The nested stack before an update; None for a creation.
+        told: Set once the stack above may know the outcome.
+        may_go_on: Set once the update may be cleaned up, or must be abandoned.
+        over: Set at the end of the thread.
+        abandoned: Whether the update is to be undone.
+        attributes: The outputs, as ``Fn::GetAtt`` reads them.
+    """
+
+    stack_id: str
+    parent_id: str
+    previous: Json | None
+    told: threading.Event = field(default_factory=threading.Event)
+    may_go_on: threading.Event = field(default_factory=threading.Event)
+    over: threading.Event = field(default_factory=threading.Event)
+    abandoned: bool = False
+    attributes: Json = field(default_factory=dict)
+
+
+_run: contextvars.ContextVar[Run | None] = contextvars.ContextVar("nested_run", default=None)
+
+
+class NestedStacks:
+    """The handlers of AWS::CloudFormation::Stack, and the deployments that wait for their roots."""
+
+    def __init__(self, failed_creations: FailedCreations, settings: Settings) -> None:
+        """Put the handlers into ministack.
+
+        Args:
+            failed_creations: Where a nested stack whose creation failed is kept for its deletion.
+            settings: The choices that AWS does not document.
+        """
+        self._failed_creations = failed_creations
+        self.settings = settings
+        self._runs: dict[str, Run] = {}
+        provisioners._RESOURCE_HANDLERS[STACK_TYPE] = {
+            "create": self._create,
+            "update": self._update,
+            "delete": self._delete,
+        }
+
+    def reset(self) -> None:
+        """Let every deployment that waits go; its next step ends it."""
+        for run in self._runs.values():
+            run.abandoned = True
+            run.may_go_on.set()
+            run.told.set()
+        self._runs.clear()
+
+    def hold(self, stack: Json, outputs: list[Json]) -> None:
+        """Wait, at the end of a nested stack's update, for the stack above; then for those below.
+
+        A root does not wait here: it runs where everything else does.
+        """
+        run = _run.get()
+        if run is None or run.stack_id != stack["StackId"]:
+            self.release(stack["StackId"])
+            return
+        run.attributes = _attributes(outputs)
+        run.told.set()
+        run.may_go_on.wait()
+        if run.abandoned:
+            raise _AbandonedError
+        self.release(stack["StackId"])
+        self.wait_below(stack["StackId"])
+
+    def tell_of_rollback(self, stack_id: str) -> None:
+        """Tell the stack above that this one rolls back, if it may know so early."""
+        run = _run.get()
+        at_once = self.settings.nested_failure_reported == "at_once"
+        if run is not None and run.stack_id == stack_id and at_once:
+            run.told.set()
+
+    def release(self, parent_id: str) -> None:
+        """Let the updates of the nested stacks right below a stack be cleaned up."""
+        for run in list(self._runs.values()):
+            if run.parent_id == parent_id:
+                run.may_go_on.set()
+
+    def wait_below(self, stack_id: str) -> None:
+        """Wait until nothing right below a stack is under way; on a thread, not on the loop."""
+        for run in list(self._runs.values()):
+            if run.parent_id == stack_id:
+                run.over.wait()
+
+    def is_awaited(self) -> bool:
+        """Return whether something is under way right below the stack that the caller works on."""
+        return any(
+            not run.over.is_set() and current(run.parent_id) is not None
+            for run in list(self._runs.values())
+        )
+
+    async def finish(self, operation: Operation) -> None:
+        """Wait, before an operation ends, for the nested stacks that it need not undo."""
+        status = cloudformation._stacks[operation.stack_name]["StackStatus"]
+        failed = not status.endswith("CLEANUP_IN_PROGRESS")
+        if not operation.is_update or (failed and not operation.disable_rollback):
+            return
+        self.release(operation.stack_id)
+        await run_reentrant(self.wait_below, operation.stack_id)
+        failed_update = operation.failed_update
+        restores = failed_update is not None and failed_update.resource_type == STACK_TYPE
+        if failed_update is None or not restores or self.settings.nested_undo != "update":
+            return
+        await run_reentrant(
+            self._restore, operation.stack_name, failed_update.physical_id, failed_update.previous
+        )
+
+    def _create(self, logical_id: str, properties: Json, parent_name: str) -> Made:
+        parent = cloudformation._stacks[parent_name]
+        name = f"{parent_name}-{logical_id}-{new_uuid().replace('-', '')[:12].upper()}"
+        stack_id = f"arn:aws:cloudformation:{get_region()}:{get_account_id()}:stack/{name}/"
+        stack_id += new_uuid()
+        stack: Json = {
+            "StackName": name,
+            "StackId": stack_id,
+            "StackStatus": "CREATE_IN_PROGRESS",
+            "StackStatusReason": "",
+            "CreationTime": stacks.now_iso(),
+            "LastUpdatedTime": stacks.now_iso(),
+            "Outputs": [],
+            "DisableRollback": True,
+            "_region": get_region(),
+            "_resources": {},
+            "ParentId": parent["StackId"],
+            "RootId": parent.get("RootId") or parent["StackId"],
+            "Capabilities": provisioners._inherited_capabilities(parent_name),
+            "_local_aws_deployment": parent.get("_local_aws_deployment"),
+        }
+        _declare(stack, properties, parent_name)
+        cloudformation._stacks[name] = stack
+        cloudformation._stack_events[stack_id] = []
+        run = Run(stack_id, parent["StackId"], None)
+        self._begin(run, stack, disable_rollback=not self.settings.nested_creation_rolls_back)
+        run.over.wait()
+        if stack["StackStatus"] == "CREATE_COMPLETE":
+            return stack_id, _attributes(stack["Outputs"])
+        self._failed_creations.note(
+            *(parent["StackId"], logical_id, STACK_TYPE, stack_id, properties)
+        )
+        reason = stack["StackStatusReason"]
+        raise NestedStackError(f"Embedded stack {stack_id} was not successfully created: {reason}")
+
+    def _update(self, stack_id: str, _old: Json, new: Json, parent_name: str) -> Made:
+        stack = _found(stack_id)
+        parent = cloudformation._stacks[parent_name]
+        operation = current(parent["StackId"])
+        if operation is not None and not operation.forward:
+            self._undo(stack)
+            return stack_id, _attributes(stack["Outputs"])
+        keeps = operation is not None and operation.disable_rollback
+        return self._change(
+            *(stack, parent, new),
+            disable_rollback=keeps and self.settings.nested_undo != "rollback",
+        )
+
+    def _restore(self, parent_name: str, stack_id: str, previous: Json) -> None:
+        """Update a nested stack with what it was, as its parent's part of a failed update."""
+        parent, stack = cloudformation._stacks[parent_name], _found(stack_id)
+        try:
+            self._change(stack, parent, previous, disable_rollback=False)
+        except NestedStackError:
+            return  # Not documented; the parent says already that it failed.
+        run = self._runs[stack_id]
+        run.may_go_on.set()
+        run.over.wait()
+
+    def _change(
+        self, stack: Json, parent: Json, properties: Json, *, disable_rollback: bool
+    ) -> Made:
+        """Update a nested stack, as far as the stack above must know."""
+        run = Run(stack["StackId"], parent["StackId"], copy.deepcopy(_kept(stack)))
+        stack["StackStatus"], stack["StackStatusReason"] = "UPDATE_IN_PROGRESS", ""
+        stack["LastUpdatedTime"] = stacks.now_iso()
+        template = stack["_template"]
+        _declare(stack, properties, parent["StackName"])
+        wanted = stack["_template"], stack["_resolved_params"]
+        # Until it has succeeded, a stack's template is the one it ran before.
+        stack["_template"] = template
+        self._begin(run, stack, disable_rollback=disable_rollback, wanted=wanted)
+        run.told.wait()
+        if stack["StackStatus"].startswith("UPDATE_COMPLETE"):
+            return stack["StackId"], run.attributes
+        current(parent["StackId"])  # A reset ends it here.
+        status, reason = stack["StackStatus"], stack["StackStatusReason"]
+        raise NestedStackError(
+            f"Embedded stack {stack['StackId']} was not successfully updated. "
+            f"Currently in {status} with reason: {reason}"
+        )
+
+    def _undo(self, stack: Json) -> None:
+        """Bring a nested stack back to what it was before the operation that is rolled back."""
+        run = self._runs.get(stack["StackId"])
+        if run is None or run.previous is None:
+            return
+        run.abandoned = True
+        run.may_go_on.set()
+        run.over.wait()
+        if stack["StackStatus"].startswith("UPDATE_ROLLBACK"):
+            return  # It has failed itself, and has rolled back already.
+        operation = stack.get("_failed_operation") or _undone(stack, run.previous)
+        name, stack_id = stack["StackName"], stack["StackId"]
+        _in_a_loop(stacks._roll_back_operation(name, stack_id, stack, operation))
+        run.previous = None
+
+    def _delete(self, stack_id: str, _properties: Json) -> None:
+        stack = next(
+            (item for item in cloudformation._stacks.values() if item["StackId"] == stack_id), None
+        )
+        if stack is None or stack["StackStatus"] == "DELETE_COMPLETE":
+            return
+        run = self._runs.get(stack_id)
+        if run is not None:
+            run.abandoned = True
+            run.may_go_on.set()
+            run.over.wait()
+        _in_a_loop(stacks._delete_stack_async(stack["StackName"], stack_id))
+        if stack["StackStatus"] != "DELETE_COMPLETE":
+            reason = stack["StackStatusReason"]
+            raise NestedStackError(
+                f"Embedded stack {stack_id} was not successfully deleted: {reason}"
+            )
+
+    def _begin(
+        self,
+        run: Run,
+        stack: Json,
+        *,
+        disable_rollback: bool,
+        wanted: tuple[Json, Json] | None = None,
+    ) -> None:
+        """Start the thread of a deployment."""
+        name, stack_id = stack["StackName"], stack["StackId"]
+        template, parameters = wanted or (stack["_template"], stack["_resolved_params"])
+        self._runs[stack_id] = run
+        stacks._add_event(stack_id, name, name, STACK_TYPE, stack["StackStatus"], "", stack_id)
+
+        def deploy() -> None:
+            _run.set(run)
+            previous = copy.deepcopy(run.previous)
+            try:
+                asyncio.run(
+                    stacks._deploy_stack_async(
+                        *(name, stack_id, template, parameters, disable_rollback, stack["Tags"]),
+                        is_update=run.previous is not None,
+                        previous_stack=previous,
+                    )
+                )
+            except (_AbandonedError, asyncio.CancelledError):
+                pass
+            finally:
+                run.over.set()
+                run.told.set()
+
+        context = contextvars.copy_context()
+        threading.Thread(target=context.run, args=(deploy,), daemon=True, name=name).start()
+
+
+def parents(stack: Json) -> list[str]:
+    """Return the ids of the stacks above a stack, the nearest first."""
+    found = []
+    by_id = {item["StackId"]: item for item in cloudformation._stacks.values()}
+    while stack.get("ParentId"):
+        found.append(stack["ParentId"])
+        stack = by_id.get(stack["ParentId"], {})
+    return found
+
+
+def _undone(stack: Json, previous: Json) -> Json:
+    """Return what ministack must know to roll back an update that has succeeded."""
+    return {
+        "is_update": True,
+        "previous_stack": previous,
+        "created": list(stack["_resources"]),
+        "failed_update": None,
+        "failed_logical_id": None,
+        "replaced_ids": [],
+        "template": stack["_template"],
+        "param_values": stack["_resolved_params"],
+        "stack_tags": stack["Tags"],
+        "previous_tags": previous["Tags"],
+    }
+
+
+def _declare(stack: Json, properties: Json, parent_name: str) -> None:
+    """Give a stack the template and the parameters that its parent's properties name."""
+    url = properties.get("TemplateURL")
+    body, error = helpers._resolve_template({"TemplateURL": [url]})
+    if error is not None or not body:
+        raise NestedStackError(f"TemplateURL must reference a valid S3 object: {url}")
+    template = engine._parse_template(body)
+    provisioners._check_nested_stack_capabilities(parent_name, template)
+    given = [
+        {"Key": key, "Value": str(value)}
+        for key, value in (properties.get("Parameters") or {}).items()
+    ]
+    parameters = engine._resolve_parameters(template, given)
+    stack.update(
+        {
+            "Description": template.get("Description", ""),
+            "Tags": [
+                tag
+                for tag in properties.get("Tags") or []
+                if not str(tag.get("Key", "")).startswith("aws:")
+            ],
+            "Parameters": [
+                {"ParameterKey": key, "ParameterValue": item["Value"], "NoEcho": item["NoEcho"]}
+                for key, item in parameters.items()
+            ],
+            "_template": template,
+            "_template_body": body,
+            "_resolved_params": parameters,
+            "_conditions": engine._evaluate_conditions(template, parameters),
+        }
+    )
+
+
+def _kept(stack: Json) -> Json:
+    """Return what a rollback restores."""
+    return {name: stack[name] for name in _KEPT if name in stack}
+
+
+def _found(stack_id: str) -> Json:
+    for stack in cloudformation._stacks.values():
+        if stack["StackId"] == stack_id and stack["StackStatus"] != "DELETE_COMPLETE":
+            found: Json = stack
+            return found
+    raise NestedStackError(f"Stack [{stack_id}] does not exist")
+
+
+def _attributes(outputs: list[Json]) -> Json:
+    return {f"Outputs.{item['OutputKey']}": item["OutputValue"] for item in outputs}
+
+
+def _in_a_loop(steps: Coroutine[Any, Any, PassedOn]) -> None:
+    """Run a stack's operation to its end; the caller is on a thread of its own."""
+    asyncio.run(steps)

@@ -1,0 +1,229 @@
+"""Stack events as CloudFormation writes them, and DescribeStackEvents.
+
+ministack's events lack what AWS's have (API reference, StackEvent): the properties of the resource,
+the CREATE_* names of a resource that an update adds, the silence about one it leaves as it is. Here
+the *_IN_PROGRESS event of a resource is held until its properties are known, a moment before its
+function is called.
+"""
+
+# ruff: noqa: SLF001 (ministack's private names, each listed in private_names.py)
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import Any, TypeAlias
+from xml.sax.saxutils import escape
+
+from ministack.services import cloudformation
+from ministack.services.cloudformation import changesets, handlers, stacks
+
+from local_aws.emulator.clock import Clock
+from local_aws.emulator.operation import STACK_TYPE, Operation, current
+from local_aws.settings import Settings
+
+__all__ = ["StackEvents", "replace_everywhere"]
+
+Json = dict[str, Any]
+Params: TypeAlias = Any  # A request as ministack has parsed it.
+HttpAnswer: TypeAlias = Any  # What ministack's handlers return.
+
+_HELD = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS")
+_SHOWN = (
+    *("StackId", "EventId", "StackName", "LogicalResourceId", "PhysicalResourceId"),
+    *("ResourceType", "Timestamp", "ResourceStatus", "ResourceStatusReason"),
+    *("ResourceProperties", "ClientRequestToken", "DetailedStatus"),
+)
+_ALWAYS_SHOWN = ("PhysicalResourceId",)
+_SHOWN_AT = "_local_aws_shown_at"
+_WHY_DELETED = "_local_aws_why_deleted"
+
+
+class StackEvents:
+    """Writes the events of stacks and their resources, and shows them."""
+
+    def __init__(self, clock: Clock, settings: Settings) -> None:
+        """Put the events into ministack.
+
+        Args:
+            clock: The time they happen at.
+            settings: How many a page holds, and how late they are seen.
+        """
+        self._clock = clock
+        self.settings = settings
+        # Called with a stack's id when it says that it rolls back.
+        self.on_rollback: Callable[[str], None] | None = None
+        for module in (stacks, changesets, handlers):
+            module.now_iso = self._now
+        self._record: Callable[..., None] = stacks._add_event
+        replace_everywhere("_add_event", stacks._add_event, self.add)
+        self._describe = handlers._ACTION_HANDLERS["DescribeStackEvents"]
+        handlers._ACTION_HANDLERS["DescribeStackEvents"] = self.describe
+
+    def add(  # noqa: PLR0917 (ministack's parameters)
+        self,
+        stack_id: str,
+        stack_name: str,
+        logical_id: str,
+        resource_type: str,
+        status: str,
+        reason: str = "",
+        physical_id: str = "",
+        detailed_status: str = "",
+    ) -> None:
+        """Record an event, now or once the resource's properties are known."""
+        operation = current(stack_id)
+        if resource_type == STACK_TYPE and logical_id == stack_name:
+            self._add_of_stack(operation, stack_id, stack_name, status, reason, detailed_status)
+            return
+        if operation is None:
+            self._write(
+                stack_id, stack_name, logical_id, resource_type, status, reason, physical_id
+            )
+            return
+        if not reason and status in _HELD:
+            operation.held[logical_id] = lambda: self._add_of_resource(
+                operation, logical_id, resource_type, status, "", physical_id
+            )
+            return
+        if logical_id in operation.unchanged:
+            operation.held.pop(logical_id, None)
+            return
+        self.release(operation, logical_id)
+        self._add_of_resource(operation, logical_id, resource_type, status, reason, physical_id)
+
+    def begin(self, operation: Operation, logical_id: str, properties: Json) -> None:
+        """Show that work on a resource begins, with what it is asked to be."""
+        operation.properties[logical_id] = properties
+        self.release(operation, logical_id)
+
+    @staticmethod
+    def release(operation: Operation, logical_id: str) -> None:
+        """Show the event of a resource that is held, if any."""
+        held = operation.held.pop(logical_id, None)
+        if held is not None:
+            held()
+
+    def describe(self, params: Params) -> HttpAnswer:
+        """DescribeStackEvents: newest first, a page at a time.
+
+        A token names the last event of its page, so what happens between two pages moves nothing.
+        """
+        stack = handlers._resolve_stack(handlers._p(params, "StackName"))
+        if not stack:
+            return self._describe(params)
+        now = time.monotonic()
+        found = [
+            event
+            for event in reversed(cloudformation._stack_events.get(stack["StackId"], []))
+            if event.get(_SHOWN_AT, 0) <= now
+        ]
+        if token := handlers._p(params, "NextToken"):
+            ids = [event["EventId"] for event in found]
+            if token not in ids:
+                return handlers._error("ValidationError", "Invalid NextToken")
+            found = found[ids.index(token) + 1 :]
+        page = found[: self.settings.events_page_size]
+        members = "".join(f"<member>{_members(event)}</member>" for event in page)
+        more = f"<NextToken>{page[-1]['EventId']}</NextToken>" if len(page) < len(found) else ""
+        return handlers._xml(
+            200,
+            "DescribeStackEventsResponse",
+            f"<DescribeStackEventsResult><StackEvents>{members}</StackEvents>{more}"
+            "</DescribeStackEventsResult>",
+        )
+
+    def _add_of_stack(  # noqa: PLR0917 (an event's parts)
+        self,
+        operation: Operation | None,
+        stack_id: str,
+        stack_name: str,
+        status: str,
+        reason: str,
+        detailed: str,
+    ) -> None:
+        """Record an event of the stack itself, with the reason in AWS's words."""
+        stack = cloudformation._stacks.get(stack_name) or {}
+        if operation is not None and operation.failed:
+            if status in ("CREATE_FAILED", "UPDATE_FAILED"):
+                if operation.silent_failure:
+                    stack[_WHY_DELETED] = operation.failure_reason() + "Delete requested by user."
+                    return
+                reason = stack["StackStatusReason"] = operation.failure_reason().strip()
+            elif status == "ROLLBACK_IN_PROGRESS" and reason != "User Initiated":
+                reason = operation.failure_reason() + "Rollback requested by user."
+            elif status == "UPDATE_ROLLBACK_IN_PROGRESS" and reason != "User Initiated":
+                reason = operation.failure_reason()
+        if status == "UPDATE_ROLLBACK_IN_PROGRESS" and stack.pop("_cancel_requested", False):
+            reason = "User Initiated"
+        if status.endswith("ROLLBACK_IN_PROGRESS"):
+            stack["StackStatusReason"] = reason
+        if status == "DELETE_IN_PROGRESS":
+            reason = stack.pop(_WHY_DELETED, reason)
+        place = (stack_id, stack_name, stack_name, STACK_TYPE)
+        self._write(*place, status, reason, stack_id, detailed)
+        if status.endswith("ROLLBACK_IN_PROGRESS") and self.on_rollback is not None:
+            self.on_rollback(stack_id)
+
+    def _add_of_resource(  # noqa: PLR0917 (an event's parts)
+        self,
+        operation: Operation,
+        logical_id: str,
+        resource_type: str,
+        status: str,
+        reason: str,
+        physical_id: str,
+    ) -> None:
+        previous = operation.previous.get(logical_id)
+        if operation.is_update and previous is None and operation.forward:
+            status = status.replace("UPDATE_", "CREATE_")
+        if operation.forward and status in ("CREATE_FAILED", "UPDATE_FAILED"):
+            operation.failed[logical_id] = "create" if status.startswith("CREATE") else "update"
+        if not physical_id and previous is not None:
+            physical_id = previous.get("PhysicalResourceId", "")
+        self._write(
+            *(operation.stack_id, operation.stack_name, logical_id, resource_type, status),
+            *(reason, physical_id),
+            properties=operation.properties.get(logical_id),
+        )
+
+    def _write(  # noqa: PLR0917 (an event's parts)
+        self,
+        stack_id: str,
+        stack_name: str,
+        logical_id: str,
+        resource_type: str,
+        status: str,
+        reason: str = "",
+        physical_id: str = "",
+        detailed: str = "",
+        *,
+        properties: Json | None = None,
+    ) -> None:
+        place = (stack_id, stack_name, logical_id, resource_type)
+        self._record(*place, status, reason, physical_id, detailed)
+        event = cloudformation._stack_events[stack_id][-1]
+        event[_SHOWN_AT] = time.monotonic() + self._clock.real(self.settings.events_delay_seconds)
+        if properties is not None:
+            event["ResourceProperties"] = json.dumps(properties)
+
+    def _now(self) -> str:
+        """Return the local AWS's time as CloudFormation writes it, to the millisecond."""
+        now = datetime.fromtimestamp(self._clock.now(), tz=timezone.utc)
+        return now.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def replace_everywhere(name: str, old: Callable[..., Any], new: Callable[..., Any]) -> None:
+    """Replace a function in every module of ministack's CloudFormation that imported it."""
+    for module in (stacks, changesets, handlers):
+        if getattr(module, name, None) is old:
+            setattr(module, name, new)
+
+
+def _members(event: Json) -> str:
+    return "".join(
+        f"<{name}>{escape(str(event.get(name, '')))}</{name}>"
+        for name in _SHOWN
+        if event.get(name) or name in _ALWAYS_SHOWN
+    )
