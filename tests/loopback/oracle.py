@@ -67,12 +67,13 @@ def allowed(
 
 
 def _refused(scenario: Scenario, experiment: Experiment | None) -> set[str]:
-    """FAILED; but EndNow refuses a creation only where the experiment has not ended."""
-    if "EndNow" not in scenario.new:
-        return {"FAILED"}
+    """FAILED, unless there is nothing left to stop, so that nobody need ask what allows it.
+
+    EndNow refuses a creation only where the experiment has not ended.
+    """
     found = _found(scenario, experiment)
-    has_ended_before = scenario.start.startswith(ENDED)
-    return found if has_ended_before and experiment is not None else found | {"FAILED"}
+    had_ended = "EndNow" in scenario.new and scenario.start.startswith(ENDED)
+    return found if had_ended and experiment is not None else found | {"FAILED"}
 
 
 def _has_not_begun(experiment: Experiment) -> bool:

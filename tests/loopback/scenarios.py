@@ -153,7 +153,7 @@ class Scenario:
     @property
     def is_failed_creation(self) -> bool:
         """Whether the end is that of an experiment which a failed creation made."""
-        return self.sent is RETAINED
+        return self.sent == RETAINED
 
     @property
     def promotes(self) -> bool:
@@ -1089,7 +1089,7 @@ _AT_REST = (
         UPDATING,
         "end",
         new=PROMOTE,
-        stale=("CREATE_COMPLETE", 20),
+        stale=("CREATE_COMPLETE", 5),
         starts=ALONE,
     ),
     Scenario(
@@ -1115,7 +1115,7 @@ _AT_REST = (
         "Delete",
         DELETING,
         "end",
-        stale=("UPDATE_COMPLETE", 20),
+        stale=("UPDATE_COMPLETE", 5),
         starts=ALONE,
     ),
     Scenario(
