@@ -11,15 +11,17 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
+from aws_cdk import aws_ec2 as ec2
+
 from cdk_stop_inference_experiment_handler.contract.constraints import (
     CANCELLED,
     DEFAULT_STOP_ON,
     INSTANCE_TYPE,
     PROMOTE,
-    REASON_WORDS,
     RETAIN,
     UPDATE,
 )
+from cdk_stop_inference_experiment_handler.contract.declaration import MAX_WORDS
 from cdk_stop_inference_experiment_handler.contract.validation import problems
 
 from .experiment import KnownExperiment, is_experiment
@@ -32,6 +34,9 @@ from .tokens import is_unresolved, known_text
 UNDOCUMENTED_COMBINATION = "cdk-stop-inference-experiment:undocumentedCombination"
 DECLARED_BY_TOKENS = "cdk-stop-inference-experiment:declaredByTokens"
 LONG_REASON = "cdk-stop-inference-experiment:longReason"
+UNKNOWN_NAME = "cdk-stop-inference-experiment:unknownName"
+SCHEDULE_IS_OVER = "cdk-stop-inference-experiment:scheduleIsOver"
+HELD_TWICE = "cdk-stop-inference-experiment:heldTwice"
 
 _UNKNOWN = object()
 """Stands in the shared checks for what a more telling problem has been found with already."""
@@ -48,15 +53,12 @@ def find_problems(
     """Everything wrong with a construct's props, one sentence each."""
     found = list(_name_or_experiment(experiment_name, experiment))
     checked = {**properties, "Name": _UNKNOWN} if found else dict(properties)
-    foreign = dict(_foreign_variants(desired_model_variants))
-    found += [
-        f"'desired_model_variants[{index}]' must be a ModelVariantConfig, got {variant!r}"
-        for index, variant in foreign.items()
-    ]
-    if foreign:
+    variants = properties.get("DesiredModelVariants")
+    if isinstance(variants, list):
+        found += _of_other_types(desired_model_variants)
         checked["DesiredModelVariants"] = [
-            _UNKNOWN if index in foreign else variant
-            for index, variant in enumerate(_sequence(properties["DesiredModelVariants"]))
+            _without_other_types(variant, prop)
+            for variant, prop in zip(variants, _sequence(desired_model_variants), strict=True)
         ]
     if not isinstance(end_now, bool) and not is_unresolved(end_now):
         found.append(f"'end_now' must be a bool, got {end_now!r}")
@@ -70,8 +72,36 @@ def find_problems(
     return found
 
 
-def find_warnings(properties: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """What synth warns of in a declaration: the id to acknowledge it by, and a sentence."""
+def find_warnings(
+    properties: Mapping[str, object], *, experiment: object, held_by: str | None
+) -> Iterator[tuple[str, str]]:
+    """What synth warns of: the id to acknowledge the warning by, and a sentence.
+
+    Args:
+        properties: The properties of the resource.
+        experiment: The experiment's own resource, if the construct was given it.
+        held_by: The path of another construct for the same experiment, if the stack has one.
+    """
+    label = "experiment_name" if experiment is None else "experiment.name"
+    if known_text(properties["Name"]) is None:
+        text = (
+            f"'{label}' holds a token: another name is then an update of this resource, by which "
+            f"the function loses the permission to end the experiment of the old name, which goes "
+            f"on running: use a name that synth knows, or end the experiment before it is renamed"
+        )
+        yield UNKNOWN_NAME, text
+    if held_by is not None:
+        text = (
+            f"'{label}' names an experiment that '{held_by}' ends too: whichever is deployed or "
+            f"deleted first ends it as it declares: keep one of the two"
+        )
+        yield HELD_TWICE, text
+    if is_experiment(experiment) and (end := KnownExperiment.of(experiment).ended_by_schedule()):
+        text = (
+            f"'experiment' has a schedule that ended at {end}: an experiment that has ended can no "
+            f"longer be stopped, nor its shadow variant promoted: give it a later 'end_time'"
+        )
+        yield SCHEDULE_IS_OVER, text
     if combinations := _undocumented_combinations(properties):
         text = (
             f"AWS does not document what StopInferenceExperiment does for "
@@ -88,9 +118,9 @@ def find_warnings(properties: Mapping[str, object]) -> Iterator[tuple[str, str]]
         )
         yield DECLARED_BY_TOKENS, text
     reason = known_text(properties.get("Reason"))
-    if reason is not None and len(reason) > REASON_WORDS:
+    if reason is not None and len(reason) > MAX_WORDS:
         text = (
-            f"'reason' should be at most {REASON_WORDS} characters, got {len(reason)}: the rest is "
+            f"'reason' should be at most {MAX_WORDS} characters, got {len(reason)}: the rest is "
             f"cut off, since the function adds a digest of the declaration, by which it recognises "
             f"its own stop"
         )
@@ -166,10 +196,35 @@ def _sequence(value: object) -> Sequence[object]:
     return value if isinstance(value, Sequence) and not isinstance(value, str) else ()
 
 
-def _foreign_variants(variants: object) -> Iterator[tuple[int, object]]:
+def _of_other_types(variants: object) -> Iterator[str]:
+    """What has a type that says what was meant."""
     for index, variant in enumerate(_sequence(variants)):
-        if not isinstance(variant, ModelVariantConfig) and not is_unresolved(variant):
-            yield index, variant
+        if not isinstance(variant, ModelVariantConfig):
+            if not is_unresolved(variant):
+                yield (
+                    f"'desired_model_variants[{index}]' must be a ModelVariantConfig, "
+                    f"got {variant!r}"
+                )
+        elif isinstance(variant.instance_type, ec2.InstanceType):
+            name = variant.instance_type.to_string()
+            yield (
+                f"'desired_model_variants[{index}].instance_type' must be a string such as "
+                f"'ml.m5.xlarge', got an aws_ec2.InstanceType: write 'ml.{name}'"
+            )
+
+
+def _without_other_types(variant: object, prop: object) -> object:
+    """The variant without what :func:`_of_other_types` names."""
+    if not isinstance(prop, ModelVariantConfig) or not isinstance(variant, Mapping):
+        return variant if is_unresolved(variant) else _UNKNOWN
+    if not isinstance(prop.instance_type, ec2.InstanceType):
+        return variant
+    infrastructure = variant["InfrastructureConfig"]
+    real_time = {**infrastructure["RealTimeInferenceConfig"], "InstanceType": _UNKNOWN}
+    return {
+        **variant,
+        "InfrastructureConfig": {**infrastructure, "RealTimeInferenceConfig": real_time},
+    }
 
 
 def _unknown_instance_types(variants: object) -> Iterator[str]:

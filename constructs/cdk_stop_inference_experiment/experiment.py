@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import TypeGuard
 
 import aws_cdk
@@ -44,11 +45,13 @@ class KnownExperiment:
         name: Its name, which may be a token.
         variants: The names of its model variants; None where one of them is a token.
         production: The variant that serves production; None where it is a token or not set.
+        end_time: When its schedule ends; None where that is a token or not set.
     """
 
     name: str
     variants: tuple[str, ...] | None
     production: str | None
+    end_time: str | None
 
     @classmethod
     def of(cls, experiment: aws_cdk.aws_sagemaker.CfnInferenceExperiment) -> KnownExperiment:
@@ -56,7 +59,19 @@ class KnownExperiment:
         shadow_mode = _read(experiment, "shadow_mode_config")
         production = getattr(shadow_mode, "source_model_variant_name", None)
         variants = _variant_names(_read(experiment, "model_variants"))
-        return cls(experiment.name, variants, known_text(production))
+        end_time = getattr(_read(experiment, "schedule"), "end_time", None)
+        return cls(experiment.name, variants, known_text(production), known_text(end_time))
+
+    def ended_by_schedule(self) -> str | None:
+        """When its schedule ended; None where it has not, or where synth cannot tell."""
+        try:
+            # Python 3.10 does not read the Z.
+            end = datetime.fromisoformat((self.end_time or "").replace("Z", "+00:00"))
+        except ValueError:
+            return None
+        if end.tzinfo is None:
+            end = end.replace(tzinfo=timezone.utc)
+        return self.end_time if end <= datetime.now(timezone.utc) else None
 
     def problems(self, actions: object) -> Iterator[str]:
         """What is wrong with the actions, given the experiment's own variants."""

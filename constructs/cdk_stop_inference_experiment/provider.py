@@ -16,6 +16,7 @@ from cdk_stop_inference_experiment_handler.contract.wire import RULE_PREFIX_VARI
 
 from .errors import InvalidPropsError, path_of
 from .handler_code import HANDLER, handler_code
+from .network import warn_of_no_way_out
 from .provider_checks import find_provider_problems
 from .template.cdk_nag import acknowledge_runtime
 from .template.permissions import (
@@ -130,6 +131,8 @@ class StopInferenceExperimentProvider(Construct):
         if key:
             key.grant_decrypt(self._role)
         network = self._permissions.permit_network() if vpc else DependencyGroup()
+        if vpc:
+            warn_of_no_way_out(self, vpc, vpc_subnets)
         self._function = lambda_.Function(
             self,
             "Handler",

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
 
+from aws_cdk import Stack
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 
+from .network import public_subnet_problems
 from .tokens import is_unresolved
 
 MAX_FUNCTION_NAME = 64
@@ -22,17 +26,27 @@ MAX_MEMORY_MIB = 10_240
 MIN_PYTHON = (3, 12)
 
 _INTERFACES = {
-    "vpc": ("vpc_id", "an ec2.IVpc"),
-    "log_group": ("log_group_arn", "a logs.ILogGroup"),
-    "role": ("role_arn", "an iam.IRole"),
-    "environment_encryption": ("key_arn", "a kms.IKey"),
+    "vpc": ("vpc_id", "an ec2.IVpc", "ec2.Vpc.from_lookup(...)"),
+    "log_group": ("log_group_arn", "a logs.ILogGroup", "logs.LogGroup.from_log_group_name(...)"),
+    "role": ("role_arn", "an iam.IRole", "iam.Role.from_role_arn(...)"),
+    "environment_encryption": ("key_arn", "a kms.IKey", "kms.Key.from_key_arn(...)"),
 }
-"""By prop: an attribute that tells its type, even of imported resources, and what to call it."""
+"""By prop: an attribute that tells its type, what to call it, and how to import one."""
 
 _CLASSES = {
-    "vpc_subnets": (ec2.SubnetSelection, "an ec2.SubnetSelection"),
-    "log_retention": (logs.RetentionDays, "a logs.RetentionDays"),
+    "vpc_subnets": (
+        ec2.SubnetSelection,
+        "an ec2.SubnetSelection",
+        "ec2.SubnetSelection(subnets=[...])",
+    ),
+    "log_retention": (
+        logs.RetentionDays,
+        "a logs.RetentionDays",
+        "logs.RetentionDays.ONE_WEEK",
+    ),
 }
+
+_LAMBDA = "lambda.amazonaws.com"
 
 
 def find_provider_problems(**props: object) -> list[str]:
@@ -48,18 +62,20 @@ def find_provider_problems(**props: object) -> list[str]:
         *_function_name(props["function_name"]),
         *_memory_size(props["memory_size"]),
         *_runtime(props["runtime"]),
+        *_subnets(props["vpc"], props["vpc_subnets"]),
+        *_trust(props["role"]),
     ]
 
 
 def _wrong_types(props: Mapping[str, object]) -> Iterator[str]:
-    for name, (attribute, kind) in _INTERFACES.items():
+    for name, (attribute, kind, remedy) in _INTERFACES.items():
         value = props[name]
         if value is not None and not hasattr(value, attribute):
-            yield f"'{name}' must be {kind}, got {value!r}"
-    for name, (of_type, kind) in _CLASSES.items():
+            yield f"'{name}' must be {kind}, got {value!r}: write {remedy}"
+    for name, (of_type, kind, remedy) in _CLASSES.items():
         value = props[name]
         if value is not None and not isinstance(value, of_type):
-            yield f"'{name}' must be {kind}, got {value!r}"
+            yield f"'{name}' must be {kind}, got {value!r}: write {remedy}"
 
 
 def _security_groups(groups: object) -> Iterator[str]:
@@ -73,7 +89,10 @@ def _security_groups(groups: object) -> Iterator[str]:
         return
     for index, group in enumerate(groups):
         if not hasattr(group, "security_group_id"):
-            yield f"'security_groups[{index}]' must be an ec2.ISecurityGroup, got {group!r}"
+            yield (
+                f"'security_groups[{index}]' must be an ec2.ISecurityGroup, got {group!r}: write "
+                f"ec2.SecurityGroup.from_security_group_id(...)"
+            )
 
 
 def _contradictions(props: Mapping[str, object]) -> Iterator[str]:
@@ -123,3 +142,41 @@ def _runtime(runtime: object) -> Iterator[str]:
             f"'runtime' must be Python 3.12 or newer, got '{runtime.name}': leave it out, or write "
             f"lambda_.Runtime.PYTHON_3_13"
         )
+
+
+def _subnets(vpc: object, vpc_subnets: object) -> Iterator[str]:
+    if vpc is None or not hasattr(vpc, "select_subnets"):
+        return
+    if vpc_subnets is None or isinstance(vpc_subnets, ec2.SubnetSelection):
+        yield from public_subnet_problems(cast("ec2.IVpc", vpc), vpc_subnets)
+
+
+def _trust(role: object) -> Iterator[str]:
+    """Whether a role of the app names whoever may assume it, and Lambda is not among them."""
+    if not isinstance(role, iam.Role) or role.assume_role_policy is None:
+        return
+    document = Stack.of(role).resolve(role.assume_role_policy.to_json()) or {}
+    trusted = [
+        name
+        for statement in document.get("Statement", [])
+        if statement["Effect"] == "Allow"
+        for name in _principals(statement.get("Principal", "*"))
+    ]
+    if any(name in (None, "*", _LAMBDA) for name in trusted):
+        return
+    yield (
+        f"'role' must be one that Lambda may assume, got one for {', '.join(map(repr, trusted))}: "
+        f"make it with assumed_by=iam.ServicePrincipal('{_LAMBDA}')"
+    )
+
+
+def _principals(principal: object) -> Iterator[str | None]:
+    """Who is trusted; None for a service that only the deployment knows."""
+    if not isinstance(principal, Mapping):
+        yield "*"
+        return
+    for kind, names in principal.items():
+        for name in names if isinstance(names, list) else [names]:
+            known = name if isinstance(name, str) else None
+            # Whatever account or identity provider it is, Lambda is none of them.
+            yield known if kind == "Service" or known == "*" else f"a principal of kind {kind}"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from weakref import WeakKeyDictionary
 
 import aws_cdk
 from aws_cdk import Annotations, CfnResource, CustomResource, Duration, Lazy, Stack
 from constructs import Construct
 
-from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
+from cdk_stop_inference_experiment_handler.contract import wire
 
 from .checks import find_problems, find_warnings
 from .enums import DesiredState, ModelVariantAction, StopOn
@@ -22,6 +23,7 @@ from .provider import (
     permit,
     problem_with_another,
 )
+from .template.execution_role import keep_execution_role
 from .template.properties import resource_properties
 from .template.timeout import service_timeout, timeout_problems
 from .tokens import known_text
@@ -130,7 +132,11 @@ class StopInferenceExperiment(Construct):
         self._custom_resource = self._resource(properties, service_timeout(timeout))
         if experiment is not None:
             self._custom_resource.node.add_dependency(experiment)
-        for warning_id, warning in find_warnings(properties):
+            keep_execution_role(self._custom_resource, experiment)
+        held_by = _held_by(self, name)
+        for warning_id, warning in find_warnings(
+            properties, experiment=experiment, held_by=held_by
+        ):
             Annotations.of(self).add_warning_v2(warning_id, warning)
 
     def _resource(
@@ -144,7 +150,7 @@ class StopInferenceExperiment(Construct):
             self,
             f"Experiment{suffix}",
             properties=properties,
-            resource_type=RESOURCE_TYPE,
+            resource_type=wire.RESOURCE_TYPE,
             service_token=self._provider.service_token,
         )
         resource.node.add_dependency(*needed)
@@ -173,17 +179,47 @@ class StopInferenceExperiment(Construct):
 
         One of Creating, Created, Starting, Running, Updating, Stopping, Completed and Cancelled.
         """
-        return self._custom_resource.get_att_string("Status")
+        return self._attribute(wire.STATUS)
 
     @property
     def status_reason(self) -> str:
         """Why the experiment has that status: the reason it was stopped with, or an error."""
-        return self._custom_resource.get_att_string("StatusReason")
+        return self._attribute(wire.STATUS_REASON)
+
+    @property
+    def scheduled_end(self) -> str:
+        """When the experiment ends by itself, in the form of ISO 8601; empty where it tells none.
+
+        After 7 days where its schedule names no end, after 30 days at most. Then the endpoint is
+        what it was before the experiment, and nothing can be promoted any more.
+        """
+        return self._attribute(wire.SCHEDULED_END)
 
     @property
     def endpoint_name(self) -> str:
         """The endpoint the experiment runs on."""
-        return self._custom_resource.get_att_string("EndpointName")
+        return self._attribute(wire.ENDPOINT_NAME)
+
+    @property
+    def endpoint_config_name(self) -> str:
+        """The configuration that the endpoint has: after a promotion, one that SageMaker made."""
+        return self._attribute(wire.ENDPOINT_CONFIG_NAME)
+
+    @property
+    def variant_statuses(self) -> str:
+        """What SageMaker says of each variant: a JSON object of its name and its status.
+
+        A status is one of Creating, Updating, InService, Deleting and Deleted.
+        """
+        return self._attribute(wire.VARIANT_STATUSES)
+
+    @property
+    def stopped_by_this_resource(self) -> str:
+        """Whether it was this resource that ended the experiment: ``true`` or ``false``."""
+        return self._attribute(wire.STOPPED_BY_THIS_RESOURCE)
+
+    def _attribute(self, name: str) -> str:
+        return self._custom_resource.get_att_string(name)
 
     @property
     def custom_resource(self) -> CustomResource:
@@ -194,6 +230,17 @@ class StopInferenceExperiment(Construct):
     def provider(self) -> StopInferenceExperimentProvider:
         """The function that stops the experiment, with all it needs."""
         return self._provider
+
+
+_held: WeakKeyDictionary[Stack, dict[str, str]] = WeakKeyDictionary()
+"""By stack: the path of the construct that ends an experiment, by the experiment's name."""
+
+
+def _held_by(construct: StopInferenceExperiment, name: str) -> str | None:
+    """The path of an earlier construct of the stack for the same experiment, None without one."""
+    held = _held.setdefault(Stack.of(construct), {})
+    first = held.setdefault(name.lower(), construct.node.path)
+    return None if first == construct.node.path else first
 
 
 def _owned(scope: Construct, experiment: object) -> object:

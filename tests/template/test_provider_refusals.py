@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 
@@ -20,7 +22,10 @@ ROLE_ARN = "arn:aws:iam::123456789012:role/given"
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
-    "a VPC by its id": ({"vpc": "vpc-1"}, "'vpc' must be an ec2.IVpc, got 'vpc-1'"),
+    "a VPC by its id": (
+        {"vpc": "vpc-1"},
+        "'vpc' must be an ec2.IVpc, got 'vpc-1': write ec2.Vpc.from_lookup(...)",
+    ),
     "subnets without a VPC": (
         {"vpc_subnets": ec2.SubnetSelection(one_per_az=True)},
         "'vpc_subnets' needs 'vpc': pass the VPC it belongs to, or leave it out",
@@ -31,9 +36,12 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a retention in days": (
         {"log_retention": 7},
-        "'log_retention' must be a logs.RetentionDays, got 7",
+        "'log_retention' must be a logs.RetentionDays, got 7: write logs.RetentionDays.ONE_WEEK",
     ),
-    "a role by its ARN": ({"role": ROLE_ARN}, f"'role' must be an iam.IRole, got '{ROLE_ARN}'"),
+    "a role by its ARN": (
+        {"role": ROLE_ARN},
+        f"'role' must be an iam.IRole, got '{ROLE_ARN}': write iam.Role.from_role_arn(...)",
+    ),
     "a key by its ARN": (
         {"environment_encryption": "key"},
         "'environment_encryption' must be a kms.IKey, got 'key'",
@@ -111,3 +119,48 @@ def test_every_problem_of_a_provider_is_told_at_once() -> None:
 )
 def test_passes(props: dict[str, Any]) -> None:
     StopInferenceExperimentProvider(new_stack(), "Provider", **props)
+
+
+EC2, LAMBDA = (iam.ServicePrincipal(f"{name}.amazonaws.com") for name in ("ec2", "lambda"))
+ROOT = iam.AccountRootPrincipal()
+
+
+@pytest.mark.parametrize(
+    ("trusted", "named"),
+    [
+        (EC2, "'ec2.amazonaws.com'"),
+        (ROOT, "'a principal of kind AWS'"),
+        (iam.CompositePrincipal(EC2, ROOT), "'ec2.amazonaws.com', 'a principal of kind AWS'"),
+    ],
+)
+def test_a_role_that_lambda_may_not_assume_is_refused(trusted: iam.IPrincipal, named: str) -> None:
+    stack = new_stack()
+    role = iam.Role(stack, "Role", assumed_by=trusted)
+    with pytest.raises(InvalidPropsError) as error:
+        StopInferenceExperimentProvider(stack, "Provider", role=role)
+    (problem,) = error.value.problems
+    assert problem == (
+        f"'role' must be one that Lambda may assume, got one for {named}: make it with "
+        f"assumed_by=iam.ServicePrincipal('lambda.amazonaws.com')"
+    )
+
+
+@pytest.mark.parametrize(
+    "trusted",
+    [
+        LAMBDA,
+        iam.CompositePrincipal(EC2, LAMBDA),
+        iam.StarPrincipal(),
+        iam.ServicePrincipal(cdk.Fn.import_value("Service")),
+    ],
+)
+def test_a_role_that_lambda_may_assume_passes(trusted: iam.IPrincipal) -> None:
+    stack = new_stack()
+    role = iam.Role(stack, "Role", assumed_by=trusted)
+    StopInferenceExperimentProvider(stack, "Provider", role=role)
+
+
+def test_a_role_whose_trust_is_not_known_passes() -> None:
+    stack = new_stack()
+    role = iam.Role.from_role_arn(stack, "Role", ROLE_ARN)
+    StopInferenceExperimentProvider(stack, "Provider", role=role)

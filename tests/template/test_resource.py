@@ -8,6 +8,7 @@ import pytest
 from tests.delivery import as_delivered
 
 from cdk_stop_inference_experiment import InstanceType, ModelVariantConfig, StopOn
+from cdk_stop_inference_experiment_handler.contract import wire
 from cdk_stop_inference_experiment_handler.contract.declaration import parse
 
 from .stacks import RESOURCE_TYPE, Json, declare, new_stack, only, shadow_test, synthesised
@@ -168,24 +169,30 @@ def test_an_instance_type_newer_than_the_release_passes_by_name() -> None:
     assert config_of == {"InstanceType": "ml.new9.large", "InstanceCount": 0}
 
 
+ATTRIBUTES = {
+    "status": "Status",
+    "status_reason": "StatusReason",
+    "scheduled_end": "ScheduledEnd",
+    "endpoint_name": "EndpointName",
+    "endpoint_config_name": "EndpointConfigName",
+    "variant_statuses": "VariantStatuses",
+    "stopped_by_this_resource": "StoppedByThisResource",
+}
+
+
 def test_the_attributes_are_those_of_the_resource() -> None:
     stack = new_stack()
     experiment = declare(stack)
     name, _ = only(synthesised(stack), RESOURCE_TYPE)
     assert experiment.experiment_name == "fraud-shadow"
-    assert stack.resolve(
-        [
-            experiment.experiment_arn,
-            experiment.status,
-            experiment.status_reason,
-            experiment.endpoint_name,
-        ]
-    ) == [
-        {"Ref": name},
-        {"Fn::GetAtt": [name, "Status"]},
-        {"Fn::GetAtt": [name, "StatusReason"]},
-        {"Fn::GetAtt": [name, "EndpointName"]},
-    ]
+    assert stack.resolve(experiment.experiment_arn) == {"Ref": name}
+    for attribute, spelled in ATTRIBUTES.items():
+        value = stack.resolve(getattr(experiment, attribute))
+        assert value == {"Fn::GetAtt": [name, spelled]}
+
+
+def test_there_is_a_property_for_every_attribute_that_the_function_answers_with() -> None:
+    assert set(wire.ATTRIBUTES) == {"InferenceExperimentArn", *ATTRIBUTES.values()}
 
 
 def test_the_handler_reads_what_the_construct_writes(template: Json) -> None:
@@ -194,8 +201,17 @@ def test_the_handler_reads_what_the_construct_writes(template: Json) -> None:
     assert isinstance(delivered, dict)
     declaration = parse(delivered, stack_name="Stack", logical_id="Resource")
     assert declaration.promoted == "shadow"
-    assert declaration.reason == "v2 wins: p99 41 ms against 55 ms"
+    assert declaration.words == "v2 wins: p99 41 ms against 55 ms"
     assert declaration.stop_on == {"Update", "Delete"}
+
+
+@pytest.mark.parametrize("end_now", [True, False])
+def test_the_handler_reads_end_now(end_now: bool) -> None:
+    stack = new_stack()
+    declare(stack, end_now=end_now)
+    delivered = as_delivered(_properties(stack))
+    assert isinstance(delivered, dict)
+    assert parse(delivered, stack_name="S", logical_id="R").end_now is end_now
 
 
 def test_the_handler_reads_that_the_stack_owns_the_experiment() -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_ec2 as ec2
+from constructs import Construct
 
 from cdk_stop_inference_experiment import (
     DesiredState,
@@ -17,6 +19,8 @@ from cdk_stop_inference_experiment import (
 )
 
 from .stacks import PROMOTE, PROMOTE_SHADOW, REMOVE, RETAIN, SHADOW, declare, new_stack
+
+ARN = "arn:aws:sagemaker:eu-west-1:123456789012:inference-experiment/"
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +88,17 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"experiment_name": 7},
         "'experiment_name' must be a string, got 7",
     ),
+    "an ARN for a name": (
+        {"experiment_name": f"{ARN}fraud-shadow"},
+        (
+            f"'experiment_name' must be letters, digits and inner hyphens, got "
+            f"'{ARN}fraud-shadow': use the part after the last slash, 'fraud-shadow'"
+        ),
+    ),
+    "a long ARN for a name": (
+        {"experiment_name": f"{ARN}{'x' * 60}"},
+        f"got {len(ARN) + 60}: use the part after the last slash, '{'x' * 60}'",
+    ),
     "no actions": (
         {"model_variant_actions": {}},
         "'model_variant_actions' must name 1 to 2 variants with an action each, got {}",
@@ -98,7 +113,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "an action in other words": (
         {"model_variant_actions": {"a": "promote"}},
-        "'model_variant_actions[a]' must be 'Retain', 'Remove' or 'Promote', got 'promote'",
+        (
+            "'model_variant_actions[a]' must be 'Retain', 'Remove' or 'Promote', got 'promote': "
+            "did you mean 'Promote'?"
+        ),
     ),
     "an action of another enum": (
         {"model_variant_actions": {"a": DesiredState.COMPLETED}},
@@ -162,7 +180,14 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"desired_model_variants": [_variant(instance_type="m5.xlarge")]},
         (
             "'desired_model_variants[0].instance_type' must be a SageMaker instance type such as "
-            "'ml.m5.xlarge', got 'm5.xlarge'"
+            "'ml.m5.xlarge', got 'm5.xlarge': did you mean 'ml.m5.xlarge'?"
+        ),
+    ),
+    "an instance type of EC2's class": (
+        {"desired_model_variants": [_variant(instance_type=ec2.InstanceType("m5.xlarge"))]},
+        (
+            "'desired_model_variants[0].instance_type' must be a string such as 'ml.m5.xlarge', "
+            "got an aws_ec2.InstanceType: write 'ml.m5.xlarge'"
         ),
     ),
     "an instance type of no form even by name": (
@@ -257,6 +282,26 @@ def test_every_problem_is_told_at_once(stack: cdk.Stack) -> None:
         "'stop_on'",
         "exactly one of 'experiment_name' and 'experiment' is required, got neither",
     ]
+
+
+def test_a_class_of_ec2_hides_no_other_problem_of_its_variant(stack: cdk.Stack) -> None:
+    wrong = _variant(model_name="m_1", instance_type=ec2.InstanceType("m5.xlarge"))
+    with pytest.raises(InvalidPropsError) as error:
+        declare(stack, desired_model_variants=[wrong, _variant(instance_count=-1)])
+    text = str(error.value)
+    for words in (
+        "aws_ec2.InstanceType: write",
+        "[0].model_name' must",
+        "[1].instance_count' must",
+    ):
+        assert words in text
+
+
+def test_an_error_names_the_construct_by_its_path() -> None:
+    app = cdk.App()
+    scope = Construct(cdk.Stack(cdk.Stage(app, "Prod"), "Fraud"), "Tests")
+    with pytest.raises(InvalidPropsError, match="props of 'Prod/Fraud/Tests/Stop': 'reason'"):
+        declare(scope, "Stop", reason="r" * 1025)
 
 
 def test_a_type_checker_refuses_an_action_in_other_words(stack: cdk.Stack) -> None:

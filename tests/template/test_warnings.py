@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable
 from typing import Any
 
 import aws_cdk as cdk
 import pytest
 from aws_cdk.assertions import Annotations, Match
+from aws_cdk.aws_sagemaker import CfnInferenceExperiment
 
 from cdk_stop_inference_experiment import DesiredState, ModelVariantConfig, StopOn
 
@@ -21,6 +23,7 @@ from .stacks import (
     SHADOW,
     declare,
     new_stack,
+    shadow_test,
 )
 
 UNDOCUMENTED: dict[str, tuple[dict[str, Any], str]] = {
@@ -51,6 +54,7 @@ UNDOCUMENTED: dict[str, tuple[dict[str, Any], str]] = {
 
 UNDOCUMENTED_ID = "cdk-stop-inference-experiment:undocumentedCombination"
 TOKENS_ID = "cdk-stop-inference-experiment:declaredByTokens"
+UNKNOWN_NAME_ID = "cdk-stop-inference-experiment:unknownName"
 LONG_REASON_ID = "cdk-stop-inference-experiment:longReason"
 
 
@@ -184,12 +188,88 @@ def test_warns_of_a_reason_that_the_digest_leaves_no_room_for(length: int, warne
     assert [text.startswith(words) for text in _warnings(stack)] == [True] * warned
 
 
+def test_warns_of_a_name_that_only_the_deployment_knows() -> None:
+    stack = new_stack()
+    declare(stack, experiment_name=f"{_text(stack)}-shadow")
+    (text,) = _warnings(stack)
+    assert text.startswith("'experiment_name' holds a token: another name is then an update")
+
+
+def test_warns_of_an_experiment_whose_name_only_the_deployment_knows() -> None:
+    stack = new_stack()
+    declare(stack, experiment=shadow_test(stack, name=_text(stack)))
+    (text,) = _warnings(stack)
+    assert text.startswith("'experiment.name' holds a token")
+
+
+@pytest.mark.parametrize("name", ["fraud-shadow", "Fraud-Shadow"])
+def test_warns_of_two_constructs_for_the_same_experiment(name: str) -> None:
+    stack = new_stack()
+    declare(stack, "First")
+    declare(stack, "Second", experiment_name=name)
+    (text,) = _warnings(stack)
+    assert text.startswith("'experiment_name' names an experiment that 'Stack/First' ends too")
+
+
+def test_warns_of_two_constructs_for_the_same_experiment_of_the_stack() -> None:
+    stack = new_stack()
+    experiment = shadow_test(stack)
+    declare(stack, "First", experiment=experiment)
+    declare(stack, "Second")
+    declare(stack, "Third", experiment=experiment)
+    assert ["'Stack/First' ends too" in text for text in _warnings(stack)] == [True, True]
+
+
+def test_does_not_warn_of_the_same_name_in_another_stack_or_app() -> None:
+    app = cdk.App()
+    stacks = [cdk.Stack(app, "First"), cdk.Stack(app, "Second"), new_stack("First")]
+    for stack in stacks:
+        declare(stack)
+        declare(stack, "Other", experiment_name="another")
+    assert [_warnings(stack) for stack in stacks] == [[], [], []]
+
+
+def _scheduled(stack: cdk.Stack, end_time: str | None) -> CfnInferenceExperiment:
+    schedule = CfnInferenceExperiment.InferenceExperimentScheduleProperty(
+        start_time="2020-01-01T00:00:00Z", end_time=end_time
+    )
+    return shadow_test(stack, schedule=schedule)
+
+
+def _in(seconds: float, spelled: str) -> str:
+    return time.strftime(spelled, time.gmtime(time.time() + seconds))
+
+
+@pytest.mark.parametrize("spelled", ["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"])
+def test_warns_of_an_experiment_whose_schedule_is_over(spelled: str) -> None:
+    stack = new_stack()
+    end = _in(-60, spelled)
+    declare(stack, experiment=_scheduled(stack, end))
+    (text,) = _warnings(stack)
+    assert text.startswith(f"'experiment' has a schedule that ended at {end}: ")
+
+
+@pytest.mark.parametrize("end", ["in an hour", "tomorrow", None])
+def test_does_not_warn_of_a_schedule_that_is_not_over_or_not_known(end: str | None) -> None:
+    stack = new_stack()
+    known = _in(3600, "%Y-%m-%dT%H:%M:%SZ") if end == "in an hour" else end
+    declare(stack, experiment=_scheduled(stack, known))
+    assert _warnings(stack) == []
+
+
+def test_does_not_warn_of_a_schedule_that_only_the_deployment_knows() -> None:
+    stack = new_stack()
+    declare(stack, experiment=_scheduled(stack, _text(stack)))
+    assert _warnings(stack) == []
+
+
 @pytest.mark.parametrize(
     ("warning_id", "props"),
     [
         (UNDOCUMENTED_ID, {"model_variant_actions": {"production": RETAIN, "shadow": PROMOTE}}),
         (LONG_REASON_ID, {"reason": "r" * 1014}),
         (TOKENS_ID, {"desired_state": cdk.Fn.import_value("State")}),
+        (UNKNOWN_NAME_ID, {"experiment_name": cdk.Fn.import_value("Name")}),
     ],
 )
 def test_a_warning_can_be_acknowledged_by_its_id(warning_id: str, props: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from cdk_stop_inference_experiment import DesiredState, ModelVariantAction, Stop
 from cdk_stop_inference_experiment.instance_types import INSTANCE_TYPES
 from cdk_stop_inference_experiment_handler.contract import constraints
 from cdk_stop_inference_experiment_handler.contract.constraints import StringLimit
-from cdk_stop_inference_experiment_handler.contract.declaration import REQUEST_PROPERTIES
+from cdk_stop_inference_experiment_handler.contract.declaration import MAX_WORDS, REQUEST_PROPERTIES
 from cdk_stop_inference_experiment_handler.contract.validation import problems
 
 NAMES = [constraints.EXPERIMENT_NAME, constraints.VARIANT_NAME, constraints.MODEL_NAME]
@@ -76,7 +76,7 @@ def test_a_reason_is_one_line_as_the_pattern_of_the_api_says(model: Any) -> None
 
 
 def test_the_words_of_a_reason_leave_room_for_the_digest_after_them() -> None:
-    assert len("r" * constraints.REASON_WORDS + " (0123abcd)") == constraints.REASON.maximum
+    assert len("r" * MAX_WORDS + " (0123abcd)") == constraints.REASON.maximum
 
 
 @pytest.mark.parametrize("value", [True, False, "true", "False", "TRUE"])

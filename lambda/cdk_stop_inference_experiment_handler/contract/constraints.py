@@ -69,10 +69,6 @@ REASON = StringLimit(
     pattern=r"[^\n\r\u0085\u2028\u2029]*",
     described="one line",
 )
-DIGEST_CHARACTERS = 8
-REASON_WORDS = REASON.maximum - len(" ()") - DIGEST_CHARACTERS
-"""Characters of a reason that reach SageMaker: every Reason that is sent ends in `` (digest)``."""
-
 INSTANCE_TYPE = StringLimit(
     shape="ProductionVariantInstanceType",
     minimum=1,

@@ -90,17 +90,22 @@ class _Check:
         if not isinstance(value, str):
             yield f"'{label}' must be a string, got {_shown(value)}"
         elif len(value) > limit.maximum:
-            yield f"'{label}' must be at most {limit.maximum} characters, got {len(value)}"
+            yield (
+                f"'{label}' must be at most {limit.maximum} characters, got {len(value)}"
+                f"{_remedy(value, limit)}"
+            )
         elif len(value) < limit.minimum:
             yield f"'{label}' must be at least {limit.minimum} character, got an empty string"
         elif re.fullmatch(limit.pattern, value) is None:
-            yield f"'{label}' must be {limit.described}, got {_shown(value)}"
+            yield (
+                f"'{label}' must be {limit.described}, got {_shown(value)}{_remedy(value, limit)}"
+            )
 
     def _choice(self, member: str, allowed: Sequence[str]) -> Iterator[str]:
         value = self.properties.get(member)
         if value is None or self.is_unresolved(value) or value in allowed:
             return
-        yield f"'{self._name(member)}' must be {_or(allowed)}, got {_shown(value)}"
+        yield f"'{self._name(member)}' must be {_one_of(allowed, value)}"
 
     def _actions(self) -> Iterator[str]:
         label = self._name("ModelVariantActions")
@@ -118,10 +123,7 @@ class _Check:
         for variant, action in actions.items():
             yield from self._string(f"{label}: variant name", variant, VARIANT_NAME)
             if action not in MODEL_VARIANT_ACTIONS and not self.is_unresolved(action):
-                yield (
-                    f"'{label}[{variant}]' must be {_or(MODEL_VARIANT_ACTIONS)}, "
-                    f"got {_shown(action)}"
-                )
+                yield f"'{label}[{variant}]' must be {_one_of(MODEL_VARIANT_ACTIONS, action)}"
         yield from _action_combinations(label, list(actions.values()))
 
     def _variants(self) -> Iterator[str]:
@@ -201,7 +203,7 @@ class _Check:
             return
         for value in stop_on:
             if value not in STOP_ON and not self.is_unresolved(value):
-                yield f"'{label}' must list {_or(STOP_ON)}, got {_shown(value)}"
+                yield f"'{label}' must list {_one_of(STOP_ON, value)}"
 
     def _flag(self, member: str) -> Iterator[str]:
         value = self.properties.get(member)
@@ -222,6 +224,22 @@ def _action_combinations(label: str, actions: Sequence[object]) -> Iterator[str]
             f"'{label}' must leave the endpoint a production variant, got '{REMOVE}' for every "
             f"variant: retain the production variant or promote the shadow variant"
         )
+
+
+def _remedy(value: str, limit: StringLimit) -> str:
+    """What to write instead, where that can be told."""
+    if limit is EXPERIMENT_NAME and value.startswith("arn:"):
+        return f": use the part after the last slash, {_shown(value.rpartition('/')[2])}"
+    if limit is INSTANCE_TYPE and re.fullmatch(limit.pattern, f"ml.{value}"):
+        return f": did you mean 'ml.{value}'?"
+    return ""
+
+
+def _one_of(allowed: Sequence[str], value: object) -> str:
+    """The values allowed, the one that came, and what it may have meant."""
+    meant = [one for one in allowed if one.lower() == str(value).strip().lower()]
+    remedy = f": did you mean '{meant[0]}'?" if meant else ""
+    return f"{_or(allowed)}, got {_shown(value)}{remedy}"
 
 
 def _mapping(value: object) -> Mapping[str, object]:

@@ -1,0 +1,91 @@
+"""What synth knows of the way from a function in a VPC to the services that it calls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import aws_cdk
+import jsii
+from aws_cdk import Annotations, Aspects, Stack
+from aws_cdk import aws_ec2 as ec2
+from constructs import Construct, IConstruct
+
+NO_WAY_OUT = "cdk-stop-inference-experiment:noWayOut"
+"""The id to acknowledge the warning by."""
+
+SERVICES = ("sagemaker.api", "cloudformation", "events", "lambda", "s3")
+"""What the function calls, by the last part of an endpoint's service name."""
+
+
+def public_subnet_problems(vpc: ec2.IVpc, vpc_subnets: ec2.SubnetSelection | None) -> Iterator[str]:
+    """Why the function would reach nothing: Lambda gives it no public address."""
+    if not _selected(vpc, vpc_subnets).has_public:
+        return
+    prop = "vpc" if vpc_subnets is None else "vpc_subnets"
+    yield (
+        f"'{prop}' must give the function private subnets, got public ones, from which a function "
+        f"reaches nothing: pass vpc_subnets=ec2.SubnetSelection(subnet_type="
+        f"ec2.SubnetType.PRIVATE_WITH_EGRESS) of a VPC that has such subnets"
+    )
+
+
+def warn_of_no_way_out(
+    provider: Construct, vpc: ec2.IVpc, vpc_subnets: ec2.SubnetSelection | None
+) -> None:
+    """Warn where the function is in isolated subnets whose VPC lacks an endpoint that it needs.
+
+    Told of a VPC of the app only, at the end of synth: of an imported one CDK knows no endpoints.
+    """
+    if not isinstance(vpc, ec2.Vpc):
+        return
+    isolated = {subnet.node.path for subnet in vpc.isolated_subnets}
+    if isolated & {subnet.node.path for subnet in _selected(vpc, vpc_subnets).subnets}:
+        Aspects.of(provider).add(_EndpointCheck(provider, vpc))
+
+
+def _selected(vpc: ec2.IVpc, selection: ec2.SubnetSelection | None) -> ec2.SelectedSubnets:
+    if selection is None:
+        return vpc.select_subnets()
+    return vpc.select_subnets(
+        availability_zones=selection.availability_zones,
+        one_per_az=selection.one_per_az,
+        subnet_filters=selection.subnet_filters,
+        subnet_group_name=selection.subnet_group_name,
+        subnets=selection.subnets,
+        subnet_type=selection.subnet_type,
+    )
+
+
+@jsii.implements(aws_cdk.IAspect)
+class _EndpointCheck:
+    def __init__(self, provider: Construct, vpc: ec2.Vpc) -> None:
+        self._provider = provider
+        self._vpc = vpc
+
+    def visit(self, node: IConstruct) -> None:
+        """Warn once; what is below the provider is visited too and left alone."""
+        if node.node.path != self._provider.node.path:
+            return
+        found = set(self._services())
+        missing = [service for service in SERVICES if service not in found]
+        if missing:
+            Annotations.of(self._provider).add_warning_v2(
+                NO_WAY_OUT,
+                f"'vpc_subnets' are isolated, and 'vpc' has no endpoints for "
+                f"{' and '.join(missing)}: the function can neither end an experiment nor answer "
+                f"CloudFormation, which waits an hour for it: add the endpoints, or use subnets "
+                f"with a NAT gateway",
+            )
+
+    def _services(self) -> Iterator[str]:
+        """The services that the VPC has endpoints for."""
+        for found in self._vpc.node.root.node.find_all():
+            if isinstance(found, ec2.CfnVPCEndpoint):
+                stack = Stack.of(found)
+                name, of_vpc, ours = stack.resolve(
+                    [found.service_name, found.vpc_id, self._vpc.vpc_id]
+                )
+                text = json.dumps(name)
+                if of_vpc == ours:
+                    yield from (one for one in SERVICES if f'.{one}"' in text)

@@ -1,0 +1,69 @@
+"""The role that an experiment of the same app runs with, which its end still needs.
+
+StopInferenceExperiment lets SageMaker update the endpoint with that role. Without a dependency,
+CloudFormation deletes the role's policies while the experiment is being stopped.
+"""
+
+from __future__ import annotations
+
+import aws_cdk
+import jsii
+from aws_cdk import Aspects, CfnResource, Reference, Stack, Tokenization
+from aws_cdk import aws_iam as iam
+from constructs import IConstruct
+
+from ..tokens import known_text
+
+
+def keep_execution_role(
+    resource: aws_cdk.CustomResource, experiment: aws_cdk.aws_sagemaker.CfnInferenceExperiment
+) -> None:
+    """Keep the experiment's role, and what is permitted to it, until the resource is deleted."""
+    role = _role(experiment.role_arn)
+    if role is not None:
+        made_by = role.node.scope
+        # What iam.Role makes for itself is below it, its default policy too.
+        resource.node.add_dependency(made_by if isinstance(made_by, iam.Role) else role)
+    name = experiment.role_arn.rpartition("/")[2]
+    if role is not None or known_text(experiment.role_arn):
+        Aspects.of(resource).add(_KeepPolicies(resource, role, name))
+
+
+def _role(role_arn: str) -> iam.CfnRole | None:
+    """The resource that an ARN is an attribute of, if it is a role of the app."""
+    token = Tokenization.reverse(role_arn, fail_concat=False)
+    if not Reference.is_reference(token):
+        return None
+    target = getattr(token, "target", None)
+    return target if isinstance(target, iam.CfnRole) else None
+
+
+@jsii.implements(aws_cdk.IAspect)
+class _KeepPolicies:
+    """Finds, at the end of synth, the policies that are attached to the role from elsewhere."""
+
+    def __init__(
+        self, resource: aws_cdk.CustomResource, role: iam.CfnRole | None, name: str
+    ) -> None:
+        self._resource = resource
+        self._role = role
+        self._name = name
+
+    def visit(self, node: IConstruct) -> None:
+        """Make the resource depend on them; its parts are visited too and left alone."""
+        if node.node.path != self._resource.node.path:
+            return
+        for stack in {Stack.of(self._resource), *([Stack.of(self._role)] if self._role else [])}:
+            for found in stack.node.find_all():
+                if self._is_attached(found):
+                    self._resource.node.add_dependency(found)
+
+    def _is_attached(self, found: IConstruct) -> bool:
+        if isinstance(found, (iam.CfnPolicy, iam.CfnManagedPolicy)):
+            return self._names(found, found.roles)
+        return isinstance(found, iam.CfnRolePolicy) and self._names(found, [found.role_name])
+
+    def _names(self, policy: CfnResource, roles: list[str] | None) -> bool:
+        stack = Stack.of(policy)
+        wanted = stack.resolve(self._role.ref) if self._role else self._name
+        return wanted in (stack.resolve(roles) or [])

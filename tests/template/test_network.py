@@ -1,0 +1,154 @@
+"""Whether a function in a VPC can reach what it calls, as far as synth can tell."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk.assertions import Annotations, Match
+
+from cdk_stop_inference_experiment import InvalidPropsError, StopInferenceExperimentProvider
+from cdk_stop_inference_experiment.network import SERVICES
+
+from .stacks import new_stack, synthesised
+
+PUBLIC, ISOLATED, EGRESS = (
+    ec2.SubnetType.PUBLIC,
+    ec2.SubnetType.PRIVATE_ISOLATED,
+    ec2.SubnetType.PRIVATE_WITH_EGRESS,
+)
+
+
+def _vpc(stack: cdk.Stack, *types: ec2.SubnetType, name: str = "Vpc") -> ec2.Vpc:
+    subnets = [
+        ec2.SubnetConfiguration(name=f"subnet{number}", subnet_type=one)
+        for number, one in enumerate(types)
+    ]
+    return ec2.Vpc(stack, name, subnet_configuration=subnets)
+
+
+def _selection(subnet_type: ec2.SubnetType) -> ec2.SubnetSelection:
+    return ec2.SubnetSelection(subnet_type=subnet_type)
+
+
+def _add_endpoints(vpc: ec2.Vpc, *services: str) -> None:
+    for service in services:
+        if service == "s3":
+            vpc.add_gateway_endpoint(service, service=ec2.GatewayVpcEndpointAwsService.S3)
+        else:
+            vpc.add_interface_endpoint(service, service=ec2.InterfaceVpcEndpointAwsService(service))
+
+
+def _warnings(stack: cdk.Stack) -> list[str]:
+    found = Annotations.from_stack(stack).find_warning("*", Match.any_value())
+    return [str(warning.entry.data) for warning in found]
+
+
+@pytest.mark.parametrize(
+    ("types", "chosen", "prop"),
+    [
+        ([PUBLIC, EGRESS], PUBLIC, "vpc_subnets"),
+        ([PUBLIC], None, "vpc"),
+    ],
+)
+def test_public_subnets_are_refused_with_the_remedy(
+    types: list[ec2.SubnetType], chosen: ec2.SubnetType | None, prop: str
+) -> None:
+    stack = new_stack()
+    vpc = _vpc(stack, *types)
+    with pytest.raises(InvalidPropsError) as error:
+        StopInferenceExperimentProvider(
+            stack,
+            "Provider",
+            vpc=vpc,
+            vpc_subnets=_selection(chosen) if chosen else None,
+            memory_size=1,
+        )
+    about_memory, about_subnets = error.value.problems
+    assert "memory_size" in about_memory
+    assert about_subnets.startswith(
+        f"'{prop}' must give the function private subnets, got public ones"
+    )
+    assert "PRIVATE_WITH_EGRESS" in about_subnets
+
+
+def test_a_public_subnet_named_one_by_one_is_refused() -> None:
+    stack = new_stack()
+    vpc = _vpc(stack, PUBLIC, EGRESS)
+    chosen = ec2.SubnetSelection(subnets=[vpc.private_subnets[0], vpc.public_subnets[0]])
+    with pytest.raises(InvalidPropsError, match="'vpc_subnets' must give the function private"):
+        StopInferenceExperimentProvider(stack, "Provider", vpc=vpc, vpc_subnets=chosen)
+
+
+@pytest.mark.parametrize("chosen", [None, _selection(EGRESS)])
+def test_private_subnets_with_a_way_out_pass_without_a_warning(
+    chosen: ec2.SubnetSelection | None,
+) -> None:
+    stack = new_stack()
+    vpc = _vpc(stack, PUBLIC, EGRESS, ISOLATED)
+    StopInferenceExperimentProvider(stack, "Provider", vpc=vpc, vpc_subnets=chosen)
+    assert _warnings(stack) == []
+
+
+def test_warns_of_isolated_subnets_without_endpoints_and_names_each() -> None:
+    stack = new_stack()
+    StopInferenceExperimentProvider(stack, "Provider", vpc=_vpc(stack, ISOLATED))
+    (text,) = _warnings(stack)
+    assert "no endpoints for sagemaker.api and cloudformation and events and lambda and s3" in text
+    warning_id = "cdk-stop-inference-experiment:noWayOut"
+    cdk.Annotations.of(stack).acknowledge_warning(warning_id, "they are shared by another account")
+    assert _warnings(stack) == []
+
+
+@pytest.mark.parametrize("missing", SERVICES)
+def test_warns_of_a_single_endpoint_that_is_missing(missing: str) -> None:
+    stack = new_stack()
+    vpc = _vpc(stack, ISOLATED)
+    StopInferenceExperimentProvider(stack, "Provider", vpc=vpc)
+    _add_endpoints(vpc, *(one for one in SERVICES if one != missing))
+    (text,) = _warnings(stack)
+    assert f"no endpoints for {missing}: " in text
+
+
+@pytest.mark.parametrize("region", [None, "eu-west-1"])
+def test_does_not_warn_where_every_endpoint_is_added_later_or_elsewhere(region: str | None) -> None:
+    app = cdk.App()
+    env = cdk.Environment(account="123456789012", region=region) if region else None
+    stack, other = cdk.Stack(app, "Stack", env=env), cdk.Stack(app, "Other", env=env)
+    vpc = _vpc(stack, ISOLATED)
+    StopInferenceExperimentProvider(stack, "Provider", vpc=vpc, vpc_subnets=_selection(ISOLATED))
+    _add_endpoints(vpc, *(one for one in SERVICES if one != "events"))
+    ec2.InterfaceVpcEndpoint(
+        other, "Events", vpc=vpc, service=ec2.InterfaceVpcEndpointAwsService.EVENTBRIDGE
+    )
+    assert _warnings(stack) == []
+
+
+def test_an_endpoint_of_another_vpc_is_none() -> None:
+    stack = new_stack()
+    StopInferenceExperimentProvider(stack, "Provider", vpc=_vpc(stack, ISOLATED))
+    _add_endpoints(_vpc(stack, ISOLATED, name="Other"), *SERVICES)
+    (text,) = _warnings(stack)
+    assert "sagemaker.api and cloudformation" in text
+
+
+def test_an_imported_vpc_is_not_warned_of_since_its_endpoints_are_not_known() -> None:
+    stack = new_stack()
+    vpc = ec2.Vpc.from_vpc_attributes(
+        stack,
+        "Vpc",
+        vpc_id="vpc-1",
+        availability_zones=["eu-west-1a"],
+        isolated_subnet_ids=["subnet-1"],
+        isolated_subnet_route_table_ids=["rtb-1"],
+    )
+    StopInferenceExperimentProvider(stack, "Provider", vpc=vpc, vpc_subnets=_selection(ISOLATED))
+    assert _warnings(stack) == []
+    synthesised(stack)
+
+
+def test_a_vpc_that_is_looked_up_passes_before_the_lookup() -> None:
+    stack = new_stack(env=cdk.Environment(account="123456789012", region="eu-west-1"))
+    vpc = ec2.Vpc.from_lookup(stack, "Vpc", vpc_id="vpc-1")
+    StopInferenceExperimentProvider(stack, "Provider", vpc=vpc)
+    assert _warnings(stack) == []
