@@ -209,6 +209,37 @@ class LocalAws:
         order = {"name": name, "status": status, "failure_reason": failure_reason}
         self._control.send("POST", "endpoints/end", order)
 
+    def fail_endpoint_update(
+        self, name: str, *, failure_reason: str, status: str = "InService"
+    ) -> None:
+        """Let the next update of an endpoint fail, such as the one that a stop brings.
+
+        The endpoint goes on serving what it served, with a FailureReason; an experiment whose stop
+        brought the update ends as it was asked to.
+
+        Args:
+            name: The endpoint's name; LocalAwsError if there is none.
+            failure_reason: What its FailureReason says.
+            status: What it ends in. Default: InService, as after a rolled back update.
+        """
+        order = {"name": name, "status": status, "failure_reason": failure_reason}
+        self._control.send("POST", "endpoints/fail-update", order)
+
+    def scale_variant(
+        self, name: str, variant: str, *, current: int, desired: int | None = None
+    ) -> None:
+        """Let a variant run other instances than configured, as autoscaling does.
+
+        Args:
+            name: The endpoint's name; LocalAwsError if there is none.
+            variant: The variant's name.
+            current: Its CurrentInstanceCount from now on.
+            desired: Its DesiredInstanceCount. Default: as many as run.
+        """
+        wanted = current if desired is None else desired
+        order = {"name": name, "variant": variant, "current": current, "desired": wanted}
+        self._control.send("POST", "endpoints/scale", order)
+
     def reset(self) -> None:
         """Forget every resource, call and fault and end the functions' workers.
 

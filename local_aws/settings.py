@@ -14,6 +14,7 @@ from typing import Any
 __all__ = ["Settings"]
 
 _CHOICES = {
+    "default_desired_state": ("Completed", "Cancelled"),
     "undo_of_failed_update": ("in_update", "after_update", "never"),
     "old_properties_after_failure": ("stable", "failed"),
     "rollback_of_failed_creation": ("delete", "rollback"),
@@ -41,6 +42,8 @@ class Settings:
         stop_accepted_from: The statuses StopInferenceExperiment is accepted from; from any other
             it answers ConflictException. AWS does not document them.
             Default: Created and Running.
+        default_desired_state: What an experiment ends in when the stop names no DesiredState:
+            Completed or Cancelled. Default: Completed.
         undo_of_failed_update: How a resource whose update failed in an operation without rollback
             gets back to its last stable state: by a request ``in_update`` (the stack says
             UPDATE_IN_PROGRESS), ``after_update`` (it says UPDATE_FAILED), or ``never`` by one.
@@ -73,6 +76,7 @@ class Settings:
     minute_seconds: float = 60.0
     clock_scale: float = 1.0
     stop_accepted_from: tuple[str, ...] = ("Created", "Running")
+    default_desired_state: str = "Completed"
     undo_of_failed_update: str = "in_update"
     undo_events: bool = False
     old_properties_after_failure: str = "stable"

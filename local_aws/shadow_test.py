@@ -36,7 +36,7 @@ def create_shadow_test(
         endpoint_name: The endpoint's. Default: fraud.
         production_model: The model that serves. Default: fraud-v1.
         shadow_model: The model on trial. Default: fraud-v2.
-        schedule: The experiment's ``Schedule``. Default: starts now, ends when it is stopped.
+        schedule: The experiment's ``Schedule``. Default: starts now, ends after 7 days.
         wait: Whether to wait until it is running. Default: True.
 
     Returns:

@@ -53,6 +53,8 @@ class Control:
             ("DELETE", "faults"): lambda _query, _body: self._service.faults.clear(),
             ("POST", "experiments/end"): self._end_experiment,
             ("POST", "endpoints/end"): self._end_endpoint,
+            ("POST", "endpoints/fail-update"): self._fail_endpoint_update,
+            ("POST", "endpoints/scale"): self._scale_variant,
         }
 
     def answers(self, path: str) -> bool:
@@ -116,6 +118,12 @@ class Control:
         self._service.end_endpoint_in(
             body["name"], body.get("status", "Failed"), body.get("failure_reason")
         )
+
+    def _fail_endpoint_update(self, _query: Json, body: Json) -> None:
+        self._service.fail_endpoint_update(body["name"], body["status"], body["failure_reason"])
+
+    def _scale_variant(self, _query: Json, body: Json) -> None:
+        self._service.scale_variant(body["name"], body["variant"], body["current"], body["desired"])
 
     def _end_experiment(self, _query: Json, body: Json) -> None:
         self._service.end_experiment(

@@ -90,3 +90,36 @@ def test_ends_on_order_as_cancelled_and_deploys_nothing(model: Model) -> None:
     model.now += 100
     assert model.experiment()["Status"] == "Cancelled"
     assert model.served() == ([PRODUCTION], [SHADOW])
+
+
+def test_an_update_that_fails_leaves_the_endpoint_in_service_with_a_reason(model: Model) -> None:
+    model.service.fail_endpoint_update("fraud", "InService", "no capacity")
+    model.stop({"production": "Remove", "shadow": "Promote"})
+    assert "FailureReason" not in model.experiment()["EndpointMetadata"]
+    model.now += 60
+    experiment = model.experiment()
+    metadata = experiment["EndpointMetadata"]
+    assert (metadata["EndpointStatus"], metadata["FailureReason"]) == ("InService", "no capacity")
+    assert {item["Status"] for item in experiment["ModelVariants"]} == {"InService"}
+    assert model.served() == ([PRODUCTION], [SHADOW])
+
+
+def test_an_update_that_succeeds_clears_the_reason_and_the_counts(model: Model) -> None:
+    model.service.end_endpoint_in("fraud", "InService", "no capacity")
+    model.service.scale_variant("fraud", "production", 10, 12)
+    (served,) = model.call("DescribeEndpoint", EndpointName="fraud")["ProductionVariants"]
+    assert (served["CurrentInstanceCount"], served["DesiredInstanceCount"]) == (10, 12)
+    model.call("UpdateEndpoint", EndpointName="fraud", EndpointConfigName="fraud")
+    assert model.experiment()["EndpointMetadata"]["EndpointStatus"] == "Updating"
+    model.now += 10
+    answer = model.call("DescribeEndpoint", EndpointName="fraud")
+    (served,) = answer["ProductionVariants"]
+    assert (served["CurrentInstanceCount"], served["DesiredInstanceCount"]) == (1, 1)
+    assert "FailureReason" not in answer
+    assert answer["EndpointConfigName"] == "fraud"
+    assert "ShadowProductionVariants" not in answer
+
+
+def test_scales_only_what_the_endpoint_serves(model: Model) -> None:
+    with pytest.raises(ValueError, match="not 'nobody'"):
+        model.service.scale_variant("fraud", "nobody", 1, 1)

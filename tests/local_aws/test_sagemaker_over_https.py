@@ -134,6 +134,23 @@ def test_ends_an_experiment_on_order(aws: LocalAws) -> None:
         aws.end_experiment("absent")
 
 
+def test_scales_a_variant_and_fails_an_update_on_order(aws: LocalAws) -> None:
+    sagemaker = aws.client("sagemaker")
+    create_shadow_test(sagemaker, "fraud-shadow")
+    aws.scale_variant("fraud", "production", current=10)
+    (served,) = sagemaker.describe_endpoint(EndpointName="fraud")["ProductionVariants"]
+    assert (served["CurrentInstanceCount"], served["DesiredInstanceCount"]) == (10, 10)
+    aws.fail_endpoint_update("fraud", failure_reason="no capacity")
+    sagemaker.stop_inference_experiment(
+        Name="fraud-shadow", ModelVariantActions={"production": "Remove", "shadow": "Promote"}
+    )
+    ended = wait_for_experiment(sagemaker, "fraud-shadow", "Completed")
+    assert ended["EndpointMetadata"]["FailureReason"] == "no capacity"
+    assert ended["EndpointMetadata"]["EndpointStatus"] == "InService"
+    with pytest.raises(LocalAwsError, match="Could not find endpoint"):
+        aws.scale_variant("nowhere", "production", current=1)
+
+
 def test_changes_its_clock_while_it_runs_and_refuses_unknown_settings(aws: LocalAws) -> None:
     before = aws.configure()
     assert aws.configure(stop_seconds=7).stop_seconds == 7

@@ -25,6 +25,11 @@ def statuses(model: Model) -> tuple[str, str]:
     return experiment["Status"], experiment["EndpointMetadata"]["EndpointStatus"]
 
 
+def variants(model: Model) -> dict[str, str]:
+    """Return the status of each variant."""
+    return {item["VariantName"]: item["Status"] for item in model.experiment()["ModelVariants"]}
+
+
 def test_creates_then_runs(model: Model) -> None:
     model.create()
     assert statuses(model) == ("Creating", "Updating")
@@ -81,19 +86,100 @@ def test_stops_over_time_and_the_endpoint_settles_later(model: Model, desired: s
     assert experiment["CompletionTime"] == model.now - 5
 
 
-def test_is_completed_when_no_desired_state_is_given(model: Model) -> None:
-    model.running().stop(PROMOTE)
+@pytest.mark.parametrize("state", ["Completed", "Cancelled"])
+def test_ends_as_chosen_when_no_desired_state_is_given(state: str) -> None:
+    model = Model(stop_seconds=60, default_desired_state=state).running()
+    model.stop(PROMOTE)
     model.now += 60
-    assert statuses(model)[0] == "Completed"
+    assert statuses(model)[0] == state
     assert "StatusReason" not in model.experiment()
 
 
-def test_ends_by_its_schedule_and_leaves_the_endpoint_as_it_was(model: Model) -> None:
-    model.create(Schedule={"EndTime": model.now + 100})
-    model.now += 90
-    assert statuses(model) == ("Stopping", "InService")
+DAY = 24 * 3600.0
+
+
+def test_ends_by_its_schedule_and_the_endpoint_becomes_what_it_was(model: Model) -> None:
+    begun = model.now + 10  # The endpoint takes its time to be made.
+    model.create(Schedule={"EndTime": begun + 100})
+    model.now += 50
+    assert [len(kind) for kind in model.served()] == [1, 1]
+    model.now += 50
+    assert statuses(model) == ("Stopping", "Updating")
+    assert variants(model) == {"production": "Updating", "shadow": "Deleting"}
     model.now += 60
+    assert statuses(model) == ("Completed", "Updating")
+    model.now += 5
     assert statuses(model) == ("Completed", "InService")
+    assert variants(model) == {"production": "InService", "shadow": "Deleted"}
+    assert [len(kind) for kind in model.served()] == [1, 0]
+    assert model.experiment()["EndpointMetadata"]["EndpointConfigName"] == "fraud"
+
+
+def test_ends_after_seven_days_where_no_end_is_given(model: Model) -> None:
+    model.running()
+    planned = model.experiment()["Schedule"]
+    assert planned["EndTime"] - planned["StartTime"] == 7 * DAY
+    model.now = planned["EndTime"] - 1
+    assert statuses(model)[0] == "Running"
+    model.now += 1
+    assert statuses(model)[0] == "Stopping"
+
+
+@pytest.mark.parametrize(("days", "allowed"), [(30, True), (30.1, False)])
+def test_lasts_thirty_days_at_most(model: Model, days: float, allowed: bool) -> None:
+    planned = {"StartTime": model.now, "EndTime": model.now + days * DAY}
+    if allowed:
+        model.create(Schedule=planned)
+        return
+    with pytest.raises(ApiFailure, match="ValidationException: The maximum duration"):
+        model.create(Schedule=planned)
+
+
+def test_moves_only_the_end_of_a_running_experiment(model: Model) -> None:
+    planned = model.running().experiment()["Schedule"]
+    with pytest.raises(ApiFailure, match="start time"):
+        model.call("UpdateInferenceExperiment", Name=NAME, Schedule={"StartTime": model.now})
+    model.call("UpdateInferenceExperiment", Name=NAME, Schedule={"EndTime": model.now + 100})
+    assert model.experiment()["Schedule"] == {**planned, "EndTime": model.now + 100}
+    assert variants(model) == {"production": "Updating", "shadow": "Updating"}
+    model.now += 100
+    assert statuses(model)[0] == "Stopping"
+
+
+def test_moves_the_start_of_an_experiment_that_has_not_begun(model: Model) -> None:
+    model.create(Schedule={"StartTime": model.now + 1000})
+    model.now += 5
+    model.call("UpdateInferenceExperiment", Name=NAME, Schedule={"StartTime": model.now + 10})
+    model.now += 10
+    assert statuses(model)[0] == "Starting"
+
+
+def test_says_when_it_started_and_ended_once_it_has(model: Model) -> None:
+    model.create(Schedule={"StartTime": model.now + 1000})
+    model.now += 5
+    started = model.now
+    model.call("StartInferenceExperiment", Name=NAME)
+    model.now += 10
+    model.stop(PROMOTE)
+    model.now += 60
+    assert model.experiment()["Schedule"] == {"StartTime": started, "EndTime": model.now}
+
+
+def test_goes_back_to_a_shadow_that_the_endpoint_had_before(model: Model) -> None:
+    model.running().stop({"production": "Retain", "shadow": "Retain"})
+    model.now += 100
+    begun = model.experiment()
+    again = {key: begun[key] for key in ("Type", "RoleArn", "ShadowModeConfig")}
+    planned = {"EndTime": model.now + 50}
+    model.call(
+        "CreateInferenceExperiment",
+        **{**again, "Name": "second", "EndpointName": "fraud", "Schedule": planned},
+        ModelVariants=[
+            {key: item[key] for key in ("ModelName", "VariantName", "InfrastructureConfig")}
+            for item in begun["ModelVariants"]
+        ],
+    )
+    model.now += 200
     assert [len(kind) for kind in model.served()] == [1, 1]
 
 

@@ -106,13 +106,35 @@ def describe_endpoint(state: State, scope: Scope, request: Json, now: float) -> 
     answer = {
         **_summary(endpoint),
         "EndpointConfigName": endpoint.config_name,
-        "ProductionVariants": [_served(variant) for variant in endpoint.production],
+        "ProductionVariants": [_served(endpoint, variant) for variant in endpoint.production],
     }
     if endpoint.shadow:
-        answer["ShadowProductionVariants"] = [_served(variant) for variant in endpoint.shadow]
+        shadow = [_served(endpoint, variant) for variant in endpoint.shadow]
+        answer["ShadowProductionVariants"] = shadow
     if endpoint.failure_reason:
         answer["FailureReason"] = endpoint.failure_reason
     return answer
+
+
+def update_endpoint(state: State, scope: Scope, request: Json, now: float) -> Json:
+    """UpdateEndpoint: Updating, then InService with another configuration's variants."""
+    name = request["EndpointName"]
+    endpoint = state.endpoint(name, scope.arn("endpoint", name))
+    config = _config(state, scope, request["EndpointConfigName"])
+    if endpoint.status in _IN_FLUX:
+        raise validation(f'Cannot update in-progress endpoint "{endpoint.arn}".')
+
+    def serve(at: float) -> None:
+        if endpoint.next_failure is None:
+            endpoint.config_name, endpoint.modified = config.name, at
+            endpoint.production, endpoint.shadow = list(config.production), list(config.shadow)
+            endpoint.counts.clear()
+
+    done = now + state.settings.start_seconds
+    state.timeline.cancel(f"endpoint/{name}")
+    state.timeline.at(done, f"endpoint-update/{name}", serve)
+    state.settle(endpoint, done)
+    return {"EndpointArn": endpoint.arn}
 
 
 def list_endpoints(state: State, scope: Scope, request: Json, now: float) -> Json:
@@ -147,6 +169,7 @@ OPERATIONS = {
     "DeleteEndpointConfig": delete_endpoint_config,
     "CreateEndpoint": create_endpoint,
     "DescribeEndpoint": describe_endpoint,
+    "UpdateEndpoint": update_endpoint,
     "ListEndpoints": list_endpoints,
     "DeleteEndpoint": delete_endpoint,
 }
@@ -181,16 +204,20 @@ def _declared(variant: Variant) -> Json:
     return {key: value for key, value in declared.items() if value is not None}
 
 
-def _served(variant: Variant) -> Json:
-    """Return a variant as an endpoint reports it, which is without model and instance type."""
+def _served(endpoint: Endpoint, variant: Variant) -> Json:
+    """Return a variant as an endpoint reports it, which is without model and instance type.
+
+    The counts are those that run and that are asked for now, whatever the configuration says.
+    """
     served: Json = {
         "VariantName": variant.name,
         "CurrentWeight": variant.weight,
         "DesiredWeight": variant.weight,
     }
     if variant.instance_count is not None:
-        served["CurrentInstanceCount"] = variant.instance_count
-        served["DesiredInstanceCount"] = variant.instance_count
+        configured = (variant.instance_count, variant.instance_count)
+        current, desired = endpoint.counts.get(variant.name, configured)
+        served["CurrentInstanceCount"], served["DesiredInstanceCount"] = current, desired
     return served
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from local_aws.emulator.sagemaker.arns import Scope
 from local_aws.emulator.sagemaker.errors import ApiError, conflict, validation
-from local_aws.emulator.sagemaker.lifecycle import begin, owner, set_status
+from local_aws.emulator.sagemaker.lifecycle import begin, owner, schedule, set_status
 from local_aws.emulator.sagemaker.state import (
     Endpoint,
     Experiment,
@@ -37,12 +37,14 @@ def create(state: State, scope: Scope, request: Json, now: float) -> Json:
     for variant in variants:
         state.require_model(variant.model, scope.arn("model", variant.model))
     source = _check_shadow_mode(request["ShadowModeConfig"], variants)
+    planned = schedule(request.get("Schedule", {}), now)
+    declared = {**request, "Schedule": planned}
     experiment = Experiment(
-        name, arn, request["EndpointName"], now, now, dict(request), variants, source
+        name, arn, request["EndpointName"], now, now, declared, variants, source
     )
     state.experiments[name] = experiment
     experiment.variant_status = {variant.name: "Creating" for variant in variants}
-    start = request.get("Schedule", {}).get("StartTime", now)
+    start = planned["StartTime"]
     if start > now:
         ready = now + state.settings.start_seconds
         state.timeline.at(
@@ -61,6 +63,7 @@ def describe(state: State, scope: Scope, request: Json, now: float) -> Json:
     endpoint = state.endpoints.get(experiment.endpoint_name)
     metadata: Json = {"EndpointName": experiment.endpoint_name}
     if endpoint is not None:
+        metadata["EndpointConfigName"] = endpoint.config_name
         metadata["EndpointConfigName"] = endpoint.config_name
         metadata["EndpointStatus"] = endpoint.status
         if endpoint.failure_reason:
@@ -103,6 +106,7 @@ def start(state: State, scope: Scope, request: Json, now: float) -> Json:
     experiment = _find(state, scope, request)
     _require(experiment, ("Created",), "started")
     state.timeline.cancel(owner(experiment))
+    experiment.request["Schedule"] = {**experiment.request["Schedule"], "StartTime": now}
     begin(state, experiment, now)
     return {"InferenceExperimentArn": experiment.arn}
 
@@ -115,7 +119,15 @@ def update(state: State, scope: Scope, request: Json, now: float) -> Json:
     unknown = sorted(set(wanted) - {variant.name for variant in experiment.variants})
     if unknown:
         raise validation(f"Inference experiment {experiment.arn} has no variants {unknown}.")
-    experiment.request.update(request)
+    changed = request.get("Schedule", {})
+    known = experiment.request["Schedule"]
+    if (
+        experiment.status == "Running"
+        and changed.get("StartTime", known["StartTime"]) != (known["StartTime"])
+    ):
+        raise validation("The start time of a running inference experiment cannot be updated.")
+    planned = schedule({**known, **changed}, now)
+    experiment.request.update({**request, "Schedule": planned})
     experiment.variants = [
         redeclared(variant, variant_from_config(wanted[variant.name]))
         if variant.name in wanted
@@ -125,7 +137,12 @@ def update(state: State, scope: Scope, request: Json, now: float) -> Json:
     experiment.modified = now
     if experiment.status == "Running":
         state.timeline.cancel(owner(experiment))
+        experiment.variant_status = dict.fromkeys(experiment.variant_status, "Updating")
         begin(state, experiment, now, status="Updating")
+    elif changed:
+        state.timeline.cancel(owner(experiment))
+        due = max(planned["StartTime"], now)
+        state.timeline.at(due, owner(experiment), lambda at: begin(state, experiment, at))
     return {"InferenceExperimentArn": experiment.arn}
 
 

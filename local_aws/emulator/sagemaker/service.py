@@ -118,6 +118,29 @@ class SageMaker:
         self.state.timeline.cancel(f"endpoint/{name}")
         endpoint.status, endpoint.failure_reason, endpoint.modified = status, reason, now
 
+    def fail_endpoint_update(self, name: str, status: str, reason: str) -> None:
+        """Let the next update of an endpoint fail: it serves what it served, and says why.
+
+        Raises:
+            ApiError: There is no such endpoint.
+        """
+        self.state.timeline.advance(self._clock())
+        self.state.endpoint(name, name).next_failure = (status, reason)
+
+    def scale_variant(self, name: str, variant: str, current: int, desired: int) -> None:
+        """Let a variant run other instances than its configuration says, as autoscaling does.
+
+        Raises:
+            ApiError: There is no such endpoint.
+            ValueError: The endpoint does not serve such a variant.
+        """
+        self.state.timeline.advance(self._clock())
+        endpoint = self.state.endpoint(name, name)
+        served = [item.name for item in (*endpoint.production, *endpoint.shadow)]
+        if variant not in served:
+            raise ValueError(f"endpoint {name!r} serves the variants {served}, not {variant!r}")
+        endpoint.counts[variant] = (current, desired)
+
     def record(
         self, operation: str, request: dict[str, Any], scope: Scope, error_code: str | None
     ) -> None:

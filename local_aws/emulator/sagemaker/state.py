@@ -56,11 +56,18 @@ class Endpoint:
     shadow: list[Variant] = field(default_factory=list)
     status: str = "Creating"
     failure_reason: str | None = None
+    # The status and reason that the next update ends with; a test's order.
+    next_failure: tuple[str, str] | None = None
+    # Current and desired instances of variants that have scaled away from their configuration.
+    counts: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass
 class Experiment:
-    """An inference experiment; ``request`` is what created it, with later updates merged in."""
+    """An inference experiment; ``request`` is what created it, with later updates merged in.
+
+    ``before`` is the endpoint as it was when the test began, which an end by schedule brings back.
+    """
 
     name: str
     arn: str
@@ -74,6 +81,7 @@ class Experiment:
     status: str = "Creating"
     status_reason: str | None = None
     completed: float | None = None
+    before: Endpoint | None = None
 
     @property
     def ended(self) -> bool:
@@ -147,12 +155,15 @@ class State:
         self.configs[name] = EndpointConfig(name, arn, now, list(production), list(shadow), rest)
         endpoint.config_name, endpoint.modified = name, now
         endpoint.production, endpoint.shadow = list(production), list(shadow)
+        endpoint.counts.clear()
 
     def settle(self, endpoint: Endpoint, when: float) -> None:
         """Set an endpoint Updating until a time at which it is InService again."""
 
         def settled(at: float) -> None:
-            endpoint.status, endpoint.modified = "InService", at
+            endpoint.modified = at
+            endpoint.status, endpoint.failure_reason = endpoint.next_failure or ("InService", None)
+            endpoint.next_failure = None
 
         self.timeline.cancel(f"endpoint/{endpoint.name}")
         endpoint.status = "Updating"

@@ -64,7 +64,7 @@ def outcome(experiment: Experiment, request: Json) -> Outcome:
 def stop(state: State, scope: Scope, request: Json, now: float) -> Json:
     """StopInferenceExperiment: Stopping, then the endpoint changes and the experiment ends.
 
-    The default of DesiredState is not documented; here it is Completed.
+    The default of DesiredState is not documented, so it is a setting.
     """
     name = request["Name"]
     experiment = state.experiment(name, scope.arn("inference-experiment", name))
@@ -84,14 +84,15 @@ def stop(state: State, scope: Scope, request: Json, now: float) -> Json:
         for variant in experiment.variants
     }
     over = now + state.settings.stop_seconds
-    endpoint = state.endpoints.get(experiment.endpoint_name)
-    if endpoint is not None:
-        state.settle(endpoint, over + state.settings.settle_seconds)
-    final = request.get("DesiredState", "Completed")
+    final = request.get("DesiredState", state.settings.default_desired_state)
     state.timeline.cancel(owner(experiment))
     state.timeline.at(
         over, owner(experiment), lambda at: _apply(state, experiment, result, final, at)
     )
+    # After the line above: what is due at the same time happens in the order of noting.
+    endpoint = state.endpoints.get(experiment.endpoint_name)
+    if endpoint is not None:
+        state.settle(endpoint, over + state.settings.settle_seconds)
     return {"InferenceExperimentArn": experiment.arn}
 
 
@@ -115,14 +116,21 @@ OPERATIONS = {"StopInferenceExperiment": stop}
 
 
 def _apply(state: State, experiment: Experiment, result: Outcome, final: str, at: float) -> None:
-    """Let the endpoint serve what is left, and end the experiment."""
+    """Let the endpoint serve what is left, and end the experiment.
+
+    Where a test has ordered the update to fail, the endpoint serves what it served.
+    """
+    endpoint = state.endpoints.get(experiment.endpoint_name)
+    if endpoint is not None and endpoint.next_failure is not None:
+        experiment.variant_status = dict.fromkeys(experiment.variant_status, "InService")
+        end(experiment, final, at)
+        return
     kept = {variant.name: variant for variant in result.kept}
     experiment.variants = [kept.get(variant.name, variant) for variant in experiment.variants]
     experiment.variant_status = {
         variant.name: "InService" if variant.name in kept else "Deleted"
         for variant in experiment.variants
     }
-    endpoint = state.endpoints.get(experiment.endpoint_name)
     if endpoint is not None:
         state.serve(endpoint, at, result.production, result.shadow)
     end(experiment, final, at)
