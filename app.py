@@ -16,19 +16,27 @@ it::
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
-from aws_cdk import App, CfnOutput, Duration, Stack
-from constructs import Construct
+try:
+    from aws_cdk import App, CfnOutput, Duration, Stack
+    from constructs import Construct
 
-from cdk_stop_inference_experiment import (
-    InvalidPropsError,
-    ModelVariantConfig,
-    StopInferenceExperiment,
-)
+    from cdk_stop_inference_experiment import (
+        InvalidPropsError,
+        ModelVariantConfig,
+        StopInferenceExperiment,
+    )
+except ModuleNotFoundError as error:
+    sys.exit(
+        f"error: {sys.executable} has no module '{error.name}': run 'python3 -m venv .venv && "
+        f".venv/bin/pip install cdk-stop-inference-experiment' here, where cdk.json looks for it"
+    )
 
 DECLARATION = "stop-inference-experiment"
 STACK_NAME = "stack-name"
@@ -36,6 +44,15 @@ DEFAULT_STACK_NAME = "StopInferenceExperiment"
 
 TEXTS = ("experiment_name", "desired_state", "reason", "timeout")
 ENTRIES = (*TEXTS, "model_variant_actions", "desired_model_variants", "stop_on", "end_now")
+EXAMPLES = {
+    "model_variant_actions": '{"production": "Remove", "shadow": "Promote"}',
+    "desired_model_variants": (
+        '[{"model_name": "fraud-v2", "variant_name": "shadow", '
+        '"instance_type": "ml.m5.xlarge", "instance_count": 2}]'
+    ),
+    "stop_on": '["Update", "Delete"]',
+    "end_now": "true",
+}
 VARIANT_ENTRIES = ("model_name", "variant_name", "instance_type", "instance_count")
 
 Context = Callable[[str], object]
@@ -55,7 +72,9 @@ def declaration(context: Context) -> dict[str, Any]:
     Raises:
         ContextError: The declaration is missing, or not of the form it must have.
     """
-    entries = _object(DECLARATION, context(DECLARATION))
+    actions = EXAMPLES["model_variant_actions"]
+    example = f'{{"experiment_name": "fraud-shadow", "model_variant_actions": {actions}}}'
+    entries = _object(DECLARATION, context(DECLARATION), example=example)
     for name in ENTRIES:
         override = context(f"{DECLARATION}.{name}")
         if override is not None:
@@ -78,26 +97,55 @@ def declaration(context: Context) -> dict[str, Any]:
     return {name: value for name, value in entries.items() if value is not None}
 
 
+def check_keys(keys: Iterable[str]) -> None:
+    """Refuse keys that begin like the declaration's and are none of them.
+
+    Args:
+        keys: The keys of the whole context.
+
+    Raises:
+        ContextError: With every such key, and the one that it may have meant.
+    """
+    known = [DECLARATION, *(f"{DECLARATION}.{name}" for name in ENTRIES)]
+    wrong = [key for key in keys if key.startswith(DECLARATION) and key not in known]
+    if wrong:
+        entries = "; ".join(
+            f"context entry '{key}' is not known: {_meant(key, known)}" for key in wrong
+        )
+        raise ContextError(entries)
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    close = get_close_matches(name, known, n=1)
+    return f"did you mean '{close[0]}'?" if close else f"known are {_listed(tuple(known))}"
+
+
 def _value(key: str, name: str, value: object) -> object:
     """A single entry: what is no plain text comes as JSON from the command line."""
-    return value if name in TEXTS or not isinstance(value, str) else _json(key, value)
+    if name in TEXTS or not isinstance(value, str):
+        return value
+    return _json(key, value, example=EXAMPLES[name])
 
 
-def _json(key: str, text: str) -> object:
+def _json(key: str, text: str, *, example: str) -> object:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise ContextError(
-            f"context entry '{key}' must be JSON where it is a text, got {text!r}: {error}"
+            f"context entry '{key}' must be JSON where it is a text, got {text!r}: write it such "
+            f"as '{example}'"
         ) from error
 
 
-def _object(key: str, value: object) -> dict[str, Any]:
-    value = _json(key, value) if isinstance(value, str) else value
+def _object(key: str, value: object, *, example: str) -> dict[str, Any]:
+    value = _json(key, value, example=example) if isinstance(value, str) else value
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise ContextError(f"context entry '{key}' must be an object, got {json.dumps(value)}")
+        raise ContextError(
+            f"context entry '{key}' must be an object, got {json.dumps(value)}: write it such as "
+            f"'{example}'"
+        )
     return dict(value)
 
 
@@ -110,18 +158,19 @@ def _duration(key: str, value: object) -> Duration:
 
 
 def _variant(key: str, value: object) -> ModelVariantConfig:
-    entries = _object(key, value)
+    entries = _object(key, value, example=EXAMPLES["desired_model_variants"].strip("[]"))
     _check_names(key, entries, allowed=VARIANT_ENTRIES)
     _check_present(key, entries, required=VARIANT_ENTRIES)
     return ModelVariantConfig(**entries)
 
 
 def _check_names(key: str, entries: Mapping[str, object], *, allowed: tuple[str, ...]) -> None:
-    unknown = [f"'{name}'" for name in entries if name not in allowed]
+    unknown = [name for name in entries if name not in allowed]
     if unknown:
-        raise ContextError(
-            f"context entry '{key}' may hold {_listed(allowed)}, got {', '.join(unknown)}"
-        )
+        meant = [f"'{close[0]}'" for name in unknown if (close := get_close_matches(name, allowed))]
+        remedy = f": did you mean {' and '.join(meant)}?" if meant else ""
+        got = ", ".join(f"'{name}'" for name in unknown)
+        raise ContextError(f"context entry '{key}' may hold {_listed(allowed)}, got {got}{remedy}")
 
 
 def _check_present(key: str, entries: Mapping[str, object], *, required: tuple[str, ...]) -> None:
@@ -152,6 +201,8 @@ def main() -> None:
     app = App()
     context = app.node.try_get_context
     try:
+        # A construct cannot list the context in every supported release: the CLI hands it over so.
+        check_keys(json.loads(os.environ.get("CDK_CONTEXT_JSON", "{}")))
         props = declaration(context)
         StopInferenceExperimentStack(app, context(STACK_NAME) or DEFAULT_STACK_NAME, props=props)
     except ContextError as error:

@@ -13,7 +13,13 @@ from typing import Any
 import app as context_app
 import aws_cdk as cdk
 import pytest
-from app import ContextError, StopInferenceExperimentStack, declaration
+from app import (
+    EXAMPLES,
+    ContextError,
+    StopInferenceExperimentStack,
+    check_keys,
+    declaration,
+)
 
 from cdk_stop_inference_experiment import StopInferenceExperiment
 
@@ -90,11 +96,20 @@ def test_puts_the_experiments_arn_and_status_out() -> None:
 
 WRONG: dict[str, tuple[Json, str]] = {
     "nothing": ({}, f"context entry '{KEY}' is missing: add it to cdk.json, an object of "),
-    "no object": ({KEY: ["x"]}, f"context entry '{KEY}' must be an object, got [\"x\"]"),
-    "no JSON": ({KEY: "{"}, f"context entry '{KEY}' must be JSON where it is a text, got '{{': "),
+    "no object": (
+        {KEY: ["x"]},
+        f"context entry '{KEY}' must be an object, got [\"x\"]: write it such as '{{",
+    ),
+    "no JSON": (
+        {KEY: "{"},
+        f"context entry '{KEY}' must be JSON where it is a text, got '{{': write it such as '{{",
+    ),
     "no JSON in an entry": (
         {KEY: {}, f"{KEY}.stop_on": "Delete"},
-        f"context entry '{KEY}.stop_on' must be JSON where it is a text, got 'Delete': ",
+        (
+            f"context entry '{KEY}.stop_on' must be JSON where it is a text, got 'Delete': write "
+            """it such as '["Update", "Delete"]'"""
+        ),
     ),
     "no name": (
         {KEY: {"model_variant_actions": {}}},
@@ -106,7 +121,10 @@ WRONG: dict[str, tuple[Json, str]] = {
     ),
     "an unknown entry": (
         {KEY: {"experimentName": "x"}},
-        "'desired_model_variants', 'stop_on' and 'end_now', got 'experimentName'",
+        (
+            "'desired_model_variants', 'stop_on' and 'end_now', got 'experimentName': did you mean "
+            "'experiment_name'?"
+        ),
     ),
     "a variant that is no object": (
         {
@@ -136,6 +154,43 @@ def test_a_wrong_context_is_one_error_that_names_the_entry(context: Json, messag
     with pytest.raises(ContextError) as error:
         declaration(context.get)
     assert message in str(error.value)
+
+
+def test_every_example_is_a_declaration_that_the_construct_takes() -> None:
+    with pytest.raises(ContextError) as error:
+        declaration({KEY: "{"}.get)
+    whole = str(error.value).partition("such as '")[2].removesuffix("'")
+    context = {KEY: whole, **{f"{KEY}.{name}": text for name, text in EXAMPLES.items()}}
+    properties = _properties(context)
+    assert properties["DesiredModelVariants"][0]["ModelName"] == "fraud-v2"
+    assert properties["EndNow"] is True
+    assert set(EXAMPLES) == set(context_app.ENTRIES) - set(context_app.TEXTS)
+
+
+MISTYPED = {
+    f"{KEY}.reson": f"did you mean '{KEY}.reason'?",
+    f"{KEY}.stop-on": f"did you mean '{KEY}.stop_on'?",
+    f"{KEY}.experiment": f"did you mean '{KEY}.experiment_name'?",
+    f"{KEY}s": f"did you mean '{KEY}'?",
+    f"{KEY}-end_now": f"did you mean '{KEY}.end_now'?",
+}
+
+
+@pytest.mark.parametrize(("key", "remedy"), MISTYPED.items())
+def test_a_mistyped_key_of_the_declaration_is_refused(key: str, remedy: str) -> None:
+    with pytest.raises(ContextError) as error:
+        check_keys([KEY, key, "other"])
+    assert str(error.value) == f"context entry '{key}' is not known: {remedy}"
+
+
+def test_every_mistyped_key_is_told_at_once() -> None:
+    with pytest.raises(ContextError) as error:
+        check_keys([f"{KEY}.reson", f"{KEY}.stop-on"])
+    assert str(error.value).count("is not known") == 2
+
+
+def test_every_known_key_and_keys_of_others_pass() -> None:
+    check_keys([KEY, *(f"{KEY}.{name}" for name in context_app.ENTRIES), "stack-name", "vpc"])
 
 
 def _synth(
@@ -184,6 +239,31 @@ def test_a_missing_declaration_ends_the_app_without_a_traceback(tmp_path: Path) 
     assert run.returncode == 1
     assert "Traceback" not in run.stderr
     assert f"error: context entry '{KEY}' is missing" in run.stderr
+
+
+def test_a_mistyped_key_on_the_command_line_ends_the_app(tmp_path: Path) -> None:
+    run = _synth(f"{KEY}.experiment=other", CDK_OUTDIR=str(tmp_path))
+    assert run.returncode == 1
+    assert "Traceback" not in run.stderr
+    assert f"error: context entry '{KEY}.experiment' is not known: did you mean" in run.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_python_without_the_library_is_told_how_to_install_it(tmp_path: Path) -> None:
+    copied = tmp_path / "app.py"
+    copied.write_text((ROOT / "app.py").read_text())
+    run = subprocess.run(
+        # Without the packages that are installed.
+        [sys.executable, "-I", "-S", str(copied)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 1
+    (line,) = run.stderr.splitlines()
+    assert line.startswith(f"error: {sys.executable} has no module 'aws_cdk': run 'python3 -m venv")
+    assert ".venv/bin" in json.loads((ROOT / "cdk.json").read_text())["app"]
 
 
 def test_every_entry_is_a_prop_of_the_construct() -> None:
