@@ -8,7 +8,7 @@ import pytest
 from aws_cdk import CfnResource, Stack
 from tests.waiting import eventually
 
-from cdk_stop_inference_experiment import StopOn
+from cdk_stop_inference_experiment import DesiredState, StopOn
 from local_aws.shadow_test import create_shadow_test, endpoint_variants, wait_for_experiment
 
 from .history import History
@@ -99,7 +99,7 @@ def test_history_5_a_later_failure_rolls_back_without_a_second_stop_and_the_log_
     failing = followed_by(actions=PROMOTE_SHADOW, breaks=True)
     assert history.deploy(failing) == "UPDATE_ROLLBACK_COMPLETE"
     assert history.experiment()["Status"] == "Completed"
-    assert eventually(lambda: "which cannot be undone" in history.log())
+    assert eventually(lambda: "which stays" in history.log())
     history.end(stops=1)
 
 
@@ -124,7 +124,8 @@ def test_history_11_a_promotion_after_the_scheduled_end_fails_with_a_reason(
     wait_for_experiment(history.sagemaker, EXPERIMENT, "Completed")
     assert history.deploy(promoting()) == "UPDATE_ROLLBACK_COMPLETE"
     reason = history.reason("UPDATE_FAILED")
-    assert "variant 'shadow' cannot be promoted any more" in reason
+    assert "variant 'shadow' of" in reason
+    assert "cannot be promoted any more: deploy the variant by an endpoint update" in reason
     assert "has already ended as Completed" in reason
     history.end(stops=0)
 
@@ -140,9 +141,9 @@ after_somebody_elses_end = pytest.mark.parametrize(
 def test_history_12_an_experiment_stopped_by_hand_while_the_update_waits(
     history: History, wanted: Callable[..., Template], status: str
 ) -> None:
-    assert history.deploy(stopping(reason="not yet")) == "CREATE_COMPLETE"
+    assert history.deploy(stopping()) == "CREATE_COMPLETE"
     history.aws.fail("StopInferenceExperiment", "ConflictException", times=1000)
-    history.begin(wanted(reason="now"))
+    history.begin(wanted(desired_state=DesiredState.COMPLETED))
     assert eventually(lambda: bool(history.aws.calls("StopInferenceExperiment")))
     # In one breath: the update asks again every few seconds of a clock sixty times as fast.
     history.aws.configure(stop_accepted_from=())
@@ -159,14 +160,14 @@ def test_history_12_an_experiment_stopped_by_hand_while_the_update_waits(
 def test_history_12_an_update_waits_for_a_stop_that_somebody_else_made(
     history: History, wanted: Callable[..., Template], status: str
 ) -> None:
-    assert history.deploy(stopping(reason="not yet")) == "CREATE_COMPLETE"
+    assert history.deploy(stopping()) == "CREATE_COMPLETE"
     history.aws.configure(stop_seconds=120)
     history.sagemaker.stop_inference_experiment(
         Name=EXPERIMENT,
         ModelVariantActions={"production": "Retain", "shadow": "Remove"},
         Reason=BY_HAND,
     )
-    assert history.deploy(wanted(reason="now")) == status
+    assert history.deploy(wanted(desired_state=DesiredState.COMPLETED)) == status
     assert history.experiment()["Status"] == "Completed"
     history.end(stops=1)
 
@@ -192,16 +193,16 @@ def test_history_18_forty_experiments_are_all_stopped_by_one_update_and_destroye
     for name in names:
         wait_for_experiment(history.sagemaker, name, "Running")
 
-    def build(reason: str) -> Template:
+    def build(*, end_now: bool) -> Template:
         def fill(stack: Stack) -> None:
             for name in names:
-                stop_shadow_test(stack, f"Stop-{name}", experiment_name=name, reason=reason)
+                stop_shadow_test(stack, f"Stop-{name}", experiment_name=name, end_now=end_now)
 
         return synthesise(fill)
 
-    assert history.deploy(build("not yet")) == "CREATE_COMPLETE"
+    assert history.deploy(build(end_now=False)) == "CREATE_COMPLETE"
     assert not history.stops()
-    assert history.deploy(build("now"), timeout_seconds=120) == "UPDATE_COMPLETE"
+    assert history.deploy(build(end_now=True), timeout_seconds=120) == "UPDATE_COMPLETE"
     assert sorted(call.request["Name"] for call in history.stops()) == names
     assert {history.experiment(name)["Status"] for name in names} == {"Completed"}
     history.end(stops=40)

@@ -146,7 +146,7 @@ class World:
         self.asked.append(what)
         if what in self.unreadable:
             error = Unreadable(f"{what}: away")
-            error.is_lasting = self.is_lasting
+            error.is_transient = not self.is_lasting
             raise error
 
     def experiment(self) -> Experiment | None:
@@ -169,6 +169,9 @@ class World:
 
     def may_lag(self) -> bool:
         return self.is_young
+
+    def gives_up(self, error: Unreadable) -> bool:
+        return not (error.is_transient and self.is_young)
 
     def now(self) -> float:
         return self.time

@@ -166,8 +166,23 @@ class TestUpdate:
 
     @pytest.mark.parametrize("unread", ["experiment", "events"])
     def test_update_undone_is_decided_by_one_fact_alone(self, unread: str) -> None:
-        world = World(status="UPDATE_ROLLBACK_IN_PROGRESS", unreadable=(unread,))
+        world = World(
+            status="UPDATE_ROLLBACK_IN_PROGRESS", unreadable=(unread,), is_young=unread == "events"
+        )
         assert answers(update(world, promoting())) == (Verb.SUCCEED, "update_undone")
+
+    def test_update_undone_looks_for_a_stop_under_way_for_a_minute(self) -> None:
+        world = World(status="UPDATE_ROLLBACK_IN_PROGRESS", unreadable=("experiment",))
+        with pytest.raises(Unreadable):
+            update(world, promoting())
+        world.is_lasting = True
+        assert update(world, promoting()).verb is Verb.SUCCEED
+
+    def test_update_undone_is_not_taken_for_unchanged_before_its_event_shows(self) -> None:
+        failed = [of_resource("UPDATE_IN_PROGRESS", 9_990), of_resource("UPDATE_FAILED", 9_995)]
+        events = [*created(), of_stack("UPDATE_IN_PROGRESS", 9_980), *failed]
+        world = World(seen=experiment("Stopping"), events_of={STACK: events})
+        assert answers(update(world, declaration(), promoting())) == (Verb.WAIT, "stack_unclear")
 
     def test_update_renamed(self) -> None:
         renamed = declaration(Name="other")
@@ -278,6 +293,18 @@ class TestTheOldDeclaration:
         ]
         world = World(events_of={STACK: updating(*retried)})
         assert update(world, promoting(Reason="x"), promoting()).row == "update_unchanged"
+
+    def test_a_retry_after_an_undo_that_completed_is_an_order(self) -> None:
+        restored = [
+            *FAILED_UPDATE[:-1],
+            of_resource("UPDATE_IN_PROGRESS", 222),
+            of_resource("UPDATE_COMPLETE", 225, declared=properties()),
+            of_stack("UPDATE_FAILED", 230),
+        ]
+        world = World(events_of={STACK: updating(*restored)})
+        for said_old in (promoting(), declaration()):
+            assert update(world, promoting(), said_old).order == "update_changed"
+            assert update(world, declaration(), said_old).row == "update_unchanged"
 
     def test_resources_to_skip_complete_nothing(self) -> None:
         skipped = [
@@ -493,6 +520,16 @@ class TestWhatAllowsAStop:
             of_resource("UPDATE_IN_PROGRESS", 9_997),
         ]
         assert update(World(events_of={STACK: early}), promoting()).verb is Verb.WAIT
+
+    def test_an_event_that_declares_something_else_is_not_the_requests(self) -> None:
+        """A failed update and its undo may be seconds apart."""
+        own = of_resource("UPDATE_IN_PROGRESS", declared=properties())
+        events = [*created(), of_stack("UPDATE_IN_PROGRESS"), own]
+        world = World(events_of={STACK: events})
+        assert answers(update(world, promoting())) == (Verb.WAIT, "stack_unclear")
+        told = of_resource("UPDATE_IN_PROGRESS", declared=properties(ModelVariantActions=PROMOTE))
+        events[-1] = told
+        assert update(world, promoting()).verb is Verb.STOP
 
     @pytest.mark.parametrize("status", ["UPDATE_COMPLETE", "CREATE_COMPLETE", "SOMETHING_NEW"])
     def test_a_stack_at_rest_or_unknown_is_read_again_and_then_stops_nothing(

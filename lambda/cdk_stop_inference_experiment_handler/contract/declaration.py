@@ -102,6 +102,10 @@ class Declaration:
         """Whether both end an experiment in the same way; the order of variants is free."""
         return _canonical(self._end) == _canonical(other._end)
 
+    def is_same_as(self, other: Declaration) -> bool:
+        """Whether both end the same experiment in the same way."""
+        return self.name.lower() == other.name.lower() and self.has_the_end_of(other)
+
     def with_shadow_removed(self, production: str, shadow: str) -> Declaration:
         """The end of an experiment that its stack is about to delete."""
         actions = {production: RETAIN, shadow: REMOVE}

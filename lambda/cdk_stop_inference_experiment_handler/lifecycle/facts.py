@@ -184,10 +184,12 @@ class Unreadable(Exception):
     """A fact cannot be read.
 
     Attributes:
-        is_lasting: Reading it again does not help.
+        is_transient: It may be readable later.
+        is_denied: IAM refused it, which is transient for as long as a new policy propagates.
     """
 
-    is_lasting = False
+    is_transient = False
+    is_denied = False
 
 
 class Facts(Protocol):
@@ -210,6 +212,9 @@ class Facts(Protocol):
 
     def may_lag(self) -> bool:
         """Whether the request is so young that what AWS tells may be older than it."""
+
+    def gives_up(self, error: Unreadable) -> bool:
+        """Whether to do without a fact that is not needed to stop: after a minute at most."""
 
     def now(self) -> float:
         """Seconds since the epoch."""

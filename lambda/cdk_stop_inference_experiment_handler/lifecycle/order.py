@@ -60,11 +60,13 @@ def _create(new: Declaration | str, facts: Facts) -> Order | Decision:
 def _update(request: Request, facts: Facts) -> Order | Decision:
     new = request.new
     try:
-        if looks_undone(request, facts) and standing(request, facts) is Standing.UNDO:
-            return undone(request, facts)
+        if looks_undone(request, facts):
+            found = standing(request, facts)
+            if found is Standing.UNDO or (found is Standing.UNCLEAR and facts.may_lag()):
+                return _not_allowed(found, request, facts)
         old = last_deployed(request, facts)
     except Unreadable as error:
-        if _is_same(new, request.old) and (error.is_lasting or not facts.may_lag()):
+        if _is_same(new, request.old) and facts.gives_up(error):
             why = reasons.unchanged_as_far_as_known(request.declared_name, error)
             return succeed("update_unchanged", why, warn=True)
         raise
@@ -135,7 +137,7 @@ def unless_undone(decision: Decision, request: Request, facts: Facts) -> Decisio
     try:
         found = standing(request, facts)
     except Unreadable as error:
-        if decision.verb is Verb.STOP or (facts.may_lag() and not error.is_lasting):
+        if decision.verb is Verb.STOP or not facts.gives_up(error):
             raise
         return decision
     if found is Standing.ALLOWED:
@@ -166,7 +168,9 @@ def undone(request: Request, facts: Facts) -> Decision:
         return succeed(row, reasons.undone(request.declared_name))
     try:
         experiment = facts.experiment()
-    except Unreadable:
+    except Unreadable as error:
+        if not facts.gives_up(error):
+            raise
         experiment = None
     if experiment and experiment.is_stopping and facts.now() < facts.deadline():
         return wait(row, reasons.standing(experiment))
@@ -177,9 +181,8 @@ def _is_same(new: Declaration | str, old: Declaration | str | None) -> bool:
     return (
         isinstance(new, Declaration)
         and isinstance(old, Declaration)
-        and new.name.lower() == old.name.lower()
         and new.end_now <= old.end_now
-        and new.has_the_end_of(old)
+        and new.is_same_as(old)
     )
 
 

@@ -100,15 +100,22 @@ def _own_events(request: Request, facts: Facts) -> Standing:
         return Standing.OVERTAKEN
     if request.type is RequestType.DELETE:
         return _removal(request, facts)
-    is_shown = any(
-        event.logical_id == request.logical_id
-        and is_in_progress(event.status)
-        and (issued is None or event.at >= issued - OWN_EVENT_SECONDS)
-        for event in operation
-    )
-    if not is_shown and facts.may_lag():
+    if not any(_is_own_begin(event, request) for event in operation) and facts.may_lag():
         return Standing.UNCLEAR
     return Standing.UNDO if _has_failed(request, operation) else Standing.ALLOWED
+
+
+def _is_own_begin(event: StackEvent, request: Request) -> bool:
+    """Whether CloudFormation wrote the event right before it sent the request."""
+    if event.logical_id != request.logical_id or not is_in_progress(event.status):
+        return False
+    if request.issued_at is not None and event.at < request.issued_at - OWN_EVENT_SECONDS:
+        return False
+    # An undo follows a failure within seconds; what it declares tells the two apart.
+    said = _parsed(event.properties, request)
+    if said is None or not isinstance(request.new, Declaration):
+        return True
+    return said.end_now == request.new.end_now and said.is_same_as(request.new)
 
 
 def _removal(request: Request, facts: Facts) -> Standing:
@@ -151,6 +158,8 @@ def last_deployed(request: Request, facts: Facts) -> Declaration | str | None:
     last completed with. ResourcesToSkip writes UPDATE_COMPLETE without any request: only a
     completion that directly follows an *_IN_PROGRESS of the resource is real.
 
+    Where that completion was itself the undo of a failed update, it decides likewise.
+
     Returns:
         None where it cannot be read; a sentence where the event's own declaration breaks a rule.
 
@@ -158,14 +167,19 @@ def last_deployed(request: Request, facts: Facts) -> Declaration | str | None:
         Unreadable: The stack's events cannot be read.
     """
     has_failed = False
-    for event, before in pairwise(_own(request, facts)):
+    own = _own(request, facts)
+    for event, before in pairwise(own):
         has_failed = has_failed or event.status == "UPDATE_FAILED"
         if (
             event.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE")
             and event.physical_id.lower() == request.physical_id.lower()
             and is_in_progress(before.status)
         ):
-            return _parsed(event.properties, request) if has_failed else _told(request)
+            if has_failed:
+                return _parsed(event.properties, request)
+            earlier = next((one.status for one in own if not is_in_progress(one.status)), "")
+            undone = _parsed(event.properties, request) if earlier == "UPDATE_FAILED" else None
+            return undone or _told(request)
     return None if has_failed else _told(request)
 
 

@@ -62,7 +62,6 @@ class AwsError(Unreadable):
         super().__init__(cause)
         self.is_transient = is_transient
         self.is_denied = is_denied
-        self.is_lasting = not (is_transient or is_denied)
         self.may_be_done = is_transient or was_repeated
 
 

@@ -58,6 +58,7 @@ class Ending:
         self._region = region
         self._wait = Wait(invocation, progress.started_at, request.service_timeout)
         self._seen: Experiment | None = None
+        self._unread_since: float | None = None
         self._trouble = ""
         self._rule_trouble = ""
         self._has_rule = invocation.is_poll
@@ -70,7 +71,7 @@ class Ending:
             None where the polling rule goes on with it.
         """
         while True:
-            facts = Lookup(self._request, self._aws, self._wait)
+            facts = Lookup(self._request, self._aws, self._wait, self._unread_since)
             decision = self._step(facts)
             if decision.verb is Verb.WAIT and self._wait.is_over:
                 decision = fail("deadline", self._out_of_time())
@@ -96,13 +97,21 @@ class Ending:
                     # A stop under way with our reason: of another delivery, or its answer was lost.
                     self._progress.sent = decision.stop.digest
         except AwsError as error:
-            if not (error.is_transient or (error.is_denied and self._wait.policies_may_propagate)):
+            if not self._wait.is_worth_repeating(error):
                 return self._refused(error)
+            self._unread_since = self._unread_since or self._wait.now
             self._trouble = str(error)
             decision = wait("unreadable", "an AWS call failed and is repeated")
+        else:
+            self._unread_since = None
         finally:
-            self._seen = facts.seen or self._seen
+            self._remember(facts.seen)
         return decision
+
+    def _remember(self, seen: Experiment | None) -> None:
+        self._seen = seen or self._seen
+        if seen and not seen.has_ended and self._progress.failure_before is None:
+            self._progress.failure_before = seen.endpoint_failure
 
     def _stop(self, decision: Decision, facts: Lookup) -> Decision:
         ordered, seen, progress = decision.stop, facts.seen, self._progress
@@ -110,7 +119,6 @@ class Ending:
         if self._wait.is_over:
             return wait(decision.row, decision.why)
         before, progress.tried = progress.tried, True
-        progress.failure_before = seen.endpoint_failure
         try:
             arn = self._aws.stop(ordered.request)
         except NotNow as conflict:

@@ -16,12 +16,17 @@ Fact = TypeVar("Fact")
 
 
 class Lookup:
-    """Facts about one request; see :class:`~..lifecycle.facts.Facts`."""
+    """Facts about one request; see :class:`~..lifecycle.facts.Facts`.
 
-    def __init__(self, request: Request, aws: Aws, wait: Wait) -> None:
+    Args:
+        unread_since: When facts began to be unreadable, step after step; None where they are not.
+    """
+
+    def __init__(self, request: Request, aws: Aws, wait: Wait, unread_since: float | None) -> None:
         self._request = request
         self._aws = aws
         self._wait = wait
+        self._unread_since = unread_since
         self._known: dict[str, object] = {}
         self._pages: dict[str, _Pages] = {}
 
@@ -52,6 +57,12 @@ class Lookup:
     def may_lag(self) -> bool:
         """Whether the request is so young that what AWS tells may be older than it."""
         return self._wait.age < LAG_SECONDS
+
+    def gives_up(self, error: Unreadable) -> bool:
+        """Whether to do without a fact that is not needed to stop: after a minute at most."""
+        if not self._wait.is_worth_repeating(error):
+            return True
+        return self._unread_since is not None and self._wait.now >= self._unread_since + LAG_SECONDS
 
     def now(self) -> float:
         """Seconds since the epoch."""

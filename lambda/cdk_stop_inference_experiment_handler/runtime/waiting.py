@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..contract.wire import seconds_to_answer
+from ..lifecycle.facts import Unreadable
 
 IAM_PROPAGATION_SECONDS = 60
 """AccessDenied is taken for a policy on its way for this long after the first delivery."""
@@ -93,10 +94,10 @@ class Wait:
         """Whether the deadline has come."""
         return self._seconds_to_deadline <= 0
 
-    @property
-    def policies_may_propagate(self) -> bool:
-        """Whether the request is so young that IAM may not know its policies yet."""
-        return self.age < IAM_PROPAGATION_SECONDS
+    def is_worth_repeating(self, error: Unreadable) -> bool:
+        """Whether a call that failed may succeed later; IAM may not know a new policy yet."""
+        is_young = self.age < IAM_PROPAGATION_SECONDS
+        return error.is_transient or (error.is_denied and is_young)
 
     @property
     def needs_hand_over(self) -> bool:
