@@ -174,6 +174,10 @@ def _clean_up(delete: Callable[..., None], stack: Json, arguments: tuple[Any, ..
     """Try a resource of a cleanup three times, with an event for each try."""
     resource_type, physical_id, _, stack_name, logical_id = arguments
     event = (stack["StackId"], stack_name, logical_id, resource_type)
+    record = stack.get("_resources", {}).get(logical_id, {})
+    if record.get("PhysicalResourceId") == physical_id:
+        # ListStackResources tells it apart from a resource that holds the same physical id.
+        record["ResourceStatus"] = "DELETE_IN_PROGRESS"
     for tries_left in reversed(range(_TRIES)):
         stacks._add_event(*event, "DELETE_IN_PROGRESS", physical_id=physical_id)
         try:

@@ -70,4 +70,5 @@ def test_a_cancelled_update_does_not_wait_for_the_resource_in_flight(
     cloudformation.cancel_update_stack(StackName=STACK)
     assert settled(aws) == "UPDATE_ROLLBACK_COMPLETE"
     assert ("Tried", "UPDATE_FAILED", "Resource update cancelled") in told(aws)
+    assert (STACK, "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated") in told(aws)
     assert eventually(lambda: request_types(aws) == ["Create", "Update", "Update"])

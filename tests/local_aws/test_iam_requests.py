@@ -97,3 +97,20 @@ def test_add_permission_goes_by_the_principal_it_lets_in(
         "Principal": principal,
     }
     assert is_allowed(client.add_permission, **request) == allowed
+
+
+@pytest.mark.parametrize("operation", ["DescribeStacks", "DescribeStackEvents"])
+def test_a_stack_is_described_by_whom_its_id_is_allowed(aws: LocalAws, operation: str) -> None:
+    owner = aws.client("cloudformation")
+    body = '{"Resources": {"Kept": {"Type": "AWS::SSM::Parameter", "Properties": '
+    body += '{"Type": "String", "Value": "kept"}}}}'
+    mine, another = (
+        owner.create_stack(StackName=name, TemplateBody=body)["StackId"]
+        for name in ("mine", "another")
+    )
+    client = user(aws, allow(f"cloudformation:{operation}", resource=mine))("cloudformation")
+    method = (
+        client.describe_stacks if operation == "DescribeStacks" else (client.describe_stack_events)
+    )
+    assert is_allowed(method, StackName=mine)
+    assert not is_allowed(method, StackName=another)
