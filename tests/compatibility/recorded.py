@@ -1,13 +1,15 @@
 """The stack that each release is recorded with, and how it is recorded.
 
-``python -m tests.compatibility.recorded`` records the version that pyproject.toml names, once, when
-it is released. A record is never changed afterwards: it is what users have deployed.
+``python -m tests.compatibility.recorded`` records the version that pyproject.toml names, anew until
+that version is released. Then it goes into :data:`RELEASED`, and its record is never changed: it is
+what users have deployed.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from cdk_stop_inference_experiment import (
 Json = dict[str, Any]
 
 HERE = Path(__file__).parent
+RELEASED = ("0.1.0",)
 RESOURCE_TYPE = "Custom::StopInferenceExperiment"
 FUNCTION_ARN = "arn:aws:lambda:eu-west-1:123456789012:function:handler"
 STACK_ID = "arn:aws:cloudformation:eu-west-1:123456789012:stack/fraud/9c0"
@@ -35,9 +38,9 @@ PROMOTE = {"production": ModelVariantAction.REMOVE, "shadow": ModelVariantAction
 
 
 def declared() -> cdk.Stack:
-    """A stack that uses what version 0.1.0 has; what a later version adds gets a stack of its own.
+    """A stack that uses every prop of the resource; a later version adds resources of its own.
 
-    Its ids and props must stay as they are.
+    Ids and props that are recorded must stay as they are.
     """
     stack = cdk.Stack(cdk.App(), "Fraud")
     StopInferenceExperiment(
@@ -64,6 +67,10 @@ def declared() -> cdk.Stack:
     name = cdk.CfnParameter(stack, "Name").value_as_string
     StopInferenceExperiment(stack, "Token", experiment_name=name, model_variant_actions=KEEP)
     StopInferenceExperiment(stack, "Native", experiment=_native(stack), model_variant_actions=KEEP)
+    # Since 0.2.0.
+    StopInferenceExperiment(
+        stack, "Now", experiment_name="now", model_variant_actions=KEEP, end_now=True
+    )
     return stack
 
 
@@ -162,8 +169,13 @@ def version() -> str:
 
 def main() -> None:
     """Record the version that pyproject.toml names."""
+    if version() in RELEASED:
+        sys.exit(
+            f"error: {version()} is released and its record must not change: name the next version "
+            f"in pyproject.toml"
+        )
     folder = HERE / version()
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     found = synthesised()
     for name, record in {"resources": found, "events": _events(found)}.items():
         text = json.dumps(record, indent=2, sort_keys=True)

@@ -11,7 +11,17 @@ from cdk_stop_inference_experiment_handler.contract.declaration import Declarati
 from cdk_stop_inference_experiment_handler.lifecycle.facts import Stack, Verb
 from cdk_stop_inference_experiment_handler.runtime.requests import malformation, read_request
 
-from .recorded import HERE, Json, custom_resources, delivered, event, synthesised, version
+from . import recorded
+from .recorded import (
+    HERE,
+    RELEASED,
+    Json,
+    custom_resources,
+    delivered,
+    event,
+    synthesised,
+    version,
+)
 
 VERSIONS = sorted(path.name for path in HERE.iterdir() if (path / "events.json").exists())
 KEPT_IN_PLACE = ("AWS::Lambda::Function", "AWS::IAM::Role", "AWS::Logs::LogGroup")
@@ -30,6 +40,23 @@ def _record(release: str, name: str) -> Json:
 
 def test_this_version_is_recorded() -> None:
     assert version() in VERSIONS, "run 'python -m tests.compatibility.recorded' for the release"
+
+
+@pytest.mark.newest
+def test_the_record_of_a_version_that_is_not_released_is_what_it_is_today(today: Json) -> None:
+    if version() not in RELEASED:
+        assert _record(version(), "resources") == today, (
+            f"run 'python -m tests.compatibility.recorded': {version()} is not released yet"
+        )
+
+
+@pytest.mark.parametrize("release", RELEASED)
+def test_a_released_version_is_not_recorded_anew(
+    release: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorded, "version", lambda: release)
+    with pytest.raises(SystemExit, match=f"{release} is released and its record must not change"):
+        recorded.main()
 
 
 @pytest.mark.parametrize("release", VERSIONS)
@@ -67,30 +94,35 @@ def test_an_upgrade_replaces_neither_the_function_nor_its_role_nor_its_log(
 
 @pytest.mark.parametrize("release", VERSIONS)
 def test_the_events_of_a_released_version_are_read_and_carried_out(release: str) -> None:
-    for recorded in _record(release, "events").values():
-        assert [one["RequestType"] for one in recorded] == ["Create", "Update", "Delete"]
-        for one in recorded:
+    for events in _record(release, "events").values():
+        assert [one["RequestType"] for one in events] == ["Create", "Update", "Delete"]
+        for one in events:
             assert malformation(one) is None
             assert isinstance(read_request(one).new, Declaration)
-        create, update, delete = recorded
-        assert _verb(create) is Verb.SUCCEED
-        stops = "Update" in update["ResourceProperties"].get("StopOn", ["Update"])
-        # What was recorded rewords the reason, which release 0.1.0 took for an order.
-        assert _verb(update) is Verb.SUCCEED
-        update["ResourceProperties"]["DesiredState"] = "Cancelled"
+        create, update, delete = events
+        # EndNow ends only what was armed before.
+        armed = "EndNow" not in create["ResourceProperties"]
+        assert _verb(create) is (Verb.SUCCEED if armed else Verb.FAIL)
+        new, old = update["ResourceProperties"], update["OldResourceProperties"]
+        if release == "0.1.0":
+            # What was recorded rewords the reason, which that release took for an order.
+            assert _verb(update) is Verb.SUCCEED
+            new["DesiredState"] = "Cancelled"
+        assert new.get("DesiredState") != old.get("DesiredState")
+        stops = "Update" in new.get("StopOn", ["Update"])
         assert _verb(update) is (Verb.STOP if stops else Verb.SUCCEED)
         assert _verb(delete) is Verb.STOP
 
 
-def _verb(recorded: Json) -> Verb:
+def _verb(sent: Json) -> Verb:
     """What is done on an experiment that runs, as far as the stack is moving forward."""
-    stack, kind = str(recorded["StackId"]), str(recorded["RequestType"])
+    stack, kind = str(sent["StackId"]), str(sent["RequestType"])
     status = f"{kind.upper()}_IN_PROGRESS"
-    own = of_resource(status, 10**10, logical_id=str(recorded["LogicalResourceId"]))
+    own = of_resource(status, 10**10, logical_id=str(sent["LogicalResourceId"]))
     events = [of_stack("CREATE_COMPLETE", 1, stack), of_stack(status, 2, stack), own]
     world = World(
         seen=experiment("Running"),
         events_of={stack: events},
         parents={stack: Stack(stack, status)},
     )
-    return ask(read_request(recorded), world).verb
+    return ask(read_request(sent), world).verb
