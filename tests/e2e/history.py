@@ -29,19 +29,20 @@ class History:
         self._s3.create_bucket(Bucket=ASSETS)
         self._uploaded: set[str] = set()
 
-    def deploy(self, template: Template, *, timeout_seconds: float = 60.0) -> str:
+    def deploy(self, template: Template, *, timeout_seconds: float = 60.0, **options: Any) -> str:
         """Create or update the stack; return the status it comes to rest in."""
-        self.begin(template)
+        self.begin(template, **options)
         return self.settled(timeout_seconds)
 
-    def begin(self, template: Template) -> None:
-        """Begin to create or to update the stack."""
+    def begin(self, template: Template, **options: Any) -> None:
+        """Begin to create or to update the stack, with further options of the call."""
         self._upload(template)
         order = self.cloudformation.update_stack if self._exists() else self._create
         order(
             StackName=STACK,
             TemplateBody=json.dumps(template.body),
             Capabilities=CAPABILITIES,
+            **options,
         )
 
     def destroy(self, *, timeout_seconds: float = 60.0) -> str:
@@ -83,8 +84,7 @@ class History:
             for event in self.events()
             if event["ResourceStatus"] == status and event["LogicalResourceId"] != STACK
         ]
-        assert reasons, f"nothing was {status}"
-        return str(reasons[-1])
+        return str(reasons[-1]) if reasons else ""
 
     def stops(self) -> list[Call]:
         """The Stop calls that SageMaker accepted."""

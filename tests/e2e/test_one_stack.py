@@ -47,12 +47,13 @@ def test_an_experiment_of_the_stack_is_promoted_by_an_update_and_destroyed(
     history.end(stops=1)
 
 
-def test_history_6_a_failing_creation_ends_the_stacks_own_experiment_as_declared(
+def test_history_6_a_failing_creation_ends_the_stacks_own_experiment_and_promotes_nothing(
     history: History,
 ) -> None:
-    assert history.deploy(shadow_stack(reason="undone", breaks=True)) == "ROLLBACK_COMPLETE"
+    failing = shadow_stack(model_variant_actions=PROMOTE_SHADOW, breaks=True)
+    assert history.deploy(failing) == "ROLLBACK_COMPLETE"
     (stop,) = history.stops()
-    assert stop.request["Reason"] == "undone"
+    assert stop.request["ModelVariantActions"] == {"production": "Retain", "shadow": "Remove"}
     assert nothing_is_left_of_the_shadow_test(history)
     history.end(stops=1)
 

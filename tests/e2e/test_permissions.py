@@ -16,6 +16,7 @@ from .synthesis import KEEP_PRODUCTION, PROMOTE_SHADOW, Template, stop_shadow_te
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("shadow_test")]
 
 ACTIONS = [
+    "cloudformation:DescribeStackEvents",
     "cloudformation:DescribeStacks",
     "cloudformation:ListStackResources",
     "events:DeleteRule",
@@ -32,8 +33,6 @@ ACTIONS = [
 
 
 PATIENCE_SECONDS = 900
-HASTY_SECONDS = 120
-"""For the one permission whose lack is retried to the deadline."""
 
 
 @cache
@@ -66,10 +65,8 @@ def goes_as_declared(history: History, missing: str | None) -> bool:
     The move costs seconds and is left out where another permission than its own is missing.
     """
 
-    hasty = missing == "cloudformation:DescribeStacks"
-
     def deploy(wanted: Template) -> str:
-        wanted = hastened(wanted, HASTY_SECONDS if hasty else PATIENCE_SECONDS)
+        wanted = hastened(wanted, PATIENCE_SECONDS)
         return history.deploy(without(wanted, missing) if missing else wanted)
 
     moves = missing in {None, "cloudformation:ListStackResources"}
