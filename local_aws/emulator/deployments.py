@@ -55,6 +55,8 @@ class Deployments:
         """
         self._events = events
         self._custom = custom
+        # Called when a failed operation is left as it is: a deletion may wait for that.
+        self.on_left_failed: Callable[[str], object] | None = None
         # What a stack's operation waits for before it ends: its nested stacks have theirs first.
         self.finish_nested: Callable[[Operation], Awaitable[None]] | None = None
         self._deploy = stacks._deploy_stack_async
@@ -102,6 +104,8 @@ class Deployments:
             )
             if stack["StackStatus"] in FAILED and operation.disable_rollback:
                 await self._leave_failed(operation, stack, earlier)
+                if self.on_left_failed is not None:
+                    self.on_left_failed(stack_id)
 
     async def _delete_on_failure(
         self, stack_name: str, stack_id: str, deployment: Awaitable[None]

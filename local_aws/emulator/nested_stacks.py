@@ -228,13 +228,13 @@ class NestedStacks:
     ) -> Made:
         """Update a nested stack, as far as the stack above must know."""
         run = Run(stack["StackId"], parent["StackId"], copy.deepcopy(_kept(stack)))
-        stack["StackStatus"], stack["StackStatusReason"] = "UPDATE_IN_PROGRESS", ""
-        stack["LastUpdatedTime"] = stacks.now_iso()
         template = stack["_template"]
         _declare(stack, properties, parent["StackName"])
         wanted = stack["_template"], stack["_resolved_params"]
         # Until it has succeeded, a stack's template is the one it ran before.
         stack["_template"] = template
+        stack["StackStatus"], stack["StackStatusReason"] = "UPDATE_IN_PROGRESS", ""
+        stack["LastUpdatedTime"] = stacks.now_iso()
         self._begin(run, stack, disable_rollback=disable_rollback, wanted=wanted)
         run.told.wait()
         if stack["StackStatus"].startswith("UPDATE_COMPLETE"):

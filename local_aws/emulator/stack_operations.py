@@ -71,6 +71,7 @@ class StackOperations:
         self._events.on_rollback = self.nested.tell_of_rollback
         self._deployments = Deployments(self._events, custom)
         self._deployments.finish_nested = self.nested.finish
+        self._deployments.on_left_failed = self._cancellation.takes_over
         self._requests = StackRequests(settings)
         _install_outputs(custom, self._cancellation, self.nested)
         _install_deletes(self._events, self.nested)

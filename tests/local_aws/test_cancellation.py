@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.waiting import eventually
 
 from local_aws import LocalAws
@@ -35,15 +36,18 @@ def is_in_flight(aws: LocalAws, status: str) -> bool:
     return any((name, what) == ("Tried", status) for name, what, _ in told(aws))
 
 
+@pytest.mark.parametrize("on_failure", ["ROLLBACK", "DO_NOTHING"])
 def test_deleting_a_stack_in_creation_deletes_the_resource_in_flight_by_an_invented_id(
-    aws: LocalAws, make_function: FunctionMaker
+    aws: LocalAws, make_function: FunctionMaker, on_failure: str
 ) -> None:
     arn = make_function(SLOW, Timeout=20)
     cloudformation = aws.client("cloudformation")
     slow = resource(arn, Slow="1")
     slow["DependsOn"] = ["Made"]
     body = template(Made=resource(arn), Tried=slow)
-    stack_id = cloudformation.create_stack(StackName=STACK, TemplateBody=body)["StackId"]
+    stack_id = cloudformation.create_stack(
+        StackName=STACK, TemplateBody=body, OnFailure=on_failure
+    )["StackId"]
     assert eventually(lambda: is_in_flight(aws, "CREATE_IN_PROGRESS"))
     cloudformation.delete_stack(StackName=STACK)
 

@@ -42,7 +42,7 @@ def is_allowed(call: Callable[..., object], **request: Any) -> bool:
     try:
         call(**request)
     except ClientError as error:
-        if error.response["Error"]["Code"] != "AccessDeniedException":
+        if error.response["Error"]["Code"] not in ("AccessDenied", "AccessDeniedException"):
             raise
         return False
     return True
