@@ -13,7 +13,7 @@ from .synthesis import EXPERIMENT, Template, promoting, stopping
 pytestmark = pytest.mark.usefixtures("shadow_test")
 
 VARIANTS = list(itertools.product(("in_update", "after_update", "never"), ("stable", "failed")))
-"""What AWS does not document: whether and when the undo of a failed resource is delivered, and which
+"""What AWS does not document: when the undo of a failed resource is delivered, if at all, and which
 old properties come next. Whether the undo has events of its own goes by turns."""
 
 

@@ -40,7 +40,8 @@ def as_recorded(body: dict[str, Any]) -> None:
     recorded = json.loads(RECORD.read_text())
     for name, resource in body["Resources"].items():
         if name in recorded:
-            code = {k: v for k, v in resource["Properties"].items() if k == "Code"}
+            of_the_code = ("Code", "Handler")
+            code = {k: v for k, v in resource["Properties"].items() if k in of_the_code}
             properties = {**recorded[name]["Properties"], **code}
             body["Resources"][name] = {**recorded[name], "Properties": properties}
             if code:
