@@ -165,6 +165,12 @@ def test_says_when_it_started_and_ended_once_it_has(model: Model) -> None:
     assert model.experiment()["Schedule"] == {"StartTime": started, "EndTime": model.now}
 
 
+def test_goes_back_to_before_the_test_after_an_update_of_it(model: Model) -> None:
+    model.running().call("UpdateInferenceExperiment", Name=NAME, Description="longer")
+    model.now = model.experiment()["Schedule"]["EndTime"] + 100
+    assert [len(kind) for kind in model.served()] == [1, 0]
+
+
 def test_goes_back_to_a_shadow_that_the_endpoint_had_before(model: Model) -> None:
     model.running().stop({"production": "Retain", "shadow": "Retain"})
     model.now += 100
