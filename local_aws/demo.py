@@ -30,14 +30,12 @@ STACK = "StopInferenceExperiment"
 EXPERIMENT = "fraud-shadow"
 STOP_SECONDS = 6.0
 
-PRUDENT = {
-    "stop-inference-experiment.model_variant_actions": json.dumps(
-        {"production": "Retain", "shadow": "Remove"}
-    ),
-    "stop-inference-experiment.desired_model_variants": "null",
-    "stop-inference-experiment.reason": "no verdict yet: production stays",
-}
-"""What is declared first; the verdict is what cdk.json declares."""
+DECLARATION = "stop-inference-experiment"
+PATIENT = {f"{DECLARATION}.stop_on": json.dumps(["Delete"])}
+"""What cdk.json declares, but without an end by an edited declaration."""
+
+VERDICT = {**PATIENT, f"{DECLARATION}.end_now": "true"}
+"""The order to end the experiment now, as declared."""
 
 
 class Timeline:
@@ -129,18 +127,18 @@ def _begin(timeline: Timeline, aws: LocalAws) -> None:
 
 
 def _arm(timeline: Timeline, aws: LocalAws, cdk: CdkCli) -> None:
-    with timeline.step("cdk deploy: retain production, remove the shadow, when the time comes"):
-        cdk.deploy(context=PRUDENT)
+    with timeline.step("cdk deploy: promote the shadow, when it is ordered"):
+        cdk.deploy(context=PATIENT)
     timeline.check(_status(aws) == "Running", "the resource is armed, the experiment still Running")
     timeline.check(not aws.calls("StopInferenceExperiment"), "nothing was stopped")
 
 
 def _promote(timeline: Timeline, aws: LocalAws, cdk: CdkCli) -> None:
     with (
-        timeline.step("cdk deploy: the verdict, promote the shadow"),
+        timeline.step("cdk deploy: the verdict, EndNow: false → true"),
         watched(timeline, aws.client("sagemaker")),
     ):
-        cdk.deploy()
+        cdk.deploy(context=VERDICT)
     stops = aws.calls("StopInferenceExperiment")
     timeline.check(len(stops) == 1, f"{len(stops)} StopInferenceExperiment was sent")
     if stops:

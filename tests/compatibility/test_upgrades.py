@@ -101,7 +101,7 @@ def test_the_events_of_a_released_version_are_read_and_carried_out(release: str)
             assert isinstance(read_request(one).new, Declaration)
         create, update, delete = events
         # EndNow ends only what was armed before.
-        armed = "EndNow" not in create["ResourceProperties"]
+        armed = create["ResourceProperties"].get("EndNow") != "true"
         assert _verb(create) is (Verb.SUCCEED if armed else Verb.FAIL)
         new, old = update["ResourceProperties"], update["OldResourceProperties"]
         if release == "0.1.0":

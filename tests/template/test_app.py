@@ -52,7 +52,7 @@ def test_declares_what_cdk_json_says() -> None:
     assert properties["DesiredModelVariants"][0]["ModelName"] == "fraud-v2"
     assert properties["DesiredState"] == "Completed"
     assert "StopOn" not in properties
-    assert "EndNow" not in properties
+    assert properties["EndNow"] is False
 
 
 def test_takes_the_whole_declaration_as_json_from_the_command_line() -> None:
@@ -74,15 +74,16 @@ def test_takes_single_entries_from_the_command_line() -> None:
     assert properties["StopOn"] == ["Delete"]
 
 
-@pytest.mark.parametrize(("text", "sent"), [("true", True), ("false", None)])
-def test_takes_end_now_from_the_command_line(text: str, sent: bool | None) -> None:
+@pytest.mark.parametrize(("text", "sent"), [("true", True), ("false", False)])
+def test_takes_end_now_from_the_command_line(text: str, sent: bool) -> None:
     properties = _properties({KEY: _declared(), f"{KEY}.end_now": text})
-    assert properties.get("EndNow") is sent
+    assert properties["EndNow"] is sent
 
 
 def test_an_entry_that_is_null_is_left_out() -> None:
-    declared = {**_declared(), "end_now": None, "reason": None}
-    assert {"EndNow", "Reason"}.isdisjoint(_properties({KEY: declared}))
+    properties = _properties({KEY: {**_declared(), "end_now": None, "reason": None}})
+    assert "Reason" not in properties
+    assert properties["EndNow"] is False
 
 
 def test_puts_the_experiments_arn_and_status_out() -> None:

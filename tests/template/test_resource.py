@@ -41,6 +41,7 @@ def test_the_properties_are_the_members_of_the_api(template: Json) -> None:
         ],
         "DesiredState": "Completed",
         "Reason": "v2 wins: p99 41 ms against 55 ms",
+        "EndNow": False,
     }
 
 
@@ -50,6 +51,7 @@ def test_what_is_not_declared_is_left_to_default() -> None:
     assert _properties(stack) == {
         "Name": "fraud-shadow",
         "ModelVariantActions": {"production": "Retain", "shadow": "Remove"},
+        "EndNow": False,
     }
 
 
@@ -71,13 +73,11 @@ def test_stop_on_is_written_once_in_one_order_and_not_at_all_where_it_is_the_def
     assert _properties(stack).get("StopOn") == expected
 
 
-@pytest.mark.parametrize(("end_now", "expected"), [(True, True), (False, None)])
-def test_end_now_is_written_where_it_is_true_and_not_at_all_where_it_is_the_default(
-    end_now: bool, expected: bool | None
-) -> None:
+@pytest.mark.parametrize("end_now", [True, False])
+def test_end_now_is_always_written_so_that_a_diff_shows_both_sides(end_now: bool) -> None:
     stack = new_stack()
     declare(stack, end_now=end_now)
-    assert _properties(stack).get("EndNow") is expected
+    assert _properties(stack)["EndNow"] is end_now
 
 
 def test_end_now_may_be_a_token() -> None:

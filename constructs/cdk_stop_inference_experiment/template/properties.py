@@ -51,8 +51,8 @@ def resource_properties(
         "DesiredState": _plain(desired_state),
         "Reason": None if reason == "" else reason,
         "StopOn": _stop_on(stop_on),
-        # Only where true: CloudFormation sees no change where an upgrade adds what is the default.
-        "EndNow": None if end_now is False else end_now,
+        # Also where false, so that "cdk diff" shows the order as "EndNow: false → true".
+        "EndNow": end_now,
         # Only where true, so that a resource reads the same as before its stack owned one.
         "StackOwnsExperiment": stack_owns_experiment or None,
     }
