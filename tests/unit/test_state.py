@@ -44,10 +44,14 @@ class TestArm:
         ended = experiment("Completed", endpoint_status="Updating")
         assert arm(ended) == (Verb.SUCCEED, "ended_unsettled", True)
 
-    @pytest.mark.parametrize("ended", [ended_by(declaration()), BY_HAND])
-    def test_ended(self, ended: Experiment) -> None:
-        assert arm(ended) == (Verb.SUCCEED, "ended", True)
-        assert create(creating(seen=ended), promoting()).verb is Verb.SUCCEED
+    @pytest.mark.parametrize(
+        ("ended", "row"),
+        [(ended_by(declaration()), "ended_as_new"), (BY_HAND, "ended_otherwise")],
+    )
+    def test_ended(self, ended: Experiment, row: str) -> None:
+        assert arm(ended) == (Verb.SUCCEED, row, True)
+        told = create(creating(seen=ended), promoting())
+        assert answers(told) == (Verb.SUCCEED, "ended_otherwise_promote")
 
     def test_stopping(self) -> None:
         assert arm(experiment("Stopping")) == (Verb.SUCCEED, "stopping", True)
@@ -173,7 +177,8 @@ class TestEndByDelete:
         assert answers(delete(world, declaration())) == (Verb.WAIT, "ended_unsettled")
 
     @pytest.mark.parametrize(
-        ("ended", "row"), [(ended_by(promoting()), "ended_as_new"), (BY_HAND, "ended_otherwise")]
+        ("ended", "row"),
+        [(ended_by(promoting()), "ended_as_new"), (BY_HAND, "ended_otherwise_promote")],
     )
     def test_ended(self, ended: Experiment, row: str) -> None:
         assert answers(delete(removing(seen=ended), promoting())) == (Verb.SUCCEED, row)

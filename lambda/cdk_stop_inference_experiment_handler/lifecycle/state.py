@@ -53,10 +53,8 @@ def found_over(request: Request, facts: Facts) -> Decision | None:
     if experiment is None:
         return succeed("absent", reasons.absent_on_delete(request.declared_name))
     if experiment.is_over:
-        row = "ended_otherwise"
-        if isinstance(request.new, Declaration) and request.new.ended(experiment.status_reason):
-            row = "ended_as_new"
-        return succeed(row, reasons.ended(experiment))
+        new = request.new if isinstance(request.new, Declaration) else None
+        return succeed(_row_of_end(experiment, new), reasons.ended(experiment))
     return None
 
 
@@ -64,8 +62,7 @@ def _arm(declared: Declaration, experiment: Experiment | None, region: str) -> D
     if experiment is None:
         return fail("absent", reasons.absent(declared.name, region))
     if experiment.has_ended:
-        row = "ended" if experiment.is_over else "ended_unsettled"
-        return succeed(row, reasons.ended(experiment), warn=True)
+        return succeed(_row_of_end(experiment, declared), reasons.ended(experiment), warn=True)
     if experiment.status == "Stopping":
         return succeed("stopping", reasons.armed(experiment), warn=True)
     mismatch = _mismatch(declared, experiment)
@@ -87,18 +84,8 @@ def _end(
     new, old = order.declared, order.old
     if experiment is None:
         return fail("absent", reasons.absent(new.name, region))
-    if experiment.has_ended and not experiment.is_over:
-        return wait("ended_unsettled", reasons.standing(experiment))
-    if experiment.has_ended and new.ended(experiment.status_reason):
-        return end(request, experiment, new.digest, progress.failure_before)
-    if experiment.has_ended and old is not None and old.may_have_ended(experiment.status_reason):
-        if new.promoted is not None and new.promoted != old.promoted:
-            return fail("ended_as_old", reasons.too_late(new.promoted, experiment))
-        return succeed("ended_as_old", reasons.ended_as_before(experiment), warn=True)
-    if experiment.has_ended and new.promoted is None:
-        return succeed("ended_otherwise", reasons.ended(experiment))
     if experiment.has_ended:
-        return fail("ended_otherwise_promote", reasons.too_late(new.promoted or "", experiment))
+        return _found_ended(request, experiment, new, old, progress)
     if experiment.status == "Stopping":
         return _stopping(new, experiment)
     mismatch = _mismatch(new, experiment)
@@ -119,10 +106,11 @@ def _end_by_delete(
     declared = order.declared
     if experiment is None:
         return succeed("absent", reasons.absent_on_delete(declared.name))
-    if experiment.has_ended and not experiment.is_over:
-        return wait("ended_unsettled", reasons.standing(experiment))
     if experiment.has_ended:
-        return succeed("ended", reasons.ended(experiment))
+        row = _row_of_end(experiment, declared)
+        if row == "ended_unsettled":
+            return wait(row, reasons.standing(experiment))
+        return succeed(row, reasons.ended(experiment))
     if experiment.status == "Stopping":
         return _stopping(declared, experiment)
     if _is_refused(experiment, facts, progress):
@@ -130,6 +118,40 @@ def _end_by_delete(
     if experiment.status not in STOPPABLE_STATUSES:
         return wait("status_unknown", reasons.standing(experiment))
     return Decision(Verb.STOP, "stoppable", reasons.stop(experiment), stop=declared)
+
+
+def _row_of_end(
+    experiment: Experiment, new: Declaration | None, old: Declaration | None = None
+) -> str:
+    """The row for an experiment that is found ended: who ordered its end, and what is wanted."""
+    if not experiment.is_over:
+        return "ended_unsettled"
+    if new is not None and new.ended(experiment.status_reason):
+        return "ended_as_new"
+    if old is not None and old.may_have_ended(experiment.status_reason):
+        return "ended_as_old"
+    return "ended_otherwise_promote" if new is not None and new.promoted else "ended_otherwise"
+
+
+def _found_ended(
+    request: Request,
+    experiment: Experiment,
+    new: Declaration,
+    old: Declaration | None,
+    progress: Progress,
+) -> Decision:
+    """An Update, or a Create that stops, finds the experiment ended."""
+    row = _row_of_end(experiment, new, old)
+    if row == "ended_unsettled":
+        return wait(row, reasons.standing(experiment))
+    if row == "ended_as_new":
+        return end(request, experiment, new.digest, progress.failure_before)
+    promotes_anew = old is not None and new.promoted not in (None, old.promoted)
+    if row == "ended_as_old" and not promotes_anew:
+        return succeed(row, reasons.ended_as_before(experiment), warn=True)
+    if row == "ended_otherwise":
+        return succeed(row, reasons.ended(experiment))
+    return fail(row, reasons.too_late(str(new.promoted), experiment))
 
 
 def _stopping(declared: Declaration, experiment: Experiment) -> Decision:

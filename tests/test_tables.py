@@ -1,0 +1,48 @@
+"""The tables of the README, the rows in the code and the tests of the rows have the same names."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+HANDLER = ROOT / "lambda" / "cdk_stop_inference_experiment_handler"
+FUNCTIONS = ("order.py", "state.py", "end.py")
+NO_ROWS_OF_THE_TABLES = {
+    "declaration_invalid",  # the properties break a rule
+    "update_old_unreadable",  # what was deployed before cannot be read
+    "delete_old_unreadable",
+    "overtaken",  # CloudFormation has gone on
+    "stack_unclear",  # what allows a stop cannot be told
+    "parent_at_rest",
+    "end_awaited",  # a stop of ours is under way
+}
+
+
+def _documented() -> set[str]:
+    readme = (ROOT / "README.md").read_text()
+    lifecycle = readme.partition("## What it does")[2].partition("### What it never does")[0]
+    return set(re.findall(r"\| `([a-z_]+)` \|$", lifecycle, re.MULTILINE))
+
+
+def _coded() -> set[str]:
+    found: set[str] = set()
+    for name in FUNCTIONS:
+        text = (HANDLER / "lifecycle" / name).read_text()
+        found |= set(
+            re.findall(r'"([a-z]+(?:_[a-z]+)+|absent|stopping|stoppable|overtaken)"', text)
+        )
+    return found | {"create_undone", "update_undone", "delete_undone"}
+
+
+def test_the_tables_of_the_readme_have_the_rows_of_the_code() -> None:
+    assert _documented() - {"deadline"} == _coded() - NO_ROWS_OF_THE_TABLES
+
+
+def test_the_deadline_is_a_row_of_the_runtime() -> None:
+    assert 'fail("deadline"' in (HANDLER / "runtime" / "ending.py").read_text()
+
+
+def test_each_row_has_a_test_of_its_name() -> None:
+    tests = "".join(file.read_text() for file in (ROOT / "tests" / "unit").glob("test_*.py"))
+    assert {row for row in _coded() if f'"{row}"' not in tests} == set()
