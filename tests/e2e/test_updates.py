@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -100,6 +101,12 @@ def test_history_5_a_later_failure_rolls_back_without_a_second_stop_and_the_log_
     assert history.deploy(failing) == "UPDATE_ROLLBACK_COMPLETE"
     assert history.experiment()["Status"] == "Completed"
     assert eventually(lambda: "which stays" in history.log())
+    lines = [line for line in history.log().splitlines() if '"row"' in line]
+    assert lines
+    for line in map(json.loads, lines):
+        assert line["stackId"] == history.stack_id
+        assert line["logicalResourceId"].startswith("StopExperiment")
+        assert line["cloudFormationRequestId"]
     history.end(stops=1)
 
 

@@ -12,7 +12,7 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -62,6 +62,7 @@ class Resource(CfnResource):
                 sleep_on_delete=0,
             )
         self._sam_local = None
+        self._names = _RequestNames()
 
     def __call__(self, event: Event, context: Any) -> None:  # noqa: ANN401 - Lambda's context
         """Handle one invocation.
@@ -73,6 +74,7 @@ class Resource(CfnResource):
         if why is not None:
             logger.error({"decision": "ignore the event", "why": why})
             return
+        self._names.attach(event)
         self.PhysicalResourceId = ""
         self._has_answered = False
         self._may_have_rule = "CrHelperPoll" in event or may_be_redelivered(event)
@@ -229,6 +231,31 @@ class Resource(CfnResource):
         while False in [_attempt(step) for step in steps] and time.time() < give_up_at:
             time.sleep(pause)
             pause *= 2
+
+
+class _RequestNames(logging.Filter):
+    """Puts the request's names on every line of the log, crhelper's and botocore's included.
+
+    So CloudFormation's message leads to its lines in one search.
+    """
+
+    _names: Mapping[str, str] = {}
+
+    def attach(self, event: Event) -> None:
+        """Name this request from now on."""
+        self._names = {
+            "cloudFormationRequestId": event["RequestId"],
+            "stackId": event["StackId"],
+            "logicalResourceId": event["LogicalResourceId"],
+        }
+        # Lambda's runtime makes its handler before it imports this module; a filter is added once.
+        for handler in logging.getLogger().handlers:
+            handler.addFilter(self)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Lambda's JSON format writes every further attribute of a record."""
+        record.__dict__.update(self._names)
+        return True
 
 
 def _attempt(call: Callable[[], object]) -> bool:
