@@ -1,0 +1,87 @@
+"""What a person reads in CloudFormation: whole sentences, whatever the names and AWS's own text."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from tests.unit.lifecycle import experiment
+
+from cdk_stop_inference_experiment_handler.lifecycle import reasons
+
+NAME = "n" * 120
+VARIANT = "v" * 63
+CAUSE = f"begins {'x' * 5000} ends"
+LONGEST = experiment(
+    "Cancelled",
+    name=NAME,
+    status_reason=CAUSE,
+    endpoint_name="e" * 63,
+    endpoint_failure=CAUSE,
+    completion_time=1e9,
+    scheduled_start=1e9,
+    scheduled_end=1e9,
+    variants={VARIANT: "InService", "w" * 63: "Deleted"},
+    shadows=("w" * 63,),
+)
+STANDING = reasons.standing(LONGEST)
+FAILURES = [
+    reasons.absent(NAME, "ap-southeast-1"),
+    reasons.unknown_variants(["a" * 63, "b" * 63], LONGEST),
+    reasons.not_a_shadow(VARIANT, LONGEST),
+    reasons.too_late(VARIANT, LONGEST),
+    reasons.not_armed_before(LONGEST),
+    reasons.not_begun(LONGEST),
+    reasons.cancelled(LONGEST),
+    reasons.endpoint_failed(LONGEST),
+    reasons.gone_while_waiting(NAME),
+    reasons.out_of_time(NAME, STANDING, 3300, CAUSE),
+    reasons.cannot_hand_over(NAME, STANDING, CAUSE),
+    reasons.aws_refused(NAME, CAUSE, may_be_stopped=True),
+    reasons.aws_refused(NAME, CAUSE, may_be_stopped=False),
+    reasons.unreadable_old_declaration(NAME),
+    reasons.unclear(NAME, "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"),
+    reasons.parent_at_rest(NAME),
+    reasons.overtaken(NAME),
+]
+README = (Path(__file__).parents[2] / "README.md").read_text()
+TABLE = README.partition("## When something goes wrong")[2].partition("## Reliability")[0]
+DOCUMENTED = re.findall(r"^\| `(.+?)` \|", TABLE, re.MULTILINE)[:-1]
+"""What the README's table of errors is looked up by; the last is the validation's."""
+
+
+@pytest.mark.parametrize("sentence", FAILURES)
+def test_a_sentence_stays_under_1024_characters(sentence: str) -> None:
+    assert len(sentence) <= 1024
+
+
+@pytest.mark.parametrize("sentence", FAILURES)
+def test_a_sentence_names_the_experiment(sentence: str) -> None:
+    assert f"'{NAME}'" in sentence
+
+
+@pytest.mark.parametrize("documented", DOCUMENTED)
+def test_what_the_table_of_errors_quotes_is_said(documented: str) -> None:
+    parts = [re.escape(part) for part in documented.split("…")]
+    assert [said for said in FAILURES if re.search(".*".join(parts), said)]
+
+
+@pytest.mark.parametrize("sentence", FAILURES)
+def test_every_failure_is_in_the_table_of_errors(sentence: str) -> None:
+    wanted = [".*".join(re.escape(part) for part in told.split("…")) for told in DOCUMENTED]
+    assert [pattern for pattern in wanted if re.search(pattern, sentence)]
+
+
+def test_text_of_aws_is_shortened_in_its_middle() -> None:
+    told = reasons.aws_refused(NAME, CAUSE, may_be_stopped=False)
+    assert "begins xxx" in told
+    assert "xxx ends" in told
+    assert "..." in told
+    assert reasons.aws_refused(NAME, "short", may_be_stopped=False).endswith(": short")
+
+
+@pytest.mark.parametrize("length", [reasons.MAX_QUOTED, reasons.MAX_QUOTED + 1])
+def test_text_of_aws_is_shortened_only_where_it_is_long(length: int) -> None:
+    told = reasons.aws_refused("n", "x" * length, may_be_stopped=False)
+    assert ("..." in told) is (length > reasons.MAX_QUOTED)
