@@ -21,9 +21,7 @@ def keep_execution_role(
     """Keep the experiment's role, and what is permitted to it, until the resource is deleted."""
     role = _role(experiment.role_arn)
     if role is not None:
-        made_by = role.node.scope
-        # What iam.Role makes for itself is below it, its default policy too.
-        resource.node.add_dependency(made_by if isinstance(made_by, iam.Role) else role)
+        resource.node.add_dependency(role)
     name = experiment.role_arn.rpartition("/")[2]
     if role is not None or known_text(experiment.role_arn):
         Aspects.of(resource).add(_KeepPolicies(resource, role, name))
