@@ -40,6 +40,40 @@ def test_the_construct_imports_of_the_handler_only_what_needs_the_standard_libra
     assert imported <= allowed
 
 
+ROOMS = {
+    "contract": set[str](),
+    "lifecycle": {"contract"},
+    "runtime": {"contract", "lifecycle"},
+}
+"""What each room of the handler may import of the others."""
+
+OUTSIDE = {
+    "contract": re.compile(r"(boto3|botocore|crhelper|urllib3)"),
+    "lifecycle": re.compile(r"(boto3|botocore|crhelper|urllib3|logging|random)"),
+}
+"""What the pure rooms may not import of anything else."""
+
+
+def test_imports_between_the_rooms_of_the_handler_run_one_way() -> None:
+    handler = ROOT / "lambda" / "cdk_stop_inference_experiment_handler"
+    rooms = {folder.name for folder in handler.iterdir() if (folder / "__init__.py").exists()}
+    assert rooms == set(ROOMS)
+    for room, allowed in ROOMS.items():
+        for file in (handler / room).glob("*.py"):
+            text = file.read_text()
+            assert set(re.findall(r"^from \.\.(\w+)", text, re.MULTILINE)) <= allowed, file
+            imported = re.findall(r"^(?:from|import) ([a-z]\w*)", text, re.MULTILINE)
+            forbidden = OUTSIDE.get(room)
+            assert not [name for name in imported if forbidden and forbidden.match(name)], file
+
+
+def test_the_lifecycle_reads_no_clock() -> None:
+    """Only the sentences format a time that they are given."""
+    folder = ROOT / "lambda" / "cdk_stop_inference_experiment_handler" / "lifecycle"
+    for file in folder.glob("*.py"):
+        assert not re.search(r"time\.(time|sleep|monotonic)|datetime", file.read_text()), file
+
+
 def test_the_oldest_releases_tested_are_the_lower_bounds() -> None:
     project = (ROOT / "pyproject.toml").read_text()
     pinned = (ROOT / "tests" / "requirements-oldest.txt").read_text().splitlines()
