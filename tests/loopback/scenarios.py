@@ -112,6 +112,8 @@ class Scenario:
         holders: Logical id, physical id, type and status of other resources of the stack.
         stale: What DescribeStacks says instead of the status, and for how many seconds.
         step: Seconds between the events of one operation.
+        event_lag: Seconds until an event shows. At once, the first Stop comes before the first
+            step, and what undoes the order comes between two attempts.
         by_change_set: The stack has a LastUpdatedTime.
         waits: Nothing is ordered, but a stop that is under way is awaited.
         starts: The experiment's situations that make a difference.
@@ -128,6 +130,7 @@ class Scenario:
     holders: tuple[tuple[str, str, str, str], ...] = ()
     stale: tuple[str, float] = ("", 0)
     step: float = 20.0
+    event_lag: float = 2.0
     by_change_set: bool = False
     waits: bool = False
     physical_id: str = arn_of(NAME)
@@ -393,6 +396,7 @@ CORE = (
         "end",
         new=PROMOTE,
         above=(ROOT_UPDATING,),
+        event_lag=0,
         starts=("Running", "Updating"),
     ),
     Scenario(
@@ -428,6 +432,7 @@ CORE = (
         "end",
         new=_with(PROMOTE, EndNow="true", **_DELETE_ONLY),
         old=_with(PROMOTE, EndNow="false", **_DELETE_ONLY),
+        event_lag=0,
         starts=("Running", "Updating"),
     ),
 )
@@ -820,6 +825,23 @@ _AFTER_A_FAILURE = (
         starts=ALONE,
     ),
     Scenario(
+        "retry after the undo, old properties are the failed ones",
+        "Update",
+        _updating(UPDATE_UNDONE),
+        "end",
+        new=PROMOTE,
+        old=PROMOTE,
+        starts=ALONE,
+    ),
+    Scenario(
+        "withdrawn order after the undo, old properties are the failed ones",
+        "Update",
+        _updating(UPDATE_UNDONE),
+        "nothing",
+        old=PROMOTE,
+        starts=ALONE,
+    ),
+    Scenario(
         "retry after an undo without an outcome",
         "Update",
         _updating(UPDATE_HALF_UNDONE),
@@ -1205,6 +1227,7 @@ def set_up(world: World, scenario: Scenario) -> dict[str, Any]:
         tell(above, lines, declared, now=now - 1, physical_id=below.arn, step=scenario.step)
         below = above
     stack.stale, stack.stale_until = scenario.stale[0], now + scenario.stale[1]
+    stack.event_lag = scenario.event_lag
     stack.last_updated = now - 60 if scenario.by_change_set else 0
     stack.add("Bucket", "a-bucket", "AWS::S3::Bucket", "CREATE_COMPLETE")
     if not any(holder[0] == LOGICAL_ID for holder in scenario.holders):

@@ -14,7 +14,8 @@ from unittest import mock
 from crhelper import CfnResource
 
 from cdk_stop_inference_experiment_handler.contract import declaration
-from cdk_stop_inference_experiment_handler.lifecycle import decision, facts
+from cdk_stop_inference_experiment_handler.contract.declaration import Declaration
+from cdk_stop_inference_experiment_handler.lifecycle import decide, facts, order, standing
 from cdk_stop_inference_experiment_handler.runtime import (
     answering,
     aws,
@@ -57,8 +58,8 @@ class SeededBug:
 
 
 def _success_without_waiting() -> Patch:
-    done = facts.Decision(facts.Verb.SUCCEED)
-    return mock.patch.object(decision, "_after_our_stop", return_value=done)
+    done = facts.succeed("end_as_declared", "")
+    return mock.patch.object(decide, "after_stop", return_value=done)
 
 
 def _endpoint_not_awaited() -> Patch:
@@ -66,7 +67,7 @@ def _endpoint_not_awaited() -> Patch:
 
 
 def _stops_in_a_rollback() -> Patch:
-    return mock.patch.object(decision, "is_rollback", return_value=False)
+    return mock.patch.object(standing, "_own_status", return_value=standing.Standing.ALLOWED)
 
 
 def _random_id() -> Patch:
@@ -85,8 +86,10 @@ def _random_rule_name() -> Patch:
 
 
 def _stops_while_a_describe_lags() -> Patch:
-    def forgetful(case: facts.Case, region: str) -> facts.Decision:
-        return decision.decide(replace(case, stop_sent=False), region)
+    def forgetful(
+        request: facts.Request, seen: facts.Facts, progress: facts.Progress, region: str
+    ) -> facts.Decision:
+        return decide.decide(request, seen, replace(progress, sent=""), region)
 
     return mock.patch.object(ending, "decide", forgetful)
 
@@ -111,7 +114,7 @@ def _failed_create_has_the_arn() -> Patch:
 def _ignores_stop_on() -> Patch:
     read = declaration._declaration
 
-    def deaf(*arguments: Any) -> declaration.Declaration:
+    def deaf(*arguments: Any) -> Declaration:
         every = frozenset(("Create", "Update", "Delete"))
         return replace(read(*arguments), stop_on=every)
 
@@ -119,13 +122,13 @@ def _ignores_stop_on() -> Patch:
 
 
 def _deadline_restarts() -> Patch:
-    read = waiting.Progress.read
+    read = facts.Progress.read
 
-    def restarted(carried: Mapping[str, object] | None, *, otherwise: float) -> waiting.Progress:
+    def restarted(carried: Mapping[str, object] | None, *, otherwise: float) -> facts.Progress:
         del otherwise
         return replace(read(carried, otherwise=0.0), started_at=time.time())
 
-    return mock.patch.object(waiting.Progress, "read", restarted)
+    return mock.patch.object(facts.Progress, "read", restarted)
 
 
 @contextmanager
@@ -153,8 +156,7 @@ def _clean_up_turns_the_answer() -> Iterator[None]:
 
 
 def _promotion_taken_for_done() -> Patch:
-    done = facts.Decision(facts.Verb.SUCCEED)
-    return mock.patch.object(decision, "_found_ended", return_value=done)
+    return mock.patch.object(Declaration, "promoted", None)
 
 
 def _reads_one_page() -> Patch:
@@ -164,14 +166,110 @@ def _reads_one_page() -> Patch:
             summary["LogicalResourceId"]
             for summary in answer["StackResourceSummaries"]
             if summary["PhysicalResourceId"] == request.physical_id
-            and summary["LogicalResourceId"] != request.logical_id
+            and not summary["ResourceStatus"].startswith("DELETE_")
         )
 
-    return mock.patch.object(aws.Aws, "other_holders", first_page)
+    return mock.patch.object(aws.Aws, "holders", first_page)
 
 
 def _throttling_fails() -> Patch:
-    return mock.patch.object(ending.Ending, "_is_worth_repeating", return_value=False)
+    return mock.patch.object(waiting.Wait, "is_worth_repeating", return_value=False)
+
+
+def _rewording_is_a_change() -> Patch:
+    same = order._is_same
+
+    def wordy(new: Declaration, old: Declaration) -> bool:
+        return same(new, old) and new.reason == old.reason
+
+    return mock.patch.object(order, "_is_same", wordy)
+
+
+def _end_now_taken_back_is_a_change() -> Patch:
+    same = order._is_same
+
+    def equal(new: Declaration, old: Declaration) -> bool:
+        return same(new, old) and new.end_now == old.end_now
+
+    return mock.patch.object(order, "_is_same", equal)
+
+
+def _end_now_left_true_is_an_order() -> Patch:
+    def forgetful(request: facts.Request, seen: facts.Facts) -> Declaration | str | None:
+        old = standing.last_deployed(request, seen)
+        return replace(old, end_now=False) if isinstance(old, Declaration) else old
+
+    return mock.patch.object(order, "last_deployed", forgetful)
+
+
+def _order_is_asked_once() -> Patch:
+    allowed: list[facts.Request] = []
+
+    def once(request: facts.Request, seen: facts.Facts) -> standing.Standing:
+        if any(request is one for one in allowed):
+            return standing.Standing.ALLOWED
+        found = standing.standing(request, seen)
+        if found is standing.Standing.ALLOWED:
+            allowed.append(request)
+        return found
+
+    return mock.patch.object(order, "standing", once)
+
+
+@contextmanager
+def _last_updated_means_complete() -> Iterator[None]:
+    ask, updated = aws.Aws.stack, dict[str, bool]()
+
+    def noting(self: aws.Aws, stack_id: str) -> facts.Stack:
+        [told] = self._cloudformation.describe_stacks(StackName=stack_id)["Stacks"]
+        updated[stack_id] = "LastUpdatedTime" in told
+        return ask(self, stack_id)
+
+    def was_complete(stack_id: str, _: facts.Facts) -> bool:
+        return updated[stack_id]
+
+    with (
+        mock.patch.object(aws.Aws, "stack", noting),
+        mock.patch.object(standing, "_was_complete", was_complete),
+    ):
+        yield
+
+
+def _old_properties_are_the_old_declaration() -> Patch:
+    def told(request: facts.Request, _: facts.Facts) -> Declaration | str | None:
+        return standing._told(request)
+
+    return mock.patch.object(order, "last_deployed", told)
+
+
+def _forward_is_not_a_rollback() -> Patch:
+    def simple(request: facts.Request, seen: facts.Facts) -> standing.Standing:
+        is_rollback = "ROLLBACK" in seen.stack(request.stack_id).status
+        return standing.Standing.UNDO if is_rollback else standing.Standing.ALLOWED
+
+    return mock.patch.object(order, "standing", simple)
+
+
+def _unchanged_is_nothing_to_do() -> Patch:
+    def hasty(request: facts.Request, seen: facts.Facts) -> order.Order | facts.Decision:
+        if order._is_same(request.new, request.old):
+            return facts.succeed("update_unchanged", "")
+        return order.order(request, seen)
+
+    return mock.patch.object(decide, "order", hasty)
+
+
+def _nested_status_alone() -> Patch:
+    return mock.patch.object(standing, "_from_above", return_value=standing.Standing.ALLOWED)
+
+
+def _failed_creation_stops_as_declared() -> Patch:
+    def as_declared(
+        _request: facts.Request, declared: Declaration, _facts: facts.Facts
+    ) -> order.Order:
+        return order.Order("delete_creation_undone", True, declared)
+
+    return mock.patch.object(order, "_delete_creation_undone", as_declared)
 
 
 SEEDED_BUGS = (
@@ -195,4 +293,55 @@ SEEDED_BUGS = (
     ),
     SeededBug("one page of resources is read", _reads_one_page, (5,), "cleanup delete"),
     SeededBug("throttling fails", _throttling_fails, (9,), "update", depth=1, tempo=BRIEF),
+    SeededBug("a reworded reason is a change", _rewording_is_a_change, (5,), "reworded reason"),
+    SeededBug(
+        "EndNow from true to false is a change",
+        _end_now_taken_back_is_a_change,
+        (5,),
+        "end now taken back",
+    ),
+    SeededBug(
+        "EndNow left true is an order", _end_now_left_true_is_an_order, (5,), "end now left true"
+    ),
+    SeededBug(
+        "the order is asked once",
+        _order_is_asked_once,
+        (15,),
+        "nested update",
+        depth=1,
+        start="Updating",
+    ),
+    SeededBug(
+        "LastUpdatedTime means complete",
+        _last_updated_means_complete,
+        (5,),
+        "failed creation by change set is deleted",
+    ),
+    SeededBug(
+        "old properties after a failed update are the old declaration",
+        _old_properties_are_the_old_declaration,
+        (5,),
+        "withdrawn order, old properties are the failed ones",
+    ),
+    SeededBug(
+        "forward = not a rollback",
+        _forward_is_not_a_rollback,
+        (5,),
+        "create that stops, an import",
+    ),
+    SeededBug(
+        "unchanged = nothing to do",
+        _unchanged_is_nothing_to_do,
+        (2,),
+        "retry, old properties are the failed ones",
+    ),
+    SeededBug(
+        "the nested status alone", _nested_status_alone, (5,), "nested delete, the root rolls back"
+    ),
+    SeededBug(
+        "a failed creation stops as declared",
+        _failed_creation_stops_as_declared,
+        (15,),
+        "rollback delete of what the stack owns",
+    ),
 )
