@@ -47,7 +47,7 @@ test-oldest: $(VENV_OLDEST) ## The template tests against the oldest supported a
 
 # A supported Python that is not installed here is said to be skipped. PYTHONS="3.10" runs fewer.
 PYTHONS := 3.10 3.11 3.12 3.13 3.14
-test-pythons: ## Unit, template and compatibility tests on every supported Python found here
+test-pythons: ## Unit, template, compatibility and loopback tests on every supported Python found here
 	@for version in $(PYTHONS); do \
 		$(MAKE) --no-print-directory test-python VERSION=$$version || exit 1; done
 
@@ -59,7 +59,7 @@ test-python:
 	echo "Python $(VERSION):"; \
 	$(MAKE) --no-print-directory PYTHON="$$python" .venv-$(VERSION)/.done && \
 	.venv-$(VERSION)/bin/python -m pytest -q -m 'not newest' -p no:cacheprovider \
-		tests/unit tests/template tests/compatibility
+		tests/unit tests/template tests/compatibility tests/loopback
 
 build: $(VENV) ## Build the wheel and the sdist into dist/, and check them
 	@rm -rf dist
