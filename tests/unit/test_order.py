@@ -420,6 +420,15 @@ class TestDelete:
         decision = delete(world, promoting(StackOwnsExperiment=owned))
         assert answers(decision) == (Verb.SUCCEED, "delete_undone")
 
+    def test_delete_creation_undone_needs_the_events_to_end_its_own_experiment(self) -> None:
+        owned = promoting(StackOwnsExperiment="true")
+        world = World(status="ROLLBACK_IN_PROGRESS", unreadable=("events",))
+        with pytest.raises(Unreadable):
+            delete(world, owned)
+        assert delete(world, promoting()).row == "delete_undone"
+        world.is_lasting = True
+        assert delete(world, owned).row == "delete_undone"
+
     @pytest.mark.parametrize("unread", ["events", "experiment"])
     def test_delete_undone_is_decided_by_one_fact_alone(self, unread: str) -> None:
         world = World(status="UPDATE_ROLLBACK_IN_PROGRESS", unreadable=(unread,))

@@ -90,10 +90,12 @@ def _delete(request: Request, facts: Facts) -> Order | Decision:
         return succeed("delete_not_held", reasons.not_held(request.physical_id))
     try:
         declared = last_deployed(request, facts)
-    except Unreadable:
-        if standing(request, facts) is not Standing.UNDO:
-            raise
+    except Unreadable as error:
         declared = request.new
+        is_own = isinstance(declared, Declaration) and declared.stack_owns_experiment
+        may_end_it = is_own and not facts.gives_up(error)
+        if may_end_it or standing(request, facts) is not Standing.UNDO:
+            raise
     if declared is None:
         why = reasons.unreadable_old_declaration(request.declared_name)
         return succeed("delete_old_unreadable", why, warn=True)

@@ -47,10 +47,6 @@ class Standing(Enum):
     PARENT_AT_REST = "the nested stack is operated directly"
 
 
-_DECISIVE = (Standing.OVERTAKEN, Standing.CREATION_UNDONE, Standing.UNDO)
-_IN_DOUBT = (Standing.UNCLEAR, Standing.PARENT_AT_REST)
-
-
 def standing(request: Request, facts: Facts) -> Standing:
     """Whether the request may stop an experiment at this moment.
 
@@ -68,18 +64,23 @@ def standing(request: Request, facts: Facts) -> Standing:
             unread = unread or error
         if Standing.UNDO in seen:
             break
-    for found in (*_DECISIVE, unread, *_IN_DOUBT):
-        if isinstance(found, Unreadable):
-            raise found
-        if found in seen:
-            return found
-    return Standing.ALLOWED
+    if Standing.OVERTAKEN in seen:
+        return Standing.OVERTAKEN
+    if Standing.CREATION_UNDONE in seen:
+        return Standing.UNDO if unread else Standing.CREATION_UNDONE
+    if Standing.UNDO in seen:
+        return Standing.UNDO
+    if unread:
+        raise unread
+    return next((found for found in seen if found is not Standing.ALLOWED), Standing.ALLOWED)
 
 
 def _own_status(request: Request, facts: Facts) -> Standing:
     status = facts.stack(request.stack_id).status
     if request.type is RequestType.DELETE:
-        allowed, failed = REMOVING_STATUSES | {ROLLBACK}, Standing.UNCLEAR
+        if status == ROLLBACK:
+            return Standing.CREATION_UNDONE
+        allowed, failed = REMOVING_STATUSES, Standing.UNCLEAR
     else:
         allowed, failed = FORWARD_STATUSES, Standing.UNDO
     if status in allowed:

@@ -20,7 +20,7 @@ NAME = app.node.try_get_context("experiment") or "unnamed"
 
 def said(key: str) -> bool:
     """Whether the context says so."""
-    return app.node.try_get_context(key) == "yes"
+    return str(app.node.try_get_context(key)) == "yes"
 
 
 def verdict(scope: Construct) -> StopInferenceExperiment:
