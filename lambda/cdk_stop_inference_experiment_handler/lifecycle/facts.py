@@ -145,9 +145,18 @@ class Request:
         the handler marked or that CloudFormation made up. Names are compared without case:
         AWS does not document whether ARNs keep it.
         """
+        return self._held == self.declared_name.lower()
+
+    @property
+    def holds_another_experiment(self) -> bool:
+        """Whether the physical id is the ARN of an experiment of another name."""
+        return self._held not in ("", self.declared_name.lower())
+
+    @property
+    def _held(self) -> str:
+        """The name of the experiment whose ARN the physical id is; empty where it is none."""
         head, _, name = self.physical_id.partition(":inference-experiment/")
-        service = head.split(":")[2:3]
-        return service == ["sagemaker"] and name.lower() == self.declared_name.lower()
+        return name.lower() if head.split(":")[2:3] == ["sagemaker"] else ""
 
 
 @dataclass

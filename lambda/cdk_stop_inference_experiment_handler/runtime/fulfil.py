@@ -72,7 +72,9 @@ def physical_id(request: Request, answer: Answer, sagemaker_arn: str) -> str:
     ``sagemaker_arn``, ``arn:PARTITION:sagemaker:REGION:ACCOUNT``, is for an undo to the name of an
     experiment that does not exist any more.
     """
-    if request.type is RequestType.DELETE or request.holds_its_experiment:
+    is_new = request.type is RequestType.CREATE
+    is_renamed = request.type is RequestType.UPDATE and request.holds_another_experiment
+    if not is_new and not is_renamed:
         return request.physical_id
     if answer.experiment is not None:
         return answer.experiment.arn
