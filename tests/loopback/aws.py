@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 from typing import Any
@@ -196,5 +197,10 @@ def told(request: HttpRequest) -> tuple[str, Members]:
     if "/2015-03-31/functions/" in request.target:
         operation = "AddPermission" if request.method == "POST" else "RemovePermission"
         return operation, json.loads(request.body or b"{}") | {"path": request.target}
-    members = dict(parse_qsl(request.body.decode()))
+    return _of_a_query(request.body)
+
+
+@functools.lru_cache(maxsize=1000)
+def _of_a_query(body: bytes) -> tuple[str, Members]:
+    members = dict(parse_qsl(body.decode()))
     return members.pop("Action"), members

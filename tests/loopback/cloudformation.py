@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import functools
 import json
 import math
 import time
@@ -35,14 +36,15 @@ class Event:
     properties: str = ""
     reason: str = ""
 
-    def xml(self, stack: Stack, number: int) -> str:
+    @functools.lru_cache(maxsize=10_000)  # noqa: B019 - small, and the same in thousands of worlds
+    def xml(self, stack_name: str, stack_arn: str, number: int) -> str:
         """A member of DescribeStackEvents' answer."""
         stamp = timestamp(self.at)
-        is_own = self.physical_id == stack.arn
+        is_own = self.physical_id == stack_arn
         told = {
-            "StackId": stack.arn,
+            "StackId": stack_arn,
             "EventId": f"{number:08x}" if is_own else f"{self.logical_id}-{self.status}-{stamp}",
-            "StackName": stack.name,
+            "StackName": stack_name,
             "LogicalResourceId": self.logical_id,
             "PhysicalResourceId": self.physical_id,
             "ResourceType": self.kind,
@@ -183,7 +185,8 @@ class CloudFormation:
         end = int(request["NextToken"]) if "NextToken" in request else stack.shown()
         start = max(0, end - self.event_page_size)
         members = "".join(
-            stack.events[number].xml(stack, number) for number in range(end - 1, start - 1, -1)
+            stack.events[number].xml(stack.name, stack.arn, number)
+            for number in range(end - 1, start - 1, -1)
         )
         token = f"<NextToken>{start}</NextToken>" if start else ""
         return f"<StackEvents>{members}</StackEvents>{token}"

@@ -15,6 +15,7 @@ from importlib.abc import InspectLoader
 from importlib.machinery import ModuleSpec
 from types import CodeType, ModuleType
 from typing import Any
+from unittest import mock
 
 from .function import Handler
 
@@ -94,6 +95,15 @@ class JsonLines(logging.Formatter):
 _RESERVED = frozenset(vars(logging.makeLogRecord({})))
 
 
+_set_level = logging.Logger.setLevel
+
+
+def _set_another_level(logger: logging.Logger, level: int | str) -> None:
+    """``setLevel``, which forgets what every logger knows, where it changes something."""
+    if logging.getLevelName(logger.level) not in (level, logging.getLevelName(level)):
+        _set_level(logger, level)
+
+
 class LambdaLogs(logging.Handler):
     """The one handler that Lambda's runtime puts on the root logger."""
 
@@ -117,11 +127,12 @@ def lambda_runtime(write: Callable[[str, str], None]) -> Iterator[None]:
     before: dict[str, Any] = {name: os.environ.get(name) for name in ENVIRONMENT}
     os.environ.update(ENVIRONMENT)
     try:
-        yield
+        with mock.patch.object(logging.Logger, "setLevel", _set_another_level):
+            yield
     finally:
         root.handlers = handlers
         for logger, level in levels:
-            logger.setLevel(level)
+            _set_another_level(logger, level)
         for name, value in before.items():
             if value is None:
                 del os.environ[name]

@@ -46,6 +46,7 @@ def _settle_down() -> None:
     """Leave Ctrl-C to the parent, which then says how far it came, and old objects alone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,7 +9,6 @@ urllib3's ``urlopen``, stock crhelper's at ``HTTPSConnection``.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -41,7 +40,7 @@ _FINAL = (
 """Errors that no retry mode repeats: whatever client meets them, it makes the same of them."""
 
 
-_Parsed = tuple[type[ClientError] | None, str, bytes]
+_Parsed = tuple[type[ClientError] | None, str, Any]
 
 
 class _Raw:
@@ -137,7 +136,7 @@ class Clients:
             self._parsed.clear()
             self._serialised.clear()
         self._serialised[told] = request
-        self._parsed[operation, answer.body] = error, operation, pickle.dumps(response)
+        self._parsed[operation, answer.body] = error, operation, response
 
     def _send(self, request: AWSRequest, **_: object) -> AWSResponse:
         url, body = str(request.url), request.body or b""
@@ -166,10 +165,11 @@ class Clients:
             return failure
 
 
-def _again(error: type[ClientError] | None, operation: str, response: bytes) -> Any:
+def _again(error: type[ClientError] | None, operation: str, response: Any) -> Any:
+    """What came of a call, as it came: nobody who asks AWS writes into an answer."""
     if error is not None:
-        raise error(pickle.loads(response), operation)
-    return pickle.loads(response)
+        raise error(response, operation)
+    return response
 
 
 def _text(value: object) -> str:
