@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cdk_stop_inference_experiment.handler_code import copy_code
+from cdk_stop_inference_experiment.handler_code import HANDLER, copy_code
 from local_aws.environment import python_of
 
 from .contestants.code import copy_crhelper_readme
@@ -91,7 +91,8 @@ def _commands(folder: Path) -> dict[str, list[str]]:
     copy_code(ours)
     copy_crhelper_readme(theirs)
     python = [str(python_of("lambda").absolute()), "-s", "-B"]
-    call = {"ours": [str(ours), "index"], "crhelper": [str(theirs), "index"]}
+    module = HANDLER.rpartition(".")[0]
+    call = {"ours": [str(ours), module], "crhelper": [str(theirs), "index"]}
     return {
         "empty Python": [*python, "-c", PEAK],
         "import boto3": [*python, "-c", f"import boto3; {PEAK}"],

@@ -38,6 +38,7 @@ def new_world(contestant: str, outcome: Outcome, seed: int = 0) -> World:
         # The loopback's rules fire every minute; crhelper's default is rate(2 minutes).
         world.events._invoke = _every_second_time(world.events._invoke)
     world.stack.status = "UPDATE_IN_PROGRESS"
+    world.stack.event_lag = 0.0
     return world
 
 

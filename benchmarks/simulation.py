@@ -35,8 +35,8 @@ DEFAULT_MEMORY_MB = 128
 
 LIMIT = 900.0
 MINUTE = 60.0
-BEFORE_STOP = 3 * LATENCY
-"""Of ours: describe, stack status, stop."""
+BEFORE_STOP = 4 * LATENCY
+"""Of ours: stack events, describe, stack status, stop. The events are taken to show at once."""
 
 
 @dataclass
@@ -110,7 +110,7 @@ def ours(stop: float, chance: random.Random) -> Outcome:
     end = BEFORE_STOP + stop
     first = _watch(0.0, end, chance, is_poll=False)
     outcome = Outcome(float("inf"))
-    outcome.calls = 3
+    outcome.calls = 4
     _count(outcome, first, 0.0, end, outcome.lag)
     cold = 1
     firing = 0
