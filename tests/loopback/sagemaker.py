@@ -65,6 +65,7 @@ class Experiment:
         refuses_created: Stop is a ConflictException until it has begun.
         shows_as_cancelled: An end that a Stop ordered shows as Cancelled, with the Stop's reason.
         failure: The endpoint's FailureReason; it can be InService all the same.
+        ended_as: The actions of a Stop that ended it before the history.
         stop_fails_update: A Stop ends with a FailureReason on an endpoint that is InService.
     """
 
@@ -89,6 +90,7 @@ class Experiment:
     shows_as_cancelled: bool = False
     failure: str = ""
     stop_fails_update: bool = False
+    ended_as: Members = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._scheduled_at = self.now() + (86_400 if self.status == "Created" else -86_400)
@@ -221,7 +223,9 @@ class Experiment:
     def _variant_status(self, name: str, status: str) -> str:
         if status not in ENDED:
             return "Updating" if status == "Stopping" else "InService"
-        actions = self.stops[0]["ModelVariantActions"] if self.stops else {self.shadow: "Remove"}
+        actions = self.ended_as or {self.shadow: "Remove"}
+        if self.stops:
+            actions = self.stops[0]["ModelVariantActions"]
         if not self.is_settled:
             return "Updating"
         return "Deleted" if actions.get(name) == "Remove" else "InService"

@@ -1247,6 +1247,8 @@ def _set_up_experiment(world: World, scenario: Scenario) -> None:
     experiment = world.sagemaker.add(scenario.new["Name"], status, scenario.tempo.pace)
     if how in _WORDS:
         experiment.reason = _WORDS[how](scenario)
+        by = scenario.declared if how == "as declared" else scenario.old
+        experiment.ended_as = by["ModelVariantActions"]
     elif how:
         _VARIED[how](experiment)
 
