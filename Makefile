@@ -66,10 +66,11 @@ build: $(VENV) ## Build the wheel and the sdist into dist/, and check them
 	@$(BIN)/python -m build --no-isolation --outdir dist . >/dev/null
 	@$(BIN)/twine check --strict dist/*
 
-explore: $(VENV) ## Every history of three steps, of two for rarer requests, a sample of four; an hour
-	@$(BIN)/python -m tests.loopback.explore --depth 3
-	@$(BIN)/python -m tests.loopback.explore --depth 2 --scenario more
-	@$(BIN)/python -m tests.loopback.explore --depth 4 --scenario all --sample 20000
+explore: $(VENV) ## Every history of three steps, of two and one for rarer requests, a sample of four; an hour
+	@$(BIN)/python -m tests.loopback.explore --depth 3 --scenario deep
+	@$(BIN)/python -m tests.loopback.explore --depth 2 --scenario wide
+	@$(BIN)/python -m tests.loopback.explore --depth 1 --scenario rest
+	@$(BIN)/python -m tests.loopback.explore --depth 4 --scenario all --sample 10000
 
 bench: $(LOCAL_AWS) ## Measure against what a user would pick instead; writes benchmarks/RESULTS.md
 	@$(BIN)/python -m benchmarks

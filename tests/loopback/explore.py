@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 from .invariants import INVARIANTS
-from .scenarios import CORE, MORE, TEMPOS, Scenario, combinations
+from .scenarios import CORE, GROUPS, MORE, TEMPOS, Scenario, combinations, is_in
 from .tally import Sample, Subtree, Tally
 
 
@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, default=86_400, help="at most, for --sample")
     parser.add_argument("--seed", default=str(random.randrange(10**6)), help="of --sample")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--scenario", action="append", choices=["core", "more", "all", *names])
+    parser.add_argument("--scenario", action="append", choices=[*GROUPS, *names])
     starts = sorted({start for scenario in CORE + MORE for start in scenario.starts})
     parser.add_argument("--start", action="append", choices=starts, help="default: every one")
     parser.add_argument(
@@ -67,18 +67,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _chosen(options: argparse.Namespace) -> tuple[Scenario, ...]:
-    names = options.scenario or ["core"]
-    groups = {"core": CORE, "more": MORE, "all": CORE + MORE}
-    chosen = [
-        scenario
-        for scenario in CORE + MORE
-        if any(scenario in groups.get(name, ()) or scenario.name == name for name in names)
-    ]
+    groups = options.scenario or ["deep"]
     tempos = tuple(tempo for tempo in TEMPOS if tempo.name in (options.tempo or ["handed"]))
     return tuple(
         scenario
-        for scenario in combinations(tuple(chosen), tempos)
-        if scenario.start in (options.start or scenario.starts)
+        for scenario in combinations(CORE + MORE, tempos)
+        if any(is_in(group, scenario) for group in groups)
+        and scenario.start in (options.start or scenario.starts)
     )
 
 

@@ -23,13 +23,27 @@ from .history import History
 from .invariants import violations
 from .journal import CALL
 from .journal import PUT as PUT_ENTRY
-from .player import INSTANT, TIMED, Player, SameAsAnother
+from .player import BEAT_SECONDS, INSTANT, TIMED, Player, SameAsAnother, in_order
 from .scenarios import Scenario, learn
 from .world import World
 
-TRANSIENT_KINDS = ("unavailable", "unreachable", "lost")
+TRANSIENT_KINDS = ("unavailable", "unreachable", "lost", "reset")
 """Told from ``throttled`` by a message and by seconds only: left out where the alphabet is
 ``lean``. A read that times out is one of them, whether it had its effect or not."""
+
+OF_THE_STACK = ("DescribeStack", "ListStackResources")
+"""Reads before or after a look at the experiment, with nothing written in between: to be killed
+there is to be killed at that look."""
+
+OF_THE_RULE = (
+    "PutRule",
+    "AddPermission",
+    "PutTargets",
+    "RemoveTargets",
+    "DeleteRule",
+    "RemovePermission",
+)
+"""Steps that are tried again whatever error they end with: ``denied`` is ``throttled``."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +82,27 @@ def play(
     )
 
 
+@dataclass(frozen=True)
+class Moment:
+    """When the last step of a history was taken.
+
+    Attributes:
+        entries: How long the journal was.
+        fired: How often a rule had fired.
+    """
+
+    at: float
+    entries: int
+    fired: int
+
+
 def run(
     scenario: Scenario, letters: tuple[str, ...], *, load: Callable[[], Handler] = fresh_index
-) -> tuple[History, int]:
+) -> tuple[History, Moment]:
     """Run one history.
 
     Returns:
-        The history, and how long its journal was after the last step.
+        The history, and when its last step was taken.
 
     Raises:
         SameAsAnother: It equals a shorter or another one.
@@ -86,26 +114,60 @@ def run(
         player = Player(world, scenario, letters)
         for letter in letters:
             player.step(letter)
-        since = len(world.journal)
+        moment = Moment(world.clock.now, len(world.journal), world.events.fired)
         player.finish()
-        return player.history, since
+        return player.history, moment
 
 
-def _alphabet(history: History, since: int, *, lean: bool) -> Iterator[str]:
-    """The steps that could follow: faults only of operations that are called after the last."""
+def _alphabet(history: History, since: Moment, *, lean: bool) -> Iterator[str]:
+    """The steps that could follow, as far as what happened without one can tell.
+
+    Faults only of operations that are called after the last step, and in one order.
+    """
     yield from INSTANT
-    yield from (letter for letter in TIMED if letter != "undone" or history.scenario.can_be_undone)
+    yield from (letter for letter in TIMED if _may_come(letter, history, since))
     called = {
         PUT if entry.kind == PUT_ENTRY else entry.name
-        for entry in history.world.journal[since:]
+        for entry in history.world.journal[since.entries :]
         if entry.kind in (CALL, PUT_ENTRY)
     }
+    armed = _last_armed(history.letters)
     for operation in sorted(called):
+        if not in_order(armed, operation):
+            continue
         for kind in PUT_KINDS if operation == PUT else CALL_KINDS:
             if not (lean and _is_like_another(operation, kind)):
                 yield f"{operation}:{kind}"
 
 
+def _may_come(letter: str, history: History, since: Moment) -> bool:
+    """Whether a timed step changes anything, as far as the history without it tells."""
+    world, then = history.world, since.at + BEAT_SECONDS
+    if letter.startswith("fire"):
+        return world.events.fired > since.fired
+    if letter == "undone":
+        return history.scenario.can_be_undone and history.asked.answered_at >= then
+    if letter.startswith("ends"):
+        experiment = world.sagemaker.experiments.get(history.scenario.new["Name"])
+        return experiment is not None and experiment.ends_at >= then
+    return True
+
+
+def _last_armed(letters: tuple[str, ...]) -> str:
+    """The operation of the last fault that no timed step has come after."""
+    for letter in reversed(letters):
+        if ":" in letter:
+            return letter.partition(":")[0]
+        if letter in TIMED:
+            break
+    return ""
+
+
 def _is_like_another(operation: str, kind: str) -> bool:
-    is_read = operation.startswith(("Describe", "List"))
-    return kind in (*TRANSIENT_KINDS, "reset") or (is_read and kind == "taken")
+    if kind in TRANSIENT_KINDS:
+        return True
+    if kind == "taken":
+        return operation.startswith(("Describe", "List"))
+    if kind == "killed":
+        return operation.startswith(OF_THE_STACK)
+    return kind == "denied" and operation in OF_THE_RULE

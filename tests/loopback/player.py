@@ -57,7 +57,7 @@ class Player:
         """
         operation, colon, kind = letter.partition(":")
         if colon:
-            if self._armed and not _in_order(self._armed[-1].operation, operation):
+            if self._armed and not in_order(self._armed[-1].operation, operation):
                 raise SameAsAnother
             fault = self._world.fail(operation, kind)
             self._armed.append(fault)
@@ -181,7 +181,7 @@ def _must(happened: bool) -> None:
         raise SameAsAnother
 
 
-def _in_order(first: str, second: str) -> bool:
+def in_order(first: str, second: str) -> bool:
     """Faults of different operations commute: the order of the alphabet stands for both."""
     return first <= second
 

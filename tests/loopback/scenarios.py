@@ -1183,6 +1183,46 @@ MORE = (
 )
 
 
+DEEP = (
+    ("create", "Running"),
+    ("rollback update", "Running"),
+    ("rollback delete", "Running"),
+    ("cleanup delete", "Running"),
+    ("undo without rollback", "Running"),
+    ("retry, old properties are the failed ones", "Running"),
+    ("withdrawn order, old properties are the failed ones", "Running"),
+    ("nested update", "Updating"),
+    ("nested delete, the root rolls back", "Running"),
+    ("failed creation is deleted", "Running"),
+    ("rollback delete of what the stack owns", "Running"),
+)
+"""Where histories of three steps are told in full: an order that waits and can be undone meanwhile,
+from below and from above, and whatever is undone, tried again, withdrawn or never was complete."""
+
+
+LIKE_OTHERS = ("Created", "Starting", "Cancelled")
+"""Statuses that meet a request as Creating, Updating and Completed do."""
+
+
+def is_in(group: str, scenario: Scenario) -> bool:
+    """Whether a situation belongs to a group; each but ``deep`` leaves out what goes deeper."""
+    is_deep = (scenario.name, scenario.start) in DEEP
+    is_core = any(scenario.name == one.name for one in CORE)
+    is_first = scenario.start == scenario.starts[0]
+    is_wide = (is_first or (is_core and scenario.start not in LIKE_OTHERS)) and not is_deep
+    return {
+        "deep": is_deep,
+        "wide": is_wide,
+        "rest": not is_deep and not is_wide,
+        "core": is_core,
+        "more": not is_core,
+        "all": True,
+    }.get(group, scenario.name == group)
+
+
+GROUPS = ("deep", "wide", "rest", "core", "more", "all")
+
+
 def named(name: str) -> Scenario:
     """The scenario of a name."""
     return next(scenario for scenario in CORE + MORE if scenario.name == name)
