@@ -420,6 +420,14 @@ class TestDelete:
         decision = delete(world, promoting(StackOwnsExperiment=owned))
         assert answers(decision) == (Verb.SUCCEED, "delete_undone")
 
+    def test_a_delete_right_after_a_creation_is_read_again(self) -> None:
+        """DescribeStackEvents may not show yet that the stack was complete."""
+        events = [*NEVER_COMPLETE, of_stack("DELETE_IN_PROGRESS")]
+        world = removing(events_of={STACK: events})
+        assert answers(delete(world, declaration())) == (Verb.WAIT, "stack_unclear")
+        events[-1:] = [of_stack("CREATE_COMPLETE", 130), of_stack("DELETE_IN_PROGRESS")]
+        assert delete(world, declaration()).verb is Verb.STOP
+
     def test_delete_creation_undone_needs_the_events_to_end_its_own_experiment(self) -> None:
         owned = promoting(StackOwnsExperiment="true")
         world = World(status="ROLLBACK_IN_PROGRESS", unreadable=("events",))

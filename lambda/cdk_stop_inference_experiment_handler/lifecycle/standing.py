@@ -100,7 +100,7 @@ def _own_events(request: Request, facts: Facts) -> Standing:
     if begun and issued is not None and begun.at > issued + LATER_SECONDS:
         return Standing.OVERTAKEN
     if request.type is RequestType.DELETE:
-        return _removal(request, facts)
+        return _removal(request, facts, operation)
     if not any(_is_own_begin(event, request) for event in operation) and facts.may_lag():
         return Standing.UNCLEAR
     return Standing.UNDO if _has_failed(request, operation) else Standing.ALLOWED
@@ -119,12 +119,14 @@ def _is_own_begin(event: StackEvent, request: Request) -> bool:
     return said.end_now == request.new.end_now and said.is_same_as(request.new)
 
 
-def _removal(request: Request, facts: Facts) -> Standing:
+def _removal(request: Request, facts: Facts, operation: list[StackEvent]) -> Standing:
     """Whether a Delete removes something from a stack that once was complete."""
     status = facts.stack(request.stack_id).status
     if status == ROLLBACK:
         return Standing.CREATION_UNDONE
     if not _was_complete(request.stack_id, facts):
+        if not any(_is_own_begin(event, request) for event in operation) and facts.may_lag():
+            return Standing.UNCLEAR
         return Standing.CREATION_UNDONE if status == DELETE else Standing.UNDO
     if status == "UPDATE_IN_PROGRESS":
         since = takewhile(lambda event: not is_complete(event.status), _own(request, facts))
