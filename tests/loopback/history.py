@@ -103,6 +103,7 @@ class History:
             ),
             repeated=self.is_delivered_again,
             undone=self.undone_at <= self.world.clock.now,
+            is_late=self.world.clock.now >= self.deadline,
         )
 
     def heard(self) -> Iterator[tuple[Entry, dict[str, Any], set[str]]]:

@@ -29,6 +29,7 @@ def allowed(
     accepted: bool,
     repeated: bool,
     undone: bool,
+    is_late: bool,
 ) -> set[str]:
     """The statuses that are true of the world at this moment.
 
@@ -41,12 +42,14 @@ def allowed(
             Stop where an error has taken the place of its words, nor what the endpoint was like
             before it.
         undone: The order was undone while the request waited. Nobody hears the answer then.
+        is_late: The deadline has come: an undo does not wait any longer for a stop under way.
     """
     if undone:
         return BOTH
     if scenario.order == "nothing":
         awaits = scenario.waits and scenario.start == "Stopping"
-        return set() if awaits and experiment and not experiment.is_settled else {"SUCCESS"}
+        is_under_way = awaits and experiment is not None and not experiment.is_settled
+        return set() if is_under_way and not is_late else {"SUCCESS"}
     if scenario.order == "refused":
         return _refused(scenario, experiment)
     contradicted = _is_contradicted(scenario, experiment)
