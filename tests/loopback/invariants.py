@@ -32,8 +32,8 @@ def answered_in_time(history: History) -> Iterator[str]:
     """Every well-formed request is answered before min(ServiceTimeout - margin, URL expiry).
 
     Not held where the bucket itself has refused the URL (403 ends the attempts), nor where every
-    delivery that Lambda makes of an event was killed. A request that is delivered too late for it is
-    answered within the margin after its delivery.
+    delivery that Lambda makes of an event was killed. A request that is delivered too late for it
+    is answered within the margin after its delivery.
     """
     if history.hit("expired") or history.all_kills >= DELIVERIES:
         return
