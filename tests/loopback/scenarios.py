@@ -184,8 +184,13 @@ class Scenario:
         return self.order == "nothing" and (
             self.name in ("plumbing update", "reworded reason")
             or "StopOn" in self.name
-            or self.physical_id != arn_of(NAME)
+            or (self.kind == "Delete" and self.physical_id != arn_of(NAME))
         )
+
+    @property
+    def looks_unchanged(self) -> bool:
+        """Whether an Update's own properties do not tell that it orders anything."""
+        return self.kind == "Update" and self.new == self.old
 
     @property
     def is_rename(self) -> bool:
