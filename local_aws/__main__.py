@@ -1,7 +1,7 @@
 """Starts the local AWS alone and prints what a shell needs to use it.
 
 python -m local_aws [--stop-seconds 10] [--minute-seconds 60] [--clock-scale 1] [--port 0]
-                    [--shadow-test NAME]
+                    [--shadow-test NAME ...]
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import shlex
 import signal
 import sys
 
+from local_aws.environment import ROOT
 from local_aws.server import LocalAws
-from local_aws.shadow_test import create_shadow_test
+from local_aws.shadow_test import create_shadow_tests
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,8 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
         ) as aws:
             _print_usage(aws)
             if options.shadow_test:
-                arn = create_shadow_test(aws.client("sagemaker"), options.shadow_test)
-                print(f"# running: {arn}", flush=True)
+                for arn in create_shadow_tests(aws.client("sagemaker"), options.shadow_test):
+                    print(f"# running: {arn}", flush=True)
             signal.pause()
     except KeyboardInterrupt:
         print("# the local AWS and everything it started have ended", file=sys.stderr)
@@ -66,7 +67,10 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         "--port", type=int, default=0, help="the loopback port (default: 0, a free one)"
     )
     parser.add_argument(
-        "--shadow-test", metavar="NAME", help="also create an endpoint with a shadow test on it"
+        "--shadow-test",
+        metavar="NAME",
+        nargs="+",
+        help="also create shadow tests, each with an endpoint of its name",
     )
     return parser.parse_args(arguments)
 
@@ -75,11 +79,13 @@ def _print_usage(aws: LocalAws) -> None:
     print("unset AWS_PROFILE AWS_SESSION_TOKEN")
     for name, value in aws.environment().items():
         print(f"export {name}={shlex.quote(value)}")
-    print("# A shadow test to stop, made in another shell with the lines above:")
+    # Whatever the other shell's folder and Python are.
+    python = shlex.join(["env", f"PYTHONPATH={ROOT}", sys.executable])
+    print("# Paste the lines above into another shell. There, as often as you like, this makes a")
     print(
-        "#   python -c 'import boto3; from local_aws.shadow_test import create_shadow_test; "
-        'print(create_shadow_test(boto3.client("sagemaker")))\''
+        "# running shadow test with an endpoint of its own (or several, named at the line's end):"
     )
+    print(f"#   {python} -m local_aws.shadow_test")
     print("# Ctrl-C ends the local AWS and everything it started.", flush=True)
 
 

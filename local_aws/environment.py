@@ -6,14 +6,14 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["ACCOUNT", "REGION", "emulator_environment", "python_of", "user_environment"]
+__all__ = ["ACCOUNT", "REGION", "ROOT", "emulator_environment", "python_of", "user_environment"]
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
-_ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent
 _PYTHONS = {
-    "emulator": ("LOCAL_AWS_EMULATOR_PYTHON", _ROOT / ".venv-emulator/bin/python"),
-    "lambda": ("LOCAL_AWS_LAMBDA_PYTHON", _ROOT / ".venv-lambda/bin/python"),
+    "emulator": ("LOCAL_AWS_EMULATOR_PYTHON", ROOT / ".venv-emulator/bin/python"),
+    "lambda": ("LOCAL_AWS_LAMBDA_PYTHON", ROOT / ".venv-lambda/bin/python"),
 }
 
 

@@ -1,23 +1,39 @@
-"""Makes a shadow test to stop: models, endpoint configuration, endpoint and running experiment."""
+"""Makes a shadow test to stop: models, endpoint configuration, endpoint and running experiment.
+
+python -m local_aws.shadow_test [NAME ...]
+"""
 
 from __future__ import annotations
 
+import argparse
+import itertools
+import os
+import sys
 import time
+from collections.abc import Iterator
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 from local_aws.environment import ACCOUNT
 
-__all__ = ["create_shadow_test", "endpoint_variants", "model_variant", "wait_for_experiment"]
+__all__ = [
+    "create_shadow_test",
+    "create_shadow_tests",
+    "endpoint_variants",
+    "model_variant",
+    "wait_for_experiment",
+]
 
 Json = dict[str, Any]
 # boto3 makes its clients at run time, without types.
 Client: TypeAlias = Any
 _POLL_SECONDS = 0.05
+_NAME = "fraud-shadow"
 
 
 def create_shadow_test(
     client: Client,
-    name: str = "fraud-shadow",
+    name: str = _NAME,
     *,
     endpoint_name: str = "fraud",
     production_model: str = "fraud-v1",
@@ -71,6 +87,43 @@ def create_shadow_test(
     if wait:
         wait_for_experiment(client, name, "Running")
     return arn
+
+
+def create_shadow_tests(client: Client, names: list[str] | None = None) -> Iterator[str]:
+    """Create shadow tests, each on an endpoint of its own that is named like it.
+
+    Args:
+        client: A SageMaker client.
+        names: Their names. Default: one, the first of fraud-shadow, fraud-shadow-2, … that is free
+            for an experiment and an endpoint.
+
+    Yields:
+        The ARN of each, as soon as it is running.
+    """
+    for name in names or [_free_name(client)]:
+        yield create_shadow_test(client, name, endpoint_name=name)
+
+
+def _free_name(client: Client) -> str:
+    numbered = (f"{_NAME}-{number}" for number in itertools.count(2))
+    return next(name for name in itertools.chain([_NAME], numbered) if _is_free(client, name))
+
+
+def _is_free(client: Client, name: str) -> bool:
+    """Whether nothing that a shadow test is made of has the name."""
+    described = (
+        (client.describe_inference_experiment, "Name"),
+        (client.describe_endpoint, "EndpointName"),
+        # It outlives its endpoint.
+        (client.describe_endpoint_config, "EndpointConfigName"),
+    )
+    for describe, member in described:
+        try:
+            describe(**{member: name})
+        except client.exceptions.ClientError:
+            continue
+        return False
+    return True
 
 
 def _ensure_model(client: Client, name: str, role: str) -> None:
@@ -130,3 +183,40 @@ def model_variant(
             },
         },
     }
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Create shadow tests on the local AWS that the environment names, and print their ARNs."""
+    parser = argparse.ArgumentParser(
+        prog="python -m local_aws.shadow_test",
+        description="Creates running shadow tests on the local AWS, each with an endpoint.",
+    )
+    parser.add_argument(
+        "names", metavar="NAME", nargs="*", help="default: fraud-shadow, or the next that is free"
+    )
+    names = parser.parse_args(arguments).names
+    # Anywhere else it would be a real account, and endpoints that cost money.
+    if urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")).hostname != "127.0.0.1":
+        sys.exit(
+            "error: this shell is not set up for the local AWS: paste the lines that "
+            "'make local-aws' printed first"
+        )
+    # Here, not above: boto3 takes half a second to load, and the emulator has none.
+    import boto3  # noqa: PLC0415
+    from botocore.exceptions import ClientError, EndpointConnectionError  # noqa: PLC0415
+
+    try:
+        for arn in create_shadow_tests(boto3.client("sagemaker"), names):
+            print(arn, flush=True)
+    except ClientError as error:
+        sys.exit(f"error: {error}")
+    except EndpointConnectionError:
+        sys.exit(
+            f"error: no local AWS listens on {os.environ['AWS_ENDPOINT_URL']}: paste the lines "
+            "of the one that runs"
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

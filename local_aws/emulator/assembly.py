@@ -13,6 +13,7 @@ from local_aws.emulator import (
     eventbridge_limits,
     iam_requests,
     lambda_workers,
+    nat_gateways,
     sagemaker_resources,
     sagemaker_service,
 )
@@ -43,6 +44,7 @@ def assembled(options: Options, on_ready: Callable[[], object]) -> Application:
     sagemaker_resources.install(service)
     iam_requests.install()
     eventbridge_limits.install()
+    nat_gateways.install()
     lambda_workers.install(
         lambda_python=options.lambda_python,
         endpoint_url=endpoint_url,

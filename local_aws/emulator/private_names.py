@@ -99,6 +99,7 @@ PRIVATE_NAMES: dict[str, dict[str, list[str] | None]] = {
             *("physical_id", "old_props", "new_props", "stack_name", "logical_id"),
             "resource_type",
         ],
+        "_ec2_apply_tags": ["physical_id", "props", "old_props"],
         "_inherited_capabilities": ["parent_stack_name"],
     },
     "ministack.services.cloudformation": {"_stack_events": None, "_stacks": None},
@@ -130,6 +131,14 @@ PRIVATE_NAMES: dict[str, dict[str, list[str] | None]] = {
         "now_iso": [],
     },
     "ministack.services.cloudwatch_logs": {"_log_groups": None},
+    "ministack.services.ec2": {
+        "_addresses": None,
+        "_allocate_address": ["p"],
+        "_create_nat_gateway": ["params"],
+        "_delete_nat_gateway": ["params"],
+        "_nat_gateways": None,
+        "_release_address": ["p"],
+    },
     "ministack.services.eventbridge": {
         "_SCHEDULER_TICK_INTERVAL": None,
         "_delete_rule": ["data"],
