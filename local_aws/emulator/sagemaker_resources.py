@@ -1,15 +1,16 @@
 """SageMaker's resource types in CloudFormation: models, endpoints and inference experiments.
 
-As far as one template needs them to hold an endpoint, a shadow test on it and what ends it. Each
-follows its page of the CloudFormation template reference ("AWS::SageMaker::InferenceExperiment",
-...); what a handler does beyond it, such as the stop on deletion, is modelled on how AWS's own
-handler behaves and marked so.
+As far as one template needs them to hold an endpoint, a shadow test on it, what ends it and what
+scales it. Each follows its page of the CloudFormation template reference
+("AWS::SageMaker::InferenceExperiment", ...), also in what an update replaces; what a handler does
+beyond it, such as the stop on deletion, is modelled on how AWS's own handler behaves and marked so.
 """
 
 # ruff: noqa: SLF001 (ministack's private names, each listed in private_names.py)
 from __future__ import annotations
 
 import json
+import secrets
 import time
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -29,6 +30,7 @@ Handler: TypeAlias = Any  # ministack calls handlers by its own conventions.
 _POLL_SECONDS = 0.02
 _ENDED = ("Completed", "Cancelled")
 _GONE = ("ResourceNotFound", "Could not find")
+_IN_FLUX = ("Creating", "Updating", "SystemUpdating", "RollingBack")
 
 
 class SageMakerError(RuntimeError):
@@ -47,33 +49,101 @@ class Resources:
         return {
             "AWS::SageMaker::Model": self._simple("Model"),
             "AWS::SageMaker::EndpointConfig": self._simple("EndpointConfig"),
-            "AWS::SageMaker::Endpoint": self._simple("Endpoint", settles=True),
+            "AWS::SageMaker::Endpoint": {
+                **self._simple("Endpoint", then=self._settle),
+                "update": self._update_endpoint,
+            },
             "AWS::SageMaker::InferenceExperiment": {
                 "create": self._create_experiment,
                 "update": self._update_experiment,
                 "delete": self._delete_experiment,
             },
+            "AWS::ApplicationAutoScaling::ScalableTarget": {
+                "create": self._register_target,
+                "update": self._update_target,
+                "delete": _nothing_to_delete,
+            },
+            "AWS::ApplicationAutoScaling::ScalingPolicy": {
+                "create": _make_policy,
+                "update": _keep_policy,
+                "delete": _nothing_to_delete,
+            },
         }
 
-    def _simple(self, kind: str, *, settles: bool = False) -> dict[str, Handler]:
-        """Return the handlers of a type that is created, described and deleted by its name."""
+    def _simple(
+        self, kind: str, *, then: Callable[[str], object] | None = None
+    ) -> dict[str, Handler]:
+        """Return the handlers of a type that is created, replaced and deleted by its name.
+
+        Args:
+            kind: Such as ``Model``.
+            then: What is done with the name of a new one.
+        """
         member = f"{kind}Name"
 
-        def create(logical_id: str, properties: Json, stack_name: str) -> Made:
-            name = str(properties.get(member) or physical_name(stack_name, logical_id))
+        def made(name: str, properties: Json) -> Made:
             answer = self._call(f"Create{kind}", {**properties, member: name})
-            if settles:
-                self._wait(lambda: self._endpoint_is_in_service(name))
+            if then is not None:
+                then(name)
             # Ref is the ARN, and the name an attribute of its own.
             return answer[f"{kind}Arn"], {member: name}
 
-        def update(_id: str, _old: Json, _new: Json, _stack_name: str) -> Made:
-            raise SageMakerError(f"the local AWS cannot update AWS::SageMaker::{kind}")
+        def create(logical_id: str, properties: Json, stack_name: str) -> Made:
+            return made(
+                str(properties.get(member) or physical_name(stack_name, logical_id)), properties
+            )
+
+        def replace(physical_id: str, _old: Json, new: Json, _stack_name: str) -> Made:
+            """Make another one; CloudFormation deletes the old one in its clean-up."""
+            old_name = _name_in(physical_id)
+            if new.get(member) == old_name:
+                raise SageMakerError(
+                    "CloudFormation cannot update a stack when a custom-named resource requires "
+                    f"replacing. Rename {old_name} and update the stack again."
+                )
+            return made(str(new.get(member) or _another(old_name)), new)
 
         def delete(physical_id: str, _properties: Json) -> None:
-            self._call_unless_gone(f"Delete{kind}", {member: physical_id.rpartition("/")[2]})
+            self._call_unless_gone(f"Delete{kind}", {member: _name_in(physical_id)})
 
-        return {"create": create, "update": update, "delete": delete}
+        return {"create": create, "update": replace, "delete": delete}
+
+    def _update_endpoint(self, physical_id: str, old: Json, new: Json, stack_name: str) -> Made:
+        """Deploy another configuration in place; only another name replaces an endpoint.
+
+        CloudFormation compares templates: what the endpoint has been given since does not count.
+        """
+        name = _name_in(physical_id)
+        if new.get("EndpointName") != old.get("EndpointName"):
+            simple = self._simple("Endpoint", then=self._settle)
+            made: Made = simple["update"](physical_id, old, new, stack_name)
+            return made
+        self._call("UpdateEndpoint", {**new, "EndpointName": name})
+        self._settle(name)
+        return physical_id, {"EndpointName": name}
+
+    def _settle(self, name: str) -> None:
+        """Wait for an endpoint; modelled: an update that failed, InService too, fails its stack."""
+        self._wait(lambda: self._endpoint(name)["EndpointStatus"] not in _IN_FLUX)
+        endpoint = self._endpoint(name)
+        reason = endpoint.get("FailureReason")
+        if endpoint["EndpointStatus"] != "InService" or reason:
+            raise SageMakerError(f"endpoint {name} is {endpoint['EndpointStatus']}: {reason}")
+
+    def _register_target(self, logical_id: str, properties: Json, _stack_name: str) -> Made:
+        """Modelled: only a variant that its endpoint serves can be registered."""
+        kind, endpoint, _, variant = properties["ResourceId"].split("/")
+        served = self._endpoint(endpoint)["ProductionVariants"] if kind == "endpoint" else []
+        if variant not in [item["VariantName"] for item in served]:
+            raise SageMakerError(f"{logical_id}: there is no {properties['ResourceId']}")
+        # As its page says of Ref.
+        place = ("ResourceId", "ScalableDimension", "ServiceNamespace")
+        return "|".join(properties[member] for member in place), {}
+
+    def _update_target(self, physical_id: str, old: Json, new: Json, stack_name: str) -> Made:
+        if new["ResourceId"] == old["ResourceId"]:
+            return physical_id, {}
+        return self._register_target(physical_id, new, stack_name)
 
     def _create_experiment(self, logical_id: str, properties: Json, stack_name: str) -> Made:
         name = str(properties.get("Name") or physical_name(stack_name, logical_id))
@@ -135,9 +205,8 @@ class Resources:
     def _experiment(self, name: str) -> Json:
         return self._call("DescribeInferenceExperiment", {"Name": name})
 
-    def _endpoint_is_in_service(self, name: str) -> bool:
-        endpoint = self._call("DescribeEndpoint", {"EndpointName": name})
-        return bool(endpoint["EndpointStatus"] == "InService")
+    def _endpoint(self, name: str) -> Json:
+        return self._call("DescribeEndpoint", {"EndpointName": name})
 
     def _call_unless_gone(self, operation: str, request: Json) -> None:
         try:
@@ -161,6 +230,29 @@ class Resources:
     def _wait(condition: Callable[[], bool]) -> None:
         while not condition():
             time.sleep(_POLL_SECONDS)
+
+
+def _name_in(arn: str) -> str:
+    return arn.rpartition("/")[2]
+
+
+def _another(name: str) -> str:
+    """Return another name of the same form; CloudFormation's end in characters of chance."""
+    return f"{name.rpartition('-')[0]}-{secrets.token_hex(6)}"
+
+
+def _make_policy(logical_id: str, properties: Json, _stack_name: str) -> Made:
+    """Keep a scaling policy as a name: nothing scales here."""
+    target = properties["ScalingTargetId"]
+    return f"arn:aws:autoscaling:::scalingPolicy:{target}:policyName/{logical_id}", {}
+
+
+def _keep_policy(physical_id: str, _old: Json, _new: Json, _stack_name: str) -> Made:
+    return physical_id, {}
+
+
+def _nothing_to_delete(_physical_id: str, _properties: Json) -> None:
+    """Targets and policies are names here."""
 
 
 def install(service: SageMaker) -> None:

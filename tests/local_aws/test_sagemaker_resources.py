@@ -108,3 +108,128 @@ def test_an_endpoint_in_flux_refuses_its_deletion(aws: LocalAws) -> None:
     aws.client("cloudformation").delete_stack(StackName=STACK)
     assert settled(aws) == "DELETE_FAILED"
     assert any("in-progress" in reason for name, _, reason in told(aws) if name == "Endpoint")
+
+
+def serving_template(
+    model: str,
+    *,
+    config: str = "Config",
+    endpoint: str = "fraud",
+    scaled: str | None = None,
+    config_name: str | None = None,
+) -> str:
+    """A template of an endpoint that serves one of two models, without any test on it."""
+    variant = {"VariantName": model, "ModelName": model, "InstanceType": "ml.m5.large"}
+    declared: Json = {"ProductionVariants": [{**variant, "InitialInstanceCount": 1}]}
+    if config_name:
+        declared["EndpointConfigName"] = config_name
+    link = {"Fn::GetAtt": [config, "EndpointConfigName"]}
+    resources = {
+        "First": ("SageMaker::Model", {"ModelName": "fraud-v1"}),
+        "Second": ("SageMaker::Model", {"ModelName": "fraud-v2"}),
+        config: ("SageMaker::EndpointConfig", declared),
+        "Endpoint": (
+            "SageMaker::Endpoint",
+            {"EndpointName": endpoint, "EndpointConfigName": link},
+        ),
+    }
+    if scaled:
+        target = {
+            "ResourceId": f"endpoint/{endpoint}/variant/{scaled}",
+            "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+            "ServiceNamespace": "sagemaker",
+        }
+        resources["Target"] = ("ApplicationAutoScaling::ScalableTarget", target)
+    body: Json = {
+        name: {"Type": f"AWS::{kind}", "Properties": properties}
+        for name, (kind, properties) in resources.items()
+    }
+    body[config]["DependsOn"] = ["First", "Second"]
+    if scaled:
+        body["Target"]["DependsOn"] = ["Endpoint"]
+    return json.dumps({"Resources": body})
+
+
+def models(aws: LocalAws, endpoint: str = "fraud") -> list[str]:
+    """The models that an endpoint serves."""
+    variants = endpoint_variants(aws.client("sagemaker"), endpoint)
+    return [item["ModelName"] for item in variants["production"]]
+
+
+def accepted(aws: LocalAws, *operations: str) -> list[str]:
+    """The calls of some operations that went through, oldest first."""
+    calls = [call.operation for call in aws.calls() if call.error_code is None]
+    return [operation for operation in calls if operation in operations]
+
+
+@pytest.mark.parametrize("config", ["Config", "Another"])
+def test_another_configuration_updates_the_endpoint_before_the_old_one_is_deleted(
+    aws: LocalAws, config: str
+) -> None:
+    assert create(aws, serving_template("fraud-v1")) == "CREATE_COMPLETE"
+    sagemaker = aws.client("sagemaker")
+    (before,) = sagemaker.list_endpoints()["Endpoints"]
+    old = sagemaker.describe_endpoint(EndpointName="fraud")["EndpointConfigName"]
+    assert update(aws, serving_template("fraud-v2", config=config)) == "UPDATE_COMPLETE"
+    assert models(aws) == ["fraud-v2"]
+    (after,) = sagemaker.list_endpoints()["Endpoints"]
+    assert (after["EndpointStatus"], after["CreationTime"]) == ("InService", before["CreationTime"])
+    assert accepted(aws, "UpdateEndpoint", "DeleteEndpointConfig") == [
+        "UpdateEndpoint",
+        "DeleteEndpointConfig",
+    ]
+    with pytest.raises(sagemaker.exceptions.ClientError, match="Could not find"):
+        sagemaker.describe_endpoint_config(EndpointConfigName=old)
+
+
+def test_an_untouched_template_leaves_an_endpoint_with_what_it_was_given_since(
+    aws: LocalAws,
+) -> None:
+    assert create(aws, serving_template("fraud-v1")) == "CREATE_COMPLETE"
+    sagemaker = aws.client("sagemaker")
+    variant = {"VariantName": "new", "ModelName": "fraud-v2"}
+    size = {"InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    sagemaker.create_endpoint_config(
+        EndpointConfigName="by-hand", ProductionVariants=[{**variant, **size}]
+    )
+    sagemaker.update_endpoint(EndpointName="fraud", EndpointConfigName="by-hand")
+    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName="fraud")
+    # Something else changes, and the endpoint does not.
+    scaled = serving_template("fraud-v1", scaled="new")
+    assert update(aws, scaled) == "UPDATE_COMPLETE"
+    assert models(aws) == ["fraud-v2"]
+    assert len(aws.calls("UpdateEndpoint")) == 1
+
+
+def test_an_endpoint_update_that_fails_in_service_fails_the_stack_and_is_rolled_back(
+    aws: LocalAws,
+) -> None:
+    assert create(aws, serving_template("fraud-v1")) == "CREATE_COMPLETE"
+    aws.fail_endpoint_update("fraud", failure_reason="no capacity")
+    assert update(aws, serving_template("fraud-v2")) == "UPDATE_ROLLBACK_COMPLETE"
+    assert any("no capacity" in reason for name, _, reason in told(aws) if name == "Endpoint")
+    assert models(aws) == ["fraud-v1"]
+
+
+def test_another_name_replaces_an_endpoint(aws: LocalAws) -> None:
+    assert create(aws, serving_template("fraud-v1")) == "CREATE_COMPLETE"
+    assert update(aws, serving_template("fraud-v1", endpoint="other")) == "UPDATE_COMPLETE"
+    assert models(aws, "other") == ["fraud-v1"]
+    assert len(aws.client("sagemaker").list_endpoints()["Endpoints"]) == 1
+
+
+def test_a_configuration_with_a_name_of_its_own_cannot_be_replaced_under_it(aws: LocalAws) -> None:
+    named = serving_template("fraud-v1", config_name="serving")
+    assert create(aws, named) == "CREATE_COMPLETE"
+    changed = serving_template("fraud-v2", config_name="serving")
+    assert update(aws, changed) == "UPDATE_ROLLBACK_COMPLETE"
+    assert any("requires replacing. Rename serving" in reason for _, _, reason in told(aws))
+    assert models(aws) == ["fraud-v1"]
+
+
+def test_only_a_variant_that_is_served_can_be_scaled(aws: LocalAws) -> None:
+    assert create(aws, serving_template("fraud-v1")) == "CREATE_COMPLETE"
+    gone = serving_template("fraud-v1", scaled="fraud-v2")
+    assert update(aws, gone) == "UPDATE_ROLLBACK_COMPLETE"
+    assert any("there is no endpoint/fraud/variant/fraud-v2" in said for _, _, said in told(aws))
+    assert update(aws, serving_template("fraud-v1", scaled="fraud-v1")) == "UPDATE_COMPLETE"
