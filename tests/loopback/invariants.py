@@ -50,10 +50,12 @@ def success_is_true(history: History) -> Iterator[str]:
     And, where a promotion was asked for, only if the end was the one ordered. Held for every
     answer up to the one CloudFormation takes; it hears no other. An undo need not wait for a stop
     that it is not allowed to see. Where only the stack's events tell that an update is more than
-    its old and new properties say, it need not know what it is not allowed to read.
+    its old and new properties say, or that a creation is undone which made the experiment, it need
+    not know what it is not allowed to read.
     """
     scenario, denied = history.scenario, history.lasting_denials
-    if (scenario.waits and denied) or (scenario.looks_unchanged and EVENTS in denied):
+    rests_on_events = scenario.looks_unchanged or scenario.is_failed_creation
+    if (scenario.waits and denied) or (rests_on_events and EVENTS in denied):
         return
     for put, body, truth in history.heard():
         if body["Status"] == "SUCCESS" and "SUCCESS" not in truth:
