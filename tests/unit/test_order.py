@@ -408,6 +408,10 @@ class TestDelete:
         world = World(status=status, events_of={STACK: events})
         assert answers(delete(world, promoting())) == (Verb.SUCCEED, "delete_undone")
 
+    def test_delete_undone_of_anothers_experiment_need_not_see_it(self) -> None:
+        world = World(status="ROLLBACK_IN_PROGRESS", unreadable=("experiment",), is_lasting=True)
+        assert delete(world, promoting()).row == "delete_undone"
+
     def test_delete_undone_where_it_does_not_tell_its_shadow(self) -> None:
         world = World(status="ROLLBACK_IN_PROGRESS", seen=experiment(shadows=()))
         owned = promoting(StackOwnsExperiment="true")

@@ -120,10 +120,10 @@ def _delete_creation_undone(
     request: Request, declared: Declaration | str, facts: Facts
 ) -> Order | Decision:
     """Its own experiment is about to be deleted; whatever was declared, production is kept."""
-    experiment = facts.experiment()
-    if experiment and isinstance(declared, Declaration) and declared.stack_owns_experiment:
-        for shadow in experiment.shadows[:1]:
-            kept = declared.with_shadow_removed(experiment.production, shadow)
+    if isinstance(declared, Declaration) and declared.stack_owns_experiment:
+        experiment = facts.experiment()
+        if experiment is not None and experiment.shadows:
+            kept = declared.with_shadow_removed(experiment.production, experiment.shadows[0])
             return Order("delete_creation_undone", True, kept)
     return _not_allowed(Standing.UNDO, request, facts)
 
