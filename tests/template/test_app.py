@@ -52,7 +52,7 @@ def test_declares_what_cdk_json_says() -> None:
     assert properties["DesiredModelVariants"][0]["ModelName"] == "fraud-v2"
     assert properties["DesiredState"] == "Completed"
     assert "StopOn" not in properties
-    assert properties["EndNow"] is False
+    assert properties["EndNow"] == "false"
 
 
 def test_takes_the_whole_declaration_as_json_from_the_command_line() -> None:
@@ -74,16 +74,16 @@ def test_takes_single_entries_from_the_command_line() -> None:
     assert properties["StopOn"] == ["Delete"]
 
 
-@pytest.mark.parametrize(("text", "sent"), [("true", True), ("false", False)])
-def test_takes_end_now_from_the_command_line(text: str, sent: bool) -> None:
+@pytest.mark.parametrize("text", ["true", "false"])
+def test_takes_end_now_from_the_command_line(text: str) -> None:
     properties = _properties({KEY: _declared(), f"{KEY}.end_now": text})
-    assert properties["EndNow"] is sent
+    assert properties["EndNow"] == text
 
 
 def test_an_entry_that_is_null_is_left_out() -> None:
     properties = _properties({KEY: {**_declared(), "end_now": None, "reason": None}})
     assert "Reason" not in properties
-    assert properties["EndNow"] is False
+    assert properties["EndNow"] == "false"
 
 
 def test_puts_the_experiments_arn_and_status_out() -> None:
@@ -164,7 +164,7 @@ def test_every_example_is_a_declaration_that_the_construct_takes() -> None:
     context = {KEY: whole, **{f"{KEY}.{name}": text for name, text in EXAMPLES.items()}}
     properties = _properties(context)
     assert properties["DesiredModelVariants"][0]["ModelName"] == "fraud-v2"
-    assert properties["EndNow"] is True
+    assert properties["EndNow"] == "true"
     assert set(EXAMPLES) == set(context_app.ENTRIES) - set(context_app.TEXTS)
 
 

@@ -51,8 +51,7 @@ def resource_properties(
         "DesiredState": _plain(desired_state),
         "Reason": None if reason == "" else reason,
         "StopOn": _stop_on(stop_on),
-        # Also where false, so that "cdk diff" shows the order as "EndNow: false → true".
-        "EndNow": end_now,
+        "EndNow": _end_now(end_now),
         # Only where true, so that a resource reads the same as before its stack owned one.
         "StackOwnsExperiment": stack_owns_experiment or None,
     }
@@ -61,6 +60,11 @@ def resource_properties(
 
 def _plain(value: object) -> object:
     return value.value if isinstance(value, Enum) else value
+
+
+def _end_now(end_now: object) -> object:
+    """The flag as text, false included: ``cdk diff`` prints no values of JSON booleans."""
+    return str(end_now).lower() if isinstance(end_now, bool) else end_now
 
 
 def _actions(actions: object) -> object:
