@@ -186,7 +186,7 @@ def test_a_promotion_of_a_test_that_begins_in_days_fails_within_two_minutes(
     assert history.deploy(told()) == "CREATE_COMPLETE"
     assert history.deploy(told(promotes=True), timeout_seconds=20) == "UPDATE_ROLLBACK_COMPLETE"
     reason = history.reason("UPDATE_FAILED")
-    assert f"deploy again after it has begun; it begins at {spelled(to_come)}" in reason
+    assert f"deploy again after it has started; it starts at {spelled(to_come)}" in reason
     asked = history.aws.calls(STOP)
     assert {call.error_code for call in asked} == {"ConflictException"}
     assert asked[-1].time - asked[0].time < 120
@@ -209,7 +209,7 @@ def test_a_removal_leaves_a_test_that_begins_in_days_as_it_is_with_a_warning(
     line = decision(history, "created_refused")
     assert line["level"] == "WARNING"
     assert "delete it with DeleteInferenceExperiment" in line["why"]
-    assert f"it begins at {spelled(to_come)}" in line["why"]
+    assert f"it starts at {spelled(to_come)}" in line["why"]
     assert history.experiment()["Status"] == "Created"
     history.end(stops=0)
 

@@ -100,7 +100,7 @@ def test_history_5_a_later_failure_rolls_back_without_a_second_stop_and_the_log_
     failing = followed_by(actions=PROMOTE_SHADOW, breaks=True)
     assert history.deploy(failing) == "UPDATE_ROLLBACK_COMPLETE"
     assert history.experiment()["Status"] == "Completed"
-    assert eventually(lambda: "which stays" in history.log())
+    assert eventually(lambda: "that is final" in history.log())
     lines = [line for line in history.log().splitlines() if '"row"' in line]
     assert lines
     for line in map(json.loads, lines):
@@ -132,7 +132,7 @@ def test_history_11_a_promotion_after_the_scheduled_end_fails_with_a_reason(
     assert history.deploy(promoting()) == "UPDATE_ROLLBACK_COMPLETE"
     reason = history.reason("UPDATE_FAILED")
     assert "variant 'shadow' of" in reason
-    assert "cannot be promoted any more: deploy the variant by an endpoint update" in reason
+    assert "cannot be promoted any more: deploy the variant with an endpoint update" in reason
     assert "has already ended as Completed" in reason
     history.end(stops=0)
 

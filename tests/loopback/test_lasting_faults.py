@@ -98,7 +98,7 @@ def test_a_rule_that_can_never_be_made_fails_with_the_last_delivery(world: World
     answer = answered(world, world.request("Update"))
 
     assert answer["Status"] == "FAILED"
-    assert "rule could not be made" in answer["Reason"]
+    assert "rule could not be created" in answer["Reason"]
     assert deliveries(world) == 1 + len(RETRY_AFTER_SECONDS)
     assert stops(world) == 1
 
@@ -132,7 +132,7 @@ def test_without_a_date_a_rule_that_can_never_be_made_fails_at_once(undated: Wor
     world.fail("PutRule", "denied", attempts=FOR_EVER)
     answer = answered(world, world.request("Update"))
 
-    assert "rule could not be made" in answer["Reason"]
+    assert "rule could not be created" in answer["Reason"]
     assert deliveries(world) == 1
 
 
@@ -180,7 +180,7 @@ def test_a_look_that_is_denied_after_the_stop_does_not_say_that_nothing_happened
     world.run_to_quiet()
 
     assert told(asked)["Status"] == "FAILED"
-    assert "told to end" in told(asked)["Reason"]
+    assert "was sent" in told(asked)["Reason"]
 
 
 def test_a_stop_that_is_denied_says_that_nothing_happened(world: World) -> None:

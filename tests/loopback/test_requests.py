@@ -54,7 +54,7 @@ def test_create_that_a_variant_of_the_declaration_contradicts_fails(world: World
     assert first["Status"] == second["Status"] == "FAILED"
     assert "no variant 'blue'" in first["Reason"]
     assert "'production'" in first["Reason"]
-    assert "only its shadow variant can" in second["Reason"]
+    assert "promote its shadow variant" in second["Reason"]
 
 
 def test_an_update_stops_waits_for_the_endpoint_to_settle_and_then_succeeds(world: World) -> None:

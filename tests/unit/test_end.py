@@ -1,4 +1,4 @@
-"""Table 3, what the end says after a Stop of ours: a test for each row."""
+"""Table 3, how the experiment ended after our Stop: a test for each row."""
 
 from __future__ import annotations
 

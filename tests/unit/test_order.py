@@ -146,7 +146,7 @@ class TestUpdate:
             status="UPDATE_ROLLBACK_IN_PROGRESS",
             events_of={STACK: [*updating(), of_stack("UPDATE_ROLLBACK_IN_PROGRESS")]},
         )
-        assert "which stays" in update(world, declaration(), promoting()).why
+        assert "that is final" in update(world, declaration(), promoting()).why
 
     @pytest.mark.parametrize("status", ["UPDATE_IN_PROGRESS", "UPDATE_FAILED"])
     @pytest.mark.parametrize("has_own_event", [True, False])
@@ -616,7 +616,7 @@ class TestWhatAllowsAStop:
         late = nested(**statuses, is_young=False)
         decision = update(late, promoting())
         assert answers(decision) == (Verb.FAIL, "parent_at_rest")
-        assert "deploy from the root" in decision.why
+        assert "deploy the root" in decision.why
         torn = nested("DELETE_IN_PROGRESS", **statuses, is_young=False)
         assert answers(delete(torn, declaration())) == (Verb.SUCCEED, "parent_at_rest")
 

@@ -65,7 +65,7 @@ class TestArm:
         wrong_way = declaration(ModelVariantActions={"production": "Promote", "shadow": "Remove"})
         told = create(creating(), wrong_way)
         assert answers(told) == (Verb.FAIL, "variants_mismatch")
-        assert "only its shadow variant can, which is 'shadow'" in told.why
+        assert "promote its shadow variant, which is 'shadow'" in told.why
 
     def test_status_unknown(self) -> None:
         assert arm(experiment("Pausing")) == (Verb.SUCCEED, "status_unknown", True)
@@ -151,7 +151,7 @@ class TestEndByUpdate:
         assert told.verb is verb
         if verb is Verb.FAIL:
             assert told.row == "created_refused"
-            assert "has not begun" in told.why
+            assert "has not started" in told.why
         assert update(world, promoting(), refused_at=ISSUED + 11).verb is Verb.STOP
 
     def test_status_unknown(self) -> None:
@@ -197,7 +197,7 @@ class TestEndByDelete:
         told = delete(world, declaration(), refused_at=ISSUED + 10)
         assert answers(told) == (Verb.SUCCEED, "created_refused")
         assert told.warn
-        assert "it begins at 1970-01-02T00:00:00Z" in told.why
+        assert "it starts at 1970-01-02T00:00:00Z" in told.why
         assert "DeleteInferenceExperiment" in told.why
         assert delete(world, declaration(), refused_at=ISSUED + 11).verb is Verb.STOP
 

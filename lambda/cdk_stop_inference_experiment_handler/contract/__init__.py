@@ -1,1 +1,1 @@
-"""What the construct and the function agree on. Standard library only."""
+"""What the construct and the function share. Standard library only."""

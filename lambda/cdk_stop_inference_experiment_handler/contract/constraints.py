@@ -32,7 +32,7 @@ INFRASTRUCTURE_TYPE = "RealTimeInference"
 
 @dataclass(frozen=True)
 class StringLimit:
-    """A string member of the API: its length in characters and the pattern it matches whole."""
+    """A string member of the API: its length in characters, and the pattern of the whole string."""
 
     shape: str
     minimum: int

@@ -1,8 +1,7 @@
-"""What a ``Custom::StopInferenceExperiment`` resource declares: its properties, parsed.
+"""The properties of a ``Custom::StopInferenceExperiment`` resource, parsed.
 
-The properties of the resource are the request members of StopInferenceExperiment plus the few of
-:data:`OWN_PROPERTIES`. CloudFormation delivers every scalar as a string; :func:`parse` gives them
-the API's types back.
+They are the request members of StopInferenceExperiment plus :data:`OWN_PROPERTIES`. CloudFormation
+delivers every scalar as a string; :func:`parse` converts them back to the API's types.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ REQUEST_PROPERTIES = (
     "Reason",
 )
 OWN_PROPERTIES = ("StopOn", "EndNow", "StackOwnsExperiment")
-"""``StackOwnsExperiment`` says that the stack creates the experiment itself and does not retain
-it: where the stack's creation is undone, the experiment is stopped before it is deleted."""
+"""``StackOwnsExperiment``: the stack creates the experiment itself and does not retain it. If the
+stack's creation is undone, the experiment is stopped before it is deleted."""
 
 CLOUDFORMATION_PROPERTIES = ("ServiceToken", "ServiceTimeout")
 
 MAX_WORDS = REASON.maximum - len(" (01234567)")
-"""Characters of a user's reason that are sent, the rest is cut: the digest follows them."""
+"""Characters of a user's reason that are sent; the rest is cut off, since the digest follows."""
 
 
 class InvalidDeclaration(ValueError):
@@ -40,20 +39,20 @@ class InvalidDeclaration(ValueError):
 
 @dataclass(frozen=True)
 class Declaration:
-    """How an experiment shall end, and which events may end it.
+    """How an experiment is to end, and which events end it.
 
     Attributes:
         name: The experiment's name.
         actions: The action for each variant, by the variant's name.
-        variants: ``DesiredModelVariants``, None where they are left out.
-        desired_state: ``Completed``, ``Cancelled``, or None where SageMaker's own default applies.
-        words: What SageMaker records as the reason, without the digest.
+        variants: ``DesiredModelVariants``; None if left out.
+        desired_state: ``Completed``, ``Cancelled``, or None for SageMaker's default.
+        words: The reason that SageMaker records, without the digest.
         stack_name: Part of the digest.
-        stop_on: Out of ``Create``, ``Update`` and ``Delete``.
+        stop_on: Any of ``Create``, ``Update`` and ``Delete``.
         end_now: Ends the experiment with the update that sets it.
-        stack_owns_experiment: The experiment is a resource of the same stack, not retained.
+        stack_owns_experiment: The experiment is a resource of the same stack and is not retained.
         service_timeout: Seconds after which CloudFormation gives up, 1 to 3600.
-        reason_of_0_1_0: What release 0.1.0 sent as the reason.
+        reason_of_0_1_0: The reason that release 0.1.0 sent.
     """
 
     name: str
@@ -76,12 +75,12 @@ class Declaration:
 
     @property
     def reason(self) -> str:
-        """The reason that is sent: the user's words and the digest."""
+        """The reason to send: the user's words and the digest."""
         return f"{self.words[:MAX_WORDS]} ({self.digest})"
 
     @property
     def digest(self) -> str:
-        """Eight hexadecimal digits that tell one declaration's end from another's."""
+        """Eight hexadecimal digits that identify this experiment and its declared end."""
         named = [self.stack_name, self.name.lower(), _canonical(self._end)]
         return hashlib.sha256("\n".join(named).encode()).hexdigest()[:8]
 
@@ -91,15 +90,15 @@ class Declaration:
         return next((name for name, action in self.actions.items() if action == PROMOTE), None)
 
     def ended(self, status_reason: str) -> bool:
-        """Whether an end with this StatusReason was ordered by this declaration."""
+        """Whether this declaration ordered the end that has this StatusReason."""
         return digest_in(status_reason) == self.digest
 
     def may_have_ended(self, status_reason: str) -> bool:
-        """The same, also for an end that release 0.1.0 ordered."""
+        """The same, including an end that release 0.1.0 ordered."""
         return self.ended(status_reason) or status_reason == self.reason_of_0_1_0
 
     def has_the_end_of(self, other: Declaration) -> bool:
-        """Whether both end an experiment in the same way; the order of variants is free."""
+        """Whether both end an experiment in the same way, in whatever order they list variants."""
         return _canonical(self._end) == _canonical(other._end)
 
     def is_same_as(self, other: Declaration) -> bool:
@@ -107,7 +106,7 @@ class Declaration:
         return self.name.lower() == other.name.lower() and self.has_the_end_of(other)
 
     def with_shadow_removed(self, production: str, shadow: str) -> Declaration:
-        """The end of an experiment that its stack is about to delete."""
+        """The declaration for an experiment that its stack is about to delete."""
         actions = {production: RETAIN, shadow: REMOVE}
         words = f"The creation of CloudFormation stack {self.stack_name} was undone"
         return replace(self, actions=actions, variants=None, words=words)
@@ -123,7 +122,7 @@ class Declaration:
 
 
 def digest_in(status_reason: str) -> str:
-    """The digest that a StatusReason carries; empty where it carries none."""
+    """The digest in a StatusReason; empty if there is none."""
     digests: list[str] = re.findall(r"\(([0-9a-f]{8})\)", status_reason)
     return digests[-1] if digests else ""
 
@@ -132,13 +131,13 @@ def parse(properties: Mapping[str, object], *, stack_name: str, logical_id: str)
     """Read a resource's properties as CloudFormation sends them.
 
     Args:
-        properties: ``ResourceProperties`` of the event, of this or any released version of the
-            library.
-        stack_name: Named by the default reason.
-        logical_id: Named by the default reason.
+        properties: ``ResourceProperties`` of the event, as written by this version of the library
+            or by any released one.
+        stack_name: For the default reason.
+        logical_id: For the default reason.
 
     Raises:
-        InvalidDeclaration: With everything that is wrong, each problem naming its property.
+        InvalidDeclaration: With every problem; each names its property.
     """
     known = {*REQUEST_PROPERTIES, *OWN_PROPERTIES, *CLOUDFORMATION_PROPERTIES}
     found = [
@@ -156,11 +155,11 @@ def parse_replaced(
 ) -> Declaration | None:
     """Read the properties of an earlier request.
 
-    They may break the rules: an Update that was refused for its properties is rolled back with
-    these as the old ones.
+    They may be invalid: the rollback of an Update that was refused for its properties sends them
+    as the old ones.
 
     Returns:
-        None where not even the experiment is named.
+        None if the experiment's name is missing.
     """
     if not isinstance(properties.get("Name"), str):
         return None
@@ -203,7 +202,7 @@ def _typed(name: str, value: object) -> object:
 
 
 def _typed_variant(variant: object) -> object:
-    """The variant with ``InstanceCount`` as a number; any other shape as it came, to be refused."""
+    """The variant with ``InstanceCount`` as a number; validation refuses any other shape."""
     if not isinstance(variant, Mapping):
         return variant
     infrastructure = variant.get("InfrastructureConfig")
@@ -230,7 +229,7 @@ def _reason_of_0_1_0(typed: Mapping[str, object], source: str) -> str:
 
 
 def _canonical(members: Mapping[str, object]) -> str:
-    """The members as text, the same for every order of the variants and of a map's keys."""
+    """The members as text that does not depend on the order of variants or keys."""
     variants = members.get("DesiredModelVariants")
     if isinstance(variants, list):
         by_text = sorted(variants, key=lambda variant: json.dumps(variant, sort_keys=True))

@@ -1,7 +1,7 @@
-"""The one check of a declaration, which both halves of the library call.
+"""The validation of a declaration, which synth and the function share.
 
-The construct calls :func:`problems` at synth (with the names of its props, skipping tokens), the
-handler calls it on the values CloudFormation resolved (with the API's names), so that both refuse
+The construct calls :func:`problems` at synth with the names of its props, and skips tokens. The
+function calls it with the API's names on the values that CloudFormation resolved. So both refuse
 the same things in the same words. Standard library only: the construct imports it at synth.
 """
 
@@ -29,7 +29,7 @@ from .constraints import (
 )
 
 API_NAMES: Mapping[str, str] = {}
-"""The identity: problems are worded with the names of the API's members."""
+"""No other names: problems name the API's members."""
 
 
 def _resolved(_value: object) -> bool:
@@ -47,13 +47,13 @@ def problems(
     Args:
         properties: The resource's properties: the request members of StopInferenceExperiment
             plus ``StopOn`` and ``EndNow``. Values have the API's types (``InstanceCount`` an
-            ``int``); ``EndNow`` may be the text that CloudFormation makes of it.
-        names: What to call a member in a sentence, by the API's name. Default: the API's name.
-        is_unresolved: Tells a value that is not known yet (a CDK token), which passes.
+            ``int``); ``EndNow`` may be the string that CloudFormation delivers.
+        names: The name to show for a member, by the API's name. Default: the API's name.
+        is_unresolved: Whether a value is not known yet (a CDK token); such a value passes.
 
     Returns:
-        Sentences in lower case without a final period, in the order of the members. Empty where
-        StopInferenceExperiment accepts the declaration as far as AWS documents it.
+        Sentences in lower case without a final period, in the order of the members. Empty if
+        StopInferenceExperiment accepts the declaration, as far as AWS documents it.
     """
     return list(_Check(properties, names, is_unresolved).all())
 
@@ -227,7 +227,7 @@ def _action_combinations(label: str, actions: Sequence[object]) -> Iterator[str]
 
 
 def _remedy(value: str, limit: StringLimit) -> str:
-    """What to write instead, where that can be told."""
+    """What to write instead, if that is clear."""
     if limit is EXPERIMENT_NAME and value.startswith("arn:"):
         return f": use the part after the last slash, {_shown(value.rpartition('/')[2])}"
     if limit is INSTANCE_TYPE and re.fullmatch(limit.pattern, f"ml.{value}"):
@@ -236,7 +236,7 @@ def _remedy(value: str, limit: StringLimit) -> str:
 
 
 def _one_of(allowed: Sequence[str], value: object) -> str:
-    """The values allowed, the one that came, and what it may have meant."""
+    """The allowed values, the value received, and a suggestion."""
     meant = [one for one in allowed if one.lower() == str(value).strip().lower()]
     remedy = f": did you mean '{meant[0]}'?" if meant else ""
     return f"{_or(allowed)}, got {_shown(value)}{remedy}"

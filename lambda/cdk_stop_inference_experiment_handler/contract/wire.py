@@ -1,10 +1,10 @@
-"""Names and numbers that the construct and the function both spell. Standard library only."""
+"""Names and numbers that the construct and the function share. Standard library only."""
 
 from __future__ import annotations
 
 RESOURCE_TYPE = "Custom::StopInferenceExperiment"
 
-# The attributes of the resource: what the function answers with, what ``Fn::GetAtt`` asks for.
+# The attributes of the resource: the function returns them, ``Fn::GetAtt`` reads them.
 EXPERIMENT_ARN = "InferenceExperimentArn"
 STATUS = "Status"
 STATUS_REASON = "StatusReason"
@@ -25,23 +25,23 @@ ATTRIBUTES = (
 )
 
 RULE_PREFIX = "stop-ie-"
-"""The name of a polling rule: this, the last part of the stack's id, a hyphen and a digest."""
+"""A polling rule's name: this prefix, the last part of the stack's id, a hyphen and a digest."""
 
 RULE_PREFIX_VARIABLE = "POLLING_RULE_PREFIX"
-"""The function's environment variable that holds the name up to the digest."""
+"""The function's environment variable that holds a rule's name up to the digest."""
 
 MAX_SERVICE_TIMEOUT = 3600
-"""Seconds CloudFormation waits for an answer at most, and where ``ServiceTimeout`` is not set."""
+"""Seconds that CloudFormation waits for an answer: maximum and default of ``ServiceTimeout``."""
 
 _SHARE, _OF = 11, 12
-"""The function answers after this share of ``ServiceTimeout``, so that its answer is heard."""
+"""The function answers after this share of ``ServiceTimeout``, while CloudFormation still waits."""
 
 
 def seconds_to_answer(service_timeout: float) -> float:
-    """How long the function waits, where CloudFormation waits for ``service_timeout`` seconds."""
+    """How long the function waits if CloudFormation waits for ``service_timeout`` seconds."""
     return service_timeout * _SHARE / _OF
 
 
 def service_timeout_for(seconds: int) -> int:
-    """The least ``ServiceTimeout`` with which the function waits at least ``seconds``."""
+    """The smallest ``ServiceTimeout`` with which the function waits at least ``seconds``."""
     return -(-seconds * _OF // _SHARE)

@@ -1,4 +1,4 @@
-"""From a request to what to do next: order, then state, then the end."""
+"""Decides what to do next about a request: order, then state, then the end."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def decide(request: Request, facts: Facts, progress: Progress, region: str) -> D
 
     Args:
         request: The request.
-        facts: Looked up when a decision needs them, anew for each call of this function.
-        progress: What earlier steps of the same request got done.
-        region: Named where an experiment is not found.
+        facts: Looked up when a decision needs them, again for each call of this function.
+        progress: What earlier steps of the same request have done.
+        region: For the error if the experiment is not found.
 
     Raises:
-        Unreadable: A fact that decides cannot be read.
+        Unreadable: A fact that the decision depends on cannot be read.
     """
     if progress.sent:
         return after_stop(request, facts.experiment(), progress)
@@ -40,14 +40,14 @@ def decide(request: Request, facts: Facts, progress: Progress, region: str) -> D
 
 
 def _over(request: Request, facts: Facts) -> Decision | None:
-    """A Delete with nothing left to stop is answered without asking the stack."""
+    """Answer a Delete with nothing left to stop, without reading the stack."""
     new = request.new
     may_end = not isinstance(new, Declaration) or DELETE in new.stop_on
     if request.type is RequestType.DELETE and request.holds_its_experiment and may_end:
         try:
             return found_over(request, facts)
         except Unreadable:
-            return None  # the order may do without
+            return None  # the order may not need the experiment
     return None
 
 

@@ -1,7 +1,7 @@
-"""Table 3: what does the end say, after a Stop of ours?
+"""Table 3: how did the experiment end after our Stop?
 
-Each branch is a row of the table "What does the end say, after a Stop of ours?" in the README,
-under the same name. A teardown must not get stuck: where an Update fails, a Delete warns.
+Each branch is a row of the table "How did the experiment end after our stop?" in the README, under
+the same name. Where an Update fails, a Delete warns, so that a teardown does not get stuck.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def after_stop(request: Request, seen: Experiment | None, progress: Progress) ->
     """What to do after SageMaker has accepted a Stop."""
     if seen is None:
         gone = fail("end_gone", reasons.gone_while_waiting(request.declared_name))
-        return _kind_to_deletes(request, gone)
+        return _warn_on_delete(request, gone)
     if not seen.is_over:
-        # Describe may still say Running after an accepted Stop: that is never a new order.
+        # Describe may still say Running after SageMaker accepted the Stop: do not stop again.
         return wait("end_awaited", reasons.standing(seen))
     return end(request, seen, progress.sent, progress.failure_before)
 
@@ -39,13 +39,13 @@ def after_stop(request: Request, seen: Experiment | None, progress: Progress) ->
 def end(
     request: Request, experiment: Experiment, digest: str, failure_before: str | None
 ) -> Decision:
-    """Judge an end that this resource ordered.
+    """What to answer about an end that this resource ordered.
 
     Args:
         request: The request that ordered it.
-        experiment: Ended, its endpoint settled.
-        digest: Of the declaration that was sent.
-        failure_before: The endpoint's FailureReason before the Stop; None where not seen.
+        experiment: It has ended, and its endpoint has settled.
+        digest: The digest of the declaration that was sent.
+        failure_before: The endpoint's FailureReason before the Stop; None if it was not read.
     """
     new = request.new
     declared = new if isinstance(new, Declaration) and new.digest == digest else None
@@ -63,11 +63,11 @@ def end(
     elif is_cancelled and declared and declared.desired_state == COMPLETED:
         why = reasons.shows_as_cancelled(experiment)
         decision = succeed("end_as_declared", why, warn=True)
-    return _kind_to_deletes(request, decision)
+    return _warn_on_delete(request, decision)
 
 
 def _contradictions(declared: Declaration, experiment: Experiment) -> list[str]:
-    """Variants whose status does not fit their action."""
+    """Variants whose status contradicts their action."""
     return [
         f"'{name}' is {status}, declared {declared.actions[name]}"
         for name, status in experiment.variants.items()
@@ -76,7 +76,7 @@ def _contradictions(declared: Declaration, experiment: Experiment) -> list[str]:
     ]
 
 
-def _kind_to_deletes(request: Request, decision: Decision) -> Decision:
+def _warn_on_delete(request: Request, decision: Decision) -> Decision:
     if request.type is RequestType.DELETE and decision.verb is Verb.FAIL:
         return replace(decision, verb=Verb.SUCCEED, warn=True)
     return decision

@@ -1,6 +1,6 @@
-"""What a decision rests on: the request, and the facts that it may ask for.
+"""What a decision depends on: the request, and facts about the experiment and the stack.
 
-:class:`Facts` looks a fact up when a decision first asks for it. AWS is asked for nothing else.
+:class:`Facts` reads a fact when a decision first asks for it. Nothing else is read from AWS.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class Experiment:
     https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeInferenceExperiment.html
 
     Attributes:
-        scheduled_start: Seconds since the epoch; None where it is not told. The end likewise.
+        scheduled_start: Seconds since the epoch; None if not given. The end likewise.
         completion_time: Seconds since the epoch; None while the experiment has not ended.
-        variants: The status of each variant by its name; empty where it is not told.
-        production: The variant that serves production; empty where it is not told.
-        shadows: The shadow variants; empty where they are not told.
+        variants: The status of each variant by its name; empty if not given.
+        production: The variant that serves production; empty if not given.
+        shadows: The shadow variants; empty if not given.
     """
 
     arn: str
@@ -52,17 +52,17 @@ class Experiment:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the status is final; its endpoint may still be in flux."""
+        """Whether the status is final; the endpoint may still be updating."""
         return self.status in ENDED_STATUSES
 
     @property
     def is_stopping(self) -> bool:
-        """Whether a stop is under way, the endpoint's update included."""
+        """Whether a stop is in progress, including the endpoint's update."""
         return self.status == "Stopping" or (self.has_ended and not self.is_over)
 
     @property
     def is_over(self) -> bool:
-        """Whether it has ended and left its endpoint in a state that another change can follow."""
+        """Whether it has ended and its endpoint has settled, so that another change can follow."""
         return self.has_ended and self.endpoint_status not in UNSETTLED_ENDPOINT_STATUSES
 
 
@@ -73,7 +73,7 @@ class Stack:
     https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Stack.html
 
     Attributes:
-        parent_id: The StackId of the stack that this one is nested in; empty for a root.
+        parent_id: The StackId of the stack that this one is nested in; empty for a root stack.
     """
 
     stack_id: str
@@ -89,7 +89,7 @@ class StackEvent:
 
     Attributes:
         at: Seconds since the epoch.
-        properties: The resource's properties as JSON; empty where there are none.
+        properties: The resource's properties as JSON; empty if there are none.
     """
 
     at: float
@@ -100,7 +100,7 @@ class StackEvent:
 
 
 class RequestType(str, Enum):
-    """CloudFormation's three requests."""
+    """CloudFormation's three request types."""
 
     CREATE = "Create"
     UPDATE = "Update"
@@ -109,16 +109,16 @@ class RequestType(str, Enum):
 
 @dataclass(frozen=True)
 class Request:
-    """A custom resource request, read.
+    """A custom resource request, parsed.
 
     Attributes:
-        stack_name: The stack's name, as in its id.
+        stack_name: The stack's name, from its id.
         physical_id: Empty on Create.
-        declared_name: The experiment's name, also where the rest cannot be read.
-        new: The declaration to fulfil, or the sentence that says why it cannot be read.
-        old: The declaration an Update replaces; None otherwise and where it cannot be read.
-        issued_at: Seconds since the epoch at which CloudFormation made the request, as far as its
-            ResponseURL tells; None where it does not.
+        declared_name: The experiment's name, even if the declaration is invalid.
+        new: The declaration to fulfil, or a sentence that says what is wrong with it.
+        old: The declaration that an Update replaces; None otherwise, and if it cannot be read.
+        issued_at: When CloudFormation made the request, in seconds since the epoch; None if its
+            ResponseURL does not say.
     """
 
     type: RequestType
@@ -142,33 +142,33 @@ class Request:
         """Whether the physical id is the ARN of the declared experiment.
 
         CloudFormation also deletes resources whose Create failed or was cancelled, under ids that
-        the handler marked or that CloudFormation made up. Names are compared without case:
+        the handler marked or that CloudFormation generated. Names are compared ignoring case:
         AWS does not document whether ARNs keep it.
         """
         return self._held == self.declared_name.lower()
 
     @property
     def holds_another_experiment(self) -> bool:
-        """Whether the physical id is the ARN of an experiment of another name."""
+        """Whether the physical id is the ARN of an experiment with another name."""
         return self._held not in ("", self.declared_name.lower())
 
     @property
     def _held(self) -> str:
-        """The name of the experiment whose ARN the physical id is; empty where it is none."""
+        """The name in the physical id, if that is an experiment's ARN; otherwise empty."""
         head, _, name = self.physical_id.partition(":inference-experiment/")
         return name.lower() if head.split(":")[2:3] == ["sagemaker"] else ""
 
 
 @dataclass
 class Progress:
-    """What outlives an invocation: it travels in the polling rule's input.
+    """What is kept across invocations, in the polling rule's input.
 
     Attributes:
         started_at: Seconds since the epoch of the request, or of its first delivery.
-        tried: A Stop was called and may have been accepted.
-        sent: The digest of the Stop that SageMaker accepted; empty before.
-        refused_at: When a Stop was first refused because the test has not begun.
-        failure_before: The endpoint's FailureReason before the Stop; None where not seen.
+        tried: Stop was called and may have been accepted.
+        sent: The digest of the Stop that SageMaker accepted; empty before that.
+        refused_at: When a Stop was first refused because the test has not started.
+        failure_before: The endpoint's FailureReason before the Stop; None if it was not read.
     """
 
     started_at: float
@@ -179,13 +179,13 @@ class Progress:
 
     @classmethod
     def read(cls, carried: Mapping[str, Any] | None, *, otherwise: float) -> Progress:
-        """What an earlier invocation handed over, or a start at the given time."""
+        """Read what an earlier invocation handed over, or start at the given time."""
         known = {member.name for member in fields(cls)}
         values = {name: value for name, value in (carried or {}).items() if name in known}
         return cls(**{"started_at": otherwise, **values})
 
     def carried(self) -> dict[str, object]:
-        """The form that :meth:`read` reads."""
+        """What :meth:`read` reads."""
         return asdict(self)
 
 
@@ -193,8 +193,8 @@ class Unreadable(Exception):
     """A fact cannot be read.
 
     Attributes:
-        is_transient: It may be readable later.
-        is_denied: IAM refused it, which is transient for as long as a new policy propagates.
+        is_transient: A later attempt may succeed.
+        is_denied: IAM denied it, which is transient while a new policy propagates.
     """
 
     is_transient = False
@@ -202,38 +202,38 @@ class Unreadable(Exception):
 
 
 class Facts(Protocol):
-    """What can be asked; an answer stays the same for as long as one decision is made.
+    """The facts that a decision can ask for; they do not change during one decision.
 
-    Methods that ask AWS raise Unreadable.
+    Methods that call AWS raise Unreadable.
     """
 
     def experiment(self) -> Experiment | None:
-        """The experiment that the request names, None where SageMaker does not know it."""
+        """The experiment that the request names; None if SageMaker does not know it."""
 
     def stack(self, stack_id: str) -> Stack:
         """A stack as it is now."""
 
     def events(self, stack_id: str) -> Iterator[StackEvent]:
-        """A stack's events, newest first; pages are read as they are needed."""
+        """A stack's events, newest first; pages are read when needed."""
 
     def holders(self) -> tuple[str, ...]:
-        """Logical ids of the stack's resources, not being deleted, that hold the physical id."""
+        """Logical ids of the resources with this physical id that are not being deleted."""
 
     def may_lag(self) -> bool:
-        """Whether the request is so young that what AWS tells may be older than it."""
+        """Whether the request is so recent that AWS may still return older data."""
 
     def gives_up(self, error: Unreadable) -> bool:
-        """Whether to do without a fact that is not needed to stop: after a minute at most."""
+        """Whether to continue without a fact that no stop depends on: after a minute at most."""
 
     def now(self) -> float:
         """Seconds since the epoch."""
 
     def deadline(self) -> float:
-        """Seconds since the epoch at which the request has to be answered."""
+        """When the request must be answered, in seconds since the epoch."""
 
 
 class Verb(Enum):
-    """What a decision says to do."""
+    """What to do."""
 
     STOP = "stop"
     WAIT = "wait"
@@ -246,10 +246,10 @@ class Decision:
     """What to do and why.
 
     Attributes:
-        row: The row of the table that says so; the log has it, too.
-        order: The row of table 1 that led there, where that is another one.
-        warn: Logged as a warning, also where the request succeeds.
-        stop: What to send, where the verb is STOP; what is being carried out, where it is WAIT.
+        row: The row of the table that applies; the log has it, too.
+        order: The row of table 1 that led there, if that is another one.
+        warn: Log it as a warning, even if the request succeeds.
+        stop: With STOP, the declaration to send; with WAIT, the one that is being carried out.
     """
 
     verb: Verb

@@ -1,8 +1,8 @@
 """Table 1: what does the event order?
 
 Each branch is a row of the table "What does the event order?" in the README, under the same name.
-The rows "an undo" of Create and Update come last here: asking the stack costs calls, and an undo
-changes nothing where the other rows stop and fail nothing. See :func:`unless_undone`.
+The "undo" rows of Create and Update are checked last: reading the stack costs calls, and an undo
+only matters where another row would stop or fail. See :func:`unless_undone`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from .standing import Standing, last_deployed, looks_undone, standing
 
 @dataclass(frozen=True)
 class Order:
-    """What is left to do where the event alone does not answer.
+    """What the event orders, if it does not answer the request by itself.
 
     Attributes:
-        row: The row that orders it.
-        ends: Whether to end the experiment; else to arm.
-        declared: How it shall end.
+        row: The row of table 1.
+        ends: Whether to end the experiment; otherwise it is armed.
+        declared: How it is to end.
         old: The declaration that an Update replaces.
     """
 
@@ -34,10 +34,10 @@ class Order:
 
 
 def order(request: Request, facts: Facts) -> Order | Decision:
-    """What the request orders, as table 1 says.
+    """What the request orders, according to table 1.
 
     Raises:
-        Unreadable: A fact that decides cannot be read.
+        Unreadable: A fact that the order depends on cannot be read.
     """
     if request.type is RequestType.CREATE:
         return _create(request.new, facts)
@@ -119,7 +119,7 @@ def _delete(request: Request, facts: Facts) -> Order | Decision:
 def _delete_creation_undone(
     request: Request, declared: Declaration | str, facts: Facts
 ) -> Order | Decision:
-    """Its own experiment is about to be deleted; whatever was declared, production is kept."""
+    """End the stack's own experiment, which is about to be deleted; keep production."""
     if isinstance(declared, Declaration) and declared.stack_owns_experiment:
         experiment = facts.experiment()
         if experiment is not None and experiment.shadows:
@@ -129,10 +129,10 @@ def _delete_creation_undone(
 
 
 def unless_undone(decision: Decision, request: Request, facts: Facts) -> Decision:
-    """A decision of a Create or an Update, unless an undo makes it nothing.
+    """The decision about a Create or an Update, or nothing if CloudFormation undoes it.
 
     Raises:
-        Unreadable: A fact that decides cannot be read.
+        Unreadable: A fact that proves or rules out an undo cannot be read.
     """
     if request.type is RequestType.DELETE or decision.verb not in (Verb.STOP, Verb.FAIL):
         return decision
@@ -164,7 +164,7 @@ def _not_allowed(found: Standing, request: Request, facts: Facts) -> Decision:
 
 
 def undone(request: Request, facts: Facts) -> Decision:
-    """The rows "an undo": nothing is stopped. An Update first waits for a stop under way."""
+    """The "undo" rows: nothing is stopped. An Update first waits for a stop in progress."""
     row = f"{request.type.value.lower()}_undone"
     if request.type is not RequestType.UPDATE:
         return succeed(row, reasons.undone(request.declared_name))

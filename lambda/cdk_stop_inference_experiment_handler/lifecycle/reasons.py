@@ -1,7 +1,7 @@
-"""Every sentence the handler says to CloudFormation or its log, in one place.
+"""Every sentence that the handler sends to CloudFormation or writes to its log.
 
 A sentence says what happened to which experiment, then what to do, then the cause in AWS's own
-words, which are shortened in their middle.
+words, shortened in the middle.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections.abc import Iterable
 from .facts import Experiment
 
 MAX_QUOTED = 240
-"""Characters of AWS's own text, so that a whole sentence stays under 1,024."""
+"""Characters of AWS's own text that are kept, so that a sentence stays under 1,024."""
 
-_GO_ON = "deploy or delete again to go on waiting"
+_GO_ON = "deploy or delete again to continue waiting"
 
 
 def armed(experiment: Experiment) -> str:
-    """Create found everything in order."""
+    """A Create has checked the declaration."""
     ends = f"; it ends by itself at {moment(experiment.scheduled_end)}"
     return (
         f"{_named(experiment)} is {experiment.status}; nothing was stopped"
@@ -40,16 +40,16 @@ def absent_on_delete(name: str) -> str:
 
 
 def not_armed_before(experiment: Experiment) -> str:
-    """A Create with EndNow."""
+    """A Create with EndNow, of an experiment that has not ended."""
     return (
         f"'EndNow' is true, but this resource is new, and {_named(experiment)} is "
-        f"{experiment.status}; nothing was stopped: set 'EndNow' to false and deploy; if the "
-        f"experiment is to end at once, list Create in 'StopOn'"
+        f"{experiment.status}; nothing was stopped: set 'EndNow' to false and deploy; to "
+        f"end the experiment at once, list Create in 'StopOn'"
     )
 
 
 def unknown_variants(declared: Iterable[str], experiment: Experiment) -> str:
-    """An action is declared for a variant the experiment does not have."""
+    """An action is declared for a variant that the experiment does not have."""
     return (
         f"{_named(experiment)} has no variant {_quoted(declared)}; nothing was stopped: "
         f"'ModelVariantActions' must name its variants, which are {_quoted(experiment.variants)}"
@@ -60,13 +60,13 @@ def not_a_shadow(variant: str, experiment: Experiment) -> str:
     """Promote is declared for the production variant."""
     return (
         f"variant '{variant}' of {_named(experiment)} cannot be promoted; nothing was stopped: "
-        f"only its shadow variant can, which is {_quoted(experiment.shadows)}"
+        f"promote its shadow variant, which is {_quoted(experiment.shadows)}"
     )
 
 
 def unchanged(name: str) -> str:
-    """An Update that says nothing new about the end of the experiment."""
-    return f"how inference experiment '{name}' is to end has not changed; nothing was stopped"
+    """An Update that does not change how the experiment is to end."""
+    return f"the declared end of inference experiment '{name}' has not changed; nothing was stopped"
 
 
 def unchanged_as_far_as_known(name: str, cause: Exception) -> str:
@@ -80,64 +80,64 @@ def not_in_stop_on(name: str, event: str) -> str:
 
 
 def unreadable_old_declaration(name: str) -> str:
-    """It is not known what was deployed before."""
+    """The declaration that was deployed before is not known."""
     return (
-        f"what was last deployed for inference experiment '{name}' cannot be read, so that it is "
-        f"not known what changed; nothing was stopped: roll the stack back, then deploy again"
+        f"the last deployed declaration of inference experiment '{name}' cannot be read, so that "
+        f"changes are not known; nothing was stopped: roll the stack back, then deploy again"
     )
 
 
 def undone(name: str, experiment: Experiment | None = None) -> str:
     """An undo never stops an experiment that may outlive it."""
     if experiment is not None and experiment.has_ended:
-        return f"CloudFormation undoes the operation, but {ended(experiment)}, which stays"
-    return f"CloudFormation undoes the operation; inference experiment '{name}' was not stopped"
+        return f"CloudFormation is undoing the operation, but {ended(experiment)}; that is final"
+    return f"CloudFormation is undoing the operation; inference experiment '{name}' was not stopped"
 
 
 def overtaken(name: str) -> str:
-    """The request is not the stack's any more."""
+    """The request is no longer the stack's current one."""
     return (
-        f"CloudFormation has gone on since this request; inference experiment '{name}' was not "
+        f"CloudFormation has moved on since this request; inference experiment '{name}' was not "
         f"stopped"
     )
 
 
 def unclear(name: str, stack_status: str) -> str:
-    """The stack is at rest, or in a status that is not known."""
+    """The stack is at rest, or its status is not known."""
     return (
-        f"the stack is in {stack_status}, and its events do not fit this request; inference "
+        f"the stack is in {stack_status}, and its events do not match this request; inference "
         f"experiment '{name}' was not stopped: deploy again"
     )
 
 
 def parent_at_rest(name: str) -> str:
-    """A nested stack that is operated directly."""
+    """A nested stack that is deployed directly."""
     return (
-        f"a parent of this nested stack is at rest; inference experiment '{name}' was not "
-        f"stopped: deploy from the root stack"
+        f"a parent of this nested stack is not being deployed; inference experiment '{name}' was "
+        f"not stopped: deploy the root stack"
     )
 
 
 def held(name: str, holders: Iterable[str]) -> str:
-    """The construct was renamed or moved: another resource has taken the experiment over."""
+    """The construct was renamed or moved: another resource now manages the experiment."""
     return (
-        f"{_quoted(holders)} of this stack holds inference experiment '{name}' now; it was not "
-        f"stopped"
+        f"resource {_quoted(holders)} of this stack now manages inference experiment '{name}', "
+        f"which was not stopped"
     )
 
 
 def not_held(physical_id: str) -> str:
-    """A Delete for an id that was never the experiment's."""
-    return f"'{physical_id}' is not the experiment of this resource; nothing was called"
+    """A Delete for a physical id that was never the experiment's."""
+    return f"'{physical_id}' is not this resource's experiment; nothing was stopped"
 
 
 def stop(experiment: Experiment) -> str:
-    """The order is given."""
-    return f"{_named(experiment)} is {experiment.status} and is to end now"
+    """The experiment is to end."""
+    return f"{_named(experiment)} is {experiment.status}; ending it now"
 
 
 def standing(experiment: Experiment) -> str:
-    """Not over yet."""
+    """It has not ended yet."""
     endpoint = f", its endpoint {experiment.endpoint_status}" if experiment.endpoint_status else ""
     return f"{_named(experiment)} is {experiment.status}{endpoint}"
 
@@ -150,8 +150,8 @@ def ended(experiment: Experiment) -> str:
 def ended_as_before(experiment: Experiment) -> str:
     """It ended as the declaration before this one said."""
     return (
-        f"{_named(experiment)} has already ended as the previous declaration said; it is too late "
-        f"for the new one; it ended as {_end(experiment)}"
+        f"{_named(experiment)} has already ended as previously declared; the new declaration comes "
+        f"too late; it ended as {_end(experiment)}"
     )
 
 
@@ -159,25 +159,25 @@ def too_late(variant: str, experiment: Experiment) -> str:
     """It ended before the promotion was ordered."""
     return (
         f"variant '{variant}' of {_named(experiment)} cannot be promoted any more: deploy the "
-        f"variant by an endpoint update, or start a new experiment; it has already ended as "
-        f"{_end(experiment)}"
+        f"variant with an endpoint update, or start a new experiment; this one has already ended "
+        f"as {_end(experiment)}"
     )
 
 
 def not_begun(experiment: Experiment) -> str:
-    """SageMaker does not stop a test that has not begun."""
+    """SageMaker does not stop a test that has not started."""
     return (
-        f"{_named(experiment)} has not begun and cannot be stopped yet: deploy again after it has "
-        f"begun{_begins(experiment)}"
+        f"{_named(experiment)} has not started and cannot be stopped yet: deploy again after it "
+        f"has started{_starts(experiment)}"
     )
 
 
 def not_begun_on_delete(experiment: Experiment) -> str:
     """The same, for a teardown, which must not wait for an hour."""
     return (
-        f"{_named(experiment)} has not begun and cannot be stopped yet; it was left as it is: "
-        f"delete it with DeleteInferenceExperiment, or stop it after it has begun"
-        f"{_begins(experiment)}"
+        f"{_named(experiment)} has not started and cannot be stopped yet; it was left as it is: "
+        f"delete it with DeleteInferenceExperiment, or stop it after it has started"
+        f"{_starts(experiment)}"
     )
 
 
@@ -191,23 +191,23 @@ def cancelled(experiment: Experiment) -> str:
 
 
 def shows_as_cancelled(experiment: Experiment) -> str:
-    """Completed was asked for; an early conclusion may show as Cancelled."""
+    """Completed was declared; SageMaker may show an experiment that ends early as Cancelled."""
     return (
-        f"{_named(experiment)} was to end as Completed and shows as Cancelled, with the reason of "
-        f"this stop: SageMaker shows an early conclusion so"
+        f"{_named(experiment)} was declared to end as Completed, and ended as Cancelled with the "
+        f"reason of this stop: SageMaker may show an experiment that is concluded early like this"
     )
 
 
 def contradicted(experiment: Experiment, contradictions: Iterable[str]) -> str:
-    """What SageMaker says of the variants does not fit the declaration."""
+    """The variants' statuses contradict the declaration."""
     return (
-        f"{ended(experiment)}, but its variants do not look as declared: check endpoint "
+        f"{ended(experiment)}, but its variants do not match the declaration: check endpoint "
         f"'{experiment.endpoint_name}'; {', '.join(contradictions)}"
     )
 
 
 def endpoint_failed(experiment: Experiment) -> str:
-    """The experiment ended, its endpoint's update did not go well."""
+    """The experiment ended, but its endpoint's update failed."""
     return (
         f"{_named(experiment)} ended as {experiment.status}, but its endpoint "
         f"'{experiment.endpoint_name}' needs repair: it is {experiment.endpoint_status}"
@@ -216,15 +216,15 @@ def endpoint_failed(experiment: Experiment) -> str:
 
 
 def gone_while_waiting(name: str) -> str:
-    """Somebody deleted the experiment while its end was awaited."""
+    """Somebody deleted the experiment before its end was seen."""
     return (
-        f"inference experiment '{name}' was deleted while its end was awaited: check what its "
-        f"endpoint serves now"
+        f"inference experiment '{name}' was deleted while it was ending: check what its endpoint "
+        f"serves now"
     )
 
 
 def out_of_time(name: str, seen: str, seconds: float, trouble: str) -> str:
-    """The deadline has come; the experiment may still be on its way."""
+    """The deadline has passed; the experiment may still be ending."""
     because = f": {_shortened(trouble)}" if trouble else ""
     return (
         f"inference experiment '{name}' has not ended after {seconds:.0f} s: {_GO_ON}; "
@@ -233,22 +233,22 @@ def out_of_time(name: str, seen: str, seconds: float, trouble: str) -> str:
 
 
 def cannot_hand_over(name: str, seen: str, cause: str) -> str:
-    """Waiting cannot outlive the invocation: the polling rule could not be made."""
+    """The polling rule that would continue waiting could not be created."""
     return (
         f"inference experiment '{name}' has not ended yet ({seen}): {_GO_ON}; "
-        f"the polling rule could not be made: {_shortened(cause)}"
+        f"the polling rule could not be created: {_shortened(cause)}"
     )
 
 
 def aws_refused(name: str, cause: str, *, may_be_stopped: bool) -> str:
-    """An AWS call failed in a way that repeating does not fix."""
+    """An AWS call failed in a way that a retry does not fix."""
     if may_be_stopped:
-        return f"inference experiment '{name}' was told to end: {_GO_ON}; {_shortened(cause)}"
+        return f"a stop of inference experiment '{name}' was sent: {_GO_ON}; {_shortened(cause)}"
     return f"inference experiment '{name}' was left as it is: {_shortened(cause)}"
 
 
 def moment(seconds: float | None) -> str:
-    """A time in ISO 8601, UTC; empty where there is none."""
+    """A time in ISO 8601, UTC; empty if there is none."""
     return "" if seconds is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
@@ -262,10 +262,10 @@ def _end(experiment: Experiment) -> str:
     return f"{experiment.status}{at}" + (f", because '{reason}'" if reason else "")
 
 
-def _begins(experiment: Experiment) -> str:
+def _starts(experiment: Experiment) -> str:
     if experiment.scheduled_start is None:
         return ""
-    return f"; it begins at {moment(experiment.scheduled_start)}"
+    return f"; it starts at {moment(experiment.scheduled_start)}"
 
 
 def _endpoint_cause(experiment: Experiment) -> str:
@@ -278,7 +278,7 @@ def _quoted(names: Iterable[str]) -> str:
 
 
 def _shortened(text: str) -> str:
-    """AWS's own text; the beginning names the call, the end the cause."""
+    """AWS's own text without its middle: it starts with the call and ends with the cause."""
     if len(text) <= MAX_QUOTED:
         return text
     half = (MAX_QUOTED - 3) // 2

@@ -1,7 +1,7 @@
-"""What allows a Stop, told from the stack, its events and its ancestors.
+"""Whether a Stop is allowed, as read from the stack, its events and its ancestors.
 
-CloudFormation undoes things in more ways than its rollback statuses say. So what allows a Stop is
-listed here, and everything else that is in progress is an undo.
+CloudFormation undoes operations in more ways than its rollback statuses show. So this module lists
+what allows a Stop, and everything else that is in progress is an undo.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ COMPLETE_STATUSES = frozenset(
 )
 
 LATER_SECONDS = 5.0
-"""A request's date and an event's are told by different clocks, and the first in whole seconds."""
+"""Tolerance: a request's date and an event's come from different clocks, the first in seconds."""
 
 OWN_EVENT_SECONDS = 2.0
 """CloudFormation writes a resource's *_IN_PROGRESS at most this long before its request."""
@@ -42,18 +42,18 @@ class Standing(Enum):
     ALLOWED = "allowed"
     UNDO = "undo"
     CREATION_UNDONE = "the stack's creation is undone"
-    OVERTAKEN = "CloudFormation has gone on"
-    UNCLEAR = "the stack's status does not fit the request"
-    PARENT_AT_REST = "the nested stack is operated directly"
+    OVERTAKEN = "CloudFormation has moved on"
+    UNCLEAR = "the stack's status does not match the request"
+    PARENT_AT_REST = "a parent stack is not being deployed"
 
 
 def standing(request: Request, facts: Facts) -> Standing:
-    """Whether the request may stop an experiment at this moment.
+    """Whether the request may stop an experiment now.
 
-    A fact that proves an undo decides alone, whatever else cannot be read.
+    One fact that proves an undo is enough, even if others cannot be read.
 
     Raises:
-        Unreadable: A fact that decides cannot be read.
+        Unreadable: A fact that the result depends on cannot be read.
     """
     seen: list[Standing] = []
     unread: Unreadable | None = None
@@ -89,7 +89,7 @@ def _own_status(request: Request, facts: Facts) -> Standing:
         return Standing.UNDO
     if not status.endswith("_FAILED"):
         return Standing.UNCLEAR
-    # The next operation may have begun, and DescribeStacks not know it yet.
+    # The next operation may have started without DescribeStacks showing it yet.
     return Standing.UNCLEAR if is_in_progress(_latest_status(request, facts)) else failed
 
 
@@ -107,12 +107,12 @@ def _own_events(request: Request, facts: Facts) -> Standing:
 
 
 def _is_own_begin(event: StackEvent, request: Request) -> bool:
-    """Whether CloudFormation wrote the event right before it sent the request."""
+    """Whether CloudFormation wrote this event right before it sent the request."""
     if event.logical_id != request.logical_id or not is_in_progress(event.status):
         return False
     if request.issued_at is not None and event.at < request.issued_at - OWN_EVENT_SECONDS:
         return False
-    # An undo follows a failure within seconds; what it declares tells the two apart.
+    # An undo follows a failure within seconds; it declares something else.
     said = _parsed(event.properties, request)
     if said is None or not isinstance(request.new, Declaration):
         return True
@@ -120,7 +120,7 @@ def _is_own_begin(event: StackEvent, request: Request) -> bool:
 
 
 def _removal(request: Request, facts: Facts, operation: list[StackEvent]) -> Standing:
-    """Whether a Delete removes something from a stack that once was complete."""
+    """Whether a Delete removes a resource from a stack that was complete before."""
     status = facts.stack(request.stack_id).status
     if status == ROLLBACK:
         return Standing.CREATION_UNDONE
@@ -136,7 +136,7 @@ def _removal(request: Request, facts: Facts, operation: list[StackEvent]) -> Sta
 
 
 def _from_above(request: Request, facts: Facts) -> Standing:
-    """A nested stack goes with its ancestors."""
+    """What the stacks above a nested stack allow."""
     child, found = facts.stack(request.stack_id), Standing.ALLOWED
     while child.parent_id:
         parent = facts.stack(child.parent_id)
@@ -154,17 +154,16 @@ def _from_above(request: Request, facts: Facts) -> Standing:
 
 
 def last_deployed(request: Request, facts: Facts) -> Declaration | str | None:
-    """The declaration that was last carried out well, which an Update replaces or a Delete ends.
+    """The last declaration that was deployed successfully: an Update replaces it, a Delete ends it.
 
-    What the event says, unless an update of this resource has failed since: whether CloudFormation
-    then calls the failed properties the old ones is not documented. Then it is what the resource
-    last completed with. ResourcesToSkip writes UPDATE_COMPLETE without any request: only a
-    completion that directly follows an *_IN_PROGRESS of the resource is real.
-
-    Where that completion was itself the undo of a failed update, it decides likewise.
+    Usually the event has it. After a failed update of this resource it is what the resource last
+    completed with, since AWS does not document whether CloudFormation then sends the failed
+    properties as the old ones. ResourcesToSkip writes UPDATE_COMPLETE without any request, so only
+    a completion that directly follows an *_IN_PROGRESS of the resource counts. The same holds if
+    that completion was itself the undo of a failed update.
 
     Returns:
-        None where it cannot be read; a sentence where the event's own declaration breaks a rule.
+        None if it cannot be read; a sentence if the event's own declaration is invalid.
 
     Raises:
         Unreadable: The stack's events cannot be read.
@@ -203,7 +202,7 @@ def _parsed(properties: str, request: Request) -> Declaration | None:
 def looks_undone(request: Request, facts: Facts) -> bool:
     """Whether the events alone suggest an undo of an Update.
 
-    Events are read for each Update: so an undo costs no further call to rule out.
+    Every Update reads the events anyway, so this check costs no further call.
     """
     operation = list(_operation(request.stack_id, facts))
     begun = _latest_status(request, facts)
@@ -213,7 +212,7 @@ def looks_undone(request: Request, facts: Facts) -> bool:
 
 
 def _latest_status(request: Request, facts: Facts) -> str:
-    """The stack's status as its newest event has it; empty where there is none."""
+    """The stack's status according to its newest event; empty if there is none."""
     return next(
         (e.status for e in facts.events(request.stack_id) if e.physical_id == request.stack_id), ""
     )
@@ -229,12 +228,12 @@ def _has_failed(request: Request, operation: list[StackEvent]) -> bool:
 
 
 def is_in_progress(status: str) -> bool:
-    """Whether an operation has begun and not ended."""
+    """Whether an operation has started and not ended."""
     return status.endswith("_IN_PROGRESS")
 
 
 def is_complete(status: str) -> bool:
-    """Whether a resource's operation has ended well."""
+    """Whether a resource's operation has succeeded."""
     return status.endswith("_COMPLETE")
 
 
@@ -244,7 +243,7 @@ def _own(request: Request, facts: Facts) -> Iterator[StackEvent]:
 
 
 def _operation(stack_id: str, facts: Facts) -> Iterator[StackEvent]:
-    """The events of the operation under way, back to the stack's own *_IN_PROGRESS."""
+    """The events of the current operation, back to the stack's own *_IN_PROGRESS."""
     for event in facts.events(stack_id):
         yield event
         if event.physical_id == stack_id and is_in_progress(event.status):
@@ -252,7 +251,7 @@ def _operation(stack_id: str, facts: Facts) -> Iterator[StackEvent]:
 
 
 def _was_complete(stack_id: str, facts: Facts) -> bool:
-    """Whether the stack was complete at any time; LastUpdatedTime does not prove it."""
+    """Whether the stack was ever complete; LastUpdatedTime does not prove it."""
     return any(
         event.physical_id == stack_id and event.status in COMPLETE_STATUSES
         for event in facts.events(stack_id)

@@ -1,7 +1,7 @@
-"""Table 2: what does the experiment's state make of the order?
+"""Table 2: what does the experiment's state allow?
 
-Each branch is a row of the table "What does the experiment's state make of it?" in the README,
-under the same name.
+Each branch is a row of the table "What does the experiment's state allow?" in the README, under the
+same name.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from .facts import (
 from .order import Order
 
 BEGIN_AND_STOP_SECONDS = 25 * 60
-"""A test that has not begun has to start and to stop, an endpoint update each."""
+"""A test that has not started has to start and to stop; each takes an endpoint update."""
 
 REFUSED_SECONDS = 90.0
-"""How long a Stop of a test that has not begun is tried again before it counts as refused."""
+"""How long a Stop of a test that has not started is retried before it counts as refused."""
 
 
 def state(
     order: Order, request: Request, facts: Facts, progress: Progress, region: str
 ) -> Decision:
-    """What to do about the experiment, as table 2 says.
+    """What to do about the experiment, according to table 2.
 
     Raises:
         Unreadable: The experiment cannot be described.
@@ -48,7 +48,7 @@ def state(
 
 
 def found_over(request: Request, facts: Facts) -> Decision | None:
-    """The answer to a Delete that has nothing to stop, whatever was ordered."""
+    """The answer to a Delete if there is nothing to stop, whatever was ordered."""
     experiment = facts.experiment()
     if experiment is None:
         return succeed("absent", reasons.absent_on_delete(request.declared_name))
@@ -123,7 +123,7 @@ def _end_by_delete(
 def _row_of_end(
     experiment: Experiment, new: Declaration | None, old: Declaration | None = None
 ) -> str:
-    """The row for an experiment that is found ended: who ordered its end, and what is wanted."""
+    """The row for an experiment that has already ended: who ended it, and is a promotion wanted?"""
     if not experiment.is_over:
         return "ended_unsettled"
     if new is not None and new.ended(experiment.status_reason):
@@ -140,7 +140,7 @@ def _found_ended(
     old: Declaration | None,
     progress: Progress,
 ) -> Decision:
-    """An Update, or a Create that stops, finds the experiment ended."""
+    """An Update, or a Create that stops, finds an experiment that has ended."""
     row = _row_of_end(experiment, new, old)
     if row == "ended_unsettled":
         return wait(row, reasons.standing(experiment))
@@ -155,7 +155,7 @@ def _found_ended(
 
 
 def _stopping(declared: Declaration, experiment: Experiment) -> Decision:
-    """Adopted; where its reason is ours, the stop is ours, whichever delivery sent it."""
+    """Wait for a stop in progress; with our reason it is ours, whichever delivery sent it."""
     ours = declared if declared.ended(experiment.status_reason) else None
     return Decision(Verb.WAIT, "stopping", reasons.standing(experiment), stop=ours)
 
@@ -167,7 +167,7 @@ def _is_refused(experiment: Experiment, facts: Facts, progress: Progress) -> boo
 
 
 def _mismatch(declared: Declaration, experiment: Experiment) -> str | None:
-    """Why the declaration does not fit the experiment, as far as it tells its variants."""
+    """Why the declaration does not match the experiment's variants, if SageMaker lists them."""
     unknown = [name for name in declared.actions if name not in experiment.variants]
     if unknown and experiment.variants:
         return reasons.unknown_variants(unknown, experiment)
