@@ -1,4 +1,4 @@
-"""The Lambda function's entry point: wires crhelper and nothing else."""
+"""The Lambda function's entry point: it only wires crhelper."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ aws = Aws()
 @resource.poll_update
 @resource.poll_delete
 def on_request(event: Event, context: Any) -> str | None:  # noqa: ANN401 - Lambda's context
-    """Every request and every poll of one comes here; what differs is decided from the facts."""
+    """Handle every request and every poll; what to do is decided from the facts."""
     return fulfil(resource, aws, event, context)
 
 

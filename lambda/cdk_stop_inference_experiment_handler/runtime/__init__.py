@@ -1,1 +1,1 @@
-"""Where the function meets crhelper, time and AWS."""
+"""Everything that touches crhelper, time or AWS."""

@@ -1,6 +1,6 @@
-"""The PUT that answers CloudFormation, in place of crhelper's.
+"""The PUT that answers CloudFormation; it replaces crhelper's.
 
-crhelper's has no socket time-out, takes any HTTP status for delivered, retries without end and
+crhelper's PUT has no socket timeout, accepts any HTTP status as delivered, retries forever and
 sends a body of any size, while CloudFormation reads 4096 bytes:
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html
 """
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 MAX_BODY_BYTES = 4096
 PUT_TIMEOUT = urllib3.Timeout(connect=5, read=10)
 RESERVE_SECONDS = 18
-"""Left when the retries end: for one more PUT that times out, and the clean-up."""
+"""Time that is left when the retries end: for one more PUT that times out, and the clean-up."""
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 8.0
@@ -31,19 +31,19 @@ _SHORTENED = "…"
 
 
 def send(url: str, body: Mapping[str, Any], seconds_left: Callable[[], float]) -> bool:
-    """Deliver an answer, as often as it takes and time allows.
+    """Deliver an answer; retry while time allows.
 
     Args:
         url: The request's ResponseURL, a presigned S3 URL. Never logged.
-        body: The response object; brought under 4096 bytes if need be.
+        body: The response object; shortened to 4096 bytes if needed.
         seconds_left: Seconds until Lambda ends the invocation.
 
     Returns:
-        Whether CloudFormation's bucket took it. An expired URL (403) and any other answer that
-        repeating cannot change end the attempts.
+        Whether CloudFormation's bucket accepted it. There is no retry on an expired URL (403) or
+        any other answer that a retry cannot change.
 
     Raises:
-        ComeAgain: Time is up, and the bucket has neither taken nor refused it.
+        ComeAgain: Time is up, and the bucket has neither accepted nor refused it.
     """
     encoded = encode(body)
     pause = FIRST_PAUSE_SECONDS
@@ -70,23 +70,23 @@ def send(url: str, body: Mapping[str, Any], seconds_left: Callable[[], float]) -
 
 
 def _put(http: urllib3.PoolManager, url: str, encoded: bytes) -> int | None:
-    """The HTTP status, None where there was none."""
+    """The HTTP status; None if there was none."""
     try:
         # CloudFormation signs the URL for an empty content type.
         answer = http.request("PUT", url, body=encoded, headers={"content-type": ""})
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        # The exception's text may hold the URL and its signature: only its kind is logged.
+        # The exception's text may hold the URL and its signature: log only its type.
         logger.warning({"decision": "answer again", "why": type(error).__name__})
         return None
-    # S3 says so of a body that came too slowly.
+    # S3 answers so if the body arrives too slowly.
     return 408 if b"<Code>RequestTimeout<" in (answer.data or b"") else answer.status
 
 
 def encode(body: Mapping[str, Any]) -> bytes:
-    """The body as JSON within 4096 bytes, without losing status, ids or the cause.
+    """The body as JSON within 4096 bytes; status, ids and the cause are kept.
 
-    What is shortened, in this order: the attribute values, longest first, then the reason in its
-    middle, since what happened stands first and the cause last.
+    Attribute values are shortened first, starting with the longest, then the reason in its middle:
+    it starts with what happened and ends with the cause.
     """
     shortened: dict[str, Any] = {**body, "Data": dict(body.get("Data") or {})}
     while len(_json(shortened)) > MAX_BODY_BYTES:
@@ -111,5 +111,5 @@ def _ends(text: str) -> str:
 
 
 def _json(value: object) -> bytes:
-    # A lone surrogate, which JSON may bring in, is no UTF-8.
+    # JSON can hold a lone surrogate, which UTF-8 cannot encode.
     return json.dumps(value, ensure_ascii=False).encode(errors="replace")

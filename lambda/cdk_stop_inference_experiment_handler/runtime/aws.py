@@ -1,7 +1,7 @@
-"""The handler's conversation with AWS: five questions and one order, failures told apart.
+"""The handler's AWS calls, and what their errors mean.
 
-boto3's own retry mode repeats what is worth repeating at once; what is left comes out as one of
-three exceptions, so that nobody else has to know botocore.
+boto3's own retry mode retries at once; what still fails is raised as one of three exceptions, so
+that no other module needs to know botocore.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SDK_CONFIG = Config(
     read_timeout=15,
     retries={"mode": "standard", "total_max_attempts": 3},
 )
-"""Time-outs of the SDK's calls: without them one lost packet costs the 60 s of botocore."""
+"""Timeouts of the SDK's calls: with botocore's defaults, one lost packet costs 60 s."""
 
 _THROTTLED = frozenset(
     {
@@ -47,8 +47,8 @@ class AwsError(Unreadable):
 
     Attributes:
         is_transient: The same call may succeed later.
-        is_denied: IAM refused it, which is transient for as long as a new policy propagates.
-        may_be_done: It may have been carried out all the same.
+        is_denied: IAM denied it, which is transient while a new policy propagates.
+        may_be_done: AWS may have carried it out anyway.
     """
 
     def __init__(
@@ -70,10 +70,10 @@ class ExperimentGone(Exception):
 
 
 class NotNow(Exception):
-    """ConflictException: the experiment's state does not allow the call at the moment.
+    """ConflictException: the experiment's state does not allow the call right now.
 
     Attributes:
-        was_repeated: The SDK had sent the call before, and that attempt may have been accepted.
+        was_repeated: The SDK had retried the call, and an earlier attempt may have been accepted.
     """
 
     def __init__(self, cause: str, *, was_repeated: bool) -> None:
@@ -82,10 +82,10 @@ class NotNow(Exception):
 
 
 class Aws:
-    """SageMaker and CloudFormation as the handler needs them; clients are made on first use."""
+    """The calls to SageMaker and CloudFormation; clients are created on first use."""
 
     def describe(self, name: str) -> Experiment | None:
-        """The experiment, None where SageMaker does not know it.
+        """The experiment; None if SageMaker does not know it.
 
         https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeInferenceExperiment.html
 
@@ -102,17 +102,17 @@ class Aws:
         return read_experiment(answer)
 
     def stop(self, request: Mapping[str, object]) -> str:
-        """Order the end of the experiment; it comes minutes later.
+        """Order the end of the experiment, which comes minutes later.
 
         https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StopInferenceExperiment.html
 
         Returns:
-            The experiment's ARN, as SageMaker answers.
+            The experiment's ARN, from SageMaker's answer.
 
         Raises:
             NotNow: ConflictException; nothing was ordered.
             ExperimentGone: There is no such experiment.
-            AwsError: The call failed; after a time-out it may have been carried out all the same.
+            AwsError: The call failed; after a timeout SageMaker may have carried it out anyway.
         """
         try:
             answer = self._sagemaker.stop_inference_experiment(**request)
@@ -121,7 +121,7 @@ class Aws:
         return str(answer.get("InferenceExperimentArn", ""))
 
     def stack(self, stack_id: str) -> Stack:
-        """A stack as CloudFormation tells.
+        """A stack as CloudFormation describes it.
 
         Raises:
             AwsError: The call failed.
@@ -147,7 +147,7 @@ class Aws:
             token = {"NextToken": answer["NextToken"]}
 
     def holders(self, request: Request) -> tuple[str, ...]:
-        """Logical ids of the stack's resources, not being deleted, that hold the physical id.
+        """Logical ids of the resources with this physical id that are not being deleted.
 
         Raises:
             AwsError: A call failed.
@@ -175,7 +175,7 @@ class Aws:
             raise _as_aws_error(error) from error
 
     @cached_property
-    def _sagemaker(self) -> Any:  # noqa: ANN401 - boto3 makes its clients' types at run time
+    def _sagemaker(self) -> Any:  # noqa: ANN401 - boto3 creates its clients' types at run time
         return boto3.client("sagemaker", config=SDK_CONFIG)
 
     @cached_property
@@ -184,12 +184,12 @@ class Aws:
 
 
 def _told_apart(error: ClientError | BotoCoreError) -> Exception:
-    """The exception that says what a failed SageMaker call means for an experiment."""
+    """The exception for a failed SageMaker call about an experiment."""
     if isinstance(error, ClientError):
         code, message = _code(error), _message(error).lower()
         if code == "ConflictException":
             return NotNow(_message(error), was_repeated=_was_repeated(error))
-        # Older SageMaker calls say "gone" as a ValidationException.
+        # Older SageMaker calls report a missing resource as a ValidationException.
         if code in ("ResourceNotFound", "ResourceNotFoundException") or (
             code == "ValidationException" and any(words in message for words in _GONE_WORDS)
         ):
@@ -253,7 +253,7 @@ def read_experiment(answer: Mapping[str, object]) -> Experiment:
 
 
 def read_event(event: Mapping[str, object]) -> StackEvent:
-    """Read one of the events that DescribeStackEvents answers with."""
+    """Read one event of DescribeStackEvents' answer."""
     return StackEvent(
         at=_seconds(event.get("Timestamp")) or 0.0,
         logical_id=str(event.get("LogicalResourceId") or ""),

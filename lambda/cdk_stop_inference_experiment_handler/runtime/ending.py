@@ -1,4 +1,4 @@
-"""Carries decisions out: looks, stops, waits, answers."""
+"""Carries out decisions: describes, stops, waits, answers."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Answer:
     """What to tell CloudFormation.
 
     Attributes:
-        experiment: As last seen; None where it does not exist or could not be looked at.
-        stopped_by_this_resource: Its end was ordered by this resource, now or earlier.
+        experiment: As last seen; None if it does not exist or could not be described.
+        stopped_by_this_resource: This resource ordered its end, now or earlier.
     """
 
     succeeded: bool
@@ -41,11 +41,11 @@ class Answer:
 
 
 class Ending:
-    """One request on its way from delivery to answer.
+    """One request, from delivery to answer.
 
     Args:
-        progress: What earlier invocations for the same request got done; updated in place.
-        region: Named where an experiment is not found.
+        progress: What earlier invocations for the same request have done; updated in place.
+        region: For the error if the experiment is not found.
     """
 
     def __init__(
@@ -65,10 +65,10 @@ class Ending:
         self._logged = ("", "")
 
     def run(self) -> Answer | None:
-        """Bring the request to its answer, or as far as this invocation reaches.
+        """Find the answer to the request, or wait for it as long as this invocation can.
 
         Returns:
-            None where the polling rule goes on with it.
+            None if the polling rule continues.
         """
         while True:
             facts = Lookup(self._request, self._aws, self._wait, self._unread_since)
@@ -85,7 +85,7 @@ class Ending:
             self._wait.pause()
 
     def _step(self, facts: Lookup) -> Decision:
-        """Decide, and stop where that is decided; never answers STOP."""
+        """Decide, and carry out a STOP; never returns STOP."""
         try:
             decision = decide(self._request, facts, self._progress, self._region)
             if decision.verb is Verb.STOP:
@@ -94,14 +94,14 @@ class Ending:
             elif decision.verb is Verb.WAIT:
                 self._trouble = ""
                 if decision.stop is not None:
-                    # A stop under way with our reason: of another delivery, or its answer was lost.
+                    # A stop in progress with our reason: another delivery, or a lost answer.
                     self._progress.sent = decision.stop.digest
         except AwsError as error:
             if not self._wait.is_worth_repeating(error):
                 return self._refused(error)
             self._unread_since = self._unread_since or self._wait.now
             self._trouble = str(error)
-            decision = wait("unreadable", "an AWS call failed and is repeated")
+            decision = wait("unreadable", "an AWS call failed and will be retried")
         else:
             self._unread_since = None
         finally:
@@ -129,8 +129,8 @@ class Ending:
             self._note_refusal(seen)
             return wait(decision.row, decision.why)
         except ExperimentGone as error:
-            # SageMaker words a missing model the same way: only a look tells them apart, and
-            # an experiment that is really gone is the next step's case.
+            # SageMaker reports a missing model with the same words. Describe the experiment to tell
+            # the two apart; if it is gone, the next step handles that.
             if self._aws.describe(seen.name) is None:
                 return wait(decision.row, decision.why)
             progress.tried = before
@@ -148,7 +148,7 @@ class Ending:
         return wait("end_awaited", decision.why)
 
     def _note_refusal(self, seen: Experiment) -> None:
-        """Note since when a test that has not begun refuses to be stopped."""
+        """Remember when a stop was first refused because the test has not started."""
         if seen.status != "Created":
             self._progress.refused_at = None
         elif self._progress.refused_at is None:
@@ -157,7 +157,7 @@ class Ending:
                 self._make_rule()
 
     def _make_rule(self) -> None:
-        """Make the polling rule or refresh its input; a failure is tried again after the pause."""
+        """Create the polling rule or update its input; a failure is retried after the pause."""
         try:
             self._invocation.hand_over()
         except HandOverFailed as error:
@@ -168,10 +168,10 @@ class Ending:
 
     def _leave(self, facts: Lookup) -> Answer | None:
         if self._has_rule:
-            logger.info({"decision": "the polling rule goes on", "experiment": self._name})
+            logger.info({"decision": "the polling rule continues", "experiment": self._name})
             return None
         why = reasons.cannot_hand_over(self._name, self._standing, self._rule_trouble)
-        # Only a dated request tells how often it has been delivered.
+        # Without a date in the request it is not known how often it has been delivered.
         is_dated = self._progress.started_at == self._request.issued_at
         if is_dated and self._wait.is_delivered_again:
             raise ComeAgain(why)
@@ -195,7 +195,7 @@ class Ending:
         return Answer(decision.verb is Verb.SUCCEED, decision.why, experiment, ours)
 
     def _seen_for_attributes(self, decision: Decision, facts: Lookup) -> Experiment | None:
-        """The experiment as last seen; a success takes a look of its own for Fn::GetAtt."""
+        """The experiment as last seen; on success it is read if needed, for Fn::GetAtt."""
         if decision.verb is Verb.SUCCEED and self._request.type is not RequestType.DELETE:
             try:
                 return facts.experiment()
@@ -204,7 +204,7 @@ class Ending:
         return self._seen
 
     def _log(self, decision: Decision) -> None:
-        """One line a decision; to wait on, or to try again, is not a new one."""
+        """Log each decision once: to keep waiting or to retry is not a new one."""
         told = (decision.row, decision.why)
         if told == self._logged:
             return

@@ -1,4 +1,4 @@
-"""From one invocation to its answer: the function that crhelper calls for every request."""
+"""Runs one invocation: the function that crhelper calls for every request."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .waiting import Invocation
 
 
 class RequestFailed(Exception):
-    """Makes crhelper answer FAILED with the sentence it carries."""
+    """Makes crhelper answer FAILED with this exception's message."""
 
 
 def fulfil(resource: Resource, aws: Aws, event: Event, context: Any) -> str | None:  # noqa: ANN401
-    """Fulfil a request, or as much of it as this invocation reaches.
+    """Fulfil a request, as far as this invocation can.
 
     Returns:
-        The physical id, with which crhelper answers SUCCESS; None where the polling rule goes on.
+        The physical id, with which crhelper answers SUCCESS; None if the polling rule continues.
 
     Raises:
         RequestFailed: crhelper answers FAILED.
@@ -48,7 +48,7 @@ def fulfil(resource: Resource, aws: Aws, event: Event, context: Any) -> str | No
 
 
 def attributes(request: Request, answer: Answer) -> dict[str, str]:
-    """What ``Fn::GetAtt`` finds; every attribute always, empty where the experiment is gone."""
+    """The attributes for ``Fn::GetAtt``: always all of them, empty if the experiment is gone."""
     experiment = answer.experiment or Experiment(request.physical_id, "", "")
     statuses = json.dumps(experiment.variants) if experiment.variants else ""
     return {
@@ -64,13 +64,13 @@ def attributes(request: Request, answer: Answer) -> dict[str, str]:
 
 
 def physical_id(request: Request, answer: Answer, sagemaker_arn: str) -> str:
-    """The id of a successful answer, one and the same however often a request is answered.
+    """The id of a successful answer, the same for every answer to one request.
 
-    The experiment's ARN on Create and where the event's id is that of another experiment (a
-    changed name, and its undo); the event's own id otherwise.
+    It is the experiment's ARN on Create, and on Update if the event's id belongs to another
+    experiment (a rename, or the undo of one). Otherwise it is the event's own id.
 
-    ``sagemaker_arn``, ``arn:PARTITION:sagemaker:REGION:ACCOUNT``, is for an undo to the name of an
-    experiment that does not exist any more.
+    ``sagemaker_arn``, ``arn:PARTITION:sagemaker:REGION:ACCOUNT``, is for the undo of a rename whose
+    old experiment no longer exists.
     """
     is_new = request.type is RequestType.CREATE
     is_renamed = request.type is RequestType.UPDATE and request.holds_another_experiment
@@ -82,9 +82,9 @@ def physical_id(request: Request, answer: Answer, sagemaker_arn: str) -> str:
 
 
 def _first_delivery(request: Request) -> float:
-    """Now, or earlier where the ResponseURL tells of a delivery that was retried.
+    """Now, or earlier if the ResponseURL shows that this delivery is a retry.
 
-    A date out of the hour that CloudFormation waits tells of nothing but a clock that is wrong.
+    CloudFormation waits an hour; a date outside of that hour only shows that a clock is wrong.
     """
     now = time.time()
     issued = request.issued_at

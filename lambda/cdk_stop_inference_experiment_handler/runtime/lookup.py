@@ -1,4 +1,4 @@
-"""The facts of one step: each is asked of AWS when a decision first needs it, then remembered."""
+"""The facts of one step: each is read from AWS when a decision first needs it, then cached."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .aws import Aws
 from .waiting import Wait
 
 LAG_SECONDS = 60.0
-"""What AWS tells may be older than the request for this long, at most."""
+"""For this long after a request, AWS may still return data that is older than it."""
 
 Fact = TypeVar("Fact")
 
@@ -19,7 +19,7 @@ class Lookup:
     """Facts about one request; see :class:`~..lifecycle.facts.Facts`.
 
     Args:
-        unread_since: When facts began to be unreadable, step after step; None where they are not.
+        unread_since: Since when steps could not read a fact; None if the last one could.
     """
 
     def __init__(self, request: Request, aws: Aws, wait: Wait, unread_since: float | None) -> None:
@@ -32,12 +32,12 @@ class Lookup:
 
     @property
     def seen(self) -> Experiment | None:
-        """The experiment, as far as this step has looked at it."""
+        """The experiment, if this step has described it."""
         found = self._known.get("experiment")
         return found if isinstance(found, Experiment) else None
 
     def experiment(self) -> Experiment | None:
-        """The experiment that the request names, None where SageMaker does not know it."""
+        """The experiment that the request names; None if SageMaker does not know it."""
         name = self._request.declared_name
         return self._once("experiment", lambda: self._aws.describe(name))
 
@@ -46,20 +46,20 @@ class Lookup:
         return self._once(stack_id, lambda: self._aws.stack(stack_id))
 
     def events(self, stack_id: str) -> Iterator[StackEvent]:
-        """A stack's events, newest first; pages are read as they are needed."""
+        """A stack's events, newest first; pages are read when needed."""
         pages = self._pages.setdefault(stack_id, _Pages(self._aws.event_pages(stack_id)))
         return iter(pages)
 
     def holders(self) -> tuple[str, ...]:
-        """Logical ids of the stack's resources, not being deleted, that hold the physical id."""
+        """Logical ids of the resources with this physical id that are not being deleted."""
         return self._once("holders", lambda: self._aws.holders(self._request))
 
     def may_lag(self) -> bool:
-        """Whether the request is so young that what AWS tells may be older than it."""
+        """Whether the request is so recent that AWS may still return older data."""
         return self._wait.age < LAG_SECONDS
 
     def gives_up(self, error: Unreadable) -> bool:
-        """Whether to do without a fact that is not needed to stop: after a minute at most."""
+        """Whether to continue without a fact that no stop depends on: after a minute at most."""
         if not self._wait.is_worth_repeating(error):
             return True
         return self._unread_since is not None and self._wait.now >= self._unread_since + LAG_SECONDS
@@ -69,7 +69,7 @@ class Lookup:
         return self._wait.now
 
     def deadline(self) -> float:
-        """Seconds since the epoch at which the request has to be answered."""
+        """When the request must be answered, in seconds since the epoch."""
         return self._wait.deadline
 
     def _once(self, key: str, look: Callable[[], Fact]) -> Fact:
@@ -85,7 +85,7 @@ class Lookup:
 
 
 class _Pages:
-    """A list that is read page by page, by any number of readers."""
+    """A list that is read page by page and can be iterated any number of times."""
 
     def __init__(self, pages: Iterator[list[StackEvent]]) -> None:
         self._pages = pages

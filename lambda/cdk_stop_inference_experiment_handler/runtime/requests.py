@@ -1,4 +1,4 @@
-"""CloudFormation's events: told from anything else, read, and packed for the polling rule.
+"""CloudFormation's events: checked, parsed, and packed for the polling rule.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html
 """
@@ -20,10 +20,10 @@ from ..lifecycle.facts import Request, RequestType
 Event = dict[str, Any]
 
 MAX_INPUT_BYTES = 8192
-"""Of a rule's target: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_Target.html"""
+"""Limit of a target's input: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_Target.html"""
 
 REDELIVERY_SECONDS = 55
-"""A delivery this long after the request is a repeated one: Lambda's first retry takes a minute.
+"""A delivery this long after the request is a retry: Lambda's first one comes after a minute.
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html"""
 
 _STRINGS = ("RequestId", "ResponseURL", "StackId", "LogicalResourceId")
@@ -32,7 +32,7 @@ _PROPERTIES = ("ResourceProperties", "OldResourceProperties")
 
 
 def malformation(event: object) -> str | None:
-    """Why this is no custom resource request that could be answered; None where it is one."""
+    """Why the event is not a custom resource request that can be answered; None if it is one."""
     if not isinstance(event, dict):
         return f"the event is a {type(event).__name__}, not an object"
     if event.get("RequestType") not in {kind.value for kind in RequestType}:
@@ -75,7 +75,7 @@ def read_request(event: Event) -> Request:
 
 
 def issued_at(response_url: str) -> float | None:
-    """Seconds since the epoch at which a presigned URL was made, None where it does not tell.
+    """When a presigned URL was made, in seconds since the epoch; None if it does not say.
 
     ``X-Amz-Date`` of Signature Version 4 says so:
     https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
@@ -89,7 +89,7 @@ def issued_at(response_url: str) -> float | None:
 
 
 def may_be_redelivered(event: Event) -> bool:
-    """Whether an earlier delivery may have made the rule and been killed before it answered."""
+    """Whether an earlier delivery may have created the rule and been killed before it answered."""
     issued = issued_at(event["ResponseURL"])
     return issued is None or time.time() - issued >= REDELIVERY_SECONDS
 
@@ -97,7 +97,7 @@ def may_be_redelivered(event: Event) -> bool:
 def pack(event: Event) -> str:
     """The event as the input of the polling rule's target, at most 8192 bytes.
 
-    Only properties beyond the usual size are compressed, so that the input stays readable.
+    Properties are compressed only if they do not fit, so that the input stays readable.
     """
     text = _encoded(event)
     if len(text) <= MAX_INPUT_BYTES:
@@ -112,12 +112,12 @@ def _encoded(value: Event) -> bytes:
     try:
         return json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        # A lone surrogate, which JSON may bring in, is no UTF-8, but can be escaped.
+        # JSON can hold a lone surrogate, which UTF-8 cannot encode, but an escape can.
         return json.dumps(value).encode()
 
 
 def unpack(event: Event) -> Event:
-    """The event that :func:`pack` packed; any other event as it is."""
+    """The event that :func:`pack` packed; any other event is returned unchanged."""
     if _PACKED not in event:
         return event
     rest = {name: value for name, value in event.items() if name != _PACKED}

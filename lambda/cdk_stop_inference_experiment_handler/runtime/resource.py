@@ -1,9 +1,9 @@
-"""crhelper's custom resource with its weak spots mended from outside.
+"""crhelper's custom resource, with its known problems fixed from outside.
 
 crhelper stays the framework: it receives the event, calls the registered function, polls and
-answers. This subclass overrides the few methods of crhelper 2.0.12 whose behaviour would hang a
-stack, lie to it or leave something behind; each override says why. The version is pinned, and a
-test holds every mended trait against stock crhelper.
+answers. This subclass overrides the few methods of crhelper 2.0.12 that could hang a stack, report
+a wrong result or leave resources behind; each override says why. The version is pinned, and a test
+shows each problem with stock crhelper.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ logger = logging.getLogger(__name__)
 
 MAX_RULE_NAME = 64
 PROGRESS = "StopInferenceExperimentProgress"
-"""Where the rule's input carries what earlier invocations got done."""
+"""The key in the rule's input for what earlier invocations have done."""
 
 CLEAN_UP_SECONDS = 120
-"""How long a clean-up that fails is tried again."""
+"""How long a clean-up that fails is retried."""
 
 _DIGEST_LENGTH = 16
 _CRHELPER_KEYS = ("CrHelperData", "CrHelperPoll", "CrHelperRule", "CrHelperPermission")
@@ -48,7 +48,7 @@ _ALREADY_GONE = frozenset({"ResourceNotFoundException"})
 
 
 class Resource(CfnResource):
-    """A ``CfnResource`` that answers every well-formed request once, truthfully, and cleans up."""
+    """A ``CfnResource`` that gives every well-formed request one correct answer and cleans up."""
 
     def __init__(self) -> None:
         # DEBUG would log the signed ResponseURL; a delete would sleep for two minutes. The function
@@ -67,8 +67,8 @@ class Resource(CfnResource):
     def __call__(self, event: Event, context: Any) -> None:  # noqa: ANN401 - Lambda's context
         """Handle one invocation.
 
-        A malformed event is logged and answered by nobody: crhelper would answer the previous
-        request of a warm container instead.
+        A malformed event is only logged: in a warm container, crhelper would answer the previous
+        request instead.
         """
         why = malformation(event)
         if why is not None:
@@ -95,13 +95,13 @@ class Resource(CfnResource):
         return lambda: float(context.get_remaining_time_in_millis()) / 1000
 
     def hand_over(self, progress: dict[str, object]) -> None:
-        """Make the polling rule of this request, or refresh what it carries.
+        """Create the polling rule of this request, or update its input.
 
         Args:
-            progress: For the invocations to come, under :data:`PROGRESS` of their event.
+            progress: For later invocations, under :data:`PROGRESS` in their event.
 
         Raises:
-            HandOverFailed: An AWS call failed; calling again starts over without harm.
+            HandOverFailed: An AWS call failed; it is safe to call this again.
         """
         self._may_have_rule = True
         was_poll = self._is_poll
@@ -120,22 +120,22 @@ class Resource(CfnResource):
 
     @property
     def _is_given_up(self) -> bool:
-        """Whether CloudFormation does not wait for the answer any more, whatever it was."""
+        """Whether CloudFormation no longer waits for an answer."""
         started_at = float(self._event[PROGRESS]["started_at"])
         return time.time() - started_at >= MAX_SERVICE_TIMEOUT
 
     def _poll_enabled(self) -> bool:
-        """Polling is for requests that were handed over; crhelper makes a rule for each."""
+        """Poll only for requests that were handed over; crhelper would create a rule for each."""
         return self._is_poll
 
     def _set_timeout(self) -> None:
-        """No timer: crhelper's answers FAILED half a second before the end of an invocation.
+        """No timer: crhelper's would answer FAILED half a second before the invocation ends.
 
-        A request that is still open then belongs to the polling rule or to Lambda's retry.
+        The polling rule or Lambda's retry continues with a request that is still open then.
         """
 
     def generate_physical_id(self, event: Event) -> str:
-        """The id of a failed Create, always the same, so that the Delete after it finds nothing."""
+        """The id of a failed Create: always the same, and no ARN, so its Delete does nothing."""
         return f"{event['LogicalResourceId']}-not-created-{_digest(event)}"
 
     def _send(
@@ -144,14 +144,14 @@ class Resource(CfnResource):
         reason: str = "",
         send_response: Callable[[str, Event, object], object] | None = None,
     ) -> None:
-        """Answer with one stable id, over a PUT that ends."""
+        """Answer with a stable id, by our own PUT."""
         if (status or self.Status) == FAILED:
             own = self._event.get("PhysicalResourceId")
             self.PhysicalResourceId = own or self.generate_physical_id(self._event)
-        # The rule comes again, so that a poll need not try to its end.
+        # The rule fires again, so a poll does not have to retry until the invocation ends.
         left = self.seconds_left()
         until = time.time() + (min(left, POLL_WINDOW_SECONDS) if self._is_poll else left)
-        # crhelper keeps the last 240 characters of a long reason.
+        # crhelper cuts a long reason to its last 240 characters.
         whole = reason if status else self.Reason
         deliver = send_response or (
             lambda url, body, _verify: send(
@@ -162,7 +162,7 @@ class Resource(CfnResource):
         super()._send(status, reason, deliver)
 
     @cached_property
-    def _events(self) -> Any:  # noqa: ANN401 - boto3 makes its clients' types at run time
+    def _events(self) -> Any:  # noqa: ANN401 - boto3 creates its clients' types at run time
         return boto3.client("events", config=SDK_CONFIG)
 
     @cached_property
@@ -171,7 +171,7 @@ class Resource(CfnResource):
 
     @property
     def _rule_name(self) -> str:
-        """One rule a request, whoever delivers it how often; crhelper's names are random."""
+        """One rule per request, however often it is delivered; crhelper's names are random."""
         prefix = os.environ.get(RULE_PREFIX_VARIABLE, RULE_PREFIX)
         return f"{prefix[: MAX_RULE_NAME - _DIGEST_LENGTH]}{_digest(self._event)}"
 
@@ -208,17 +208,17 @@ class Resource(CfnResource):
             raise HandOverFailed(f"PutTargets: {failure.get('ErrorMessage')}")
 
     def _remove_polling(self) -> None:
-        """Not yet; see :meth:`_clean_up`.
+        """Do nothing yet; see :meth:`_clean_up`.
 
-        crhelper cleans up before it answers, and a clean-up that fails turns the answer to FAILED.
+        crhelper cleans up before it answers, and a failed clean-up turns the answer into FAILED.
         """
 
     def _clean_up(self) -> None:
         """Remove the polling rule after the answer.
 
-        While one step fails, all are tried again for a while: another delivery may have made the
-        rest anew meanwhile. A rule that is left whole fires once more and removes itself then; the
-        permission goes first, since nothing would come back for it.
+        If a step fails, all of them are retried for a while: another delivery may have recreated
+        the rest in the meantime. A rule that is still complete fires again and removes itself; the
+        permission is removed first, because nothing would fire to remove it later.
         """
         name, function = self._rule_name, self._context.function_name
         steps: list[Callable[[], object]] = [
@@ -234,32 +234,32 @@ class Resource(CfnResource):
 
 
 class _RequestNames(logging.Filter):
-    """Puts the request's names on every line of the log, crhelper's and botocore's included.
+    """Adds the request's ids to every log line, including crhelper's and botocore's.
 
-    So CloudFormation's message leads to its lines in one search.
+    One search leads from CloudFormation's message to its log lines.
     """
 
     _names: Mapping[str, str] = {}
 
     def attach(self, event: Event) -> None:
-        """Name this request from now on."""
+        """Add the ids of this request from now on."""
         self._names = {
             "cloudFormationRequestId": event["RequestId"],
             "stackId": event["StackId"],
             "logicalResourceId": event["LogicalResourceId"],
         }
-        # Lambda's runtime makes its handler before it imports this module; a filter is added once.
+        # Lambda's runtime creates its handler before it imports this module; addFilter adds once.
         for handler in logging.getLogger().handlers:
             handler.addFilter(self)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Lambda's JSON format writes every further attribute of a record."""
+        """Set the ids as attributes, which Lambda's JSON format writes out."""
         record.__dict__.update(self._names)
         return True
 
 
 def _attempt(call: Callable[[], object]) -> bool:
-    """Whether a step of the clean-up is done."""
+    """Run a step of the clean-up; whether it is done."""
     try:
         call()
     except (ClientError, BotoCoreError) as error:
@@ -277,9 +277,9 @@ def _digest(event: Event) -> str:
 
 @contextmanager
 def no_clients_yet() -> Iterator[None]:
-    """Keep crhelper from making three clients at import: half of a cold start, seldom needed.
+    """Keep crhelper from creating three clients at import: half of a cold start, seldom needed.
 
-    crhelper leaves them out where it believes to run under SAM local.
+    crhelper skips them if it believes that it runs under SAM local.
     """
     before = os.environ.get("AWS_SAM_LOCAL")
     os.environ["AWS_SAM_LOCAL"] = "true"

@@ -1,6 +1,6 @@
-"""How long to wait, where, and what outlives an invocation.
+"""How long to wait within an invocation, and when to hand over to the polling rule.
 
-Time is read and spent through the ``time`` module only, so that a scaled clock can drive it.
+Only the ``time`` module is used, so that tests can replace the clock.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from ..contract.wire import seconds_to_answer
 from ..lifecycle.facts import Unreadable
 
 IAM_PROPAGATION_SECONDS = 60
-"""AccessDenied is taken for a policy on its way for this long after the first delivery."""
+"""AccessDenied is retried for this long after the first delivery: IAM may not know a new policy."""
 
 HAND_OVER_SECONDS = 150
-"""The polling rule is made when this much of the invocation is left: it fires a minute later,
-while this invocation still waits, so that no moment is unwatched."""
+"""The polling rule is created when this much of the invocation is left: it fires a minute later,
+while this invocation still waits, so that there is no gap."""
 
 LEAVE_SECONDS = 20
 """An invocation stops waiting when this much of it is left."""
@@ -27,14 +27,14 @@ POLL_WINDOW_SECONDS = 70
 """A poll invocation waits this long: a little over the minute after which the rule fires again."""
 
 RETRY_SECONDS = 130
-"""Within this time Lambda repeats an invocation that failed.
+"""Lambda retries a failed invocation within this time.
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html"""
 
 FIRST_PAUSE_SECONDS = 0.5
 PAUSE_GROWTH = 1.5
 PAUSE_SECONDS = (2.0, 2.8)
-"""Between two looks at an experiment: quick at first, then a few seconds, jittered so that forty
-resources of one stack do not ask in step."""
+"""Between two describe calls: short at first, then a few seconds, with jitter so that forty
+resources of one stack do not call at the same time."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Invocation:
     Attributes:
         seconds_left: Seconds until Lambda ends this invocation.
         is_poll: The polling rule fired it, and will fire again.
-        hand_over: Makes the polling rule, or refreshes what it carries. Raises HandOverFailed.
+        hand_over: Creates the polling rule, or updates its input. Raises HandOverFailed.
     """
 
     seconds_left: Callable[[], float]
@@ -53,18 +53,18 @@ class Invocation:
 
 
 class HandOverFailed(Exception):
-    """The polling rule could not be made."""
+    """The polling rule could not be created."""
 
 
 class ComeAgain(BaseException):
-    """This delivery ends without an answer, for the polling rule or Lambda's retry to go on.
+    """This delivery ends without an answer; the polling rule or Lambda's retry continues.
 
-    Not an Exception: crhelper answers those with FAILED.
+    Not an Exception: crhelper answers FAILED to those.
     """
 
 
 class Wait:
-    """The time a request has: to its deadline, and in this invocation."""
+    """The time that is left for a request: until its deadline, and in this invocation."""
 
     def __init__(self, invocation: Invocation, started_at: float, service_timeout: float) -> None:
         self.patience = seconds_to_answer(service_timeout)
@@ -86,47 +86,47 @@ class Wait:
 
     @property
     def deadline(self) -> float:
-        """Seconds since the epoch at which CloudFormation must be answered."""
+        """When CloudFormation must be answered, in seconds since the epoch."""
         return self._started_at + self.patience
 
     @property
     def is_over(self) -> bool:
-        """Whether the deadline has come."""
+        """Whether the deadline has passed."""
         return self._seconds_to_deadline <= 0
 
     def is_worth_repeating(self, error: Unreadable) -> bool:
-        """Whether a call that failed may succeed later; IAM may not know a new policy yet."""
+        """Whether to retry a failed call; IAM may not know a new policy yet."""
         is_young = self.age < IAM_PROPAGATION_SECONDS
         return error.is_transient or (error.is_denied and is_young)
 
     @property
     def needs_hand_over(self) -> bool:
-        """Whether this invocation nears its end and the deadline lies beyond it."""
+        """Whether this invocation ends soon, and before the deadline."""
         left = self._invocation.seconds_left()
         return left <= HAND_OVER_SECONDS and self._seconds_to_deadline > left - LEAVE_SECONDS
 
     @property
     def must_leave(self) -> bool:
-        """Whether this invocation has done its share."""
+        """Whether this invocation must stop waiting."""
         if self._invocation.seconds_left() <= LEAVE_SECONDS:
             return True
         return self._invocation.is_poll and time.time() - self._entered_at >= POLL_WINDOW_SECONDS
 
     @property
     def is_delivered_again(self) -> bool:
-        """Whether Lambda repeats this delivery if it fails, and in time.
+        """Whether Lambda retries this delivery if it fails, and before the deadline.
 
-        It makes three in all, and pauses for a minute and for two.
+        Lambda delivers three times in all, with pauses of one and of two minutes.
         """
         is_last = self.age > 2 * self._granted + RETRY_SECONDS
         return not is_last and self._seconds_to_deadline > RETRY_SECONDS
 
     def hurry(self) -> None:
-        """Look quickly again: something has just been ordered."""
+        """Start with short pauses again: a stop has just been ordered."""
         self._pause = FIRST_PAUSE_SECONDS
 
     def pause(self) -> None:
-        """Sleep until the next look, never beyond the deadline."""
+        """Sleep until the next describe call, but not past the deadline."""
         longest = random.uniform(*PAUSE_SECONDS)  # noqa: S311 - jitter, not a secret
         time.sleep(max(0.0, min(self._pause, longest, self._seconds_to_deadline)))
         self._pause = min(self._pause * PAUSE_GROWTH, PAUSE_SECONDS[1])
