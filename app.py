@@ -1,10 +1,9 @@
-"""An app that needs no Python of its own: the declaration stands in the CDK context.
+"""An app for users who do not write Python: the declaration is in the CDK context.
 
 Edit ``stop-inference-experiment`` in ``cdk.json`` and run ``cdk deploy``. Its entries are the props
-of the construct ``StopInferenceExperiment``, with SageMaker's words as values, and ``timeout`` in
-the form of ISO 8601, such as ``PT30M``. Setting ``end_now`` to true ends the experiment with the
-next deployment. On the command line, ``-c`` takes the whole declaration as JSON, or one entry of
-it::
+of the construct ``StopInferenceExperiment``, with SageMaker's values, and ``timeout`` as an ISO
+8601 duration such as ``PT30M``. Setting ``end_now`` to true ends the experiment with the next
+deployment. On the command line, ``-c`` takes the whole declaration as JSON, or one entry::
 
     cdk deploy -c stop-inference-experiment.experiment_name=fraud-shadow-2
     cdk deploy -c stop-inference-experiment.end_now=true
@@ -56,7 +55,7 @@ EXAMPLES = {
 VARIANT_ENTRIES = ("model_name", "variant_name", "instance_type", "instance_count")
 
 Context = Callable[[str], object]
-"""Looks up an entry of the context by its key; None where there is none."""
+"""Looks up a context entry by its key; None if there is none."""
 
 
 class ContextError(ValueError):
@@ -64,13 +63,12 @@ class ContextError(ValueError):
 
 
 def declaration(context: Context) -> dict[str, Any]:
-    """The construct's props as the context declares them.
+    """The construct's props from the context.
 
-    The values are not checked here, only that they can be the construct's props: the construct
-    checks them, all at once.
+    Only the form is checked here; the construct checks the values, all at once.
 
     Raises:
-        ContextError: The declaration is missing, or not of the form it must have.
+        ContextError: The declaration is missing or malformed.
     """
     actions = EXAMPLES["model_variant_actions"]
     example = f'{{"experiment_name": "fraud-shadow", "model_variant_actions": {actions}}}'
@@ -98,13 +96,13 @@ def declaration(context: Context) -> dict[str, Any]:
 
 
 def check_keys(keys: Iterable[str]) -> None:
-    """Refuse keys that begin like the declaration's and are none of them.
+    """Refuse unknown keys that start like the declaration's.
 
     Args:
         keys: The keys of the whole context.
 
     Raises:
-        ContextError: With every such key, and the one that it may have meant.
+        ContextError: With every such key and a suggestion for it.
     """
     known = [DECLARATION, *(f"{DECLARATION}.{name}" for name in ENTRIES)]
     wrong = [key for key in keys if key.startswith(DECLARATION) and key not in known]
@@ -117,11 +115,11 @@ def check_keys(keys: Iterable[str]) -> None:
 
 def _meant(name: str, known: Iterable[str]) -> str:
     close = get_close_matches(name, known, n=1)
-    return f"did you mean '{close[0]}'?" if close else f"known are {_listed(tuple(known))}"
+    return f"did you mean '{close[0]}'?" if close else f"the known ones are {_listed(tuple(known))}"
 
 
 def _value(key: str, name: str, value: object) -> object:
-    """A single entry: what is no plain text comes as JSON from the command line."""
+    """A single entry: on the command line, anything but plain text is JSON."""
     if name in TEXTS or not isinstance(value, str):
         return value
     return _json(key, value, example=EXAMPLES[name])
@@ -132,8 +130,8 @@ def _json(key: str, text: str, *, example: str) -> object:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise ContextError(
-            f"context entry '{key}' must be JSON where it is a text, got {text!r}: write it such "
-            f"as '{example}'"
+            f"context entry '{key}' must be JSON if it is a string, got {text!r}: write, for "
+            f"example, '{example}'"
         ) from error
 
 
@@ -143,8 +141,8 @@ def _object(key: str, value: object, *, example: str) -> dict[str, Any]:
         return {}
     if not isinstance(value, Mapping):
         raise ContextError(
-            f"context entry '{key}' must be an object, got {json.dumps(value)}: write it such as "
-            f"'{example}'"
+            f"context entry '{key}' must be an object, got {json.dumps(value)}: write, for "
+            f"example, '{example}'"
         )
     return dict(value)
 
@@ -185,7 +183,7 @@ def _listed(names: tuple[str, ...]) -> str:
 
 
 class StopInferenceExperimentStack(Stack):
-    """A stack of one resource: how an inference experiment shall end."""
+    """A stack with one ``StopInferenceExperiment``."""
 
     def __init__(self, scope: Construct, construct_id: str, *, props: Mapping[str, Any]) -> None:
         super().__init__(
@@ -197,11 +195,11 @@ class StopInferenceExperimentStack(Stack):
 
 
 def main() -> None:
-    """Synthesise the stack that the context declares, or say what is wrong with it."""
+    """Synthesise the stack that the context declares, or print what is wrong with it."""
     app = App()
     context = app.node.try_get_context
     try:
-        # A construct cannot list the context in every supported release: the CLI hands it over so.
+        # Not every supported release lets a construct list the context; the CLI passes it this way.
         check_keys(json.loads(os.environ.get("CDK_CONTEXT_JSON", "{}")))
         props = declaration(context)
         StopInferenceExperimentStack(app, context(STACK_NAME) or DEFAULT_STACK_NAME, props=props)

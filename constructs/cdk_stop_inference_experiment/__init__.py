@@ -1,4 +1,4 @@
-"""AWS CDK construct that ends a SageMaker inference experiment with its stack's life cycle."""
+"""AWS CDK construct that ends a SageMaker inference experiment as declared in its stack."""
 
 from .enums import DesiredState, ModelVariantAction, StopOn
 from .errors import InvalidPropsError, MissingCodeError

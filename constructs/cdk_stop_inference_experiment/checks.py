@@ -1,8 +1,8 @@
-"""What synth refuses, and what it warns of.
+"""What synth refuses, and what it warns about.
 
-The limits of the API are the handler's to check too, in the same words: see
-``cdk_stop_inference_experiment_handler.contract.validation``. Here are the rules that only synth
-can know.
+The function checks the API's limits too, in the same words: see
+``cdk_stop_inference_experiment_handler.contract.validation``. This module adds the rules that only
+synth can check.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .model_variant import ModelVariantConfig
 from .template.properties import PROP_NAMES
 from .tokens import is_unresolved, known_text
 
-# The ids to acknowledge the warnings by.
+# The ids for acknowledging the warnings.
 UNDOCUMENTED_COMBINATION = "cdk-stop-inference-experiment:undocumentedCombination"
 DECLARED_BY_TOKENS = "cdk-stop-inference-experiment:declaredByTokens"
 LONG_REASON = "cdk-stop-inference-experiment:longReason"
@@ -39,7 +39,7 @@ SCHEDULE_IS_OVER = "cdk-stop-inference-experiment:scheduleIsOver"
 HELD_TWICE = "cdk-stop-inference-experiment:heldTwice"
 
 _UNKNOWN = object()
-"""Stands in the shared checks for what a more telling problem has been found with already."""
+"""Replaces a value in the shared checks if a more specific problem was already found with it."""
 
 
 def find_problems(
@@ -75,37 +75,39 @@ def find_problems(
 def find_warnings(
     properties: Mapping[str, object], *, experiment: object, held_by: str | None
 ) -> Iterator[tuple[str, str]]:
-    """What synth warns of: the id to acknowledge the warning by, and a sentence.
+    """What synth warns about: the id for acknowledging the warning, and a sentence.
 
     Args:
         properties: The properties of the resource.
-        experiment: The experiment's own resource, if the construct was given it.
+        experiment: The experiment's own resource, if the construct was given one.
         held_by: The path of another construct for the same experiment, if the stack has one.
     """
     label = "experiment_name" if experiment is None else "experiment.name"
     if known_text(properties["Name"]) is None:
         text = (
-            f"'{label}' holds a token: another name is then an update of this resource, by which "
-            f"the function loses the permission to end the experiment of the old name, which goes "
-            f"on running: use a name that synth knows, or end the experiment before it is renamed"
+            f"'{label}' holds a token: if the name changes, this resource is updated in place, the "
+            f"function loses its permission for the old experiment, and the old experiment keeps "
+            f"running: use a name that is known at synth, or end the experiment before you change "
+            f"the name"
         )
         yield UNKNOWN_NAME, text
     if held_by is not None:
         text = (
-            f"'{label}' names an experiment that '{held_by}' ends too: whichever is deployed or "
-            f"deleted first ends it as it declares: keep one of the two"
+            f"'{label}' names an experiment that '{held_by}' ends too: the one that is changed or "
+            f"deleted first ends it: keep one of the two"
         )
         yield HELD_TWICE, text
     if is_experiment(experiment) and (end := KnownExperiment.of(experiment).ended_by_schedule()):
         text = (
             f"'experiment' has a schedule that ended at {end}: an experiment that has ended can no "
-            f"longer be stopped, nor its shadow variant promoted: give it a later 'end_time'"
+            f"longer be stopped, and its shadow variant can no longer be promoted: use a later "
+            f"'end_time'"
         )
         yield SCHEDULE_IS_OVER, text
     if combinations := _undocumented_combinations(properties):
         text = (
             f"AWS does not document what StopInferenceExperiment does for "
-            f"{'; nor for '.join(combinations)}: try it first on an experiment that does not matter"
+            f"{' or for '.join(combinations)}: try it on a test endpoint first"
         )
         yield UNDOCUMENTED_COMBINATION, text
     tokens = list(_tokens(properties))
@@ -113,16 +115,15 @@ def find_warnings(
         text = (
             f"{_and(tokens)} {'holds a token' if len(tokens) == 1 else 'hold tokens'}: the value "
             f"can change without an edit of the declaration, and the deployment that changes it "
-            f"ends the experiment: use a value that synth knows, or leave StopOn.UPDATE out of "
-            f"'stop_on' and end the experiment by 'end_now'"
+            f"ends the experiment: use a value that is known at synth, or leave StopOn.UPDATE out "
+            f"of 'stop_on' and end the experiment with 'end_now'"
         )
         yield DECLARED_BY_TOKENS, text
     reason = known_text(properties.get("Reason"))
     if reason is not None and len(reason) > MAX_WORDS:
         text = (
             f"'reason' should be at most {MAX_WORDS} characters, got {len(reason)}: the rest is "
-            f"cut off, since the function adds a digest of the declaration, by which it recognises "
-            f"its own stop"
+            f"cut off, since the function adds a digest by which it recognises its own stop"
         )
         yield LONG_REASON, text
 
@@ -141,7 +142,7 @@ def _undocumented_combinations(properties: Mapping[str, object]) -> list[str]:
 
 
 def _tokens(properties: Mapping[str, object]) -> Iterator[str]:
-    """Where tokens stand in what decides how the experiment ends."""
+    """The props with tokens, among those that say how the experiment ends."""
     actions = properties.get("ModelVariantActions")
     label = PROP_NAMES["ModelVariantActions"]
     if is_unresolved(actions):
@@ -188,7 +189,7 @@ def _name_or_experiment(experiment_name: object, experiment: object) -> Iterator
     if experiment is not None and not is_experiment(experiment):
         yield (
             f"'experiment' must be a CfnInferenceExperiment, got {experiment!r}: "
-            f"name an experiment of another kind by 'experiment_name'"
+            f"for any other experiment, pass 'experiment_name'"
         )
 
 
@@ -197,7 +198,7 @@ def _sequence(value: object) -> Sequence[object]:
 
 
 def _of_other_types(variants: object) -> Iterator[str]:
-    """What has a type that says what was meant."""
+    """Problems with values whose type shows what was meant."""
     for index, variant in enumerate(_sequence(variants)):
         if not isinstance(variant, ModelVariantConfig):
             if not is_unresolved(variant):
@@ -214,7 +215,7 @@ def _of_other_types(variants: object) -> Iterator[str]:
 
 
 def _without_other_types(variant: object, prop: object) -> object:
-    """The variant without what :func:`_of_other_types` names."""
+    """The variant without what :func:`_of_other_types` reports."""
     if not isinstance(prop, ModelVariantConfig) or not isinstance(variant, Mapping):
         return variant if is_unresolved(variant) else _UNKNOWN
     if not isinstance(prop.instance_type, ec2.InstanceType):
@@ -239,5 +240,5 @@ def _unknown_instance_types(variants: object) -> Iterator[str]:
         yield (
             f"'desired_model_variants[{index}].instance_type' must be an instance type that "
             f"SageMaker endpoints know, got '{name}': {similar}For a type newer than this "
-            f"release write InstanceType.of('{name}')"
+            f"release, write InstanceType.of('{name}')"
         )

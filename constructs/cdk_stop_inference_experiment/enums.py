@@ -1,4 +1,4 @@
-"""The closed sets of values of StopInferenceExperiment; a member's value is SageMaker's word.
+"""The enums of StopInferenceExperiment; the values are SageMaker's.
 
 See https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StopInferenceExperiment.html
 """
@@ -11,36 +11,36 @@ from cdk_stop_inference_experiment_handler.contract import constraints
 
 
 class ModelVariantAction(Enum):
-    """What becomes of a model variant when the experiment stops."""
+    """What happens to a model variant when the experiment stops."""
 
     RETAIN = constraints.RETAIN
-    """The variant stays on the endpoint. Production goes on serving as it does; a retained shadow
-    variant stays deployed, and billed, beside it."""
+    """The variant stays on the endpoint. Production keeps serving; a retained shadow variant stays
+    deployed, and is billed."""
 
     REMOVE = constraints.REMOVE
-    """The endpoint is updated to a configuration without the variant, whose instances are deleted.
-    The SageMaker model stays."""
+    """The endpoint is updated to a configuration without the variant, and the variant's instances
+    are deleted. The SageMaker model stays."""
 
     PROMOTE = constraints.PROMOTE
-    """The endpoint is updated so that the variant serves production, on the instances that
-    ``desired_model_variants`` name. Only the shadow variant can be promoted. Autoscaling, alarms
-    and dashboards that name the old production variant do not follow."""
+    """The endpoint is updated so that the variant serves production, on the instances in
+    ``desired_model_variants``. Only the shadow variant can be promoted. Autoscaling, alarms and
+    dashboards that name the old production variant are not updated."""
 
 
 class DesiredState(Enum):
-    """The state the experiment is to end in. What becomes of the endpoint is for the actions."""
+    """The state in which the experiment ends. It does not affect the endpoint; the actions do."""
 
     COMPLETED = constraints.COMPLETED
-    """The experiment ran to its end and its result counts."""
+    """The experiment ran to completion."""
 
     CANCELLED = constraints.CANCELLED
-    """The experiment is called off."""
+    """The experiment was called off."""
 
 
 class StopOn(Enum):
-    """An event in the life of the stack's resource that ends the experiment.
+    """A CloudFormation event that ends the experiment.
 
-    Each lets the endpoint be updated as the actions say, and the deployment waits for it.
+    The endpoint is updated according to the actions, and the deployment waits for it.
     """
 
     CREATE = constraints.CREATE

@@ -1,4 +1,4 @@
-"""What the constructs of this library raise."""
+"""The errors of this library."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from constructs import Construct
 
 
 class InvalidPropsError(ValueError):
-    """The props of a construct break rules of SageMaker or of this library.
+    """The props of a construct are invalid for SageMaker or for this library.
 
-    Raised once per construct, while it is constructed, with every problem found.
+    Raised once per construct, when it is created, with every problem found.
 
     Attributes:
         construct_path: The path of the construct in the app, such as ``Stack/StopShadowTest``.
@@ -24,9 +24,9 @@ class InvalidPropsError(ValueError):
 
 
 class MissingCodeError(RuntimeError):
-    """What the Lambda function's code is made of is not installed as it must be."""
+    """A package that the Lambda function's code needs is missing or has the wrong version."""
 
 
 def path_of(scope: Construct, construct_id: str) -> str:
-    """The path that a construct has, or would have."""
+    """The path of a construct that may not exist yet."""
     return "/".join(part for part in (scope.node.path, construct_id) if part)

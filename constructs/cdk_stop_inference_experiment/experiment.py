@@ -18,15 +18,15 @@ from .tokens import known_text
 def is_experiment(value: object) -> TypeGuard[aws_cdk.aws_sagemaker.CfnInferenceExperiment]:
     """Whether a value is an experiment that the app creates.
 
-    Everywhere in the library its class is named by way of ``aws_cdk``, which imports the big
-    ``aws_sagemaker`` when that is first asked for: an app without an experiment never needs it.
+    The library always refers to the class through ``aws_cdk``, which imports the large
+    ``aws_sagemaker`` on first use: an app without an experiment never loads it.
     """
     return value is not None and isinstance(value, aws_cdk.aws_sagemaker.CfnInferenceExperiment)
 
 
 @jsii.implements(aws_cdk.IStableAnyProducer)
 class GoesWithItsStack:
-    """A lazy value: true unless the experiment is to be retained, absent where it is."""
+    """A lazy value: true unless the experiment is retained, then absent."""
 
     def __init__(self, experiment: aws_cdk.aws_sagemaker.CfnInferenceExperiment) -> None:
         self._experiment = experiment
@@ -39,13 +39,13 @@ class GoesWithItsStack:
 
 @dataclass(frozen=True)
 class KnownExperiment:
-    """The facts of an experiment, as far as they are no tokens.
+    """The facts about an experiment that are not tokens.
 
     Attributes:
         name: Its name, which may be a token.
-        variants: The names of its model variants; None where one of them is a token.
-        production: The variant that serves production; None where it is a token or not set.
-        end_time: When its schedule ends; None where that is a token or not set.
+        variants: The names of its model variants; None if one of them is a token.
+        production: The variant that serves production; None if it is a token or not set.
+        end_time: When its schedule ends; None if that is a token or not set.
     """
 
     name: str
@@ -63,9 +63,9 @@ class KnownExperiment:
         return cls(experiment.name, variants, known_text(production), known_text(end_time))
 
     def ended_by_schedule(self) -> str | None:
-        """When its schedule ended; None where it has not, or where synth cannot tell."""
+        """When its schedule ended; None if it has not, or if synth cannot tell."""
         try:
-            # Python 3.10 does not read the Z.
+            # Python 3.10 does not parse the Z.
             end = datetime.fromisoformat((self.end_time or "").replace("Z", "+00:00"))
         except ValueError:
             return None
@@ -96,7 +96,7 @@ class KnownExperiment:
 
 
 def _read(experiment: aws_cdk.aws_sagemaker.CfnInferenceExperiment, attribute: str) -> object:
-    """The attribute's value, None where jsii cannot hand a token of its type to Python."""
+    """The attribute's value; None if jsii cannot pass a token of its type to Python."""
     try:
         return getattr(experiment, attribute)
     except KeyError:

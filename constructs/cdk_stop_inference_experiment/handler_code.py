@@ -1,8 +1,8 @@
-"""The Lambda function's code, put together at synth without Docker, pip or network.
+"""The Lambda function's code, assembled at synth without Docker, pip or network.
 
-It is the ``*.py`` files of the handler package and of crhelper, as they are: what a reviewer reads
-in the Lambda console is what this repository holds. Line ends and modes are the same everywhere, so
-the asset's hash is the same on every machine.
+It consists of the ``*.py`` files of the handler package and of crhelper, unchanged: a reviewer sees
+the same code in the Lambda console as in this repository. Line endings and file modes are the same
+everywhere, so the asset's hash is the same on every machine.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ HANDLER = f"{HANDLER_PACKAGE}.index.handler"
 
 CRHELPER_PACKAGE = "crhelper"
 CRHELPER_VERSION = "2.0.12"
-"""The release whose weak spots the handler mends by name; ``pyproject.toml`` pins the same."""
+"""The release whose problems the handler fixes; ``pyproject.toml`` pins the same one."""
 
 _FILE_MODE = 0o644
 _FOLDER_MODE = 0o755
@@ -33,7 +33,7 @@ def handler_code() -> lambda_.Code:
     """The function's code as an asset.
 
     Raises:
-        MissingCodeError: crhelper is not installed, or in another release than 2.0.12.
+        MissingCodeError: crhelper 2.0.12 is not installed.
     """
     folders = {name: _folder_of(name) for name in (HANDLER_PACKAGE, CRHELPER_PACKAGE)}
     _check_crhelper()
@@ -41,7 +41,7 @@ def handler_code() -> lambda_.Code:
         str(folders[HANDLER_PACKAGE]),
         asset_hash_type=AssetHashType.OUTPUT,
         bundling=BundlingOptions(
-            # Never pulled: the local bundling either succeeds or raises.
+            # Never pulled: local bundling either succeeds or raises.
             image=DockerImage.from_registry("none"),
             local=_BUNDLING,
         ),
@@ -55,7 +55,7 @@ def copy_code(target: Path) -> None:
         for file in _python_files(source):
             copy = target / package / file.relative_to(source)
             copy.parent.mkdir(parents=True, exist_ok=True)
-            # A checkout may have other line ends than a wheel.
+            # A checkout may have other line endings than a wheel.
             copy.write_bytes(file.read_bytes().replace(b"\r\n", b"\n"))
             copy.chmod(_FILE_MODE)
     for folder in target.rglob("*/"):
@@ -68,7 +68,7 @@ def _python_files(folder: Path) -> Iterator[Path]:
 
 
 def _folder_of(package: str) -> Path:
-    """Where a package is installed, found without importing it."""
+    """Where a package is installed; it is not imported."""
     spec = find_spec(package)
     locations = list(spec.submodule_search_locations or ()) if spec else []
     if not locations:
@@ -90,19 +90,19 @@ def _check_crhelper() -> None:
 
 @jsii.implements(ILocalBundling)
 class _LocalBundling:
-    """Bundling in this process, in place of a Docker container."""
+    """Bundles in this process instead of in a Docker container."""
 
     def try_bundle(self, output_dir: str, *_options: object, **_named: object) -> bool:
         """Build the asset.
 
         Args:
-            output_dir: Where to.
+            output_dir: Where to put it.
             _options: The bundling options, which jsii passes positionally.
-            _named: The same, as the interface declares them.
+            _named: The same options, by keyword as the interface declares them.
         """
         copy_code(Path(output_dir))
         return True
 
 
-# One object for the whole process: CDK recognises the same bundling by it and builds only once.
+# One object for the whole process: CDK recognises the same bundling by it, and builds only once.
 _BUNDLING = _LocalBundling()

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 class InstanceType:
     """A SageMaker instance type that this release of the library may not know yet.
 
-    Use it for a type newer than the release; a type the release knows is simply written as a
-    string. See
+    Use it for a type that is newer than this release; for any other type, write a string. See
     https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_RealTimeInferenceConfig.html
     """
 
@@ -19,11 +18,11 @@ class InstanceType:
 
     @classmethod
     def of(cls, name: str) -> InstanceType:
-        """Name an instance type without checking it against the types known to this release.
+        """Use an instance type without checking it against the types known to this release.
 
         Args:
             name: The type as SageMaker spells it: ``ml.``, a family and a size, at most 63
-                characters. The construct that uses it raises InvalidPropsError for another form.
+                characters. The construct that uses it raises InvalidPropsError for any other form.
         """
         return cls(name)
 
@@ -32,7 +31,7 @@ class InstanceType:
 class ModelVariantConfig:
     """A model variant to deploy after the experiment stops.
 
-    The values are checked by the construct that uses them, together with its other props. See
+    The construct that uses it checks the values, together with its other props. See
     https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ModelVariantConfig.html
 
     Attributes:

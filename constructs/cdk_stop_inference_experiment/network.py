@@ -1,4 +1,4 @@
-"""What synth knows of the way from a function in a VPC to the services that it calls."""
+"""Checks at synth whether a function in a VPC can reach the services that it calls."""
 
 from __future__ import annotations
 
@@ -12,30 +12,31 @@ from aws_cdk import aws_ec2 as ec2
 from constructs import Construct, IConstruct
 
 NO_WAY_OUT = "cdk-stop-inference-experiment:noWayOut"
-"""The id to acknowledge the warning by."""
+"""The id for acknowledging the warning."""
 
 SERVICES = ("sagemaker.api", "cloudformation", "events", "lambda", "s3")
 """What the function calls, by the last part of an endpoint's service name."""
 
 
 def public_subnet_problems(vpc: ec2.IVpc, vpc_subnets: ec2.SubnetSelection | None) -> Iterator[str]:
-    """Why the function would reach nothing: Lambda gives it no public address."""
+    """Refuse public subnets: Lambda gives the function no public IP address there."""
     if not _selected(vpc, vpc_subnets).has_public:
         return
     prop = "vpc" if vpc_subnets is None else "vpc_subnets"
     yield (
-        f"'{prop}' must give the function private subnets, got public ones, from which a function "
-        f"reaches nothing: pass vpc_subnets=ec2.SubnetSelection(subnet_type="
-        f"ec2.SubnetType.PRIVATE_WITH_EGRESS) of a VPC that has such subnets"
+        f"'{prop}' must give the function private subnets, got public ones, where a function has "
+        f"no internet access: pass vpc_subnets=ec2.SubnetSelection(subnet_type="
+        f"ec2.SubnetType.PRIVATE_WITH_EGRESS) for a VPC with such subnets"
     )
 
 
 def warn_of_no_way_out(
     provider: Construct, vpc: ec2.IVpc, vpc_subnets: ec2.SubnetSelection | None
 ) -> None:
-    """Warn where the function is in isolated subnets whose VPC lacks an endpoint that it needs.
+    """Warn if the function is in isolated subnets whose VPC lacks an endpoint that it needs.
 
-    Told of a VPC of the app only, at the end of synth: of an imported one CDK knows no endpoints.
+    Checked at the end of synth, and only for a VPC of the app: CDK does not know the endpoints of
+    an imported one.
     """
     if not isinstance(vpc, ec2.Vpc):
         return
@@ -64,7 +65,7 @@ class _EndpointCheck:
         self._vpc = vpc
 
     def visit(self, node: IConstruct) -> None:
-        """Warn once; what is below the provider is visited too and left alone."""
+        """Warn once: the aspect also visits the constructs below the provider."""
         if node.node.path != self._provider.node.path:
             return
         found = set(self._services())
@@ -74,8 +75,8 @@ class _EndpointCheck:
                 NO_WAY_OUT,
                 f"'vpc_subnets' are isolated, and 'vpc' has no endpoints for "
                 f"{' and '.join(missing)}: the function can neither end an experiment nor answer "
-                f"CloudFormation, which waits an hour for it: add the endpoints, or use subnets "
-                f"with a NAT gateway",
+                f"CloudFormation, which waits for an hour: add the endpoints, or use subnets with "
+                f"a NAT gateway",
             )
 
     def _services(self) -> Iterator[str]:

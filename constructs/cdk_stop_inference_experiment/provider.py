@@ -31,11 +31,11 @@ _DEFAULT_ID = "Custom::StopInferenceExperimentProvider"
 
 _DESCRIPTION = "Stops SageMaker inference experiments for CloudFormation"
 
-# The newest that the tests run the function on. By its name, so that every supported release of
-# aws-cdk-lib knows it.
+# The newest one that the tests run the function on. By name, since the oldest supported
+# aws-cdk-lib has no constant for it.
 _RUNTIME = "python3.13"
 
-# The longest a function can wait inside an invocation before it hands over to the polling rule.
+# Lambda's maximum: the function waits this long before it hands over to the polling rule.
 _TIMEOUT_MINUTES = 15
 
 # Enough for boto3 to start quickly; the function waits far more than it computes.
@@ -43,15 +43,15 @@ _MEMORY_MIB = 256
 
 
 class StopInferenceExperimentProvider(Construct):
-    """The Lambda function that stops the inference experiments of a stack, with all it needs.
+    """The Lambda function that stops the inference experiments of a stack, with its permissions.
 
-    A stack has one, made with its first ``StopInferenceExperiment`` and shared by all of them.
-    Make another one by hand, and pass it as ``provider=``, to configure the function, or for more
-    experiments than one role's permissions hold: 40, or fewer where their names are long.
+    A stack has one, created with its first ``StopInferenceExperiment`` and shared by all of them.
+    Create another one and pass it as ``provider=`` to configure the function, or for more
+    experiments than the permissions of one role allow: 40, or fewer if their names are long.
 
-    CloudFormation refuses to give an existing resource another function. Pass ``provider=`` from
-    the first deployment on, or give the ``StopInferenceExperiment`` another id with it, which makes
-    a new resource and stops nothing.
+    CloudFormation does not let an existing resource use another function. Pass ``provider=`` from
+    the first deployment on, or give the ``StopInferenceExperiment`` another id with it; that
+    creates a new resource and stops nothing.
     """
 
     def __init__(
@@ -64,47 +64,48 @@ class StopInferenceExperimentProvider(Construct):
         security_groups: Sequence[ec2.ISecurityGroup] | None = None,
         log_group: logs.ILogGroup | None = None,
         log_retention: logs.RetentionDays | None = None,
-        # The classes besides their interfaces: pyright does not take jsii's classes for these two.
+        # The class as well as the interface: pyright does not accept jsii's classes as these two.
         role: iam.IRole | iam.Role | None = None,
         function_name: str | None = None,
         memory_size: float | None = None,
         environment_encryption: aws_cdk.aws_kms.IKey | aws_cdk.aws_kms.Key | None = None,
         runtime: lambda_.Runtime | None = None,
     ) -> None:
-        """Make the function, its role, its permissions and its log group.
+        """Create the function, its role, its permissions and its log group.
 
         Args:
             scope: The stack whose experiments it serves, or a construct in it.
-            construct_id: The id in the scope. With another id the function is another one, which
+            construct_id: The id in the scope. Another id makes another function, which
                 CloudFormation refuses for existing resources.
-            vpc: Where to place the function. From there it must reach the endpoints of SageMaker,
-                CloudFormation, EventBridge, Lambda and, for CloudFormation's answer, S3: by a NAT
-                gateway or by VPC endpoints. Default: in no VPC.
+            vpc: The VPC to place the function in. From there it must reach SageMaker,
+                CloudFormation, EventBridge, Lambda and, to answer CloudFormation, S3: through a NAT
+                gateway or VPC endpoints. Default: no VPC.
                 See https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
-            vpc_subnets: Which of the VPC's subnets, only together with ``vpc``; not public ones,
-                from which a function reaches nothing. Default: private subnets.
-            security_groups: At least one, only together with ``vpc``; port 443 must be open
-                outwards. Default: a new one that allows every connection outwards.
+            vpc_subnets: The VPC's subnets to use, only together with ``vpc``; not public ones,
+                where a function has no internet access. Default: private subnets.
+            security_groups: At least one, only together with ``vpc``; they must allow outbound
+                traffic to port 443. Default: a new one that allows all outbound traffic.
             log_group: Where the function logs. Default: a new one, deleted with the stack.
-            log_retention: How long the new log group keeps what is logged, not together with
+            log_retention: How long the new log group keeps log events, not together with
                 ``log_group``. Default: one month.
-            role: The function's role, which Lambda must be allowed to assume. The permissions are
-                attached to it; to an imported role that takes no policies nothing is attached, and
-                a warning says so. Default: a new one.
-            function_name: 1 to 64 letters, digits, hyphens and underscores. A function that has a
-                name keeps it: CloudFormation refuses another one for existing resources.
-                Default: CloudFormation makes one.
+            role: The function's role; Lambda must be allowed to assume it. The permissions are
+                attached to it, but not to an imported role that accepts no policies; a warning says
+                so. Default: a new one.
+            function_name: 1 to 64 letters, digits, hyphens and underscores. It cannot be changed
+                later: another name makes another function, which CloudFormation refuses for
+                existing resources. Default: generated by CloudFormation.
             memory_size: 128 to 10,240 MiB. Default: 256. A ``float`` is for number tokens only.
                 See https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
-            environment_encryption: The key that the function's environment is encrypted with. The
-                role may decrypt with it. Default: a key that AWS owns.
+            environment_encryption: The key that encrypts the function's environment. The role gets
+                permission to decrypt with it. Default: an AWS owned key.
             runtime: The function's runtime: Python 3.12 or newer. Default: Python 3.13, the newest
                 that this release is tested on.
                 See https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
 
         Raises:
             InvalidPropsError: With every problem of the props.
-            MissingCodeError: crhelper is not installed in the release this library is made for.
+            MissingCodeError: crhelper is not installed, or is not the release that this library
+                needs.
         """
         problems = find_provider_problems(
             vpc=vpc,
@@ -163,7 +164,7 @@ class StopInferenceExperimentProvider(Construct):
 
     @property
     def service_token(self) -> str:
-        """What CloudFormation calls: the function's ARN."""
+        """The function's ARN, which CloudFormation calls."""
         return self._service_token
 
     @property
@@ -173,19 +174,19 @@ class StopInferenceExperimentProvider(Construct):
 
     @property
     def role(self) -> iam.IRole:
-        """The function's role, made or given."""
+        """The function's role."""
         return self._role
 
     @property
     def log_group(self) -> logs.ILogGroup:
-        """Where the function logs, made or given."""
+        """The function's log group."""
         return self._log_group
 
 
 def problem_with_another(
     provider: StopInferenceExperimentProvider, experiment_name: str
 ) -> str | None:
-    """Why the role's permissions have no room for one more experiment, None where they have."""
+    """Why the role's permissions have no room for one more experiment; None if they have."""
     return provider._permissions.problem_with_another(experiment_name)  # noqa: SLF001
 
 
@@ -195,17 +196,17 @@ def permit(
     construct_id: str,
     experiment_name: str,
 ) -> Sequence[IDependable]:
-    """Let the function stop one more experiment, by a policy of its own.
+    """Let the function stop one more experiment, with a policy of its own.
 
     Args:
-        provider: Whose function it is.
-        scope: Where the policy belongs: what needs the permission should also own it.
+        provider: The provider with the function.
+        scope: The owner of the policy: the construct that needs the permission.
         construct_id: The id of the policy.
         experiment_name: The experiment's name, which may be a token.
 
     Returns:
-        What the resource depends on to be answered, and to be answered still when it is deleted.
-        The function and its log group are in it by way of the others.
+        What the resource must depend on, so that the function works until the resource is deleted.
+        The function and its log group are included through the others.
     """
     policy = provider._permissions.permit_experiment(  # noqa: SLF001
         scope, construct_id, experiment_name
@@ -243,11 +244,11 @@ def _invocation(scope: Construct, function: lambda_.Function) -> lambda_.EventIn
 
 
 def find_default_provider(scope: Construct) -> StopInferenceExperimentProvider | None:
-    """The provider that the stack's experiments share, if it has been made."""
+    """The provider that the stack's experiments share, if it exists."""
     found = Stack.of(scope).node.try_find_child(_DEFAULT_ID)
     return found if isinstance(found, StopInferenceExperimentProvider) else None
 
 
 def make_default_provider(scope: Construct) -> StopInferenceExperimentProvider:
-    """The provider that the stack's experiments share, made with the first of them."""
+    """Create the provider that the stack's experiments share."""
     return StopInferenceExperimentProvider(Stack.of(scope), _DEFAULT_ID)

@@ -1,6 +1,6 @@
-"""What synth refuses of a provider's props, all problems at once.
+"""The validation of a provider's props; it reports all problems at once.
 
-The limits are those of Lambda's CreateFunction, of which botocore's model has wider ones. See
+The limits are those of Lambda's CreateFunction; botocore's model has wider ones. See
 https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
 """
 
@@ -31,7 +31,7 @@ _INTERFACES = {
     "role": ("role_arn", "an iam.IRole", "iam.Role.from_role_arn(...)"),
     "environment_encryption": ("key_arn", "a kms.IKey", "kms.Key.from_key_arn(...)"),
 }
-"""By prop: an attribute that tells its type, what to call it, and how to import one."""
+"""By prop: an attribute that only its type has, the type's name, and how to import one."""
 
 _CLASSES = {
     "vpc_subnets": (
@@ -53,7 +53,7 @@ def find_provider_problems(**props: object) -> list[str]:
     """Everything wrong with a provider's props, one sentence each.
 
     Args:
-        props: All of them, by name; None where one is left out.
+        props: All of them, by name; None for one that is left out.
     """
     return [
         *_wrong_types(props),
@@ -152,7 +152,7 @@ def _subnets(vpc: object, vpc_subnets: object) -> Iterator[str]:
 
 
 def _trust(role: object) -> Iterator[str]:
-    """Whether a role of the app names whoever may assume it, and Lambda is not among them."""
+    """Refuse a role of the app whose trust policy does not let Lambda assume it."""
     if not isinstance(role, iam.Role) or role.assume_role_policy is None:
         return
     document = Stack.of(role).resolve(role.assume_role_policy.to_json()) or {}
@@ -166,17 +166,17 @@ def _trust(role: object) -> Iterator[str]:
         return
     yield (
         f"'role' must be one that Lambda may assume, got one for {', '.join(map(repr, trusted))}: "
-        f"make it with assumed_by=iam.ServicePrincipal('{_LAMBDA}')"
+        f"create it with assumed_by=iam.ServicePrincipal('{_LAMBDA}')"
     )
 
 
 def _principals(principal: object) -> Iterator[str | None]:
-    """Who is trusted; None for a service that only the deployment knows."""
+    """The trusted principals; None for a service that is only known at deployment."""
     if not isinstance(principal, Mapping):
         yield "*"
         return
     for kind, names in principal.items():
         for name in names if isinstance(names, list) else [names]:
             known = name if isinstance(name, str) else None
-            # Whatever account or identity provider it is, Lambda is none of them.
+            # An account or an identity provider is not Lambda, whichever it is.
             yield known if kind == "Service" or known == "*" else f"a principal of kind {kind}"

@@ -1,4 +1,4 @@
-"""The construct: how an inference experiment shall end, and which events of the stack end it."""
+"""The construct: how an inference experiment is to end, and which events of the stack end it."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from .template.timeout import service_timeout, timeout_problems
 from .tokens import known_text
 
 _MAX_LOGICAL_ID = 56
-"""Part of the public contract since release 0.1.0, which needed short ids."""
+"""Release 0.1.0 needed short ids; they are part of the public contract since then."""
 
 _HASH = 8
-"""Characters at the end of a logical id that CDK makes from the construct's path."""
+"""Characters of the hash of the construct's path that CDK puts at the end of a logical id."""
 
 
 class StopInferenceExperiment(Construct):
@@ -40,9 +40,10 @@ class StopInferenceExperiment(Construct):
 
     Creating the resource checks the declaration against the experiment and changes nothing.
     Changing the actions, the desired variants or the desired state ends the experiment now, as
-    newly declared; so does setting ``end_now``. Deleting the resource ends it as declared, if it
-    has not ended by then. A rollback never ends an experiment that outlives it. The deployment
-    waits until the experiment has ended and its endpoint has settled, up to 55 minutes.
+    newly declared; so does setting ``end_now``. Deleting the resource ends the experiment as
+    declared, if it has not ended yet. A rollback never ends an experiment that remains after it.
+    The deployment waits until the experiment has ended and its endpoint has settled, up to 55
+    minutes.
 
     See https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StopInferenceExperiment.html
     """
@@ -63,43 +64,42 @@ class StopInferenceExperiment(Construct):
         timeout: Duration | None = None,
         provider: StopInferenceExperimentProvider | None = None,
     ) -> None:
-        """Declare how an experiment shall end.
+        """Declare how an experiment is to end.
 
         Args:
             scope: The stack, or a construct in it.
-            construct_id: The id in the scope. With another id the resource is replaced, which
-                stops nothing.
-            experiment_name: An existing experiment, or one made outside of this app: 1 to 120
-                letters, digits and inner hyphens. Exactly one of this and ``experiment`` is
-                required.
+            construct_id: The id in the scope. Another id replaces the resource, which stops
+                nothing.
+            experiment_name: An experiment that this app does not create: 1 to 120 letters, digits
+                and inner hyphens. Exactly one of this and ``experiment`` is required.
             experiment: An experiment of this app. It is created before this resource and deleted
                 after it, so that a teardown stops it first.
-            model_variant_actions: What becomes of each variant, by the variant's name: 1 to 2
-                entries. At most one PROMOTE, which only the shadow variant can have; not REMOVE
-                for every variant.
+            model_variant_actions: What happens to each variant, by the variant's name: 1 to 2
+                entries. At most one PROMOTE, for the shadow variant only; not REMOVE for every
+                variant.
             desired_model_variants: The variants to deploy after the experiment: 1 to 2, each with
                 an action other than REMOVE. Default: SageMaker keeps the variants that remain.
             desired_state: Whether the experiment ends as COMPLETED or CANCELLED.
-                Default: SageMaker's own.
+                Default: SageMaker decides.
             reason: Recorded by SageMaker: one line of at most 1,024 characters, of which 1,013
-                reach SageMaker, since the function adds a digest of the declaration. Rewording it
-                is no change of the declaration and ends nothing.
-                Default: names the stack and the resource, also in place of an empty one.
+                reach SageMaker, since the function adds a digest of the declaration. Changing only
+                the reason does not end the experiment.
+                Default: names the stack and the resource; the same for an empty one.
             stop_on: The events that end the experiment, at least one.
                 Default: ``[StopOn.UPDATE, StopOn.DELETE]``.
-            end_now: Changed from False to True, it ends the experiment with this update, whatever
-                ``stop_on`` says. Left True it does nothing more. A resource that is created with
-                it fails while the experiment has not ended, and leaves the experiment as it is.
+            end_now: A change from False to True ends the experiment with this update, whatever
+                ``stop_on`` says. If it stays True, it has no further effect. Creating a resource
+                with it fails if the experiment has not ended, and leaves the experiment unchanged.
             timeout: How long to wait for the experiment's end before the deployment fails: 1 to 55
-                minutes. A token is in seconds, up to 3,600, of which 11/12 are waited.
-                Default: 55 minutes.
-            provider: The function that does it, of the same stack.
+                minutes, known at synth. Default: 55 minutes.
+            provider: The provider of the function, in the same stack.
                 Default: one that all experiments of the stack share.
 
         Raises:
-            InvalidPropsError: With every problem of the props. Tokens are not checked here but by
-                the function, when the stack is deployed.
-            MissingCodeError: crhelper is not installed in the release this library is made for.
+            InvalidPropsError: With every problem of the props. The function checks the values of
+                tokens when the stack is deployed.
+            MissingCodeError: crhelper is not installed, or is not the release that this library
+                needs.
         """
         name = experiment.name if is_experiment(experiment) else experiment_name
         properties = resource_properties(
@@ -142,8 +142,8 @@ class StopInferenceExperiment(Construct):
     def _resource(
         self, properties: Mapping[str, object], service_timeout: int | None
     ) -> CustomResource:
-        # The ids follow the experiment's name: a new name makes a new pair of policy and resource,
-        # and CloudFormation deletes the old resource while the old policy still stands.
+        # The ids contain the experiment's name: another name makes a new policy and a new resource,
+        # and CloudFormation deletes the old resource before the old policy.
         suffix = f"-{known}" if (known := known_text(self._experiment_name)) else ""
         needed = permit(self._provider, self, f"Permissions{suffix}", self._experiment_name)
         resource = CustomResource(
@@ -158,8 +158,8 @@ class StopInferenceExperiment(Construct):
         if isinstance(element, CfnResource):
             _keep_logical_id_short(element)
             if service_timeout is not None:
-                # CustomResource has no prop for it in the oldest supported aws-cdk-lib, and warns
-                # of it among the properties in the newest.
+                # In the oldest supported aws-cdk-lib, CustomResource has no prop for it; the newest
+                # warns if it is among the properties.
                 element.add_property_override("ServiceTimeout", service_timeout)
         return resource
 
@@ -170,7 +170,7 @@ class StopInferenceExperiment(Construct):
 
     @property
     def experiment_arn(self) -> str:
-        """The experiment's ARN, known once the resource is created."""
+        """The experiment's ARN, known after the resource is created."""
         return self._custom_resource.ref
 
     @property
@@ -183,15 +183,15 @@ class StopInferenceExperiment(Construct):
 
     @property
     def status_reason(self) -> str:
-        """Why the experiment has that status: the reason it was stopped with, or an error."""
+        """Why the experiment has that status: the reason of the stop, or an error."""
         return self._attribute(wire.STATUS_REASON)
 
     @property
     def scheduled_end(self) -> str:
-        """When the experiment ends by itself, in the form of ISO 8601; empty where it tells none.
+        """When the experiment ends by itself, in ISO 8601; empty if SageMaker does not say.
 
-        After 7 days where its schedule names no end, after 30 days at most. Then the endpoint is
-        what it was before the experiment, and nothing can be promoted any more.
+        That is 7 days after its start if its schedule has no end, and 30 days at most. The endpoint
+        then goes back to what it was before, and the shadow variant can no longer be promoted.
         """
         return self._attribute(wire.SCHEDULED_END)
 
@@ -202,12 +202,12 @@ class StopInferenceExperiment(Construct):
 
     @property
     def endpoint_config_name(self) -> str:
-        """The configuration that the endpoint has: after a promotion, one that SageMaker made."""
+        """The endpoint's configuration: after a promotion, one that SageMaker created."""
         return self._attribute(wire.ENDPOINT_CONFIG_NAME)
 
     @property
     def variant_statuses(self) -> str:
-        """What SageMaker says of each variant: a JSON object of its name and its status.
+        """The status of each variant: a JSON object of names and statuses.
 
         A status is one of Creating, Updating, InService, Deleting and Deleted.
         """
@@ -215,7 +215,7 @@ class StopInferenceExperiment(Construct):
 
     @property
     def stopped_by_this_resource(self) -> str:
-        """Whether it was this resource that ended the experiment: ``true`` or ``false``."""
+        """Whether this resource ended the experiment: ``true`` or ``false``."""
         return self._attribute(wire.STOPPED_BY_THIS_RESOURCE)
 
     def _attribute(self, name: str) -> str:
@@ -228,25 +228,25 @@ class StopInferenceExperiment(Construct):
 
     @property
     def provider(self) -> StopInferenceExperimentProvider:
-        """The function that stops the experiment, with all it needs."""
+        """The provider of the function that stops the experiment."""
         return self._provider
 
 
 _held: WeakKeyDictionary[Stack, dict[str, str]] = WeakKeyDictionary()
-"""By stack: the path of the construct that ends an experiment, by the experiment's name."""
+"""By stack and experiment name: the path of the construct that ends the experiment."""
 
 
 def _held_by(construct: StopInferenceExperiment, name: str) -> str | None:
-    """The path of an earlier construct of the stack for the same experiment, None without one."""
+    """The path of an earlier construct of the stack for the same experiment, if there is one."""
     held = _held.setdefault(Stack.of(construct), {})
     first = held.setdefault(name.lower(), construct.node.path)
     return None if first == construct.node.path else first
 
 
 def _owned(scope: Construct, experiment: object) -> object:
-    """Whether the resource's stack creates the experiment, so that its rollback deletes it.
+    """Whether the resource's stack creates the experiment, so that a rollback deletes it.
 
-    Told at the end of synth where it does: the experiment's DeletionPolicy may still be set.
+    Resolved at the end of synth, since the experiment's DeletionPolicy may still change.
     """
     if not is_experiment(experiment):
         return None
@@ -256,7 +256,7 @@ def _owned(scope: Construct, experiment: object) -> object:
 
 
 def _foreign_provider(scope: Construct, provider: object) -> list[str]:
-    """Why the given provider cannot be the construct's."""
+    """Why the construct cannot use the given provider."""
     if provider is None:
         return []
     if not isinstance(provider, StopInferenceExperimentProvider):
@@ -273,7 +273,7 @@ def _no_room(provider: StopInferenceExperimentProvider | None, name: str | None)
 
 
 def _keep_logical_id_short(element: CfnResource) -> None:
-    """Shorten a long id the way release 0.1.0 does: with another id it is another resource."""
+    """Shorten a long id as release 0.1.0 did: another id would replace the resource."""
     logical_id = Stack.of(element).get_logical_id(element)
     if len(logical_id) > _MAX_LOGICAL_ID:
         element.override_logical_id(logical_id[: _MAX_LOGICAL_ID - _HASH] + logical_id[-_HASH:])

@@ -1,4 +1,4 @@
-"""Telling the values that only the deployment knows."""
+"""Recognises values that are only known at deployment."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from aws_cdk import Token
 
 
 def is_unresolved(value: object) -> bool:
-    """Whether a value is, or holds in its text, a token; what passes cannot be checked at synth.
+    """Whether a value is a token or a string that contains one, so that synth cannot check it.
 
-    Only what can be a token is handed to jsii, which refuses arbitrary Python objects and takes
-    its time over each text. In a text, a token stands as ``${Token[...]}``.
+    Only values that can be tokens are passed to jsii, which refuses arbitrary Python objects and is
+    slow for strings. In a string, a token looks like ``${Token[...]}``.
     """
     if isinstance(value, bool) or (isinstance(value, str) and "${" not in value):
         return False
@@ -21,5 +21,5 @@ def is_unresolved(value: object) -> bool:
 
 
 def known_text(value: object) -> str | None:
-    """The text where synth knows it, else None."""
+    """The string if it is known at synth, else None."""
     return value if isinstance(value, str) and not is_unresolved(value) else None

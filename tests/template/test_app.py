@@ -99,16 +99,16 @@ WRONG: dict[str, tuple[Json, str]] = {
     "nothing": ({}, f"context entry '{KEY}' is missing: add it to cdk.json, an object of "),
     "no object": (
         {KEY: ["x"]},
-        f"context entry '{KEY}' must be an object, got [\"x\"]: write it such as '{{",
+        f"context entry '{KEY}' must be an object, got [\"x\"]: write, for example, '{{",
     ),
     "no JSON": (
         {KEY: "{"},
-        f"context entry '{KEY}' must be JSON where it is a text, got '{{': write it such as '{{",
+        f"context entry '{KEY}' must be JSON if it is a string, got '{{': write, for example, '{{",
     ),
     "no JSON in an entry": (
         {KEY: {}, f"{KEY}.stop_on": "Delete"},
         (
-            f"context entry '{KEY}.stop_on' must be JSON where it is a text, got 'Delete': write "
+            f"context entry '{KEY}.stop_on' must be JSON if it is a string, got 'Delete': write "
             """it such as '["Update", "Delete"]'"""
         ),
     ),
@@ -160,7 +160,7 @@ def test_a_wrong_context_is_one_error_that_names_the_entry(context: Json, messag
 def test_every_example_is_a_declaration_that_the_construct_takes() -> None:
     with pytest.raises(ContextError) as error:
         declaration({KEY: "{"}.get)
-    whole = str(error.value).partition("such as '")[2].removesuffix("'")
+    whole = str(error.value).partition("for example, '")[2].removesuffix("'")
     context = {KEY: whole, **{f"{KEY}.{name}": text for name, text in EXAMPLES.items()}}
     properties = _properties(context)
     assert properties["DesiredModelVariants"][0]["ModelName"] == "fraud-v2"

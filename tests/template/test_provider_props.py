@@ -206,7 +206,7 @@ def test_a_role_that_takes_no_policies_gets_none_and_a_warning_that_can_be_ackno
     assert _attached_to(template) == []
     assert len(resources(template, RESOURCE_TYPE)) == 41
     (warning,) = Annotations.from_stack(stack).find_warning("*", Match.any_value())
-    assert "'role' takes no policies" in str(warning.entry.data)
+    assert "'role' accepts no policies" in str(warning.entry.data)
     cdk.Annotations.of(stack).acknowledge_warning(IMMUTABLE, "its permissions are kept elsewhere")
     assert Annotations.from_stack(stack).find_warning("*", Match.any_value()) == []
 

@@ -140,7 +140,7 @@ def test_a_role_that_lambda_may_not_assume_is_refused(trusted: iam.IPrincipal, n
         StopInferenceExperimentProvider(stack, "Provider", role=role)
     (problem,) = error.value.problems
     assert problem == (
-        f"'role' must be one that Lambda may assume, got one for {named}: make it with "
+        f"'role' must be one that Lambda may assume, got one for {named}: create it with "
         f"assumed_by=iam.ServicePrincipal('lambda.amazonaws.com')"
     )
 

@@ -95,7 +95,7 @@ def test_a_provider_serves_40_experiments_and_refuses_the_41st() -> None:
 def test_long_names_use_up_a_providers_permissions_earlier() -> None:
     stack = new_stack(env=cdk.Environment(account="123456789012", region="us-east-1"))
     names = (f"{number:02}-{'x' * 117}" for number in range(40))
-    with pytest.raises(InvalidPropsError, match="'provider' can serve 10240 characters"):
+    with pytest.raises(InvalidPropsError, match="experiments with 10240 characters"):
         [declare(stack, name, experiment_name=name) for name in names]
     policies = resources(synthesised(stack), "AWS::IAM::Policy").values()
     documents = [policy["Properties"]["PolicyDocument"] for policy in policies]

@@ -47,7 +47,7 @@ UNDOCUMENTED: dict[str, tuple[dict[str, Any], str]] = {
             "model_variant_actions": {"production": RETAIN, "shadow": PROMOTE},
             "desired_state": DesiredState.CANCELLED,
         },
-        "'Promote'; nor for 'desired_state' 'Cancelled' with 'Promote': try it first",
+        "'Promote' or for 'desired_state' 'Cancelled' with 'Promote': try it",
     ),
 }
 
@@ -192,7 +192,7 @@ def test_warns_of_a_name_that_only_the_deployment_knows() -> None:
     stack = new_stack()
     declare(stack, experiment_name=f"{_text(stack)}-shadow")
     (text,) = _warnings(stack)
-    assert text.startswith("'experiment_name' holds a token: another name is then an update")
+    assert text.startswith("'experiment_name' holds a token: if the name changes, ")
 
 
 def test_warns_of_an_experiment_whose_name_only_the_deployment_knows() -> None:

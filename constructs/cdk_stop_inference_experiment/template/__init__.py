@@ -1,1 +1,1 @@
-"""What becomes of the props in the template."""
+"""From props to the template."""

@@ -1,7 +1,7 @@
-"""Answers in place to the findings a security review of the template has, under cdk-nag.
+"""Suppressions for cdk-nag, each with its reason.
 
-cdk-nag is no dependency. Its release 2 reads the template's metadata; release 3 reads what is
-acknowledged through aws-cdk-lib's ``Validations``, where that exists, by the text of the finding.
+cdk-nag is not a dependency. Release 2 reads the template's metadata; release 3 reads what is
+acknowledged through aws-cdk-lib's ``Validations``, if that exists, by the text of the finding.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def acknowledge_wildcards(policy: Construct, *wildcards: tuple[str, str]) -> Non
 
     Args:
         policy: The policy.
-        wildcards: Resources of its statements, each with the reason; those that turn out to hold
-            no wildcard are no finding and are left out.
+        wildcards: Resources of its statements, each with the reason; those without a wildcard are
+            skipped, since they are no finding.
     """
     texts = [(_flattened(Stack.of(policy).resolve(arn)), reason) for arn, reason in wildcards]
     found = [(f"Resource::{text}", reason) for text, reason in texts if "*" in text]
@@ -76,7 +76,7 @@ def _acknowledge(construct: Construct, finding: str, reason: str) -> None:
 
 
 def _flattened(value: object) -> str:
-    """A resolved value the way cdk-nag writes it into a finding."""
+    """A resolved value as cdk-nag writes it into a finding."""
     match value:
         case str():
             return value

@@ -1,7 +1,7 @@
-"""The role that an experiment of the same app runs with, which its end still needs.
+"""The execution role of an experiment of the same app, which the stop still needs.
 
-StopInferenceExperiment lets SageMaker update the endpoint with that role. Without a dependency,
-CloudFormation deletes the role's policies while the experiment is being stopped.
+After StopInferenceExperiment, SageMaker updates the endpoint with that role. Without a dependency,
+CloudFormation would delete the role's policies while the experiment is being stopped.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..tokens import known_text
 def keep_execution_role(
     resource: aws_cdk.CustomResource, experiment: aws_cdk.aws_sagemaker.CfnInferenceExperiment
 ) -> None:
-    """Keep the experiment's role, and what is permitted to it, until the resource is deleted."""
+    """Keep the experiment's role and its policies until the resource is deleted."""
     role = _role(experiment.role_arn)
     if role is not None:
         resource.node.add_dependency(role)
@@ -28,7 +28,7 @@ def keep_execution_role(
 
 
 def _role(role_arn: str) -> iam.CfnRole | None:
-    """The resource that an ARN is an attribute of, if it is a role of the app."""
+    """The role of the app that an ARN refers to, if any."""
     token = Tokenization.reverse(role_arn, fail_concat=False)
     if not Reference.is_reference(token):
         return None
@@ -38,7 +38,7 @@ def _role(role_arn: str) -> iam.CfnRole | None:
 
 @jsii.implements(aws_cdk.IAspect)
 class _KeepPolicies:
-    """Finds, at the end of synth, the policies that are attached to the role from elsewhere."""
+    """Finds the policies that are attached to the role, at the end of synth."""
 
     def __init__(
         self, resource: aws_cdk.CustomResource, role: iam.CfnRole | None, name: str
@@ -48,7 +48,7 @@ class _KeepPolicies:
         self._name = name
 
     def visit(self, node: IConstruct) -> None:
-        """Make the resource depend on them; its parts are visited too and left alone."""
+        """Make the resource depend on them; the aspect also visits the resource's children."""
         if node.node.path != self._resource.node.path:
             return
         for stack in {Stack.of(self._resource), *([Stack.of(self._role)] if self._role else [])}:

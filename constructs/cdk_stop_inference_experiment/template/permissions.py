@@ -1,8 +1,8 @@
-"""The permissions of the provider's role, each on named resources only, by policies attached to it.
+"""The permissions of the provider's role, each limited to named resources.
 
-IAM counts the inline policies of one role together, 10,240 characters. They are kept for the
-experiments, a policy each, so that a removed experiment's permissions stay until its resource is
-deleted. What the function itself needs stands in one managed policy of the stack.
+The inline policies of one role may have 10,240 characters together. They are used for the
+experiments, one policy each, so that a removed experiment's permissions stay until its resource is
+deleted. The function's own permissions are in a managed policy of the stack.
 
 See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 """
@@ -35,28 +35,27 @@ NETWORK_ACTIONS = (
 )
 
 DECRYPT_POLICY_CHARACTERS = 200
-"""What the policy that lets the role use a key counts against the limit, generously."""
+"""An upper estimate of the policy that lets the role use a key."""
 
 IMMUTABLE_ROLE = "cdk-stop-inference-experiment:immutableRole"
-"""The id to acknowledge the warning by."""
+"""The id for acknowledging the warning."""
 
 _IMMUTABLE_ROLE_WARNING = (
-    "'role' takes no policies: it is imported with mutable=False, belongs to another account, or "
-    "was made by without_policy_updates(). Nothing is attached to it, so it must hold every "
-    "permission that the function needs, for each experiment, before the stack is deployed: see "
-    "'Permissions' in the README"
+    "'role' accepts no policies: it is imported with mutable=False, belongs to another account, or "
+    "was created by without_policy_updates(). It must have every permission that the function "
+    "needs, for each experiment, before the stack is deployed: see 'Permissions' in the README"
 )
 
 _TRIED = "TriedOnRole"
 
 
 def polling_rule_prefix() -> str:
-    """What the names of the stack's polling rules begin with: no other stack's rule does."""
+    """The prefix of the stack's polling rules, which no other stack's rules have."""
     return Fn.join("", [RULE_PREFIX, Fn.select(2, Fn.split("/", Aws.STACK_ID)), "-"])
 
 
 def _polling_rules_arn(stack: Stack) -> str:
-    """The ARN of every polling rule of the stack, by a wildcard after the prefix."""
+    """The ARN of the stack's polling rules, with a wildcard after the prefix."""
     name = f"{polling_rule_prefix()}*"
     return stack.format_arn(service="events", resource="rule", resource_name=name)
 
@@ -65,8 +64,8 @@ def _ancestor_ids(stack: Stack) -> list[str]:
     """The ids of the stacks that a nested stack is nested in, from its parent to the root.
 
     Each is the pseudo parameter of that stack, which CDK passes down as a parameter.
-    ``Stack.stack_id`` of a nested stack would be the Ref of its resource instead, which depends on
-    what is passed to it: a cycle.
+    ``Stack.stack_id`` of a nested stack would be the Ref of its resource, which depends on the
+    parameters: a cycle.
     """
     ids = []
     while parent := stack.nested_stack_parent:
@@ -78,7 +77,7 @@ def _ancestor_ids(stack: Stack) -> list[str]:
 def _provider_statements(
     stack: Stack, *, function_arn: str, log_group_arn: str, rules_arn: str
 ) -> list[iam.PolicyStatement]:
-    """What the function needs for itself: its log, the state of its stack, its polling rules."""
+    """The function's own permissions: its log, the state of its stack, its polling rules."""
     statements = [
         iam.PolicyStatement(
             sid="Log",
@@ -104,8 +103,8 @@ def _provider_statements(
             sid="PollThisFunctionOnly",
             actions=["events:PutTargets"],
             resources=[rules_arn],
-            # events:TargetArn holds an ARN per target. ForAllValues is true of a request without
-            # the key, which Null excludes.
+            # events:TargetArn has an ARN per target. ForAllValues is also true for a request
+            # without the key; Null excludes that.
             conditions={
                 "ForAllValues:ArnEquals": {"events:TargetArn": function_arn},
                 "Null": {"events:TargetArn": "false"},
@@ -135,21 +134,21 @@ def _provider_statements(
 
 
 def _network_statement() -> iam.PolicyStatement:
-    """What Lambda needs the role for to connect the function to a VPC.
+    """What Lambda needs to connect the function to a VPC.
 
     See https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
     """
     return iam.PolicyStatement(
         sid="ConnectToVpc",
         actions=list(NETWORK_ACTIONS),
-        # The interfaces do not exist yet and have names of EC2's choice; the two Describe actions
-        # know no resources.
+        # EC2 chooses the names of the interfaces, which do not exist yet; the two Describe actions
+        # do not support resources.
         resources=["*"],
     )
 
 
 def _experiment_statement(stack: Stack, experiment_name: str) -> iam.PolicyStatement:
-    """What it takes to stop one experiment."""
+    """What the function needs to stop one experiment."""
     return iam.PolicyStatement(
         actions=list(EXPERIMENT_ACTIONS),
         resources=[
@@ -162,10 +161,10 @@ def _experiment_statement(stack: Stack, experiment_name: str) -> iam.PolicyState
 
 
 def _experiment_policy_characters(region: str, experiment_name: str) -> int:
-    """What an experiment's policy counts against the limit, at least.
+    """The minimum size of an experiment's policy.
 
-    Account and region that only the deployment knows count as those of the longest region of the
-    commercial partition, a name that only the deployment knows as empty.
+    If the region is only known at deployment, the longest one of the commercial partition counts;
+    if the name is, an empty one.
     """
     known_region = known_text(region) or "ap-southeast-1"
     prefix = f"arn:aws:sagemaker:{known_region}:123456789012:inference-experiment/"
@@ -180,10 +179,10 @@ def _experiment_policy_characters(region: str, experiment_name: str) -> int:
 
 
 def _spellings(experiment_name: str) -> list[str]:
-    """The name, and in lower case too where that differs.
+    """The name, and the name in lower case if that differs.
 
     SageMaker writes names in lower case into the ARNs of some of its resources, and IAM compares
-    resources by case; which spelling it authorises an experiment by is not documented.
+    resources case-sensitively. AWS does not document which spelling it uses for experiments.
     """
     if known_text(experiment_name) is None:
         return [experiment_name]
@@ -191,9 +190,9 @@ def _spellings(experiment_name: str) -> list[str]:
 
 
 class RolePermissions:
-    """Attaches the policies of one provider to its role and counts what room is left.
+    """Attaches the policies of one provider to its role, and counts how much room is left.
 
-    What it is given as ``scope`` is the provider.
+    ``scope`` is the provider.
     """
 
     def __init__(self, scope: Construct, role: iam.IRole, *, characters: int) -> None:
@@ -208,7 +207,7 @@ class RolePermissions:
             Annotations.of(scope).add_warning_v2(IMMUTABLE_ROLE, _IMMUTABLE_ROLE_WARNING)
 
     def permit_network(self) -> IDependable:
-        """Let Lambda connect the function to a VPC; the function depends on it.
+        """Let Lambda connect the function to a VPC; the function must depend on this.
 
         Lambda refuses a function in a VPC whose role cannot make network interfaces.
         """
@@ -218,7 +217,7 @@ class RolePermissions:
         return policy or DependencyGroup()
 
     def permit_function(self, *, function_arn: str, log_group_arn: str) -> IDependable:
-        """Let the function do what it does for every experiment."""
+        """Give the function its own permissions."""
         rules_arn = _polling_rules_arn(self._stack)
         policy = self._managed(
             "Permissions",
@@ -234,7 +233,7 @@ class RolePermissions:
         return policy or DependencyGroup()
 
     def permit_experiment(self, scope: Construct, construct_id: str, name: str) -> IDependable:
-        """Let the function stop one more experiment, by a policy in the scope."""
+        """Let the function stop one more experiment, with a policy in the scope."""
         if not self._possible:
             return DependencyGroup()
         self._experiments += 1
@@ -243,7 +242,7 @@ class RolePermissions:
         return iam.Policy(scope, construct_id, roles=[self._role], statements=statements)
 
     def problem_with_another(self, experiment_name: str) -> str | None:
-        """Why there is no room for one more experiment, None where there is."""
+        """Why there is no room for one more experiment; None if there is."""
         more = _experiment_policy_characters(self._region, experiment_name)
         if not self._possible or (
             self._experiments < MAX_EXPERIMENTS and self._characters + more <= MAX_INLINE_CHARACTERS
@@ -252,10 +251,10 @@ class RolePermissions:
         limit = (
             f"at most {MAX_EXPERIMENTS} experiments"
             if self._experiments >= MAX_EXPERIMENTS
-            else f"{MAX_INLINE_CHARACTERS} characters of permissions, which long names use up"
+            else f"experiments with {MAX_INLINE_CHARACTERS} characters of permissions"
         )
         return (
-            f"'provider' can serve {limit}, and it serves {self._experiments} already: pass "
+            f"'provider' can serve {limit}, and already serves {self._experiments}: pass "
             f"another one, such as provider=StopInferenceExperimentProvider(self, 'Provider2')"
         )
 
@@ -272,8 +271,8 @@ class RolePermissions:
 def _takes_policies(scope: Construct, role: iam.IRole) -> bool:
     """Whether policies can be attached to a role.
 
-    CDK has no attribute that says so. A role that takes none ignores ``attach_inline_policy``, so
-    an empty policy is tried, which reaches no template.
+    CDK has no attribute for it. A role that accepts none ignores ``attach_inline_policy``, so this
+    tries an empty policy, which is not part of the template.
     """
     if isinstance(role, iam.Role):
         return True

@@ -1,6 +1,6 @@
 """From the construct's props to the properties of the CloudFormation resource.
 
-Pure, and lenient: a prop of a wrong type passes as it is, for the checks to name it.
+A prop of a wrong type is passed on unchanged; the checks report it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PROP_NAMES: Mapping[str, str] = {
     "StopOn": "stop_on",
     "EndNow": "end_now",
 }
-"""The prop that sets a property of the resource."""
+"""The prop for each property of the resource."""
 
 
 def resource_properties(
@@ -43,7 +43,7 @@ def resource_properties(
     end_now: object,
     stack_owns_experiment: object,
 ) -> dict[str, object]:
-    """The properties of ``Custom::StopInferenceExperiment``, without those left to default."""
+    """The properties of ``Custom::StopInferenceExperiment``, without defaults."""
     properties = {
         "Name": name,
         "ModelVariantActions": _actions(model_variant_actions),
@@ -52,7 +52,7 @@ def resource_properties(
         "Reason": None if reason == "" else reason,
         "StopOn": _stop_on(stop_on),
         "EndNow": _end_now(end_now),
-        # Only where true, so that a resource reads the same as before its stack owned one.
+        # Only if true, so that other resources stay the same as before this property existed.
         "StackOwnsExperiment": stack_owns_experiment or None,
     }
     return {name: value for name, value in properties.items() if value is not None}
@@ -99,7 +99,7 @@ def _variant(variant: object) -> object:
 
 
 def _stop_on(stop_on: object) -> object:
-    """The events in one order, each once; None where they are the default."""
+    """The events in a fixed order, each once; None if they are the default."""
     if isinstance(stop_on, str) or not isinstance(stop_on, (Sequence, set, frozenset)):
         return stop_on
     values = [_plain(event) for event in stop_on]

@@ -1,7 +1,7 @@
-"""How long to wait for an experiment's end, as CloudFormation and the function are told.
+"""The prop ``timeout``: how long to wait for an experiment's end.
 
-CloudFormation stops listening after ``ServiceTimeout``; the function answers at 11/12 of it, so
-that its answer is heard. See
+CloudFormation gives up after ``ServiceTimeout``; the function answers at 11/12 of it, while
+CloudFormation still waits. See
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudformation-customresource.html
 """
 
@@ -23,7 +23,7 @@ MAX_SECONDS = int(seconds_to_answer(MAX_SERVICE_TIMEOUT))
 
 
 def service_timeout(timeout: object) -> int | None:
-    """The property ``ServiceTimeout`` in seconds, None where it is the default or refused."""
+    """The property ``ServiceTimeout`` in seconds; None if it is the default or invalid."""
     if not isinstance(timeout, Duration) or any(timeout_problems(timeout)):
         return None
     seconds = service_timeout_for(math.ceil(timeout.to_seconds(integral=False)))
