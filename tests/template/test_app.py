@@ -108,8 +108,8 @@ WRONG: dict[str, tuple[Json, str]] = {
     "no JSON in an entry": (
         {KEY: {}, f"{KEY}.stop_on": "Delete"},
         (
-            f"context entry '{KEY}.stop_on' must be JSON if it is a string, got 'Delete': write "
-            """it such as '["Update", "Delete"]'"""
+            f"context entry '{KEY}.stop_on' must be JSON if it is a string, got 'Delete': write, "
+            """for example, '["Update", "Delete"]'"""
         ),
     ),
     "no name": (
