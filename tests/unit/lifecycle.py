@@ -12,7 +12,9 @@ from cdk_stop_inference_experiment_handler.lifecycle.decide import decide
 from cdk_stop_inference_experiment_handler.lifecycle.facts import (
     Decision,
     Experiment,
+    Measured,
     Progress,
+    Question,
     Request,
     RequestType,
     Stack,
@@ -140,13 +142,17 @@ class World:
     time: float = ISSUED + 1
     unreadable: tuple[str, ...] = ()
     is_lasting: bool = False
+    is_denied: bool = False
+    measured: Measured = field(default_factory=Measured)
+    questions: list[Question] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
     def _ask(self, what: str) -> None:
         self.asked.append(what)
         if what in self.unreadable:
             error = Unreadable(f"{what}: away")
-            error.is_transient = not self.is_lasting
+            error.is_transient = not (self.is_lasting or self.is_denied)
+            error.is_denied = self.is_denied
             raise error
 
     def experiment(self) -> Experiment | None:
@@ -166,6 +172,11 @@ class World:
     def holders(self) -> tuple[str, ...]:
         self._ask("holders")
         return self.held_by
+
+    def evidence(self, question: Question) -> Measured:
+        self.questions.append(question)
+        self._ask("evidence")
+        return self.measured
 
     def may_lag(self) -> bool:
         return self.is_young

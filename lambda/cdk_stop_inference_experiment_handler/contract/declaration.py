@@ -11,8 +11,10 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from .constraints import DEFAULT_STOP_ON, PROMOTE, REASON, REMOVE, RETAIN
+from .constraints import DEFAULT_STOP_ON, KEEP_BOTH, PROMOTE, REASON, REMOVE, RETAIN
+from .evidence import OTHERWISE, PROMOTE_IF, read_evidence, typed_evidence
 from .validation import problems
 from .wire import MAX_SERVICE_TIMEOUT, RESOURCE_TYPE
 
@@ -23,7 +25,7 @@ REQUEST_PROPERTIES = (
     "DesiredState",
     "Reason",
 )
-OWN_PROPERTIES = ("StopOn", "EndNow", "StackOwnsExperiment")
+OWN_PROPERTIES = ("StopOn", "EndNow", "StackOwnsExperiment", PROMOTE_IF, OTHERWISE)
 """``StackOwnsExperiment``: the stack creates the experiment itself and does not retain it. If the
 stack's creation is undone, the experiment is stopped before it is deleted."""
 
@@ -51,8 +53,11 @@ class Declaration:
         stop_on: Any of ``Create``, ``Update`` and ``Delete``.
         end_now: Ends the experiment with the update that sets it.
         stack_owns_experiment: The experiment is a resource of the same stack and is not retained.
+        promote_if: What must be measured before a variant is promoted; None if nothing must.
+        keeps_both: If a deletion finds the gate closed, both variants are kept, else production.
         service_timeout: Seconds after which CloudFormation gives up, 1 to 3600.
         reason_of_0_1_0: The reason that release 0.1.0 sent.
+        instead_of: The digest of the promotion that a closed gate has turned into this end.
     """
 
     name: str
@@ -64,8 +69,11 @@ class Declaration:
     stop_on: frozenset[str]
     end_now: bool
     stack_owns_experiment: bool
+    promote_if: Mapping[str, Any] | None
+    keeps_both: bool
     service_timeout: int
     reason_of_0_1_0: str
+    instead_of: str = ""
 
     @property
     def request(self) -> Mapping[str, object]:
@@ -82,6 +90,7 @@ class Declaration:
     def digest(self) -> str:
         """Eight hexadecimal digits that identify this experiment and its declared end."""
         named = [self.stack_name, self.name.lower(), _canonical(self._end)]
+        named += [self.instead_of] if self.instead_of else []
         return hashlib.sha256("\n".join(named).encode()).hexdigest()[:8]
 
     @property
@@ -109,7 +118,23 @@ class Declaration:
         """The declaration for an experiment that its stack is about to delete."""
         actions = {production: RETAIN, shadow: REMOVE}
         words = f"The creation of CloudFormation stack {self.stack_name} was undone"
-        return replace(self, actions=actions, variants=None, words=words)
+        return replace(self, actions=actions, variants=None, words=words, promote_if=None)
+
+    def kept(self, production: str, shadow: str, verdict: str) -> Declaration:
+        """The end of an experiment whose promotion its evidence does not allow."""
+        actions = {production: RETAIN, shadow: RETAIN if self.keeps_both else REMOVE}
+        words = (
+            f"Deleted from CloudFormation stack {self.stack_name}; "
+            f"the evidence for a promotion was {verdict}"
+        )
+        return replace(
+            self,
+            actions=actions,
+            variants=None,
+            words=words,
+            promote_if=None,
+            instead_of=self.digest,
+        )
 
     @property
     def _end(self) -> dict[str, object]:
@@ -181,6 +206,8 @@ def _declaration(typed: Mapping[str, object], stack_name: str, logical_id: str) 
         stop_on=frozenset(map(str, stop_on) if isinstance(stop_on, list) else DEFAULT_STOP_ON),
         end_now=_flag(typed.get("EndNow")),
         stack_owns_experiment=_flag(typed.get("StackOwnsExperiment")),
+        promote_if=read_evidence(typed.get(PROMOTE_IF)),
+        keeps_both=typed.get(OTHERWISE) == KEEP_BOTH,
         service_timeout=_service_timeout(typed.get("ServiceTimeout")),
         reason_of_0_1_0=_reason_of_0_1_0(typed, source),
     )
@@ -196,6 +223,8 @@ def _service_timeout(value: object) -> int:
 
 
 def _typed(name: str, value: object) -> object:
+    if name == PROMOTE_IF:
+        return typed_evidence(value)
     if name == "DesiredModelVariants" and isinstance(value, list):
         return [_typed_variant(variant) for variant in value]
     return value

@@ -16,6 +16,8 @@ from .constraints import (
     EXPERIMENT_NAME,
     INFRASTRUCTURE_TYPE,
     INSTANCE_TYPE,
+    KEEP_BOTH,
+    KEEP_PRODUCTION,
     MAX_VARIANTS,
     MIN_INSTANCE_COUNT,
     MODEL_NAME,
@@ -27,6 +29,7 @@ from .constraints import (
     VARIANT_NAME,
     StringLimit,
 )
+from .evidence import OTHERWISE, PROMOTE_IF, problems_of_evidence
 
 API_NAMES: Mapping[str, str] = {}
 """No other names: problems name the API's members."""
@@ -73,6 +76,7 @@ class _Check:
             yield from self._string(self._name("Reason"), self.properties["Reason"], REASON)
         yield from self._stop_on()
         yield from self._flag("EndNow")
+        yield from self._promote_if()
 
     def _name(self, member: str) -> str:
         return self.names.get(member, member)
@@ -211,6 +215,18 @@ class _Check:
             return
         if not isinstance(value, str) or value.lower() not in ("true", "false"):
             yield f"'{self._name(member)}' must be 'true' or 'false', got {_shown(value)}"
+
+    def _promote_if(self) -> Iterator[str]:
+        promote_if, label = self.properties.get(PROMOTE_IF), self._name(PROMOTE_IF)
+        if promote_if is not None:
+            yield from problems_of_evidence(promote_if, self._name, self.is_unresolved)
+            actions = self.properties.get("ModelVariantActions")
+            values = list(actions.values()) if isinstance(actions, Mapping) else [actions]
+            if PROMOTE not in values and not any(map(self.is_unresolved, values)):
+                yield f"'{label}' needs a promotion, and none is declared: leave it out"
+        elif self.properties.get(OTHERWISE) is not None:
+            yield f"'{self._name(OTHERWISE)}' needs '{label}': leave it out"
+        yield from self._choice(OTHERWISE, (KEEP_PRODUCTION, KEEP_BOTH))
 
 
 def _action_combinations(label: str, actions: Sequence[object]) -> Iterator[str]:

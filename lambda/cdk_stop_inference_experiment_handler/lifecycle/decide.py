@@ -8,6 +8,7 @@ from ..contract.constraints import DELETE
 from ..contract.declaration import Declaration
 from .end import after_stop
 from .facts import Decision, Facts, Progress, Request, RequestType, Unreadable
+from .gate import gate
 from .order import Order, order, undone, unless_undone
 from .standing import Standing, standing
 from .state import found_over, state
@@ -36,7 +37,7 @@ def decide(request: Request, facts: Facts, progress: Progress, region: str) -> D
         if request.type is RequestType.DELETE or not _is_undo(request, facts):
             raise
         return undone(request, facts)
-    return unless_undone(decision, request, facts)
+    return gate(unless_undone(decision, request, facts), request, facts, progress)
 
 
 def _over(request: Request, facts: Facts) -> Decision | None:

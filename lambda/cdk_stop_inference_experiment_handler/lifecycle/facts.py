@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ..contract.constraints import CANCELLED, COMPLETED
 from ..contract.declaration import Declaration
@@ -28,17 +28,20 @@ class Experiment:
     https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeInferenceExperiment.html
 
     Attributes:
+        created: Seconds since the epoch; None if not given.
         scheduled_start: Seconds since the epoch; None if not given. The end likewise.
         completion_time: Seconds since the epoch; None while the experiment has not ended.
         variants: The status of each variant by its name; empty if not given.
         production: The variant that serves production; empty if not given.
         shadows: The shadow variants; empty if not given.
+        sampling: Percent of production's requests that the shadow gets; None if not given.
     """
 
     arn: str
     name: str
     status: str
     status_reason: str = ""
+    created: float | None = None
     scheduled_start: float | None = None
     scheduled_end: float | None = None
     completion_time: float | None = None
@@ -49,6 +52,12 @@ class Experiment:
     variants: Mapping[str, str] = field(default_factory=dict)
     production: str = ""
     shadows: tuple[str, ...] = ()
+    sampling: float | None = None
+
+    @property
+    def began(self) -> float | None:
+        """Seconds since the epoch, as far as it is told."""
+        return self.created if self.scheduled_start is None else self.scheduled_start
 
     @property
     def has_ended(self) -> bool:
@@ -97,6 +106,33 @@ class StackEvent:
     physical_id: str
     status: str
     properties: str = ""
+
+
+class Query(NamedTuple):
+    """A time series of CloudWatch: a variant's metric, by periods of seconds."""
+
+    variant: str
+    metric: str
+    statistic: str
+    period: int
+
+
+class Question(NamedTuple):
+    """What to ask CloudWatch about an endpoint's production and shadow variant, in a window."""
+
+    endpoint_name: str
+    pair: tuple[str, str]
+    begin: int
+    end: int
+    queries: frozenset[Query]
+    alarms: tuple[str, ...]
+
+
+class Measured(NamedTuple):
+    """Values by the beginning of their period, of whole periods only, and states of alarms."""
+
+    series: Mapping[Query, Mapping[float, float]] = {}
+    alarms: Mapping[str, str] = {}
 
 
 class RequestType(str, Enum):
@@ -169,6 +205,8 @@ class Progress:
         sent: The digest of the Stop that SageMaker accepted; empty before that.
         refused_at: When a Stop was first refused because the test has not started.
         failure_before: The endpoint's FailureReason before the Stop; None if it was not read.
+        evidence: The report of the verdict on a promotion; empty before that.
+        unmeasured_since: When the evidence could first not be read.
     """
 
     started_at: float
@@ -176,6 +214,8 @@ class Progress:
     sent: str = ""
     refused_at: float | None = None
     failure_before: str | None = None
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    unmeasured_since: float | None = None
 
     @classmethod
     def read(cls, carried: Mapping[str, Any] | None, *, otherwise: float) -> Progress:
@@ -225,6 +265,9 @@ class Facts(Protocol):
     def gives_up(self, error: Unreadable) -> bool:
         """Whether to continue without a fact that no stop depends on: after a minute at most."""
 
+    def evidence(self, question: Question) -> Measured:
+        """What CloudWatch measured, and the states of alarms."""
+
     def now(self) -> float:
         """Seconds since the epoch."""
 
@@ -250,6 +293,7 @@ class Decision:
         order: The row of table 1 that led there, if that is another one.
         warn: Log it as a warning, even if the request succeeds.
         stop: With STOP, the declaration to send; with WAIT, the one that is being carried out.
+        evidence: The report of a verdict that was just reached, to be remembered.
     """
 
     verb: Verb
@@ -258,6 +302,7 @@ class Decision:
     warn: bool = False
     stop: Declaration | None = None
     order: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
 def succeed(row: str, why: str, *, warn: bool = False) -> Decision:

@@ -7,8 +7,9 @@ words, shortened in the middle.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from ..contract.evidence import AVERAGE, MODEL_LATENCY
 from .facts import Experiment
 
 MAX_QUOTED = 240
@@ -245,6 +246,60 @@ def aws_refused(name: str, cause: str, *, may_be_stopped: bool) -> str:
     if may_be_stopped:
         return f"a stop of inference experiment '{name}' was sent: {_GO_ON}; {_shortened(cause)}"
     return f"inference experiment '{name}' was left as it is: {_shortened(cause)}"
+
+
+BROKEN_EVIDENCE = "'PromoteIf' breaks a rule"
+NO_PAIR = "SageMaker does not tell which variant is production, which the shadow, and since when"
+
+
+def gate(name: str, report: Mapping[str, object]) -> str:
+    """The verdict on a promotion; read by somebody who sees nothing else."""
+    done = "can be" if report["verdict"] == "successful" else "was not"
+    text = f"the shadow of inference experiment '{name}' {done} promoted: the evidence is "
+    text += ": ".join(filter(None, [str(report["verdict"]), _shortened(str(report["why"]))]))
+    if "from" in report:
+        text += f"; measured from {report['from']} to {report['to']}"
+    if report.get("samplingPercentage") not in (None, 100):
+        text += f"; the shadow got {report['samplingPercentage']:g} % of the requests"
+    return text
+
+
+def too_few_requests(production: float, shadow: float, least: int) -> str:
+    """Too few to tell anything."""
+    return f"{production:g} requests of production and {shadow:g} of the shadow, needed are {least}"
+
+
+def too_young(earliest: float) -> str:
+    """Nothing is measured while the models warm up."""
+    return f"the experiment is too young, what counts begins at {moment(earliest)}"
+
+
+def not_measured(metric: str, variant: str) -> str:
+    """A missing metric, which is never taken for zero."""
+    return f"CloudWatch has no {metric} of variant '{variant}'"
+
+
+def no_hour(statistic: str, least: int) -> str:
+    """Too few requests for a percentile."""
+    return f"{statistic} needs a whole hour with {least} requests of each variant"
+
+
+def out_of_bound(one: Mapping[str, object], told: Mapping[str, float], hour: float) -> str:
+    """The shadow's value, production's and the bound."""
+    unit, scale = ("ms", 1e-3) if one["Metric"] == MODEL_LATENCY else ("%", 100)
+    shadow, production, bound = (
+        f"{told[name] * scale:.6g} {unit}" for name in ("shadow", "production", "bound")
+    )
+    at = f" in the hour from {moment(hour)}" if hour else ""
+    return (
+        f"{one['Metric']} {one.get('Statistic', AVERAGE)} is {shadow} of the shadow and "
+        f"{production} of production{at}, allowed is at most {bound}"
+    )
+
+
+def alarm(name: str, state: str) -> str:
+    """An alarm that is not OK; without a state, CloudWatch does not show it."""
+    return f"alarm '{name}' is {state or 'not there, or not permitted to be seen'}"
 
 
 def moment(seconds: float | None) -> str:

@@ -54,7 +54,7 @@ def found_over(request: Request, facts: Facts) -> Decision | None:
         return succeed("absent", reasons.absent_on_delete(request.declared_name))
     if experiment.is_over:
         new = request.new if isinstance(request.new, Declaration) else None
-        return succeed(_row_of_end(experiment, new), reasons.ended(experiment))
+        return succeed(_row_of_deleted(experiment, new), reasons.ended(experiment))
     return None
 
 
@@ -87,7 +87,7 @@ def _end(
     if experiment.has_ended:
         return _found_ended(request, experiment, new, old, progress)
     if experiment.status == "Stopping":
-        return _stopping(new, experiment)
+        return _stopping(new if new.ended(experiment.status_reason) else None, experiment)
     mismatch = _mismatch(new, experiment)
     if mismatch:
         return fail("variants_mismatch", mismatch)
@@ -107,12 +107,12 @@ def _end_by_delete(
     if experiment is None:
         return succeed("absent", reasons.absent_on_delete(declared.name))
     if experiment.has_ended:
-        row = _row_of_end(experiment, declared)
+        row = _row_of_deleted(experiment, declared)
         if row == "ended_unsettled":
             return wait(row, reasons.standing(experiment))
         return succeed(row, reasons.ended(experiment))
     if experiment.status == "Stopping":
-        return _stopping(declared, experiment)
+        return _stopping(_ordered_by_delete(declared, experiment), experiment)
     if _is_refused(experiment, facts, progress):
         return succeed("created_refused", reasons.not_begun_on_delete(experiment), warn=True)
     if experiment.status not in STOPPABLE_STATUSES:
@@ -131,6 +131,13 @@ def _row_of_end(
     if old is not None and old.may_have_ended(experiment.status_reason):
         return "ended_as_old"
     return "ended_otherwise_promote" if new is not None and new.promoted else "ended_otherwise"
+
+
+def _row_of_deleted(experiment: Experiment, declared: Declaration | None) -> str:
+    """The same for a Delete, which ends by another end where the gate is closed."""
+    row = _row_of_end(experiment, declared)
+    is_ours = declared is not None and _ordered_by_delete(declared, experiment) is not None
+    return "ended_as_new" if is_ours and row != "ended_unsettled" else row
 
 
 def _found_ended(
@@ -154,10 +161,17 @@ def _found_ended(
     return fail(row, reasons.too_late(str(new.promoted), experiment))
 
 
-def _stopping(declared: Declaration, experiment: Experiment) -> Decision:
+def _stopping(ours: Declaration | None, experiment: Experiment) -> Decision:
     """Wait for a stop in progress; with our reason it is ours, whichever delivery sent it."""
-    ours = declared if declared.ended(experiment.status_reason) else None
     return Decision(Verb.WAIT, "stopping", reasons.standing(experiment), stop=ours)
+
+
+def _ordered_by_delete(declared: Declaration, experiment: Experiment) -> Declaration | None:
+    """What a Delete ordered, by the digest: the end declared, or what a closed gate makes of it."""
+    ends = [declared]
+    if declared.promote_if is not None and experiment.shadows:
+        ends.append(declared.kept(experiment.production, experiment.shadows[0], ""))
+    return next((one for one in ends if one.ended(experiment.status_reason)), None)
 
 
 def _is_refused(experiment: Experiment, facts: Facts, progress: Progress) -> bool:

@@ -6,7 +6,7 @@ that no other module needs to know botocore.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cached_property, partial
 from typing import Any
@@ -16,7 +16,16 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
-from ..lifecycle.facts import Experiment, Request, Stack, StackEvent, Unreadable
+from ..lifecycle.facts import (
+    Experiment,
+    Measured,
+    Query,
+    Question,
+    Request,
+    Stack,
+    StackEvent,
+    Unreadable,
+)
 
 SDK_CONFIG = Config(
     connect_timeout=5,
@@ -167,6 +176,52 @@ class Aws:
             and not resource["ResourceStatus"].startswith("DELETE_")
         )
 
+    def evidence(self, question: Question) -> Measured:
+        """What CloudWatch measured, and the states of alarms.
+
+        https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
+
+        Raises:
+            AwsError: A call failed, or CloudWatch did not read everything.
+        """
+        series: dict[Query, dict[float, float]] = {query: {} for query in question.queries}
+        # 28 queries at most, of the 500 that one call may hold.
+        queries = {f"q{index}": query for index, query in enumerate(series)}
+        pages = self._cloudwatch.get_paginator("get_metric_data").paginate
+        for period in {query.period for query in series}:
+            stats = [
+                {"Id": name, "MetricStat": _metric_stat(question.endpoint_name, query)}
+                for name, query in queries.items()
+                if query.period == period
+            ]
+            begin = -(-question.begin // period) * period
+            end = question.end // period * period
+            if begin >= end:
+                continue
+            statuses = {str(stat["Id"]): "missing" for stat in stats}
+            read = partial(_all, pages, MetricDataQueries=stats, StartTime=begin, EndTime=end)
+            for page in self._ask(read):
+                for result in page["MetricDataResults"]:
+                    statuses[result["Id"]] = result.get("StatusCode")
+                    times = (at.timestamp() for at in result["Timestamps"])
+                    series[queries[result["Id"]]].update(zip(times, result["Values"], strict=True))
+            for name, status in statuses.items():
+                if status != "Complete":
+                    why = f"GetMetricData: {queries[name]} is {status}"
+                    raise AwsError(why, is_transient=True)
+        return Measured(series, self._alarm_states(question.alarms))
+
+    def _alarm_states(self, names: tuple[str, ...]) -> dict[str, str]:
+        """Composite alarms come last: only a permission on all alarms shows them."""
+        states: dict[str, str] = {}
+        for kind in ("MetricAlarm", "CompositeAlarm"):
+            rest = [name for name in names if name not in states]
+            if rest:
+                ask = partial(self._cloudwatch.describe_alarms, AlarmNames=rest, AlarmTypes=[kind])
+                found = self._ask(ask).get(f"{kind}s", [])
+                states |= {alarm["AlarmName"]: alarm["StateValue"] for alarm in found}
+        return states
+
     @staticmethod
     def _ask(call: Callable[[], Any]) -> Any:  # noqa: ANN401
         try:
@@ -181,6 +236,24 @@ class Aws:
     @cached_property
     def _cloudformation(self) -> Any:  # noqa: ANN401
         return boto3.client("cloudformation", config=SDK_CONFIG)
+
+    @cached_property
+    def _cloudwatch(self) -> Any:  # noqa: ANN401
+        return boto3.client("cloudwatch", config=SDK_CONFIG)
+
+
+def _all(pages: Callable[..., Iterable[Any]], **request: object) -> list[Any]:
+    return [*pages(**request)]
+
+
+def _metric_stat(endpoint_name: str, query: Query) -> dict[str, object]:
+    dimensions = {"EndpointName": endpoint_name, "VariantName": query.variant}
+    metric = {
+        "Namespace": "AWS/SageMaker",
+        "MetricName": query.metric,
+        "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
+    }
+    return {"Metric": metric, "Period": query.period, "Stat": query.statistic}
 
 
 def _told_apart(error: ClientError | BotoCoreError) -> Exception:
@@ -228,11 +301,14 @@ def read_experiment(answer: Mapping[str, object]) -> Experiment:
     endpoint = _mapping(answer.get("EndpointMetadata"))
     schedule = _mapping(answer.get("Schedule"))
     shadow_mode = _mapping(answer.get("ShadowModeConfig"))
+    shadows = _mappings(shadow_mode.get("ShadowModelVariants"))
+    share = shadows[0].get("SamplingPercentage") if shadows else None
     return Experiment(
         arn=str(answer["Arn"]),
         name=str(answer["Name"]),
         status=str(answer["Status"]),
         status_reason=str(answer.get("StatusReason") or ""),
+        created=_seconds(answer.get("CreationTime")),
         scheduled_start=_seconds(schedule.get("StartTime")),
         scheduled_end=_seconds(schedule.get("EndTime")),
         completion_time=_seconds(answer.get("CompletionTime")),
@@ -245,10 +321,8 @@ def read_experiment(answer: Mapping[str, object]) -> Experiment:
             for variant in _mappings(answer.get("ModelVariants"))
         },
         production=str(shadow_mode.get("SourceModelVariantName") or ""),
-        shadows=tuple(
-            str(shadow.get("ShadowModelVariantName"))
-            for shadow in _mappings(shadow_mode.get("ShadowModelVariants"))
-        ),
+        shadows=tuple(str(shadow.get("ShadowModelVariantName")) for shadow in shadows),
+        sampling=float(share) if isinstance(share, int | float) else None,
     )
 
 

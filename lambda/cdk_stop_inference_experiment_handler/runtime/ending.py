@@ -106,7 +106,18 @@ class Ending:
             self._unread_since = None
         finally:
             self._remember(facts.seen)
+            self._note_unmeasured(facts)
+        if decision.evidence:
+            self._progress.evidence = decision.evidence
+            logger.info({"decision": "evidence", "experiment": self._name, **decision.evidence})
         return decision
+
+    def _note_unmeasured(self, facts: Lookup) -> None:
+        """Note since when the evidence cannot be read."""
+        if facts.is_unmeasured and self._progress.unmeasured_since is None:
+            self._progress.unmeasured_since = self._wait.now
+            if self._has_rule:
+                self._make_rule()
 
     def _remember(self, seen: Experiment | None) -> None:
         self._seen = seen or self._seen

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from ..lifecycle.facts import Experiment, Request, Stack, StackEvent, Unreadable
+from ..lifecycle.facts import Experiment, Measured, Question, Request, Stack, StackEvent, Unreadable
 from .aws import Aws
 from .waiting import Wait
 
@@ -53,6 +53,15 @@ class Lookup:
     def holders(self) -> tuple[str, ...]:
         """Logical ids of the resources with this physical id that are not being deleted."""
         return self._once("holders", lambda: self._aws.holders(self._request))
+
+    def evidence(self, question: Question) -> Measured:
+        """What CloudWatch measured, and the states of alarms."""
+        return self._once("evidence", lambda: self._aws.evidence(question))
+
+    @property
+    def is_unmeasured(self) -> bool:
+        """Whether this step asked for evidence that cannot be read."""
+        return isinstance(self._known.get("evidence"), Unreadable)
 
     def may_lag(self) -> bool:
         """Whether the request is so recent that AWS may still return older data."""
