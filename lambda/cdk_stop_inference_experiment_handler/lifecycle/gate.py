@@ -1,7 +1,7 @@
 """The gate: does the evidence allow the promotion that is about to be sent?
 
-Its rows are those of the README's table of that name. A request has one verdict: it is remembered,
-and whether the order stands is asked anew before anything is sent.
+Its rows are those of the table "Does the evidence allow the promotion?" in the README. A request
+has one verdict: it is remembered, and whether the order stands is asked anew before a Stop.
 """
 
 from __future__ import annotations
