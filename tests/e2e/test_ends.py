@@ -121,8 +121,9 @@ def test_a_promotion_after_the_scheduled_end_says_when_it_ended_and_what_is_left
     assert eventually(lambda: served(history) == {"production": ["fraud-v1"], "shadow": []})
     assert history.deploy(told(promotes=True)) == "UPDATE_ROLLBACK_COMPLETE"
     reason = history.reason("UPDATE_FAILED")
-    assert f"it has already ended as Completed at {spelled(ended['CompletionTime'])}" in reason
-    assert "deploy the variant by an endpoint update, or start a new experiment" in reason
+    when = f"has already ended as Completed at {spelled(ended['CompletionTime'])}"
+    assert f"{when}, after its scheduled end at {spelled(ended['Schedule']['EndTime'])}" in reason
+    assert "deploy the variant with an endpoint update, or start a new experiment" in reason
 
     variant = {"VariantName": "shadow", "ModelName": "fraud-v2"}
     size = {"InstanceType": "ml.m5.xlarge", "InitialInstanceCount": 2}

@@ -85,3 +85,25 @@ def test_text_of_aws_is_shortened_in_its_middle() -> None:
 def test_text_of_aws_is_shortened_only_where_it_is_long(length: int) -> None:
     told = reasons.aws_refused("n", "x" * length, may_be_stopped=False)
     assert ("..." in told) is (length > reasons.MAX_QUOTED)
+
+
+@pytest.mark.parametrize(
+    ("scheduled_end", "status_reason", "why"),
+    [
+        (2e9, "", "2033-05-18T03:33:25Z, after its scheduled end at 2033-05-18T03:33:20Z"),
+        (2e9 + 5, "", "2033-05-18T03:33:25Z, after its scheduled end at 2033-05-18T03:33:25Z"),
+        (2e9 + 6, "", "2033-05-18T03:33:25Z"),
+        (None, "", "2033-05-18T03:33:25Z"),
+        (2e9, "no traffic", "2033-05-18T03:33:25Z, because 'no traffic'"),
+    ],
+)
+def test_an_end_without_a_reason_names_the_scheduled_end_if_that_came_before_it(
+    scheduled_end: float | None, status_reason: str, why: str
+) -> None:
+    seen = experiment(
+        "Completed",
+        status_reason=status_reason,
+        completion_time=2e9 + 5,
+        scheduled_end=scheduled_end,
+    )
+    assert reasons.too_late("shadow", seen).endswith(f" has already ended as Completed at {why}")

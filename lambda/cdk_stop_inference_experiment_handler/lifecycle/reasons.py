@@ -312,9 +312,15 @@ def _named(experiment: Experiment) -> str:
 
 
 def _end(experiment: Experiment) -> str:
+    """How and when it ended, and why if SageMaker says so."""
     at = f" at {moment(experiment.completion_time)}" if experiment.completion_time else ""
-    reason = _shortened(experiment.status_reason)
-    return f"{experiment.status}{at}" + (f", because '{reason}'" if reason else "")
+    why = ""
+    if experiment.status_reason:
+        why = f", because '{_shortened(experiment.status_reason)}'"
+    elif 0 < (experiment.scheduled_end or 0) <= (experiment.completion_time or 0):
+        # SageMaker gives no reason for an end by schedule; a stop without a reason looks the same.
+        why = f", after its scheduled end at {moment(experiment.scheduled_end)}"
+    return f"{experiment.status}{at}{why}"
 
 
 def _starts(experiment: Experiment) -> str:
