@@ -12,10 +12,9 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from tests.e2e.synthesis import ASSETS, Template, synthesise
-
 from local_aws import LocalAws
 from local_aws.shadow_test import create_shadow_test, wait_for_experiment
+from local_aws.synthesis import ASSETS, Template, synthesise
 
 from .contestants.stacks import build
 

@@ -6,16 +6,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.loopback.containers import fresh_everything, fresh_index
-from tests.loopback.function import Context, Handler
-from tests.loopback.sagemaker import Pace
-from tests.loopback.world import NAME, World
+from loopback.containers import fresh_everything, fresh_index
+from loopback.function import Context, Handler
+from loopback.sagemaker import Pace
+from loopback.world import NAME, World
 
 from .simulation import DEFAULT_MEMORY_MB, OUR_MEMORY_MB, Outcome
 
 __all__ = ["HANDLERS", "new_world", "one_request"]
 
-STOCK = "tests.loopback.stock"
+STOCK = "loopback.stock"
 _Load = Callable[[], Handler]
 
 

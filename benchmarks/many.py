@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from tests.loopback.faults import Faults
-from tests.loopback.sagemaker import Pace, arn_of
-from tests.loopback.world import KEEP, World
+from loopback.faults import Faults
+from loopback.sagemaker import Pace, arn_of
+from loopback.world import KEEP, World
 
 from .loopback import HANDLERS, new_world
 from .simulation import Outcome

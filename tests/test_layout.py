@@ -67,6 +67,13 @@ def test_imports_between_the_rooms_of_the_handler_run_one_way() -> None:
             assert not [name for name in imported if forbidden and forbidden.match(name)], file
 
 
+def test_only_tests_import_from_tests() -> None:
+    folders = ("benchmarks", "constructs", "examples", "lambda", "local_aws", "loopback")
+    files = [ROOT / "app.py", *(file for name in folders for file in (ROOT / name).rglob("*.py"))]
+    of_tests = re.compile(r"^\s*(from|import) tests\b|\"tests\.", re.MULTILINE)
+    assert not [file for file in files if of_tests.search(file.read_text())]
+
+
 def test_the_lifecycle_reads_no_clock() -> None:
     """Only the sentences format a time that they are given."""
     folder = ROOT / "lambda" / "cdk_stop_inference_experiment_handler" / "lifecycle"

@@ -21,7 +21,7 @@ def copy_crhelper_readme(target: Path) -> None:
     The handler is the one that the tests hold ours against.
     """
     target.mkdir(parents=True, exist_ok=True)
-    shutil.copy(_ROOT / "tests" / "loopback" / "stock.py", target / "index.py")
+    shutil.copy(_ROOT / "loopback" / "stock.py", target / "index.py")
     copy_distributions(target, "crhelper")
 
 

@@ -6,12 +6,12 @@ import json
 import time
 from typing import Any
 
-from tests.waiting import eventually
-
 from local_aws import Call, LocalAws
 from local_aws.inventory import inventory
+from local_aws.synthesis import ASSETS, Template
+from tests.waiting import eventually
 
-from .synthesis import ASSETS, EXPERIMENT, Template
+from .synthesis import EXPERIMENT
 
 Json = dict[str, Any]
 STACK = "History"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .synthesis import Template
+from local_aws.synthesis import Template
 
 
 def actions(value: Any) -> Iterator[str]:

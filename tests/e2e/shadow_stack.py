@@ -7,7 +7,9 @@ from typing import Any
 from aws_cdk import CfnResource, Stack
 from aws_cdk import aws_sagemaker as sagemaker
 
-from .synthesis import EXPERIMENT, Template, stop_shadow_test, synthesise
+from local_aws.synthesis import Template, synthesise
+
+from .synthesis import EXPERIMENT, stop_shadow_test
 
 ROLE = "arn:aws:iam::000000000000:role/shadow-test"
 ENDPOINT = "fraud"

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from tests.waiting import eventually
 
 from local_aws import Call, LocalAws
 from local_aws.cdk_cli import CdkCli, CdkFailed
 from local_aws.inventory import inventory
 from local_aws.shadow_test import create_shadow_test, endpoint_variants, model_variant
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
 

@@ -9,9 +9,10 @@ from aws_cdk import CfnResource, Stack
 from examples.the_day_after.app import BLUE, ENDPOINT, GREEN, FraudEndpoint, Variant
 
 from local_aws.shadow_test import endpoint_variants, wait_for_experiment
+from local_aws.synthesis import Template, synthesise
 
 from .history import History
-from .synthesis import Json, Template, synthesise
+from .synthesis import Json
 
 TEST = "fraud-green"
 CONFIGURATION = "AWS::SageMaker::EndpointConfig"

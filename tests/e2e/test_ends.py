@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from aws_cdk import CfnOutput, Stack
-from tests.waiting import eventually
 
 from cdk_stop_inference_experiment import (
     DesiredState,
@@ -17,10 +16,12 @@ from cdk_stop_inference_experiment import (
     StopInferenceExperimentProvider,
 )
 from local_aws.shadow_test import create_shadow_test, endpoint_variants, wait_for_experiment
+from local_aws.synthesis import Template, synthesise
+from tests.waiting import eventually
 
 from .history import History
 from .shadow_stack import ENDPOINT
-from .synthesis import EXPERIMENT, PROMOTE_SHADOW, Template, stop_shadow_test, synthesise
+from .synthesis import EXPERIMENT, PROMOTE_SHADOW, stop_shadow_test
 
 STOP = "StopInferenceExperiment"
 NO_CAPACITY = "no capacity for ml.m5.xlarge"

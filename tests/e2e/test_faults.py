@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.waiting import eventually
 
 from local_aws.shadow_test import wait_for_experiment
+from tests.waiting import eventually
 
 from .history import History
 from .shadow_stack import ENDPOINT

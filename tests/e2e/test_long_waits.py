@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.waiting import eventually
 
 from local_aws import LocalAws
+from tests.waiting import eventually
 
 from .conftest import QUICK
 from .history import History

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 from aws_cdk import Stack
+
+from local_aws.synthesis import Template, synthesise
 from tests.waiting import eventually
 
 from .history import History
 from .policies import actions, without
-from .synthesis import KEEP_PRODUCTION, PROMOTE_SHADOW, Template, stop_shadow_test, synthesise
+from .synthesis import KEEP_PRODUCTION, PROMOTE_SHADOW, stop_shadow_test
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("shadow_test")]
 

@@ -10,17 +10,10 @@ from aws_cdk import CfnResource, Stack
 
 from cdk_stop_inference_experiment import ModelVariantAction, StopOn
 from local_aws.shadow_test import endpoint_variants, model_variant, wait_for_experiment
+from local_aws.synthesis import Template, synthesise
 
 from .history import CAPABILITIES, History
-from .synthesis import (
-    EXPERIMENT,
-    PROMOTE_SHADOW,
-    Template,
-    promoting,
-    stop_shadow_test,
-    stopping,
-    synthesise,
-)
+from .synthesis import EXPERIMENT, PROMOTE_SHADOW, promoting, stop_shadow_test, stopping
 
 pytestmark = pytest.mark.usefixtures("shadow_test")
 

@@ -7,9 +7,10 @@ from aws_cdk import CfnResource, Stack
 
 from cdk_stop_inference_experiment import StopInferenceExperimentProvider, StopOn
 from local_aws.shadow_test import create_shadow_test, wait_for_experiment
+from local_aws.synthesis import Template, synthesise
 
 from .history import History
-from .synthesis import EXPERIMENT, Template, stop_shadow_test, stopping, synthesise
+from .synthesis import EXPERIMENT, stop_shadow_test, stopping
 
 
 def bystander(stack: Stack) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 
 import pytest
+
+from local_aws.synthesis import Template
 from tests.waiting import eventually
 
 from .history import History
-from .synthesis import EXPERIMENT, Template, promoting, stopping
+from .synthesis import EXPERIMENT, promoting, stopping
 
 pytestmark = pytest.mark.usefixtures("shadow_test")
 

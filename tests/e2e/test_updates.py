@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 import pytest
 from aws_cdk import CfnResource, Stack
-from tests.waiting import eventually
 
 from cdk_stop_inference_experiment import DesiredState, StopOn
 from local_aws.shadow_test import create_shadow_test, endpoint_variants, wait_for_experiment
+from local_aws.synthesis import Template, synthesise
+from tests.waiting import eventually
 
 from .history import History
 from .policies import without
@@ -18,11 +19,9 @@ from .synthesis import (
     EXPERIMENT,
     KEEP_PRODUCTION,
     PROMOTE_SHADOW,
-    Template,
     promoting,
     stop_shadow_test,
     stopping,
-    synthesise,
 )
 
 BY_HAND = "stopped in the console"

@@ -8,9 +8,10 @@ from typing import Any
 
 from cdk_stop_inference_experiment import ModelVariantAction
 from local_aws.shadow_test import create_shadow_test
+from local_aws.synthesis import synthesise
 
 from .history import History
-from .synthesis import stop_shadow_test, synthesise
+from .synthesis import stop_shadow_test
 
 RECORD = Path(__file__).parents[1] / "compatibility" / "0.1.0" / "resources.json"
 

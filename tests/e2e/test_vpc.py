@@ -7,9 +7,10 @@ from aws_cdk import CfnResource, Stack
 from aws_cdk import aws_ec2 as ec2
 
 from cdk_stop_inference_experiment import StopInferenceExperimentProvider
+from local_aws.synthesis import synthesise
 
 from .history import History
-from .synthesis import stop_shadow_test, synthesise
+from .synthesis import stop_shadow_test
 
 
 def in_a_vpc(stack: Stack) -> None:

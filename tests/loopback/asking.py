@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .cloudformation import Asked
-from .sagemaker import Pace
-from .world import World
+from loopback.cloudformation import Asked
+from loopback.sagemaker import Pace
+from loopback.world import World
 
 FORWARD = "UPDATE_IN_PROGRESS"
 SHORT = Pace(stop=120)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from .containers import fresh_everything
-from .world import World
+from loopback.containers import fresh_everything
+from loopback.world import World
 
 
 @pytest.fixture

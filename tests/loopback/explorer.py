@@ -16,16 +16,17 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from .containers import fresh_index
-from .faults import CALL_KINDS, PUT, PUT_KINDS
-from .function import Handler
+from loopback.containers import fresh_index
+from loopback.faults import CALL_KINDS, PUT, PUT_KINDS
+from loopback.function import Handler
+from loopback.journal import CALL
+from loopback.journal import PUT as PUT_ENTRY
+from loopback.world import World
+
 from .history import History
 from .invariants import violations
-from .journal import CALL
-from .journal import PUT as PUT_ENTRY
 from .player import BEAT_SECONDS, INSTANT, TIMED, Player, SameAsAnother, in_order
 from .scenarios import Scenario, learn
-from .world import World
 
 TRANSIENT_KINDS = ("unavailable", "unreachable", "lost", "reset")
 """Told from ``throttled`` by a message and by seconds only: left out where the alphabet is

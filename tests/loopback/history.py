@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from .cloudformation import Asked
-from .faults import Fault
-from .journal import INVOCATION, Entry
+from loopback.cloudformation import Asked
+from loopback.faults import Fault
+from loopback.journal import INVOCATION, Entry
+from loopback.sagemaker import NEVER
+from loopback.world import World
+
 from .oracle import allowed
-from .sagemaker import NEVER
 from .scenarios import IAM_SECONDS, Scenario
-from .world import World
 
 
 @dataclass

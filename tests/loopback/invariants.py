@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from .aws import OF_AN_ANCESTOR
-from .clock import EPOCH
-from .cloudformation import MAX_RESPONSE_BYTES, SIGNATURE
+from loopback.aws import OF_AN_ANCESTOR
+from loopback.clock import EPOCH
+from loopback.cloudformation import MAX_RESPONSE_BYTES, SIGNATURE
+from loopback.journal import INVOCATION, Entry
+from loopback.sagemaker import arn_of
+
 from .history import History
-from .journal import INVOCATION, Entry
 from .oracle import is_as_ordered
-from .sagemaker import arn_of
 
 CLEAN_UP = ("RemoveTargets", "DeleteRule", "RemovePermission")
 MARGIN_SECONDS = 60.0

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tests.delivery import as_delivered
+from loopback.delivery import as_delivered
+from loopback.sagemaker import ENDED, Experiment
 
-from .sagemaker import ENDED, Experiment
 from .scenarios import Scenario
 
 BOTH = {"SUCCESS", "FAILED"}

@@ -11,10 +11,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tests.delivery import as_delivered
-
-from .cloudformation import STACK_TYPE, Event, Stack
-from .world import DAY_SECONDS, LOGICAL_ID, RESOURCE_TYPE
+from loopback.cloudformation import STACK_TYPE, Event, Stack
+from loopback.delivery import as_delivered
+from loopback.world import DAY_SECONDS, LOGICAL_ID, RESOURCE_TYPE
 
 Lines = tuple[str, ...]
 Declared = Mapping[str, Any]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from .cloudformation import Asked
-from .faults import Fault
+from loopback.cloudformation import Asked
+from loopback.faults import Fault
+from loopback.sagemaker import BY_HAND, ON_SCHEDULE, UNEXPECTED
+from loopback.world import World
+
 from .history import History
-from .sagemaker import BY_HAND, ON_SCHEDULE, UNEXPECTED
 from .scenarios import Scenario, set_up
-from .world import World
 
 BEAT_SECONDS = 1.2
 LATER_SECONDS = 70.0

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Literal
 
-from .cloudformation import Asked
+from loopback.cloudformation import Asked
+from loopback.sagemaker import NEVER, UPDATE_FAILED, Experiment, Pace, arn_of
+from loopback.world import KEEP, LOGICAL_ID, NAME, PROMOTE, RESOURCE_TYPE, World
+
 from .past import Lines, status_of, tell
-from .sagemaker import NEVER, UPDATE_FAILED, Experiment, Pace, arn_of
-from .world import KEEP, LOGICAL_ID, NAME, PROMOTE, RESOURCE_TYPE, World
 
 STARTS = (
     "Running",

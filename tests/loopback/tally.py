@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from .containers import fresh_index
+from loopback.containers import fresh_index
+from loopback.function import Handler
+
 from .explorer import play
-from .function import Handler
 from .scenarios import Scenario
 
 LEAN_FROM = 2

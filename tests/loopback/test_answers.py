@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from loopback.cloudformation import MAX_RESPONSE_BYTES, SIGNATURE
+from loopback.eventbridge import MAX_INPUT
+from loopback.sagemaker import Pace, arn_of
+from loopback.world import KEEP, NAME, PROMOTE, World
+
 from .asking import FORWARD, SHORT, answered, operations, told
-from .cloudformation import MAX_RESPONSE_BYTES, SIGNATURE
-from .eventbridge import MAX_INPUT
-from .sagemaker import Pace, arn_of
-from .world import KEEP, NAME, PROMOTE, World
 
 
 def test_a_warm_container_leaks_nothing_of_one_request_into_the_next(world: World) -> None:

@@ -17,13 +17,13 @@ import crhelper
 import crhelper.resource_helper
 import pytest
 
-from .cloudformation import MAX_RESPONSE_BYTES, SIGNATURE
-from .containers import INDEX, fresh_everything
-from .function import Handler
-from .sagemaker import Pace, arn_of
-from .world import KEEP, NAME, World
+from loopback.cloudformation import MAX_RESPONSE_BYTES, SIGNATURE
+from loopback.containers import INDEX, fresh_everything
+from loopback.function import Handler
+from loopback.sagemaker import Pace, arn_of
+from loopback.world import KEEP, NAME, World
 
-STOCK = f"{__package__}.stock"
+STOCK = "loopback.stock"
 FORWARD = "UPDATE_IN_PROGRESS"
 LONG = Pace(stop=1000)
 

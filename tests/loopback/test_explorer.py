@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from .containers import fresh_everything
+from loopback.containers import fresh_everything
+from loopback.function import Handler
+from loopback.sagemaker import STATUSES
+
 from .explorer import play
-from .function import Handler
 from .invariants import INVARIANTS
-from .sagemaker import STATUSES
 from .scenarios import CORE, HANDED, MORE, STARTS, STUCK, combinations
 from .seeded_bugs import SEEDED_BUGS, SeededBug
 from .tally import Sample, Subtree, Tally
@@ -86,7 +87,7 @@ def test_a_bug_put_in_on_purpose_is_caught(bug: SeededBug) -> None:
 
 
 def load_stock() -> Handler:
-    return fresh_everything(f"{__package__}.stock")
+    return fresh_everything("loopback.stock")
 
 
 def test_stock_crhelper_breaks_what_the_handler_keeps() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 import statistics
 
-from .sagemaker import Pace
-from .world import NAME, World
+from loopback.sagemaker import Pace
+from loopback.world import NAME, World
 
 
 def lag(stop: float, seed: int) -> float:

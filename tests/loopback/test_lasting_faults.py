@@ -9,12 +9,12 @@ from unittest import mock
 import pytest
 
 from cdk_stop_inference_experiment_handler.runtime import requests as events
+from loopback.eventbridge import EventBridge
+from loopback.function import RETRY_AFTER_SECONDS
+from loopback.sagemaker import Pace, arn_of
+from loopback.world import KEEP, NAME, PROMOTE, World
 
 from .asking import FORWARD, answered, stops, told
-from .eventbridge import EventBridge
-from .function import RETRY_AFTER_SECONDS
-from .sagemaker import Pace, arn_of
-from .world import KEEP, NAME, PROMOTE, World
 
 FOR_EVER = 10**9
 ROLLBACK = "UPDATE_ROLLBACK_IN_PROGRESS"

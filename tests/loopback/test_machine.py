@@ -23,11 +23,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from .cloudformation import MAX_RESPONSE_BYTES, SIGNATURE
-from .faults import CALL_KINDS, PUT_KINDS
-from .sagemaker import BY_HAND, ENDED, STATUSES, Pace, arn_of
+from loopback.cloudformation import MAX_RESPONSE_BYTES, SIGNATURE
+from loopback.faults import CALL_KINDS, PUT_KINDS
+from loopback.sagemaker import BY_HAND, ENDED, STATUSES, Pace, arn_of
+from loopback.world import KEEP, NAME, PROMOTE, World
+
 from .seeded_bugs import SEEDED_BUGS
-from .world import KEEP, NAME, PROMOTE, World
 
 CANCEL = {**KEEP, "DesiredState": "Cancelled", "Reason": "not worth it"}
 REWORDED = {**KEEP, "Reason": "tidy wording"}

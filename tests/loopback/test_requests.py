@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from loopback.sagemaker import BY_HAND, STATUSES, Pace, arn_of
+from loopback.world import KEEP, NAME, PROMOTE, World
+
 from .asking import FORWARD, SHORT, answered, operations, stops, told
-from .sagemaker import BY_HAND, STATUSES, Pace, arn_of
-from .world import KEEP, NAME, PROMOTE, World
 
 
 def test_create_of_a_missing_experiment_fails_under_a_marker_that_its_delete_ignores(

@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 from unittest import mock
 
 import pytest
+
+from loopback.journal import Journal
+from loopback.sagemaker import Experiment
+from loopback.world import NAME, PROMOTE, World
 from tests.test_tables import _coded
 
 from .asking import SHORT, answered, stops
 from .explorer import run
 from .invariants import violations
-from .journal import Journal
-from .sagemaker import Experiment
 from .scenarios import HANDED, named
-from .world import NAME, PROMOTE, World
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,10 @@ from botocore.config import Config
 from cdk_stop_inference_experiment_handler.runtime import answering as handler_response
 from cdk_stop_inference_experiment_handler.runtime import aws as handler_aws
 from cdk_stop_inference_experiment_handler.runtime import resource as handler_resource
-
-from .aws import CALL_TIMEOUT_SECONDS, PUT_TIMEOUT_SECONDS
-from .https_server import LoopbackServer
-from .sagemaker import Pace, arn_of
-from .world import NAME, World
+from loopback.aws import CALL_TIMEOUT_SECONDS, PUT_TIMEOUT_SECONDS
+from loopback.https_server import LoopbackServer
+from loopback.sagemaker import Pace, arn_of
+from loopback.world import NAME, World
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,12 @@ from typing import Any
 import boto3
 import pytest
 
-from .aws import OF_AN_ANCESTOR
-from .cloudformation import STACK_TYPE
+from loopback.aws import OF_AN_ANCESTOR
+from loopback.cloudformation import STACK_TYPE
+from loopback.world import LOGICAL_ID, World
+
 from .past import status_of
 from .scenarios import CORE, MORE, Scenario, learn, named, set_up
-from .world import LOGICAL_ID, World
 
 
 def events(world: World) -> list[dict[str, Any]]:

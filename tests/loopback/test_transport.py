@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from loopback.journal import Entry
+from loopback.transport import CLIENTS
+
 from .explorer import run
-from .journal import Entry
 from .scenarios import CORE, HANDED, Scenario, combinations
-from .transport import CLIENTS
 
 LETTERS = (
     (),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import aws_cdk as cdk
 import jsii
 import pytest
-from tests.delivery import as_delivered
 
 from cdk_stop_inference_experiment import InstanceType, ModelVariantConfig, StopOn
 from cdk_stop_inference_experiment_handler.contract import wire
 from cdk_stop_inference_experiment_handler.contract.declaration import parse
+from loopback.delivery import as_delivered
 
 from .stacks import RESOURCE_TYPE, Json, declare, new_stack, only, shadow_test, synthesised
 

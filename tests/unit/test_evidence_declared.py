@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import pytest
-from tests.delivery import as_delivered
 
 from cdk_stop_inference_experiment_handler.contract.declaration import (
     Declaration,
@@ -14,6 +13,7 @@ from cdk_stop_inference_experiment_handler.contract.declaration import (
     parse,
 )
 from cdk_stop_inference_experiment_handler.contract.validation import problems
+from loopback.delivery import as_delivered
 
 PROMOTE = {"production": "Remove", "shadow": "Promote"}
 LATENCY = {"Metric": "ModelLatency", "Statistic": "p99", "MaxRatio": 1.1}

@@ -15,13 +15,13 @@ import pytest
 from botocore.validate import ParamValidator
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from tests.delivery import as_delivered
 
 from cdk_stop_inference_experiment import ModelVariantAction, ModelVariantConfig, checks
 from cdk_stop_inference_experiment.enums import DesiredState, StopOn
 from cdk_stop_inference_experiment.instance_types import INSTANCE_TYPES
 from cdk_stop_inference_experiment.template.properties import PROP_NAMES, resource_properties
 from cdk_stop_inference_experiment_handler.contract.declaration import InvalidDeclaration, parse
+from loopback.delivery import as_delivered
 
 Props = dict[str, Any]
 

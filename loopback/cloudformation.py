@@ -13,8 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from xml.sax.saxutils import escape
 
-from tests.delivery import as_delivered
-
+from .delivery import as_delivered
 from .wire import ACCOUNT, REGION, HttpRequest, HttpResponse, Members, Refused
 
 MAX_RESPONSE_BYTES = 4096

@@ -1,0 +1,77 @@
+"""Templates of stacks that CDK makes, with the code they deploy, for CloudFormation's API."""
+
+from __future__ import annotations
+
+import io
+import json
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import App, DefaultStackSynthesizer, Stack
+
+__all__ = ["ASSETS", "Builder", "Template", "synthesise"]
+
+Json = dict[str, Any]
+Builder = Callable[[Stack], object]
+
+ASSETS = "assets"
+"""The bucket that the templates take their code from."""
+
+
+@dataclass(frozen=True)
+class Template:
+    """A synthesised template, and its assets by their key in the bucket."""
+
+    body: Json
+    assets: dict[str, bytes]
+
+    def resources(self, resource_type: str) -> Json:
+        """The resources of a type, by logical id."""
+        return {
+            logical_id: resource
+            for logical_id, resource in self.body["Resources"].items()
+            if resource["Type"] == resource_type
+        }
+
+    def changed(self, change: Callable[[Json], object]) -> Template:
+        """A copy whose body was changed."""
+        body = json.loads(json.dumps(self.body))
+        change(body)
+        return Template(body, self.assets)
+
+
+def synthesise(build: Builder) -> Template:
+    """Return the template of a stack that ``build`` fills."""
+    with tempfile.TemporaryDirectory() as folder:
+        app = App(outdir=folder, analytics_reporting=False)
+        synthesizer = DefaultStackSynthesizer(
+            file_assets_bucket_name=ASSETS, generate_bootstrap_version_rule=False
+        )
+        stack = Stack(app, "History", synthesizer=synthesizer)
+        build(stack)
+        assembly = app.synth()
+        body = assembly.get_stack_by_name("History").template
+        manifest = json.loads(Path(folder, "History.assets.json").read_text())
+        return Template(body, dict(_assets(Path(folder), manifest)))
+
+
+def _assets(folder: Path, manifest: Json) -> list[tuple[str, bytes]]:
+    return [
+        (destination["objectKey"], _zipped(folder / file["source"]["path"]))
+        for file in manifest["files"].values()
+        if file["source"]["packaging"] == "zip"
+        for destination in file["destinations"].values()
+    ]
+
+
+def _zipped(folder: Path) -> bytes:
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(folder.rglob("*")):
+            if file.is_file():
+                archive.write(file, file.relative_to(folder))
+    return package.getvalue()

@@ -1,0 +1,1 @@
+"""The tests. Nothing outside this folder imports from it."""
