@@ -1,208 +1,241 @@
-"""Every trait of crhelper 2.0.12 that the handler mends, with the same scenario run on both.
+"""Every trait of crhelper 2.0.12 that the handler works around: one scenario, run on both.
 
-Each test holds for ours and is expected to fail for a handler as crhelper's README leads to it.
-A newer crhelper that mends a trait makes its expected failure pass, which strict xfail reports.
+Each test says what comes of it on our handler and on the stock one, which is written as crhelper's
+README shows it. A newer crhelper that behaves otherwise fails the test.
 """
 
 from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import crhelper
 import crhelper.resource_helper
 import pytest
 
-from loopback.cloudformation import MAX_RESPONSE_BYTES, SIGNATURE
+from loopback.cloudformation import MAX_RESPONSE_BYTES, SIGNATURE, Asked
 from loopback.containers import INDEX, fresh_everything
-from loopback.function import Handler
 from loopback.sagemaker import Pace, arn_of
 from loopback.world import KEEP, NAME, World
 
 STOCK = "loopback.stock"
 FORWARD = "UPDATE_IN_PROGRESS"
 LONG = Pace(stop=1000)
+AT_ONCE = Pace(stop=0.1, settle=0, lag=0)
+
+Observed = TypeVar("Observed")
 
 
-def _load(module: str) -> Handler:
-    return fresh_everything(module)
+def _on_both(scenario: Callable[[World], Observed]) -> dict[str, Observed]:
+    """What a scenario shows on our handler and on the stock one, each in a world of its own."""
+    return {"ours": _on(INDEX, scenario), "stock": _on(STOCK, scenario)}
 
 
-@pytest.fixture(
-    params=[
-        pytest.param(INDEX, id="ours"),
-        pytest.param(
-            STOCK,
-            id="stock",
-            marks=pytest.mark.xfail(
-                strict=True, raises=AssertionError, reason="a trait of crhelper 2.0.12"
-            ),
-        ),
-    ]
-)
-def mended(request: pytest.FixtureRequest) -> Iterator[World]:
-    """A world on our handler, and the same on stock crhelper, where the test is to fail."""
-    world = World(load=lambda: _load(request.param))
+def _on(module: str, scenario: Callable[[World], Observed]) -> Observed:
+    world = World(load=lambda: fresh_everything(module))
     world.stack.status = FORWARD
     with world.installed():
-        yield world
+        return scenario(world)
 
 
-def _operations(world: World) -> list[str]:
-    return [call.name for call in world.journal.calls()]
+def _status(asked: Asked) -> str | None:
+    """What CloudFormation was told, if it was."""
+    return asked.answer["Status"] if asked.answer else None
 
 
-def test_the_logs_hold_no_signed_url(mended: World) -> None:
-    mended.experiment("Running")
-    mended.deliver(mended.request("Create"))
-    mended.run_to_quiet()
-    assert not any(SIGNATURE in line for line in mended.journal.lines())
+def _physical_ids(world: World) -> list[str]:
+    return [json.loads(put.detail["body"])["PhysicalResourceId"] for put in world.journal.puts()]
 
 
-def test_a_delete_does_not_sleep_for_its_logs(mended: World) -> None:
-    mended.experiment("Running", Pace(stop=0.1, settle=0, lag=0))
-    asked = mended.deliver(mended.request("Delete"))
-    mended.run_to_quiet()
-    assert asked.answered_at - asked.issued_at < 60
+def test_stock_logs_the_signed_url() -> None:
+    def is_logged(world: World) -> bool:
+        world.experiment("Running")
+        world.deliver(world.request("Create"))
+        world.run_to_quiet()
+        return any(SIGNATURE in line for line in world.journal.lines())
+
+    assert _on_both(is_logged) == {"ours": False, "stock": True}
 
 
-def test_what_is_done_at_once_makes_no_rule(mended: World) -> None:
-    mended.experiment("Running", Pace(stop=0.1, settle=0, lag=0))
-    mended.deliver(mended.request("Update"))
-    mended.run_to_quiet()
-    assert "PutRule" not in _operations(mended)
+def test_stock_sleeps_for_its_logs_before_it_answers_a_delete() -> None:
+    def takes_a_minute(world: World) -> bool:
+        world.experiment("Running", AT_ONCE)
+        asked = world.deliver(world.request("Delete"))
+        world.run_to_quiet()
+        return asked.answered_at - asked.issued_at >= 60
+
+    assert _on_both(takes_a_minute) == {"ours": False, "stock": True}
 
 
-def test_a_rule_that_cannot_be_made_is_no_false_failure_after_the_stop(mended: World) -> None:
-    mended.experiment("Running", LONG)
-    mended.fail("PutRule", "denied")
-    asked = mended.deliver(mended.request("Update"))
-    mended.run_to_quiet()
-    assert len(mended.sagemaker.experiments[NAME].stops) == 1
-    assert asked.answer is not None
-    assert asked.answer["Status"] == "SUCCESS"
+def test_stock_makes_a_rule_for_what_is_done_at_once() -> None:
+    def rules(world: World) -> int:
+        world.experiment("Running", AT_ONCE)
+        world.deliver(world.request("Update"))
+        world.run_to_quiet()
+        return len(list(world.journal.calls("PutRule")))
+
+    assert _on_both(rules) == {"ours": 0, "stock": 1}
 
 
-def test_the_longest_logical_id_fits_into_a_rules_name(mended: World) -> None:
-    mended.experiment("Running", LONG)
-    asked = mended.deliver(mended.request("Update", logical_id="L" * 255))
-    mended.run_to_quiet()
-    assert mended.events.limits_broken == mended.function.limits_broken == []
-    assert asked.answer is not None
-    assert asked.answer["Status"] == "SUCCESS"
+def test_stock_answers_failed_after_the_stop_if_its_rule_cannot_be_made() -> None:
+    def answer(world: World) -> tuple[int, str | None]:
+        world.experiment("Running", LONG)
+        world.fail("PutRule", "denied")
+        asked = world.deliver(world.request("Update"))
+        world.run_to_quiet()
+        return len(world.sagemaker.experiments[NAME].stops), _status(asked)
+
+    assert _on_both(answer) == {"ours": (1, "SUCCESS"), "stock": (1, "FAILED")}
 
 
-def test_the_largest_declaration_fits_into_a_rules_input(mended: World) -> None:
-    mended.experiment("Running", LONG)
-    big = {**KEEP, "Reason": "\U0001f525" * 1024}
-    mended.deliver(mended.request("Update", big, {**big, "DesiredState": "Cancelled"}))
-    mended.run_to_quiet()
-    assert mended.events.limits_broken == []
+def test_stock_puts_the_logical_id_into_names_that_are_too_short_for_it() -> None:
+    def answer(world: World) -> tuple[bool, str | None]:
+        world.experiment("Running", LONG)
+        asked = world.deliver(world.request("Update", logical_id="L" * 255))
+        world.run_to_quiet()
+        return bool(world.events.limits_broken or world.function.limits_broken), _status(asked)
+
+    assert _on_both(answer) == {"ours": (False, "SUCCESS"), "stock": (True, "FAILED")}
 
 
-def test_polling_answers_under_the_events_own_id(mended: World) -> None:
-    mended.experiment("Running", LONG)
-    asked = mended.deliver(mended.request("Update"))
-    mended.run_to_quiet()
-    assert asked.answer is not None
-    assert asked.answer["PhysicalResourceId"] == arn_of(NAME)
+def test_stock_puts_more_into_a_rules_input_than_it_can_hold() -> None:
+    def limits_broken(world: World) -> int:
+        world.experiment("Running", LONG)
+        big = {**KEEP, "Reason": "\U0001f525" * 1024}
+        world.deliver(world.request("Update", big, {**big, "DesiredState": "Cancelled"}))
+        world.run_to_quiet()
+        return len(world.events.limits_broken)
+
+    assert _on_both(limits_broken) == {"ours": 0, "stock": 1}
 
 
-def test_every_failure_is_answered_under_the_events_own_id(mended: World) -> None:
-    mended.experiment("Cancelled")
-    mended.fail("DescribeInferenceExperiment", "denied", attempts=9999)
-    mended.fail("PutRule", "denied")
-    mended.deliver(mended.request("Update"))
-    mended.run_to_quiet()
-    bodies = [json.loads(put.detail["body"]) for put in mended.journal.puts()]
-    assert bodies
-    assert all(body["PhysicalResourceId"] == arn_of(NAME) for body in bodies)
+def test_stock_answers_from_its_polls_under_an_id_that_it_makes_up() -> None:
+    def keeps_the_id(world: World) -> bool:
+        world.experiment("Running", LONG)
+        world.deliver(world.request("Update"))
+        world.run_to_quiet()
+        return _physical_ids(world) == [arn_of(NAME)]
+
+    assert _on_both(keeps_the_id) == {"ours": True, "stock": False}
 
 
-def test_a_failed_create_has_the_same_id_however_often_it_is_delivered(mended: World) -> None:
-    event = mended.request("Create")
-    mended.deliver(event)
-    mended.deliver(event)
-    mended.run_to_quiet()
-    bodies = [json.loads(put.detail["body"]) for put in mended.journal.puts()]
-    assert len(bodies) == 2
-    assert bodies[0] == bodies[1]
+def test_stock_answers_a_failure_under_an_id_that_it_makes_up() -> None:
+    def keeps_the_id(world: World) -> bool:
+        world.experiment("Cancelled")
+        world.fail("DescribeInferenceExperiment", "denied", attempts=9999)
+        world.fail("PutRule", "denied")
+        world.deliver(world.request("Update"))
+        world.run_to_quiet()
+        return set(_physical_ids(world)) == {arn_of(NAME)}
+
+    assert _on_both(keeps_the_id) == {"ours": True, "stock": False}
+
+
+def test_stock_answers_a_second_delivery_of_a_failed_create_under_another_id() -> None:
+    def ids(world: World) -> tuple[int, int]:
+        event = world.request("Create")
+        world.deliver(event)
+        world.deliver(event)
+        world.run_to_quiet()
+        return len(_physical_ids(world)), len(set(_physical_ids(world)))
+
+    assert _on_both(ids) == {"ours": (2, 1), "stock": (2, 2)}
 
 
 @pytest.mark.parametrize("operation", ["RemoveTargets", "RemovePermission", "DeleteRule"])
-def test_a_clean_up_that_fails_does_not_change_the_answer(mended: World, operation: str) -> None:
-    mended.experiment("Running", LONG)
-    mended.fail(operation, "denied")
-    asked = mended.deliver(mended.request("Update"))
-    mended.run_to_quiet()
-    assert asked.answer is not None
-    assert asked.answer["Status"] == "SUCCESS"
+def test_stock_answers_failed_if_its_clean_up_fails(operation: str) -> None:
+    def answer(world: World) -> str | None:
+        world.experiment("Running", LONG)
+        world.fail(operation, "denied")
+        asked = world.deliver(world.request("Update"))
+        world.run_to_quiet()
+        return _status(asked)
+
+    assert _on_both(answer) == {"ours": "SUCCESS", "stock": "FAILED"}
 
 
 @pytest.mark.parametrize("operation", ["RemovePermission", "DeleteRule"])
-def test_a_clean_up_that_fails_once_leaves_nothing(mended: World, operation: str) -> None:
-    mended.experiment("Running", LONG)
-    mended.fail(operation, "unavailable", attempts=5)
-    mended.deliver(mended.request("Update"))
-    assert mended.run_to_quiet()
-    assert mended.leftovers == []
+def test_stock_leaves_behind_what_it_could_not_clean_up_at_once(operation: str) -> None:
+    def is_clean(world: World) -> bool:
+        world.experiment("Running", LONG)
+        world.fail(operation, "unavailable", attempts=5)
+        world.deliver(world.request("Update"))
+        return world.run_to_quiet() and world.leftovers == []
+
+    assert _on_both(is_clean) == {"ours": True, "stock": False}
 
 
-def test_two_deliveries_share_one_rule(mended: World) -> None:
-    mended.experiment("Running", LONG)
-    event = mended.request("Update")
-    mended.deliver(event)
-    mended.deliver(event)
-    mended.run(900)
-    names = {call.detail["request"]["Name"] for call in mended.journal.calls("PutRule")}
-    assert len(names) == 1
+def test_stock_makes_a_rule_for_each_delivery() -> None:
+    def rules(world: World) -> int:
+        world.experiment("Running", LONG)
+        event = world.request("Update")
+        world.deliver(event)
+        world.deliver(event)
+        world.run(900)
+        return len({call.detail["request"]["Name"] for call in world.journal.calls("PutRule")})
+
+    assert _on_both(rules) == {"ours": 1, "stock": 2}
 
 
-def test_the_socket_of_the_answer_has_a_time_out(mended: World) -> None:
-    mended.experiment("Running")
-    mended.deliver(mended.request("Create"))
-    mended.run_to_quiet()
-    [put] = mended.journal.puts()
-    assert put.detail["timeout"] is not None
+def test_stock_waits_for_the_answers_socket_without_a_time_out() -> None:
+    def has_a_time_out(world: World) -> bool:
+        world.experiment("Running")
+        world.deliver(world.request("Create"))
+        world.run_to_quiet()
+        [put] = world.journal.puts()
+        return put.detail["timeout"] is not None
+
+    assert _on_both(has_a_time_out) == {"ours": True, "stock": False}
 
 
-def test_an_answer_that_the_bucket_could_not_take_is_sent_again(mended: World) -> None:
-    mended.experiment("Running")
-    mended.fail("PUT", "error")
-    asked = mended.deliver(mended.request("Create"))
-    mended.run_to_quiet()
-    assert asked.answer is not None
+def test_stock_does_not_send_an_answer_again_that_the_bucket_could_not_take() -> None:
+    def answer(world: World) -> str | None:
+        world.experiment("Running")
+        world.fail("PUT", "error")
+        asked = world.deliver(world.request("Create"))
+        world.run_to_quiet()
+        return _status(asked)
+
+    assert _on_both(answer) == {"ours": "SUCCESS", "stock": None}
 
 
-def test_the_attempts_to_answer_end_before_lambda_ends_them(mended: World) -> None:
-    mended.experiment("Running")
-    mended.fail("PUT", "reset", attempts=100_000)
-    mended.deliver(mended.request("Create"))
-    mended.run_to_quiet()
-    assert mended.function.kills_at_limit == 0
+def test_stock_tries_to_answer_until_lambda_ends_it() -> None:
+    def is_killed(world: World) -> bool:
+        world.experiment("Running")
+        world.fail("PUT", "reset", attempts=100_000)
+        world.deliver(world.request("Create"))
+        world.run_to_quiet()
+        return world.function.kills_at_limit > 0
+
+    assert _on_both(is_killed) == {"ours": False, "stock": True}
 
 
-def test_a_large_answer_is_brought_under_the_limit(mended: World) -> None:
-    mended.experiment("Completed")
-    mended.sagemaker.experiments[NAME].reason = "\U0001f525" * 1024
-    asked = mended.deliver(mended.request("Create", KEEP))
-    mended.run_to_quiet()
-    [put] = mended.journal.puts()
-    assert len(put.detail["body"]) <= MAX_RESPONSE_BYTES
-    assert asked.answer is not None
+def test_stock_sends_an_answer_that_is_too_large() -> None:
+    def answer(world: World) -> tuple[bool, str | None]:
+        world.experiment("Completed")
+        world.sagemaker.experiments[NAME].reason = "\U0001f525" * 1024
+        asked = world.deliver(world.request("Create", KEEP))
+        world.run_to_quiet()
+        [put] = world.journal.puts()
+        return len(put.detail["body"]) <= MAX_RESPONSE_BYTES, _status(asked)
+
+    assert _on_both(answer) == {"ours": (True, "SUCCESS"), "stock": (False, None)}
 
 
-def test_a_malformed_event_is_not_answered_to_the_request_before(mended: World) -> None:
-    mended.experiment("Running")
-    mended.deliver(mended.request("Create"))
-    mended.run_to_quiet()
-    mended.function.invoke({"RequestType": "Delete"})
-    mended.run_to_quiet()
-    assert len(list(mended.journal.puts())) == 1
+def test_stock_answers_a_malformed_event_to_the_request_before() -> None:
+    def answers(world: World) -> int:
+        world.experiment("Running")
+        world.deliver(world.request("Create"))
+        world.run_to_quiet()
+        world.function.invoke({"RequestType": "Delete"})
+        world.run_to_quiet()
+        return len(list(world.journal.puts()))
+
+    assert _on_both(answers) == {"ours": 1, "stock": 2}
 
 
 def _stub() -> ast.ClassDef:
