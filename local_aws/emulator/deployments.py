@@ -41,6 +41,8 @@ _logger = logging.getLogger("local_aws")
 _DELETE_ON_FAILURE = "_local_aws_delete_on_failure"
 _OPERATION = "_failed_operation"
 _STABLE = "_local_aws_stable"
+_REMOVED = "_local_aws_removed"
+"""What a failed update removed from the template, which the next operation deletes."""
 
 
 class Deployments:
@@ -98,6 +100,7 @@ class Deployments:
             if is_update and previous_stack is not None:
                 await self._delete_what_never_was_stable(operation, stack, previous_stack)
                 operation.previous = previous_stack.get("_resources", {})
+                previous_stack["_template"] = _with_removed(stack, previous_stack["_template"])
             await self._deploy(
                 *(stack_name, stack_id, template, param_values, operation.disable_rollback, tags),
                 *(is_update, previous_stack, retain_except_on_create, imports),
@@ -106,6 +109,8 @@ class Deployments:
                 await self._leave_failed(operation, stack, earlier)
                 if self.on_left_failed is not None:
                     self.on_left_failed(stack_id)
+            else:
+                stack.pop(_REMOVED, None)
 
     async def _delete_on_failure(
         self, stack_name: str, stack_id: str, deployment: Awaitable[None]
@@ -173,7 +178,14 @@ class Deployments:
             resources[logical_id] = record
             failed_operation["created"].append(logical_id)
         # The next update without a template, and the order of a deletion, go by the failed one.
-        stack["_template"] = failed_operation["template"] or stack["_template"]
+        template = failed_operation["template"] or stack["_template"]
+        before = _with_removed(stack, stack["_template"])["Resources"]
+        stack[_REMOVED] = {
+            name: before[name]
+            for name in resources
+            if name in before and name not in template["Resources"]
+        }
+        stack["_template"] = template
         stack["_resolved_params"] = failed_operation["param_values"]
         undone = operation.failed_update is None
         if not undone:
@@ -313,6 +325,12 @@ class _Pausing:
     async def sleep(seconds: float) -> None:
         await before_end()
         await asyncio.sleep(seconds)
+
+
+def _with_removed(stack: Json, template: Json) -> Json:
+    """Return a template with what failed updates removed, whose dependents are deleted first."""
+    resources = {**stack.get(_REMOVED, {}), **template.get("Resources", {})}
+    return {**template, "Resources": resources}
 
 
 def _join(operation: Json, earlier: Json) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -193,6 +194,31 @@ def test_what_never_was_stable_is_deleted_by_the_next_update_and_made_anew(
         lambda: (
             [item[0] for item in seen(aws)[1:]] == ["Create", "Delete", "Create"]
             and seen(aws)[2][3] == "UPDATE_IN_PROGRESS"
+        )
+    )
+
+
+def test_what_failed_updates_removed_is_deleted_by_the_next_update_dependents_first(
+    aws: LocalAws, arn: str
+) -> None:
+    names = ["C", "A", "D", "B"]
+    chain = {
+        name: {**resource(arn, Value=name), **({"DependsOn": [before]} if before else {})}
+        for before, name in pairwise(["", *names])
+    }
+    kept = resource(arn, Value="1")
+    assert create(aws, template(Kept=kept, **chain)) == "CREATE_COMPLETE"
+    fail(aws, "2")
+    # One update removes the end of the chain, another one the rest; both fail.
+    for left in (chain.keys() - {"B"}, set()):
+        body = template(Kept=resource(arn, Value="2"), **{name: chain[name] for name in left})
+        assert update(aws, body, DisableRollback=True) == "UPDATE_FAILED"
+    fail(aws, "nothing")
+    assert update(aws, template(Kept=kept), DisableRollback=True) == "UPDATE_COMPLETE"
+    assert eventually(
+        lambda: (
+            [value for kind, value, *_ in seen(aws) if kind == "Delete" and value in chain]
+            == names[::-1]
         )
     )
 
