@@ -6,7 +6,7 @@ WORKERS ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 BIN := .venv/bin
-LINTED := app.py benchmarks constructs lambda local_aws loopback tests
+LINTED := app.py benchmarks constructs examples lambda local_aws loopback tests
 
 # An environment is redone when the file that describes it changes, not before.
 VENV := .venv/.done
@@ -84,7 +84,7 @@ local-aws: $(LOCAL_AWS) ## Start the local AWS alone and print how to use it
 clean: ## Remove the environments and everything that was built
 	rm -rf .venv .venv-oldest .venv-3.* .venv-emulator .venv-lambda node_modules benchmarks/node/node_modules
 	rm -rf cdk.out build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	find app.py benchmarks constructs lambda local_aws loopback tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find $(LINTED) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # $(call environment,folder,requirements): a fresh virtual environment that holds the requirements.
 define environment
