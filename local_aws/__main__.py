@@ -1,7 +1,7 @@
 """Starts the local AWS alone and prints what a shell needs to use it.
 
 python -m local_aws [--stop-seconds 10] [--minute-seconds 60] [--clock-scale 1] [--port 0]
-                    [--shadow-test NAME ...]
+                    [--shadow-test NAME ... [--requests 0] [--latency-ms 50 50]]
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
             _print_usage(aws)
             if options.shadow_test:
                 for arn in create_shadow_tests(aws.client("sagemaker"), options.shadow_test):
+                    _let_have_traffic(aws, arn.rpartition("/")[2], options)
                     print(f"# running: {arn}", flush=True)
             signal.pause()
     except KeyboardInterrupt:
@@ -72,7 +73,30 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         nargs="+",
         help="also create shadow tests, each with an endpoint of its name",
     )
+    parser.add_argument(
+        "--requests",
+        type=float,
+        default=0.0,
+        help="how many requests a minute the shadow tests have had for a day (default: none)",
+    )
+    parser.add_argument(
+        "--latency-ms",
+        type=float,
+        nargs=2,
+        metavar=("PRODUCTION", "SHADOW"),
+        default=[50.0, 50.0],
+        help="what a request takes (default: 50 50)",
+    )
     return parser.parse_args(arguments)
+
+
+def _let_have_traffic(aws: LocalAws, endpoint_name: str, options: argparse.Namespace) -> None:
+    """Let the variants of a shadow test have the traffic that the options tell."""
+    if options.requests:
+        production, shadow = (
+            {"requests": options.requests, "latency_ms": latency} for latency in options.latency_ms
+        )
+        aws.traffic(endpoint_name, hours=24, production=production, shadow=shadow)
 
 
 def _print_usage(aws: LocalAws) -> None:

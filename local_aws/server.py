@@ -148,7 +148,7 @@ class LocalAws:
         return boto3.Session(botocore_session=bare)
 
     def calls(self, operation: str | None = None) -> list[Call]:
-        """Return the SageMaker calls received since the start or the last reset, oldest first.
+        """Return the calls of SageMaker and CloudWatch since the start or reset, oldest first.
 
         Args:
             operation: Only those of this operation. Default: all.
@@ -165,7 +165,7 @@ class LocalAws:
         return Settings().changed(self._control.send("POST", "settings", settings))
 
     def fail(self, operation: str, error_code: str | None = None, **details: Option) -> None:
-        """Answer the next calls of a SageMaker operation with an error, late, or both.
+        """Answer the next calls of SageMaker or CloudWatch with an error, late, or both.
 
         Args:
             operation: Such as ``DescribeInferenceExperiment``.
@@ -239,6 +239,25 @@ class LocalAws:
         wanted = current if desired is None else desired
         order = {"name": name, "variant": variant, "current": current, "desired": wanted}
         self._control.send("POST", "endpoints/scale", order)
+
+    def traffic(
+        self, endpoint_name: str = "fraud", *, hours: float = 0.0, **variants: Mapping[str, Option]
+    ) -> None:
+        """Let an endpoint's variants have some traffic from now on, until they are told other.
+
+        SageMaker writes their metrics each minute. Without this, an endpoint has no traffic.
+
+        Args:
+            endpoint_name: Default: fraud.
+            hours: For how long they have had it already. The endpoint's experiments have begun at
+                least as long ago. Default: 0.
+            variants: What ``Traffic`` has, by the variant's name: ``requests`` (in a minute),
+                ``latency_ms``, ``slow_ms`` (of the slowest 2 %, so p99), ``errors_4xx``,
+                ``errors_5xx``, ``model_errors`` (shares), ``lacks`` (metrics that are missing).
+        """
+        told = {name: dict(traffic) for name, traffic in variants.items()}
+        order = {"endpoint": endpoint_name, "variants": told, "hours": hours}
+        self._control.send("POST", "traffic", order)
 
     def reset(self) -> None:
         """Forget every resource, call and fault and end the functions' workers.

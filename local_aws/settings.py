@@ -68,6 +68,10 @@ class Settings:
             Default: 100.
         events_delay_seconds: How late an event is seen, as AWS is eventually consistent. Seconds,
             at least 0. Default: 0.
+        metrics_delay_seconds: How late a minute of an endpoint's metrics is seen. Seconds, at
+            least 0. Default: 0.
+        metrics_page_size: How many values GetMetricData answers with at once. At least 1.
+            Default: 100,800, as on AWS.
     """
 
     start_seconds: float = 0.5
@@ -86,17 +90,23 @@ class Settings:
     nested_creation_rolls_back: bool = False
     events_page_size: int = 100
     events_delay_seconds: float = 0.0
+    metrics_delay_seconds: float = 0.0
+    metrics_page_size: int = 100_800
 
     def __post_init__(self) -> None:
         """Refuse durations that no clock can follow, and choices that do not exist."""
-        for name in ("start_seconds", "stop_seconds", "settle_seconds", "events_delay_seconds"):
+        for name in (
+            *("start_seconds", "stop_seconds", "settle_seconds"),
+            *("events_delay_seconds", "metrics_delay_seconds"),
+        ):
             if getattr(self, name) < 0:
                 raise ValueError(f"'{name}' must be at least 0, got {getattr(self, name)}")
         for name in ("minute_seconds", "clock_scale"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"'{name}' must be above 0, got {getattr(self, name)}")
-        if self.events_page_size < 1:
-            raise ValueError(f"'events_page_size' must be at least 1, got {self.events_page_size}")
+        for name in ("events_page_size", "metrics_page_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"'{name}' must be at least 1, got {getattr(self, name)}")
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(

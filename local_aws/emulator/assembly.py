@@ -9,6 +9,7 @@ from typing import Any
 from ministack import app as ministack_app
 
 from local_aws.emulator import (
+    cloudwatch_service,
     custom_resources,
     eventbridge_limits,
     iam_requests,
@@ -42,6 +43,7 @@ def assembled(options: Options, on_ready: Callable[[], object]) -> Application:
     clock = Clock(options.settings)
     service = sagemaker_service.install(options.settings, clock)
     sagemaker_resources.install(service)
+    cloudwatch = cloudwatch_service.install(options.settings, clock, service)
     iam_requests.install()
     eventbridge_limits.install()
     nat_gateways.install()
@@ -55,6 +57,7 @@ def assembled(options: Options, on_ready: Callable[[], object]) -> Application:
     operations = StackOperations(custom, clock, options.settings)
     control = Control(
         service=service,
+        cloudwatch=cloudwatch,
         clock=clock,
         operations=operations,
         responses=custom.responses,

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from local_aws.emulator.clock import Clock
+from local_aws.emulator.cloudwatch_service import CloudWatch
 from local_aws.emulator.reset import Reset
 from local_aws.emulator.responses import Responses
 from local_aws.emulator.sagemaker import ApiError, Fault, SageMaker
@@ -32,6 +33,7 @@ class Control:
         self,
         *,
         service: SageMaker,
+        cloudwatch: CloudWatch,
         clock: Clock,
         operations: StackOperations,
         responses: Responses,
@@ -40,6 +42,7 @@ class Control:
     ) -> None:
         """Keep what the routes act on."""
         self._service = service
+        self._cloudwatch = cloudwatch
         self._clock = clock
         self._operations = operations
         self._settings = settings
@@ -55,6 +58,7 @@ class Control:
             ("POST", "endpoints/end"): self._end_endpoint,
             ("POST", "endpoints/fail-update"): self._fail_endpoint_update,
             ("POST", "endpoints/scale"): self._scale_variant,
+            ("POST", "traffic"): self._tell_traffic,
         }
 
     def answers(self, path: str) -> bool:
@@ -107,6 +111,7 @@ class Control:
         changed = self._settings.changed(body)
         self._clock.configure(changed)
         self._service.configure(changed)
+        self._cloudwatch.configure(changed)
         self._operations.configure(changed)
         self._settings = changed
         return self._settings.to_json()
@@ -124,6 +129,9 @@ class Control:
 
     def _scale_variant(self, _query: Json, body: Json) -> None:
         self._service.scale_variant(body["name"], body["variant"], body["current"], body["desired"])
+
+    def _tell_traffic(self, _query: Json, body: Json) -> None:
+        self._cloudwatch.tell(body["endpoint"], body["variants"], body["hours"])
 
     def _end_experiment(self, _query: Json, body: Json) -> None:
         self._service.end_experiment(

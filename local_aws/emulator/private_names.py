@@ -130,6 +130,19 @@ PRIVATE_NAMES: dict[str, dict[str, list[str] | None]] = {
         "asyncio": None,
         "now_iso": [],
     },
+    "ministack.services.cloudwatch": {
+        "_alarms": None,
+        "_dims_from_list": ["dimensions"],
+        "_dims_key": ["dims"],
+        "_evaluate_alarm": ["alarm"],
+        "_evaluate_parent_alarms": ["child", "seen"],
+        "_metrics": None,
+        "_record_history": [
+            *("alarm_name", "old_state", "new_state", "reason", "alarm_type", "reason_data"),
+        ],
+        "handle_request": ["method", "path", "headers", "body", "query_params"],
+        "reset": [],
+    },
     "ministack.services.cloudwatch_logs": {"_log_groups": None},
     "ministack.services.ec2": {
         "_addresses": None,

@@ -87,6 +87,24 @@ def test_the_hint_goes_on_where_the_options_of_the_start_ended(tmp_path: Path) -
         assert experiment(pasted(lines, hint(lines), tmp_path)) == "fraud-shadow-2"
 
 
+def test_a_shadow_test_has_the_traffic_of_the_options(tmp_path: Path) -> None:
+    options = ("--shadow-test", "other", "--requests", "100", "--latency-ms", "40", "60")
+    ask = """
+import time, boto3
+cloudwatch, end = boto3.client("cloudwatch"), time.time() // 3600 * 3600
+for variant in ("production", "shadow"):
+    names = [{"Name": "EndpointName", "Value": "other"}, {"Name": "VariantName", "Value": variant}]
+    answer = cloudwatch.get_metric_data(
+        StartTime=end - 3600, EndTime=end, MetricDataQueries=[{"Id": "a", "MetricStat": {
+            "Period": 3600, "Stat": "p99", "Metric": {"Namespace": "AWS/SageMaker",
+            "MetricName": "ModelLatency", "Dimensions": names}}}])
+    print(answer["MetricDataResults"][0]["Values"])
+"""
+    with printed(*options, last=RUNNING.format("other")) as lines:
+        told = pasted(lines, shlex.join([sys.executable, "-c", ask]), tmp_path)
+        assert told.stdout.splitlines() == ["[40000.0]", "[60000.0]"], told.stderr
+
+
 @pytest.mark.parametrize("endpoint", [None, "https://sagemaker.us-east-1.amazonaws.com"])
 def test_makes_no_shadow_test_in_a_shell_that_is_not_set_up_for_the_local_aws(
     endpoint: str | None,

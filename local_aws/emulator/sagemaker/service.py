@@ -141,6 +141,18 @@ class SageMaker:
             raise ValueError(f"endpoint {name!r} serves the variants {served}, not {variant!r}")
         endpoint.counts[variant] = (current, desired)
 
+    def backdate_experiments(self, endpoint: str, since: float) -> None:
+        """Let the experiments on an endpoint have begun at a time, unless they began earlier."""
+        self.state.timeline.advance(self._clock())
+        for experiment in self.state.experiments.values():
+            if experiment.endpoint_name == endpoint:
+                begun = min(experiment.request["Schedule"]["StartTime"], since)
+                experiment.created = min(experiment.created, since)
+                experiment.request["Schedule"] = {
+                    **experiment.request["Schedule"],
+                    "StartTime": begun,
+                }
+
     def record(
         self, operation: str, request: dict[str, Any], scope: Scope, error_code: str | None
     ) -> None:

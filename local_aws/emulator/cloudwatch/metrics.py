@@ -1,0 +1,117 @@
+"""The metrics of every variant, and GetMetricData over them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from local_aws.emulator.cloudwatch.traffic import Samples, Traffic
+
+__all__ = ["NAMESPACE", "Metrics", "metric_data", "statistic"]
+
+NAMESPACE = "AWS/SageMaker"
+_MINUTE = 60
+Json = dict[str, Any]
+
+
+class Metrics:
+    """Which traffic each variant has had since when."""
+
+    def __init__(self) -> None:
+        """Start without any traffic."""
+        self._told: dict[tuple[str, str], list[tuple[float, Traffic]]] = {}
+
+    def tell(self, endpoint: str, variant: str, traffic: Traffic, since: float) -> None:
+        """Let a variant have some traffic from a time on, whatever it had after that."""
+        told = self._told.setdefault((endpoint, variant), [])
+        told[:] = [(at, other) for at, other in told if at < since]
+        told.append((since, traffic))
+
+    def samples(self, name: str, dimensions: Json, begin: float, end: float) -> Samples:
+        """Return what was measured between two times."""
+        if set(dimensions) != {"EndpointName", "VariantName"}:
+            return []
+        told = self._told.get((dimensions["EndpointName"], dimensions["VariantName"]), [])
+        found: Samples = []
+        for index, (since, traffic) in enumerate(told):
+            until = told[index + 1][0] if index + 1 < len(told) else math.inf
+            minutes = (min(end, until) - max(begin, since)) / _MINUTE
+            if minutes > 0:
+                found += traffic.samples(name, minutes)
+        return found
+
+
+def metric_data(
+    metrics: Metrics, request: Json, *, now: float, delay: float, page_size: int
+) -> Json:
+    """GetMetricData, of SageMaker's own metrics.
+
+    API reference, GetMetricData: the newest values come first; a page that cannot hold everything
+    says PartialData of what is to come, and has a NextToken.
+
+    Args:
+        metrics: What was measured.
+        request: As the API has it; times are seconds since the epoch.
+        now: The time.
+        delay: How late a minute is seen, in seconds.
+        page_size: How many values a page may hold.
+    """
+    seen = math.floor((now - delay) / _MINUTE) * _MINUTE
+    ascending = request.get("ScanBy") == "TimestampAscending"
+    first = int(request.get("NextToken") or 0)
+    last, position, results = first + page_size, 0, []
+    for query in request["MetricDataQueries"]:
+        stat = query["MetricStat"]
+        dimensions = {one["Name"]: one["Value"] for one in stat["Metric"].get("Dimensions", [])}
+        values = []
+        begin = request["StartTime"] // stat["Period"] * stat["Period"]
+        while begin < request["EndTime"]:
+            samples = metrics.samples(
+                stat["Metric"]["MetricName"], dimensions, begin, min(begin + stat["Period"], seen)
+            )
+            if samples:
+                values.append((begin, statistic(samples, stat["Stat"])))
+            begin += stat["Period"]
+        values = values if ascending else values[::-1]
+        here = values[max(0, first - position) : max(0, last - position)]
+        position += len(values)
+        if here or not values or position > last:
+            results.append(
+                {
+                    "Id": query["Id"],
+                    "Label": stat["Metric"]["MetricName"],
+                    "Timestamps": [at for at, _ in here],
+                    "Values": [value for _, value in here],
+                    "StatusCode": "PartialData" if position > last else "Complete",
+                }
+            )
+    answer: Json = {"MetricDataResults": results}
+    if position > last:
+        answer["NextToken"] = str(last)
+    return answer
+
+
+def statistic(samples: Samples, name: str) -> float:
+    """Return a statistic of what was measured.
+
+    Raises:
+        ValueError: There is no such statistic.
+    """
+    count = math.fsum(weight for _, weight in samples)
+    total = math.fsum(value * weight for value, weight in samples)
+    plain: dict[str, Callable[[], float]] = {
+        "SampleCount": lambda: count,
+        "Sum": lambda: total,
+        "Average": lambda: total / count,
+        "Minimum": lambda: min(value for value, _ in samples),
+        "Maximum": lambda: max(value for value, _ in samples),
+    }
+    if name in plain:
+        return plain[name]()
+    wanted, below = count * float(name.removeprefix("p")) / 100, 0.0
+    for value, weight in sorted(samples):
+        below += weight
+        if below >= wanted:
+            return value
+    return max(value for value, _ in samples)

@@ -1,0 +1,193 @@
+"""Puts SageMaker's metrics into ministack's CloudWatch, and alarms that see them.
+
+ministack's own alarms look at every metric of a name, whatever its dimensions, and never go back
+to INSUFFICIENT_DATA. Here they are evaluated whenever CloudWatch is asked for anything.
+"""
+
+# ruff: noqa: SLF001 (ministack's private names, each listed in private_names.py)
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+from ministack import app as ministack_app
+from ministack.core import iam_actions, iam_evaluator
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import cloudwatch
+
+from local_aws.emulator.clock import Clock
+from local_aws.emulator.cloudwatch import Metrics, Traffic, alarm_state, metric_data
+from local_aws.emulator.cloudwatch.metrics import NAMESPACE
+from local_aws.emulator.cloudwatch.traffic import Samples
+from local_aws.emulator.sagemaker import SageMaker, Scope
+from local_aws.settings import Settings
+
+__all__ = ["CloudWatch", "install"]
+
+PassedOn: TypeAlias = Any  # Arguments we do not look at.
+Json = dict[str, Any]
+HttpAnswer = tuple[int, dict[str, str], bytes]
+
+_TARGET_PREFIX = "GraniteServiceVersion20100801."
+_ALARMS = "DescribeAlarms"
+_SEPARATOR = " "
+
+
+class CloudWatch:
+    """CloudWatch, as far as it is about endpoints: its metrics, its alarms, and faults."""
+
+    def __init__(self, settings: Settings, clock: Clock, sagemaker: SageMaker) -> None:
+        """Start without any traffic.
+
+        Args:
+            settings: How late metrics come, and in pages of what size.
+            clock: The local AWS's clock.
+            sagemaker: Keeps the faults on order and the log of calls.
+        """
+        self._settings = settings
+        self._clock = clock
+        self._sagemaker = sagemaker
+        self.metrics = Metrics()
+        self._others = ministack_app.SERVICE_HANDLERS["monitoring"]
+        self._empty = cloudwatch.reset
+
+    def configure(self, settings: Settings) -> None:
+        """Change how late metrics come, and in pages of what size."""
+        self._settings = settings
+
+    def reset(self) -> None:
+        """Take part in ministack's own reset."""
+        self.metrics = Metrics()
+        self._empty()
+
+    def tell(self, endpoint: str, traffic: dict[str, Json], hours: float) -> None:
+        """Let an endpoint's variants have some traffic, for some hours already.
+
+        The experiments that run on the endpoint began as long ago, at least.
+
+        Raises:
+            ValueError: There is no such traffic.
+        """
+        since = (self._clock.now() - hours * 3600) // 60 * 60
+        for variant, told in traffic.items():
+            self.metrics.tell(endpoint, variant, Traffic.read(told), since)
+        self._sagemaker.backdate_experiments(endpoint, since)
+
+    async def handle_request(
+        self, method: str, path: str, headers: dict[str, str], body: bytes, query: PassedOn
+    ) -> HttpAnswer:
+        """Answer a request that IAM has let through."""
+        self._evaluate_alarms()
+        operation = headers.get("x-amz-target", "").removeprefix(_TARGET_PREFIX)
+        fault = self._sagemaker.faults.take(operation, self._clock.now())
+        error = fault.error() if fault else None
+        request = _object(body)
+        scope = Scope(region=get_region(), account=get_account_id())
+        self._sagemaker.record(operation, request, scope, error.code if error else None)
+        if fault:
+            await asyncio.sleep(self._clock.real(fault.delay_seconds))
+        if error:
+            return _answer(error.http_status, error.to_json())
+        if operation == "GetMetricData" and _is_sagemakers(request):
+            answer = metric_data(
+                self.metrics,
+                request,
+                now=self._clock.now(),
+                delay=self._settings.metrics_delay_seconds,
+                page_size=self._settings.metrics_page_size,
+            )
+            return _answer(200, answer)
+        theirs: HttpAnswer = await self._others(method, path, headers, body, query)
+        return theirs
+
+    def _evaluate_alarms(self) -> None:
+        for alarm in cloudwatch._alarms.values():
+            if not alarm.get("MetricName"):
+                continue
+            before, state = alarm["StateValue"], self._state(alarm)
+            if state != before:
+                reason = f"Threshold evaluated by the local AWS: {before} -> {state}"
+                alarm["StateValue"], alarm["StateReason"] = state, reason
+                alarm["StateUpdatedTimestamp"] = int(self._clock.now())
+                cloudwatch._record_history(alarm["AlarmName"], before, state, reason)
+                cloudwatch._evaluate_parent_alarms(alarm)
+
+    def _state(self, alarm: Json) -> str:
+        dimensions = cloudwatch._dims_from_list(alarm.get("Dimensions") or [])
+
+        def measured(begin: float, end: float) -> Samples:
+            if alarm["Namespace"] == NAMESPACE:
+                return self.metrics.samples(alarm["MetricName"], dimensions, begin, end)
+            key = (alarm["Namespace"], alarm["MetricName"], cloudwatch._dims_key(dimensions))
+            points = cloudwatch._metrics.get(key) or []
+            return [
+                (point["Value"], point.get("Count", 1.0))
+                for point in points
+                if begin <= point["Timestamp"] < end
+            ]
+
+        return alarm_state(alarm, measured, self._clock.now())
+
+
+def install(settings: Settings, clock: Clock, sagemaker: SageMaker) -> CloudWatch:
+    """Put ours in front of ministack's CloudWatch, and return it."""
+    service = CloudWatch(settings, clock, sagemaker)
+    ministack_app.SERVICE_HANDLERS["monitoring"] = service.handle_request
+    cloudwatch.reset = service.reset
+    cloudwatch._evaluate_alarm = lambda _alarm: service._evaluate_alarms()
+    _install_alarm_arns()
+    return service
+
+
+def _install_alarm_arns() -> None:
+    """Tell IAM which alarms DescribeAlarms is about.
+
+    API reference, DescribeAlarms: composite alarms need a permission on all alarms.
+    """
+    others, evaluate = iam_actions.extract_resource_arn, iam_evaluator.evaluate
+
+    def extract_resource_arn(
+        service: str, method: str, path: str, headers: dict[str, str], body: bytes, *rest: PassedOn
+    ) -> str:
+        request = _object(body)
+        if service != "monitoring" or not headers.get("x-amz-target", "").endswith(_ALARMS):
+            return str(others(service, method, path, headers, body, *rest))
+        names = request.get("AlarmNames") or []
+        if not names or "CompositeAlarm" in request.get("AlarmTypes", []):
+            return "*"
+        prefix = f"arn:aws:cloudwatch:{get_region()}:{get_account_id()}:alarm:"
+        return _SEPARATOR.join(prefix + name for name in names)
+
+    def evaluate_each(ctx: Any, *rest: PassedOn) -> Any:  # noqa: ANN401 (ministack's)
+        if ctx.action != f"cloudwatch:{_ALARMS}":
+            return evaluate(ctx, *rest)
+        results = [
+            evaluate(replace(ctx, resource_arn=arn), *rest)
+            for arn in ctx.resource_arn.split(_SEPARATOR)
+        ]
+        return next((one for one in results if one.decision != "Allow"), results[0])
+
+    iam_actions.extract_resource_arn = extract_resource_arn
+    iam_evaluator.evaluate = evaluate_each
+
+
+def _answer(status: int, members: Json) -> HttpAnswer:
+    # ministack writes into the headers that it is given.
+    return status, {"Content-Type": "application/x-amz-json-1.0"}, json.dumps(members).encode()
+
+
+def _is_sagemakers(request: Json) -> bool:
+    return all(
+        query.get("MetricStat", {}).get("Metric", {}).get("Namespace") == NAMESPACE
+        for query in request.get("MetricDataQueries", [])
+    )
+
+
+def _object(body: bytes) -> Json:
+    try:
+        request = json.loads(body or b"{}")
+    except ValueError:
+        return {}
+    return request if isinstance(request, dict) else {}
