@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
+
+from local_aws.synthesis import synthesise
+
 from .history import History
-from .shadow_stack import ENDPOINT, shadow_stack
-from .synthesis import EXPERIMENT, PROMOTE_SHADOW
+from .shadow_stack import ENDPOINT, shadow_stack, shadow_test
+from .synthesis import EXPERIMENT, PROMOTE_SHADOW, stop_shadow_test
 
 
 def nothing_is_left_of_the_shadow_test(history: History) -> bool:
@@ -33,6 +38,40 @@ def test_history_2_a_destruction_ends_the_experiment_before_it_deletes_it_and_it
     (stop,) = history.stops()
     assert stop.request["ModelVariantActions"] == {"production": "Remove", "shadow": "Promote"}
     assert nothing_is_left_of_the_shadow_test(history)
+    history.end(stops=1)
+
+
+def with_execution_role(stack: Stack) -> None:
+    """An experiment with a role of the stack.
+
+    Without a dependency the local AWS deletes in reverse alphabetical order: the role and its
+    policies first.
+    """
+    role = iam.Role(stack, "TestRole", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
+    experiment = shadow_test(stack)
+    experiment.role_arn = role.role_arn
+    stop_shadow_test(stack, experiment=experiment)
+    update = iam.PolicyStatement(actions=["sagemaker:UpdateEndpoint"], resources=["*"])
+    role.add_to_policy(update)
+    iam.Policy(stack, "UpdateInline", statements=[update], roles=[role])
+    iam.ManagedPolicy(stack, "UpdateManaged", statements=[update], roles=[role])
+
+
+def test_a_destruction_ends_the_experiment_before_it_deletes_its_role_and_the_policies_of_it(
+    history: History,
+) -> None:
+    assert history.deploy(synthesise(with_execution_role)) == "CREATE_COMPLETE"
+    assert history.destroy() == "DELETE_COMPLETE"
+    begun = [
+        event["ResourceType"]
+        for event in history.events()
+        if event["ResourceStatus"] == "DELETE_IN_PROGRESS"
+        and event["LogicalResourceId"].startswith(("Stop", "TestRole", "Update"))
+    ]
+    assert begun[0] == "Custom::StopInferenceExperiment"
+    # Two inline policies of the role, and the one that lets our function stop the experiment.
+    policies = ["ManagedPolicy", *["Policy"] * 3]
+    assert sorted(begun[1:]) == [f"AWS::IAM::{kind}" for kind in (*policies, "Role")]
     history.end(stops=1)
 
 
