@@ -19,7 +19,7 @@ import boto3
 import botocore.retries.quota
 import urllib3
 from botocore import UNSIGNED
-from botocore.awsrequest import AWSRequest, AWSResponse
+from botocore.awsrequest import AWSRequest, AWSResponse, HeadersDict
 from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
@@ -154,7 +154,7 @@ class Clients:
         if isinstance(answer, Unreachable):
             raise EndpointConnectionError(endpoint_url=url)
         self._sent = asked, answer
-        headers: Any = urllib3.HTTPHeaderDict(answer.headers)
+        headers: Any = HeadersDict(answer.headers)
         return AWSResponse(url, answer.status, headers, _Raw(answer.body))
 
     def _respond(self, request: HttpRequest) -> HttpResponse | TimedOut | Unreachable:
