@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +13,13 @@ import pytest
 from aws_cdk.assertions import Annotations, Match
 from aws_cdk.aws_sagemaker import CfnInferenceExperiment
 
-from cdk_stop_inference_experiment import DesiredState, ModelVariantConfig, StopOn
+from cdk_stop_inference_experiment import (
+    DesiredState,
+    ModelVariantConfig,
+    StopInferenceExperiment,
+    StopInferenceExperimentProvider,
+    StopOn,
+)
 
 from .stacks import (
     EVERY_PROP,
@@ -95,11 +102,28 @@ EVERY_KNOWN_PROP: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("prop", [*EVERY_KNOWN_PROP, "every prop"])
+CONSTRUCTS: dict[str, Callable[[cdk.Stack], Any]] = {
+    "experiment": shadow_test,
+    "provider": lambda stack: StopInferenceExperimentProvider(stack, "Provider"),
+}
+
+
+@pytest.mark.parametrize("prop", [*EVERY_KNOWN_PROP, *CONSTRUCTS])
 def test_no_prop_makes_cdk_warn(prop: str) -> None:
-    one = {"model_variant_actions": PROMOTE_SHADOW, prop: EVERY_KNOWN_PROP.get(prop)}
     stack = new_stack()
-    declare(stack, **(EVERY_KNOWN_PROP if prop == "every prop" else one))
+    value = CONSTRUCTS[prop](stack) if prop in CONSTRUCTS else EVERY_KNOWN_PROP[prop]
+    declare(stack, **{"model_variant_actions": PROMOTE_SHADOW, prop: value})
+    assert _warnings(stack) == []
+
+
+def test_all_props_together_make_cdk_warn_of_nothing() -> None:
+    stack = new_stack()
+    made = {name: make(stack) for name, make in CONSTRUCTS.items()}
+    parameters = inspect.signature(StopInferenceExperiment.__init__).parameters.keys()
+    props = parameters - {"self", "scope", "construct_id"}
+    assert props == EVERY_KNOWN_PROP.keys() | CONSTRUCTS.keys()
+    by_name = {name: value for name, value in EVERY_KNOWN_PROP.items() if name != "experiment_name"}
+    declare(stack, **by_name, **made)
     assert _warnings(stack) == []
 
 
