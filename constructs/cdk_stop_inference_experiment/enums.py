@@ -31,7 +31,7 @@ class DesiredState(Enum):
     """The state in which the experiment ends. It does not affect the endpoint; the actions do."""
 
     COMPLETED = constraints.COMPLETED
-    """The experiment ran to completion."""
+    """The experiment completed successfully."""
 
     CANCELLED = constraints.CANCELLED
     """The experiment was called off."""
