@@ -1,18 +1,18 @@
-"""A stack that owns models, endpoint and shadow test, and stays in line with a promotion.
+"""A stack that owns models, endpoint and shadow test, and follows a promotion.
 
-A promotion gives the endpoint a configuration that no template knows. So four steps, each a
-deployment of its own, lead from the test to a template that says what the endpoint serves, and back
-again if the new model turns out wrong::
+A promotion gives the endpoint a configuration that is in no template. These steps, each a
+deployment of its own, lead from the test to a template that declares what the endpoint serves, and
+back again if the new model turns out to be wrong::
 
     cdk deploy -c step=test                 # the test runs, the construct is armed
     cdk deploy -c step=test -c scaled=no    # nothing scales while the endpoint changes
     cdk deploy -c step=promote              # ends the test: green serves
     cdk deploy -c step=settle               # the template declares green; the test is removed
 
-    cdk deploy -c step=settle -c scaled=no  # if green turns out wrong ...
+    cdk deploy -c step=settle -c scaled=no  # if green turns out to be wrong ...
     cdk deploy -c step=back                 # ... blue serves again
 
-In an app of your own a step is an edit, not an entry of the context.
+In your own app, a step is an edit of the code instead of a context entry.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/fraud:latest"  # yours
 
 @dataclass(frozen=True)
 class Variant:
-    """What an endpoint, a test and a promotion all say of a variant, said once."""
+    """A variant as the endpoint, the test and the promotion declare it."""
 
     name: str
     model_name: str
@@ -49,14 +49,14 @@ class Variant:
 
 # Colours, not roles: a variant called "shadow" would keep that name in production.
 BLUE = Variant("blue", "fraud-v1", "ml.m5.large", 1)
-# After the promotion it serves alone: as many instances as then run, not as the test needs.
+# After the promotion it serves alone: declare the instances for that, not those of the test.
 GREEN = Variant("green", "fraud-v2", "ml.m5.xlarge", 2)
 
 STEPS = ("test", "promote", "settle", "back")
 
 
 class FraudEndpoint(Construct):
-    """The endpoint and all that hangs on the names of its variants."""
+    """The endpoint and everything that refers to the names of its variants."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, step: str | None, scaled: bool = True
@@ -66,18 +66,18 @@ class FraudEndpoint(Construct):
         Args:
             scope: The stack.
             construct_id: The id in the scope.
-            step: One of ``STEPS``; none is the default, which a forgotten entry would go back to.
+            step: One of ``STEPS``. There is no default, in case the entry is forgotten.
             scaled: Whether the serving variant scales. Never during ``promote``: SageMaker refuses
-                updates that change the instance type of a scalable target, and the target would
-                name a variant that is gone.
+                updates that change the instance type of a scalable target, and the target's variant
+                would be gone.
         """
         if step not in STEPS:
             raise ValueError(f"'step' must be one of {', '.join(STEPS)}, got '{step}'")
         super().__init__(scope, construct_id)
-        # Both in every step: the promoted model is in use, the other one is the way back.
+        # Both in every step: one model is in use, and the other one is needed to go back.
         models = {variant.name: self._model(variant) for variant in (BLUE, GREEN)}
-        # The template's own configuration, which the promotion does not touch. Another id for each:
-        # with what is in the template already, CloudFormation would not update the endpoint.
+        # The template's configuration, which the promotion does not change. Each has another id:
+        # CloudFormation updates the endpoint only if the template changes.
         declared = GREEN if step == "settle" else BLUE
         revision = {"settle": "Green", "back": "BlueAgain"}.get(step, "Blue")
         config = self._configuration(revision, declared, models[declared.name])
@@ -105,7 +105,7 @@ class FraudEndpoint(Construct):
             execution_role_arn=ROLE_ARN,
             primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(image=IMAGE),
         )
-        # SageMaker deletes a model that serves, if it is told to.
+        # SageMaker does not refuse to delete a model that is in use.
         model.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
         return model
 
@@ -177,7 +177,7 @@ class FraudEndpoint(Construct):
             stop_on=[StopOn.DELETE],
             end_now=promote,
         )
-        # The link: what the endpoint has until "settle", and what can be deleted after it.
+        # The endpoint's configuration until "settle"; delete it afterwards.
         cdk.CfnOutput(cdk.Stack.of(self), "EndpointConfigName", value=stop.endpoint_config_name)
 
     def _alarm(self, variant: Variant) -> None:
@@ -200,7 +200,7 @@ class FraudEndpoint(Construct):
             min_capacity=variant.instance_count,
             max_capacity=10,
         )
-        # Not before the endpoint serves the variant.
+        # Only after the endpoint serves the variant.
         target.node.add_dependency(self.endpoint)
         kind = autoscaling.CfnScalingPolicy
         kind(
@@ -221,7 +221,7 @@ class FraudEndpoint(Construct):
 
 
 def main() -> None:
-    """Declare the step that the context names."""
+    """Synthesise the step that the context names."""
     app = cdk.App()
     FraudEndpoint(
         cdk.Stack(app, "Fraud"),
