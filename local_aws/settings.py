@@ -72,6 +72,8 @@ class Settings:
             least 0. Default: 0.
         metrics_page_size: How many values GetMetricData answers with at once. At least 1.
             Default: 100,800, as on AWS.
+        changes_page_size: How many changes DescribeChangeSet answers with at once. At least 1.
+            Default: 100.
     """
 
     start_seconds: float = 0.5
@@ -92,6 +94,7 @@ class Settings:
     events_delay_seconds: float = 0.0
     metrics_delay_seconds: float = 0.0
     metrics_page_size: int = 100_800
+    changes_page_size: int = 100
 
     def __post_init__(self) -> None:
         """Refuse durations that no clock can follow, and choices that do not exist."""
@@ -104,7 +107,7 @@ class Settings:
         for name in ("minute_seconds", "clock_scale"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"'{name}' must be above 0, got {getattr(self, name)}")
-        for name in ("events_page_size", "metrics_page_size"):
+        for name in ("events_page_size", "metrics_page_size", "changes_page_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"'{name}' must be at least 1, got {getattr(self, name)}")
         for name, allowed in _CHOICES.items():

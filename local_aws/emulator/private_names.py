@@ -71,12 +71,17 @@ PRIVATE_NAMES: dict[str, dict[str, list[str] | None]] = {
             *("old_template", "new_template", "resources", "template", "changed_params", "retag"),
         ],
         "_find_change_set": ["cs_name", "stack_name"],
+        "_resolve_props_for_diff": ["template", "params", "stack_name", "stack_id"],
         "now_iso": [],
     },
     "ministack.services.cloudformation.engine": {
+        "_NO_VALUE": None,
         "_evaluate_conditions": ["template", "params"],
         "_parse_template": ["template_body"],
         "_resolve_parameters": ["template", "provided_params", "previous_params"],
+        "_resolve_refs": [
+            *("value", "resources", "params", "conditions", "mappings", "stack_name", "stack_id"),
+        ],
     },
     "ministack.services.cloudformation.handlers": {
         "_ACTION_HANDLERS": None,
@@ -102,7 +107,11 @@ PRIVATE_NAMES: dict[str, dict[str, list[str] | None]] = {
         "_ec2_apply_tags": ["physical_id", "props", "old_props"],
         "_inherited_capabilities": ["parent_stack_name"],
     },
-    "ministack.services.cloudformation": {"_stack_events": None, "_stacks": None},
+    "ministack.services.cloudformation": {
+        "_change_sets": None,
+        "_stack_events": None,
+        "_stacks": None,
+    },
     "ministack.services.cloudformation.stacks": {
         "_add_event": [
             *("stack_id", "stack_name", "logical_id", "resource_type", "status", "reason"),
@@ -115,12 +124,16 @@ PRIVATE_NAMES: dict[str, dict[str, list[str] | None]] = {
             *("is_update", "previous_stack", "retain_except_on_create", "imports"),
         ],
         "_delete_stack_async": ["stack_name", "stack_id", "retain_resources", "force"],
+        "_diff_resources": [
+            *("old_template", "new_template", "resources", "template", "changed_params", "retag"),
+        ],
         "_provision_resource": ["resource_type", "logical_id", "props", "stack_name"],
         "_resolve_stack_outputs": [
             *("outputs_defs", "conditions", "resources", "param_values", "mappings"),
             *("stack_name", "stack_id"),
         ],
         "_roll_back_operation": ["stack_name", "stack_id", "stack", "operation", "reason_override"],
+        "_stack_region_context": ["stack", "stack_id"],
         "_update_resource": [
             *("resource_type", "physical_id", "old_props", "new_props", "stack_name"),
             *("logical_id", "old_attrs"),

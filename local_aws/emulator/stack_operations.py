@@ -20,6 +20,7 @@ from ministack.services import cloudformation
 from ministack.services.cloudformation import stacks
 
 from local_aws.emulator.cancellation import Cancellation
+from local_aws.emulator.change_sets import ChangeSets
 from local_aws.emulator.clock import Clock
 from local_aws.emulator.custom_resources import CustomResources
 from local_aws.emulator.deployments import Deployments
@@ -73,6 +74,7 @@ class StackOperations:
         self._deployments.finish_nested = self.nested.finish
         self._deployments.on_left_failed = self._cancellation.takes_over
         self._requests = StackRequests(settings)
+        self._change_sets = ChangeSets(settings)
         _install_outputs(custom, self._cancellation, self.nested)
         _install_deletes(self._events, self.nested)
         _install_rollback(custom, self._cancellation)
@@ -80,7 +82,7 @@ class StackOperations:
 
     def configure(self, settings: Settings) -> None:
         """Choose anew; what is under way goes by it, too."""
-        for part in (self._events, self.nested, self._requests):
+        for part in (self._events, self.nested, self._requests, self._change_sets):
             part.settings = settings
 
     def reset(self) -> None:

@@ -1,0 +1,349 @@
+"""Change sets with the values of properties, and with those of nested stacks.
+
+API reference, DescribeChangeSet (``IncludePropertyValues``, ``IncludeNestedStacks``) and
+ResourceChange (``BeforeContext``, ``AfterContext``, ``ChangeSetId``); user guide, "Change sets for
+nested stacks". What the reference leaves open is done as answers of AWS that others recorded show:
+
+- A context is JSON text with ``Properties`` and the resource's other attributes. What depends on a
+  resource that is made or replaced reads ``{{changeSet:KNOWN_AFTER_APPLY}}``.
+- With values, a change is left out that could only come from an attribute of another resource and
+  does not with that attribute's present value. Without them it is listed.
+- A nested change set cannot be executed: it goes with its root's.
+"""
+
+# ruff: noqa: SLF001 (ministack's private names, each listed in private_names.py)
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+from xml.sax.saxutils import escape
+
+from ministack.core.responses import get_account_id, get_region, new_uuid
+from ministack.services import cloudformation
+from ministack.services.cloudformation import changesets, engine, handlers, helpers, stacks
+
+from local_aws.emulator.operation import STACK_TYPE
+from local_aws.settings import Settings
+
+__all__ = ["ChangeSets"]
+
+Json = dict[str, Any]
+# Whatever a template can hold.
+Value: TypeAlias = Any
+Params: TypeAlias = Any  # A request as ministack has parsed it.
+HttpAnswer: TypeAlias = Any  # What ministack's handlers return.
+
+KNOWN_AFTER_APPLY = "{{changeSet:KNOWN_AFTER_APPLY}}"
+_CHILDREN = "_local_aws_nested"
+_INCLUDES = "_local_aws_includes_nested"
+_CONTEXTS = ("BeforeContext", "AfterContext")
+_SHOWN = ("DeletionPolicy", "UpdateReplacePolicy", "Metadata")
+_END = "</ResourceChange></member>"
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What a change set does to one stack.
+
+    Attributes:
+        stack: As it is now; for a nested stack that is to be made, without resources.
+        template: What it is to become, and its parameters' values.
+        change_set: The change set, whose changes get their contexts.
+    """
+
+    stack: Json
+    template: Json
+    parameters: Json
+    change_set: Json
+
+
+class ChangeSets:
+    """Wraps ministack's actions."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Put the wrappers into ministack.
+
+        Args:
+            settings: How many changes a page holds.
+        """
+        self.settings = settings
+        actions = handlers._ACTION_HANDLERS
+        self._create_change_set = actions["CreateChangeSet"]
+        self._describe_change_set = actions["DescribeChangeSet"]
+        self._execute_change_set = actions["ExecuteChangeSet"]
+        self._delete_change_set = actions["DeleteChangeSet"]
+        actions["CreateChangeSet"] = self._create
+        actions["DescribeChangeSet"] = self._describe
+        actions["ExecuteChangeSet"] = self._execute
+        actions["DeleteChangeSet"] = self._delete
+
+    def _create(self, params: Params) -> HttpAnswer:
+        answer = self._create_change_set(params)
+        found = _found(params)
+        if answer[0] == 200 and found is not None and found["ChangeSetType"] != "IMPORT":
+            found[_INCLUDES] = handlers._p(params, "IncludeNestedStacks") == "true"
+            stack = cloudformation._stacks[found["StackName"]]
+            with stacks._stack_region_context(stack, stack["StackId"]):
+                _fill(_Plan(stack, found["_template"], found["_resolved_params"], found))
+        return answer
+
+    def _describe(self, params: Params) -> HttpAnswer:
+        status, headers, body = self._describe_change_set(params)
+        found = _found(params)
+        if status != 200 or found is None:
+            return status, headers, body
+        with_values = handlers._p(params, "IncludePropertyValues") == "true"
+        before, changes, after = _split(body.decode())
+        shown = [
+            _with_values(text, change["ResourceChange"], with_values=with_values)
+            for text, change in zip(changes, found["Changes"], strict=True)
+            if not (with_values and _comes_to_nothing(change["ResourceChange"]))
+        ]
+        start = int(handlers._p(params, "NextToken") or 0)
+        page = shown[start : start + self.settings.changes_page_size]
+        more = ""
+        if start + len(page) < len(shown):
+            more = f"<NextToken>{start + len(page)}</NextToken>"
+        places = "".join(
+            f"<{name}>{found[name]}</{name}>"
+            for name in ("ParentChangeSetId", "RootChangeSetId")
+            if found.get(name)
+        )
+        includes = str(bool(found.get(_INCLUDES))).lower()
+        more += f"<IncludeNestedStacks>{includes}</IncludeNestedStacks>{places}"
+        end = "</DescribeChangeSetResult>"
+        text = before + "".join(page) + after.replace(end, more + end)
+        return status, headers, text.encode()
+
+    def _execute(self, params: Params) -> HttpAnswer:
+        found = _found(params)
+        answer = self._execute_change_set(params)
+        if answer[0] == 200 and found is not None:
+            _drop_nested(found)
+        return answer
+
+    def _delete(self, params: Params) -> HttpAnswer:
+        found = _found(params)
+        answer = self._delete_change_set(params)
+        if answer[0] == 200 and found is not None:
+            _drop_nested(found)
+        return answer
+
+
+def _found(params: Params) -> Json | None:
+    name, stack_name = handlers._p(params, "ChangeSetName"), handlers._p(params, "StackName")
+    stack = handlers._resolve_stack(stack_name) if stack_name else None
+    name_of_stack = stack["StackName"] if stack else stack_name
+    found: Json | None = changesets._find_change_set(name, name_of_stack)[1]
+    return found
+
+
+def _fill(plan: _Plan) -> None:
+    """Give every change its contexts, and a nested stack's change its change set."""
+    unknown = {
+        change["LogicalResourceId"]
+        for change in _changes(plan.change_set)
+        if change["Action"] == "Add" or change.get("Replacement") == "True"
+    }
+    # What a nested stack will answer is known only once it has been updated.
+    unknown |= {
+        change["LogicalResourceId"]
+        for change in _changes(plan.change_set)
+        if change["ResourceType"] == STACK_TYPE
+    }
+    for change in _changes(plan.change_set):
+        logical_id = change["LogicalResourceId"]
+        old = plan.stack.get("_template", {}).get("Resources", {}).get(logical_id)
+        record = plan.stack.get("_resources", {}).get(logical_id)
+        if change["Action"] != "Add" and record is not None:
+            change["BeforeContext"] = _context(old or {}, record.get("Properties") or {})
+        new = plan.template.get("Resources", {}).get(logical_id)
+        if change["Action"] != "Remove" and new is not None:
+            properties = _resolved(new.get("Properties") or {}, plan, unknown)
+            change["AfterContext"] = _context(new, properties)
+            nests = change["ResourceType"] == STACK_TYPE and plan.change_set.get(_INCLUDES)
+            if nests:
+                _nest(plan, change, properties)
+
+
+def _changes(change_set: Json) -> Iterator[Json]:
+    for change in change_set["Changes"]:
+        yield change["ResourceChange"]
+
+
+def _context(definition: Json, properties: Json) -> Json:
+    shown = {name: definition[name] for name in _SHOWN if name in definition}
+    return {"Properties": properties, **shown}
+
+
+def _resolved(properties: Json, plan: _Plan, unknown: set[str]) -> Json:
+    """Return properties as far as they are known before the change set is executed."""
+    conditions = engine._evaluate_conditions(plan.template, plan.parameters)
+    resources = {
+        name: record
+        for name, record in plan.stack.get("_resources", {}).items()
+        if name not in unknown
+    }
+    found = {}
+    for name, value in properties.items():
+        try:
+            resolved = engine._resolve_refs(
+                _marked(value, unknown),
+                *(resources, plan.parameters, conditions, plan.template.get("Mappings", {})),
+                *(plan.stack["StackName"], plan.stack["StackId"]),
+            )
+        except ValueError:  # An export that does not exist yet.
+            resolved = KNOWN_AFTER_APPLY
+        if resolved is not engine._NO_VALUE:
+            found[name] = _plain(resolved)
+    return found
+
+
+def _marked(value: Value, unknown: set[str]) -> Value:
+    """Replace what refers to a resource that does not exist yet."""
+    if isinstance(value, list):
+        return [_marked(item, unknown) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if len(value) == 1:
+        ((function, argument),) = value.items()
+        if function in ("Ref", "Fn::GetAtt"):
+            named = argument[0] if isinstance(argument, list) else str(argument).split(".")[0]
+            return KNOWN_AFTER_APPLY if named in unknown else value
+        if function == "Fn::Sub":
+            text = argument[0] if isinstance(argument, list) else argument
+            named = {name.split(".")[0] for name in re.findall(r"\$\{([^!}][^}]*)\}", text)}
+            if named & unknown:
+                return KNOWN_AFTER_APPLY
+    return {name: _marked(item, unknown) for name, item in value.items()}
+
+
+def _plain(value: Value) -> Value:
+    """Return a value whose texts are known as a whole or not at all."""
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items() if item is not engine._NO_VALUE}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return KNOWN_AFTER_APPLY if isinstance(value, str) and KNOWN_AFTER_APPLY in value else value
+
+
+def _nest(plan: _Plan, change: Json, properties: Json) -> None:
+    """Make the change set of a nested stack, if its template can be read already."""
+    body, error = helpers._resolve_template({"TemplateURL": [properties.get("TemplateURL")]})
+    if error is not None or not body:
+        return
+    template = engine._parse_template(body)
+    given = [
+        {"Key": name, "Value": str(value)}
+        for name, value in (properties.get("Parameters") or {}).items()
+    ]
+    parameters = engine._resolve_parameters(template, given)
+    parent, stack_id = plan.change_set, change.get("PhysicalResourceId")
+    by_id = {item["StackId"]: item for item in cloudformation._stacks.values()}
+    stack = by_id.get(str(stack_id)) or _to_be_made(plan.stack, change["LogicalResourceId"])
+    resolve = changesets._resolve_props_for_diff
+    name = f"{parent['ChangeSetName']}-{new_uuid()[:8]}"
+    place = f"arn:aws:cloudformation:{get_region()}:{get_account_id()}"
+    change_set: Json = {
+        "ChangeSetId": f"{place}:changeSet/{name}/{new_uuid()}",
+        "ChangeSetName": name,
+        "StackId": stack["StackId"],
+        "StackName": stack["StackName"],
+        "Status": "CREATE_COMPLETE",
+        "StatusReason": "Executable from root change set",
+        "ExecutionStatus": "UNAVAILABLE",
+        "CreationTime": parent["CreationTime"],
+        "ChangeSetType": "UPDATE" if stack_id else "CREATE",
+        "Changes": stacks._diff_resources(
+            resolve(
+                stack.get("_template", {}),
+                *(stack.get("_resolved_params", {}), stack["StackName"], stack["StackId"]),
+            ),
+            resolve(template, parameters, stack["StackName"], stack["StackId"]),
+            *(stack.get("_resources"), template),
+        ),
+        "Parameters": [
+            {"ParameterKey": key, "ParameterValue": item["Value"]}
+            for key, item in parameters.items()
+        ],
+        "ParentChangeSetId": parent["ChangeSetId"],
+        "RootChangeSetId": parent.get("RootChangeSetId") or parent["ChangeSetId"],
+        _INCLUDES: True,
+    }
+    cloudformation._change_sets[change_set["ChangeSetId"]] = change_set
+    change["ChangeSetId"] = change_set["ChangeSetId"]
+    parent.setdefault(_CHILDREN, []).append(change_set)
+    _fill(_Plan(stack, template, parameters, change_set))
+
+
+def _to_be_made(parent: Json, logical_id: str) -> Json:
+    """Return a nested stack that does not exist; AWS shows it in REVIEW_IN_PROGRESS already."""
+    name = f"{parent['StackName']}-{logical_id}-{new_uuid().replace('-', '')[:12].upper()}"
+    place = f"arn:aws:cloudformation:{get_region()}:{get_account_id()}"
+    return {"StackName": name, "StackId": f"{place}:stack/{name}/{new_uuid()}"}
+
+
+def _drop_nested(change_set: Json) -> None:
+    for child in change_set.get(_CHILDREN, []):
+        cloudformation._change_sets.pop(child["ChangeSetId"], None)
+        _drop_nested(child)
+
+
+def _comes_to_nothing(change: Json) -> bool:
+    """Return whether a change that only another resource's attribute may bring does not come."""
+    details = change.get("Details", [])
+    return (
+        change["Action"] == "Modify"
+        and change["ResourceType"] != STACK_TYPE
+        and bool(details)
+        and all(detail.get("Evaluation") == "Dynamic" for detail in details)
+        and change.get("BeforeContext") == change.get("AfterContext")
+    )
+
+
+def _split(text: str) -> tuple[str, list[str], str]:
+    """Split an answer into what precedes its changes, the changes, and what follows them."""
+    before, _, rest = text.partition("<Changes>")
+    inner, _, after = rest.partition("</Changes>")
+    parts = [part for part in inner.split(_END) if part]
+    return f"{before}<Changes>", [part + _END for part in parts], f"</Changes>{after}"
+
+
+def _with_values(text: str, change: Json, *, with_values: bool) -> str:
+    """Return a change's text with its nested change set and, if asked for, its values."""
+    more = ""
+    if change.get("ChangeSetId"):
+        more += f"<ChangeSetId>{change['ChangeSetId']}</ChangeSetId>"
+    if with_values:
+        for name in _CONTEXTS:
+            if name in change:
+                more += f"<{name}>{escape(json.dumps(change[name]))}</{name}>"
+        if change["Action"] == "Add":
+            more += "<Replacement>True</Replacement>"
+        text = _with_detailed_values(text, change)
+    return text.replace(_END, more + _END)
+
+
+def _with_detailed_values(text: str, change: Json) -> str:
+    """Return a change's text with each changed property's path and values."""
+    parts = text.split("</Target>")
+    old, new = (change.get(name, {}).get("Properties", {}) for name in _CONTEXTS)
+    shown = parts[0]
+    for part, detail in zip(parts[1:], change.get("Details", []), strict=True):
+        name = detail["Target"].get("Name")
+        if name:
+            shown += f"<Path>/Properties/{name}</Path>"
+            for member, values in (("BeforeValue", old), ("AfterValue", new)):
+                if name in values:
+                    shown += f"<{member}>{escape(_text(values[name]))}</{member}>"
+            kind = "Add" if name not in old else "Modify" if name in new else "Remove"
+            shown += f"<AttributeChangeType>{kind}</AttributeChangeType>"
+        shown += f"</Target>{part}"
+    return shown
+
+
+def _text(value: Value) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
