@@ -1,12 +1,12 @@
 """A loopback AWS under a virtual clock, on which the real handler runs.
 
 The handler, crhelper, boto3 and botocore are the real ones, from Lambda's event to the bytes of
-each request. What they talk to is a model of SageMaker, CloudFormation, EventBridge, Lambda and
-the bucket behind the ResponseURL that keeps AWS's limits and a journal of everything, and that
-fails on order. Time is the model's as well: an hour of waiting takes milliseconds.
+each request. They call a model of SageMaker, CloudFormation, EventBridge, Lambda and the bucket
+behind the ResponseURL. The model enforces AWS's limits, keeps a journal, and can inject failures.
+Time is virtual, too: an hour of waiting takes milliseconds.
 
-``World`` puts it together. With ``World().installed()``, boto3 and the answers to CloudFormation
-reach the model and nothing else; ``deliver`` sends a request, ``run_to_quiet`` lets time pass::
+``World`` combines these. With ``World().installed()``, boto3 and the answers to CloudFormation only
+reach the model; ``deliver`` sends a request, ``run_to_quiet`` lets time pass::
 
     with World().installed() as world:
         world.experiment("Running")
@@ -20,9 +20,9 @@ reach the model and nothing else; ``deliver`` sends a request, ``run_to_quiet`` 
 ``https_server``                          the same over sockets and TLS
 ``sagemaker``, ``eventbridge``,
 ``cloudformation``, ``function``          the services
-``clock``, ``faults``, ``journal``        virtual time, failures on order, what has happened
-``containers``                            cold containers of Lambda's
+``clock``, ``faults``, ``journal``        virtual time, injected failures, what has happened
+``containers``                            cold Lambda containers
 ``delivery``                              properties as CloudFormation delivers them
-``stock``                                 a handler as crhelper's README has it, to compare with
+``stock``                                 the handler of crhelper's README, for comparison
 ========================================  ==========================================================
 """

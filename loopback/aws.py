@@ -1,4 +1,4 @@
-"""One door to the model: an HTTP request in, an HTTP response out, and a journal of it."""
+"""The entry to the model: an HTTP request in, an HTTP response out, and a journal entry."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from .wire import (
 LATENCY_SECONDS = 0.04
 CALL_TIMEOUT_SECONDS = 15.0
 PUT_TIMEOUT_SECONDS = 10.0
-"""What the handler's clients are set to; a test holds these against them."""
+"""The settings of the handler's clients; a test compares them."""
 
 OF_AN_ANCESTOR = " of an ancestor"
 
@@ -53,8 +53,8 @@ class Aws:
     """Every service of the world behind one function.
 
     Attributes:
-        on_put: Called with the path of every answer before the bucket has it.
-        timeout_scale: Of the time-outs, for invocations shorter than Lambda's 15 minutes.
+        on_put: Called with the path of every answer before the bucket gets it.
+        timeout_scale: Factor for timeouts, for invocations shorter than Lambda's 15 minutes.
     """
 
     def __init__(
@@ -93,8 +93,8 @@ class Aws:
         """Answer a request of the handler.
 
         Raises:
-            TimedOut: A fault; the transport makes a time-out of it.
-            Unreachable: A fault; the transport makes a connection error of it.
+            TimedOut: A fault; the transport turns it into a timeout.
+            Unreachable: A fault; the transport turns it into a connection error.
         """
         if request.target.startswith("/response/"):
             return self._put(request)
@@ -109,11 +109,11 @@ class Aws:
         return response
 
     def is_to_fail(self, operation: str) -> bool:
-        """Whether a fault waits for the next calls of the operation."""
+        """Whether a fault is pending for the next calls of the operation."""
         return self._faults.wait_for(operation)
 
     def _name(self, operation: str, members: Members) -> str:
-        """What faults and the journal call an operation; ancestors have names of their own."""
+        """The name of an operation for faults and the journal; calls for parents have their own."""
         if operation in _OF_STACKS and self._cloudformation.is_ancestor(members):
             return operation + OF_AN_ANCESTOR
         return operation

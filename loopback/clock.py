@@ -1,9 +1,9 @@
 """Virtual time, and invocations that take turns so that their interleaving is deterministic.
 
-Every invocation is a greenlet; exactly one runs at any moment. One gives way only where it sleeps,
-and every AWS call and PUT of the model begins with a sleep, so that each of them is a point where
-concurrent invocations can interleave. Who goes on is decided by time, then by the order of the
-sleeps: the same history always runs the same way. Threads could do that too, at twice the price.
+Every invocation is a greenlet; only one runs at a time. It yields only when it sleeps, and every
+AWS call and PUT of the model starts with a sleep, so that concurrent invocations can interleave at
+each of them. The next one is chosen by time, then by the order of the sleeps, so the same history
+always runs the same way. Threads could do that, too, but take twice as long.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ EPOCH = 1_750_000_000.0
 
 
 class Killed(BaseException):
-    """Lambda ends an invocation: nothing the handler could catch."""
+    """Lambda ends an invocation; the handler cannot catch this."""
 
 
 class Task:
@@ -28,8 +28,8 @@ class Task:
 
     Attributes:
         limit: When Lambda kills it.
-        is_killed: It is to die where it wakes next.
-        error: What the world itself, not the handler, did wrong in it.
+        is_killed: It dies when it wakes up next.
+        error: An error of the world itself, not of the handler.
     """
 
     def __init__(self, clock: Clock, work: Callable[[], None], limit: float) -> None:
@@ -42,7 +42,7 @@ class Task:
         self._greenlet = greenlet(self._run)
 
     def resume(self) -> None:
-        """Let it run until it sleeps or ends; called by whoever drives the clock."""
+        """Run until it sleeps or ends; called by the driver of the clock."""
         if self.is_done:
             return
         self._clock.current = self
@@ -54,7 +54,7 @@ class Task:
             raise error
 
     def park(self) -> None:
-        """Give way to whoever drives the clock; returns when resumed."""
+        """Yield to the driver of the clock; return when resumed."""
         driver = self._greenlet.parent
         assert driver is not None
         driver.switch()
@@ -71,7 +71,7 @@ class Task:
 
 
 class Clock:
-    """Time that passes only where somebody sleeps or drives it."""
+    """Time that passes only when somebody sleeps or drives it."""
 
     def __init__(self) -> None:
         self.now = EPOCH
@@ -82,7 +82,7 @@ class Clock:
         self._bound = EPOCH
 
     def call_at(self, when: float, action: Callable[[], None]) -> None:
-        """Have something done at a time, by whoever drives the clock then."""
+        """Schedule an action for a time; the driver of the clock runs it."""
         heapq.heappush(self._events, (max(when, self.now), next(self._order), action))
 
     def spawn(self, work: Callable[[], None], *, limit: float) -> Task:
@@ -92,11 +92,11 @@ class Clock:
         return task
 
     def time(self) -> float:
-        """What ``time.time`` is while a world is installed."""
+        """``time.time`` while a world is installed."""
         return self.now
 
     def sleep(self, seconds: float) -> None:
-        """Spend time: what ``time.sleep`` is while a world is installed."""
+        """``time.sleep`` while a world is installed."""
         task = self.current
         if task is None:
             self.run_until(self.now + seconds)
@@ -127,11 +127,11 @@ class Clock:
             if self._next_event > when:
                 self.now = max(self.now, when)
                 return False
-            # With a condition to watch, every sleep hands the baton back.
+            # With a condition to check, every sleep returns to the driver.
             self._happen(when if stop is None else self.now)
 
     def run_to_quiet(self, horizon: float) -> bool:
-        """Let everything happen; True when nothing is left to happen before the horizon."""
+        """Let everything happen; True if nothing is left before the horizon."""
         while self._next_event <= horizon:
             self._happen(horizon)
         return not self._events
@@ -144,7 +144,7 @@ class Clock:
 
     @property
     def has_events(self) -> bool:
-        """Whether anything is going to happen."""
+        """Whether anything is scheduled."""
         return bool(self._events)
 
     @property

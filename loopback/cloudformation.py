@@ -1,4 +1,4 @@
-"""CloudFormation: stacks and their resources, and the bucket that a ResponseURL leads to."""
+"""CloudFormation: stacks and their resources, and the bucket behind a ResponseURL."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Event:
 
     @functools.lru_cache(maxsize=10_000)  # noqa: B019 - small, and the same in thousands of worlds
     def xml(self, stack_name: str, stack_arn: str, number: int) -> str:
-        """A member of DescribeStackEvents' answer."""
+        """One event in the answer of DescribeStackEvents."""
         stamp = timestamp(self.at)
         is_own = self.physical_id == stack_arn
         told = {
@@ -58,14 +58,14 @@ class Event:
 class Stack:
     """A stack in some status, with its resources and events.
 
-    Setting its status is what CloudFormation does: the stack gets an event of its own with it.
+    Setting its status also adds an event of the stack, as in CloudFormation.
 
     Attributes:
         parent: The stack that this one is nested in.
         events: Oldest first.
-        event_lag: Seconds until an event shows: AWS is eventually consistent.
-        stale: What DescribeStacks says instead of the status until ``stale_until``.
-        last_updated: A creation by change set sets it as an update does.
+        event_lag: Seconds until an event is visible: AWS is eventually consistent.
+        stale: The status that DescribeStacks returns until ``stale_until``.
+        last_updated: Set by updates, and by a creation with a change set.
     """
 
     def __init__(self, name: str, now: Callable[[], float], parent: Stack | None = None) -> None:
@@ -87,7 +87,7 @@ class Stack:
 
     @property
     def status(self) -> str:
-        """Its status, as it really is."""
+        """Its real status."""
         return self._status
 
     @status.setter
@@ -96,16 +96,16 @@ class Stack:
 
     @property
     def root(self) -> Stack:
-        """The stack that nobody holds."""
+        """The root stack."""
         return self if self.parent is None else self.parent.root
 
     def enter(self, status: str, at: float) -> None:
-        """Be in a status from a time on."""
+        """Set the status from a time on."""
         self._status = status
         self.events.append(Event(at, self.name, self.arn, STACK_TYPE, status))
 
     def add(self, logical_id: str, physical_id: str, kind: str, status: str) -> None:
-        """Have a resource."""
+        """Add a resource."""
         self.resources.append(
             {
                 "LogicalResourceId": logical_id,
@@ -117,7 +117,7 @@ class Stack:
         )
 
     def xml(self) -> str:
-        """A member of DescribeStacks' answer."""
+        """The stack in the answer of DescribeStacks."""
         told = {
             "StackId": self.arn,
             "StackName": self.name,
@@ -130,7 +130,7 @@ class Stack:
         return f"<member>{_elements(told)}</member>"
 
     def shown(self) -> int:
-        """How many of the events show by now."""
+        """How many of the events are visible now."""
         count = len(self.events)
         while count and self.events[count - 1].at + self.event_lag > self._now():
             count -= 1
@@ -139,11 +139,11 @@ class Stack:
 
 @dataclass
 class Asked:
-    """A request CloudFormation has sent and waits for.
+    """A request that CloudFormation has sent and waits for.
 
     Attributes:
         issued_at: The date in its ResponseURL, in whole seconds.
-        is_abandoned: CloudFormation has gone on without an answer and hears none.
+        is_abandoned: CloudFormation has moved on and ignores any answer.
     """
 
     event: dict[str, Any]
@@ -167,7 +167,7 @@ class CloudFormation:
         self._host = host
 
     def new_stack(self, name: str, parent: Stack | None = None) -> Stack:
-        """Have a stack without any event yet."""
+        """Add a stack without any event yet."""
         stack = self.stacks[name] = Stack(name, self._now, parent)
         return stack
 
@@ -178,7 +178,7 @@ class CloudFormation:
     def describe_stack_events(self, request: Members) -> str:
         """The API's operation, newest first, page by page; its result as XML.
 
-        The token names the event to go on from, so that no new one shifts a page.
+        The token is the event to continue from, so that new events do not shift a page.
         """
         stack = self._find(request)
         end = int(request["NextToken"]) if "NextToken" in request else stack.shown()
@@ -201,7 +201,7 @@ class CloudFormation:
         return f"<StackResourceSummaries>{members}</StackResourceSummaries>{token}"
 
     def is_ancestor(self, request: Members) -> bool:
-        """Whether a request names a stack that holds another one."""
+        """Whether a request names a stack with another one nested in it."""
         above = {stack.parent.arn for stack in self.stacks.values() if stack.parent}
         return request["StackName"] in above
 
@@ -225,7 +225,7 @@ class CloudFormation:
         return event
 
     def put(self, request: HttpRequest) -> HttpResponse:
-        """S3 takes the answer; CloudFormation reads the first one that it can read."""
+        """S3 accepts the answer; CloudFormation uses the first valid one."""
         parts = urlsplit(request.target)
         query = parse_qs(parts.query)
         asked = self.asked.get(parts.path.rpartition("/")[2])
@@ -243,7 +243,7 @@ class CloudFormation:
         return HttpResponse(200)
 
     def _record(self, asked: Asked) -> None:
-        """Note in the stack's events what became of the request."""
+        """Add the outcome of the request to the stack's events."""
         assert asked.answer is not None
         outcome = "COMPLETE" if asked.answer["Status"] == "SUCCESS" else "FAILED"
         self.record(asked.event, asked.answer["PhysicalResourceId"], outcome, self._now())
@@ -251,7 +251,7 @@ class CloudFormation:
     def record(
         self, event: Members, physical_id: str, outcome: str, at: float, reason: str = ""
     ) -> None:
-        """Have an event of the resource that a request is about."""
+        """Add an event of the request's resource."""
         stack = self._find({"StackName": event["StackId"]})
         stack.events.append(
             Event(
@@ -267,7 +267,7 @@ class CloudFormation:
 
 
 def readable(body: bytes, event: Members) -> dict[str, Any] | None:
-    """The answer, None where CloudFormation would ignore it and wait on."""
+    """The answer; None if CloudFormation would ignore it and keep waiting."""
     if len(body) > MAX_RESPONSE_BYTES:
         return None
     try:

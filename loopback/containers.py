@@ -32,9 +32,9 @@ ENVIRONMENT = {
 
 
 def fresh_index() -> Handler:
-    """A cold container: ``index.py`` run anew, which holds every state the handler has.
+    """A cold container: ``index.py`` is run again, since it has all the state of the handler.
 
-    The modules beside it are shared, so that thousands of containers cost little.
+    The other modules are shared, so that thousands of containers are cheap.
     """
     spec, code = _index()
     module = importlib.util.module_from_spec(spec)
@@ -54,13 +54,13 @@ def _index() -> tuple[ModuleSpec, CodeType]:
 
 
 def fresh_everything(module_name: str = INDEX) -> Handler:
-    """A cold container to the letter: the handler's package and crhelper imported anew."""
+    """A cold container in every detail: the handler's package and crhelper are imported again."""
     handler: Handler = fresh_module(module_name).handler
     return handler
 
 
 def fresh_module(module_name: str) -> ModuleType:
-    """A module imported anew, crhelper and the handler's package with it."""
+    """A module imported again, together with crhelper and the handler's package."""
     before = {name: module for name, module in sys.modules.items() if _is_ours(name, module_name)}
     for name in before:
         del sys.modules[name]
@@ -77,7 +77,7 @@ def _is_ours(name: str, asked_for: str) -> bool:
 
 
 class JsonLines(logging.Formatter):
-    """What Lambda's ``LogFormat: JSON`` makes of a record."""
+    """Formats a record like Lambda's ``LogFormat: JSON``."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One line of JSON."""
@@ -99,13 +99,13 @@ _set_level = logging.Logger.setLevel
 
 
 def _set_another_level(logger: logging.Logger, level: int | str) -> None:
-    """``setLevel``, which forgets what every logger knows, where it changes something."""
+    """``setLevel``, but only if the level changes: it clears the cache of every logger."""
     if logging.getLevelName(logger.level) not in (level, logging.getLevelName(level)):
         _set_level(logger, level)
 
 
 class LambdaLogs(logging.Handler):
-    """The one handler that Lambda's runtime puts on the root logger."""
+    """The handler that Lambda's runtime adds to the root logger."""
 
     def __init__(self, write: Callable[[str, str], None]) -> None:
         super().__init__()
@@ -119,7 +119,7 @@ class LambdaLogs(logging.Handler):
 
 @contextmanager
 def lambda_runtime(write: Callable[[str, str], None]) -> Iterator[None]:
-    """Lambda's environment and logging, put back at the end."""
+    """Lambda's environment and logging, restored at the end."""
     root = logging.getLogger()
     touched = [logging.getLogger(name) for name in ("boto", "boto3", "botocore", "urllib3")]
     levels = [(logger, logger.level) for logger in [root, *touched]]

@@ -1,4 +1,4 @@
-"""The way that properties take through CloudFormation."""
+"""Properties as they come out of CloudFormation."""
 
 from __future__ import annotations
 

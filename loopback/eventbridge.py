@@ -1,4 +1,4 @@
-"""EventBridge's rules: made, aimed, fired every minute, removed."""
+"""EventBridge's rules: created, given targets, fired every minute, removed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class EventBridge:
     """The rules of the world's account.
 
     Attributes:
-        fires: How often each firing reaches its targets: at least once, on order twice.
+        fires: How often each firing reaches its targets: once, or twice if a test says so.
     """
 
     def __init__(self, clock: Clock, invoke: Callable[[str, dict[str, Any]], None]) -> None:

@@ -1,4 +1,4 @@
-"""Failures on order: of the n-th call of an operation, or of the n-th PUT."""
+"""Injected failures: of the n-th call of an operation, or of the n-th PUT."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ PUT = "PUT"
 CALL_KINDS = ("throttled", "unavailable", "unreachable", "lost", "taken", "denied", "killed")
 """What can happen to an AWS call.
 
-``lost``: it times out and had no effect. ``taken``: it times out and had its effect.
-``killed``: it has its effect and the invocation is killed before it learns so.
+``lost``: it times out without effect. ``taken``: it times out, but took effect. ``killed``: it
+takes effect, and the invocation is killed before it sees the answer.
 """
 
 PUT_KINDS = ("expired", "error", "reset", "lost", "taken", "killed")
-"""What can happen to a PUT: 403, 500, a connection reset, a time-out without and with effect."""
+"""What can happen to a PUT: 403, 500, a connection reset, a timeout without or with effect."""
 
 SDK_ATTEMPTS = 3
-"""The SDK repeats a call this often; a call has failed when every attempt has."""
+"""The SDK makes this many attempts; a call fails if all of them fail."""
 
 
 @dataclass
@@ -26,10 +26,10 @@ class Fault:
 
     Attributes:
         operation: An AWS operation or ``PUT``.
-        kind: Out of the constants above.
-        skip: Calls of the operation that go well before it.
-        attempts: HTTP attempts it lasts for. Default: as many as the SDK makes for one call.
-        hit_at: When it failed an attempt.
+        kind: One of the constants above.
+        skip: Calls of the operation that succeed before it.
+        attempts: HTTP attempts that fail. Default: as many as the SDK makes for one call.
+        hit_at: When attempts failed.
     """
 
     operation: str
@@ -45,7 +45,7 @@ class Fault:
 
     @property
     def hits(self) -> int:
-        """Attempts it has failed."""
+        """How many attempts have failed."""
         return len(self.hit_at)
 
     def __str__(self) -> str:
@@ -53,17 +53,17 @@ class Fault:
 
 
 class Faults(list[Fault]):
-    """What is to fail."""
+    """The pending failures."""
 
     def wait_for(self, operation: str) -> bool:
-        """Whether a call of the operation is yet to fail."""
+        """Whether a failure is pending for the operation."""
         return any(
             fault.operation.partition(" ")[0] == operation and fault.hits < fault.attempts
             for fault in self
         )
 
     def due(self, operation: str, now: float) -> str | None:
-        """The kind of failure that this attempt meets."""
+        """The kind of failure for this attempt."""
         for fault in self:
             if fault.operation != operation or fault.hits >= fault.attempts:
                 continue

@@ -16,14 +16,14 @@ MAX_STATEMENT_ID = 100
 MAX_POLICY_BYTES = 20_480
 RETRY_AFTER_SECONDS = (60.0, 120.0)
 _STATEMENT_BYTES = 330
-"""What Lambda's JSON takes for one statement of this kind beyond its id and source ARN."""
+"""Characters of such a statement in Lambda's JSON, besides its id and source ARN."""
 
 Handler = Callable[[dict[str, Any], Any], object]
 
 
 @dataclass
 class Context:
-    """What Lambda hands the handler beside the event."""
+    """The context that Lambda passes to the handler."""
 
     clock: Clock
     limit: float
@@ -39,7 +39,7 @@ class Context:
 
 @dataclass
 class Running:
-    """An invocation under way."""
+    """An invocation in progress."""
 
     number: int
     task: Task
@@ -52,7 +52,7 @@ class Function:
     """The provider function.
 
     Attributes:
-        load: Makes a cold container: the handler with fresh state.
+        load: Creates a cold container: the handler with fresh state.
         limit: Seconds an invocation may take.
     """
 
@@ -92,7 +92,7 @@ class Function:
         return HttpResponse(204)
 
     def invoke_from(self, rule_arn: str, event: dict[str, Any]) -> None:
-        """EventBridge invokes, if the policy lets this rule."""
+        """EventBridge invokes the function, if its policy permits this rule."""
         if any(
             statement["SourceArn"] == rule_arn and statement["Principal"] == "events.amazonaws.com"
             for statement in self.statements.values()
@@ -100,7 +100,7 @@ class Function:
             self.invoke(event)
 
     def invoke(self, event: dict[str, Any], attempt: int = 0) -> None:
-        """Invoke asynchronously: what raises or is killed comes again, twice."""
+        """Invoke asynchronously: an invocation that raises or is killed is retried twice."""
         self.invocations += 1
         number = self.invocations
         limit = self.clock.now + self.limit
@@ -109,13 +109,13 @@ class Function:
         self.running[number] = Running(number, task, event, attempt)
 
     def freeze_out(self) -> bool:
-        """Lose every idle container; whether there was one."""
+        """Remove every idle container; whether there was one."""
         had = bool(self._idle)
         self._idle.clear()
         return had
 
     def current(self) -> int:
-        """The number of the invocation that holds the baton, 0 for none."""
+        """The number of the running invocation, 0 for none."""
         task = self.clock.current
         return next((run.number for run in self.running.values() if run.task is task), 0)
 

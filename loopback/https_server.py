@@ -1,7 +1,7 @@
-"""The real transport: one HTTPS server on 127.0.0.1, real sockets, certificates that are checked.
+"""The real transport: an HTTPS server on 127.0.0.1, with real sockets and verified certificates.
 
-Slower than the other by an order of magnitude, so a few tests use it: for TLS, for the time-outs of
-sockets, and for what only bytes on a wire can show.
+It is slower than the other one by an order of magnitude, so only a few tests use it: for TLS, for
+socket timeouts, and for what only bytes on the wire can show.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class LoopbackServer:
     """Serves one world at a time.
 
     Attributes:
-        host: With the port, as a ResponseURL names it.
+        host: With the port, as in a ResponseURL.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -55,7 +55,7 @@ class LoopbackServer:
 
     @contextmanager
     def connect(self, aws: Aws) -> Iterator[None]:
-        """Have boto3 and urllib3 talk to a world through this server."""
+        """Let boto3 and urllib3 use a world through this server."""
         self._aws = aws
         variables = {
             "AWS_ENDPOINT_URL": f"https://{self.host}",
@@ -93,7 +93,7 @@ class LoopbackServer:
             do_GET = do_POST = do_PUT = do_DELETE = _any  # noqa: N815 - http.server's names
 
             def _hang(self) -> None:
-                """Answer nothing until the client has had enough."""
+                """Do not answer until the client gives up."""
                 self.close_connection = True
                 self.connection.settimeout(LONGEST_HANG_SECONDS)
                 with contextlib.suppress(OSError):
@@ -106,6 +106,6 @@ class LoopbackServer:
                 self.connection.close()
 
             def log_message(self, *_: object) -> None:
-                """The journal says it better."""
+                """Log nothing: the journal has it."""
 
         return Handler

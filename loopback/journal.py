@@ -20,9 +20,9 @@ class Entry:
     Attributes:
         at: Virtual seconds since the epoch.
         kind: One of the constants above.
-        name: The operation, the PUT's status, the logger, how an invocation went, the step.
-        invocation: Whose it was; 0 for the world's own.
-        detail: The request's members, the response's code, the line: what the kind calls for.
+        name: The operation, the PUT's status, the logger, the result of an invocation, or the step.
+        invocation: The invocation it belongs to; 0 for the world itself.
+        detail: Depends on the kind: the request's members, the response's code, or the line.
     """
 
     at: float
@@ -36,7 +36,7 @@ class Journal(list[Entry]):
     """Every entry of a world."""
 
     def calls(self, *operations: str) -> Iterator[Entry]:
-        """AWS calls, of the named operations or of all."""
+        """AWS calls of the named operations, or of all."""
         return (
             entry
             for entry in self

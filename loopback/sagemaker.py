@@ -1,8 +1,7 @@
 """SageMaker's inference experiments: describe and stop, on a clock.
 
-Stop is accepted from Running, and from Created unless that is ordered otherwise; from any other
-status it is a ConflictException. SageMaker does not document more, and the handler depends on no
-more.
+Stop is accepted from Running, and from Created unless a test says otherwise; from any other status
+it is a ConflictException. SageMaker does not document more, and the handler depends on no more.
 """
 
 from __future__ import annotations
@@ -46,8 +45,8 @@ class Pace:
     Attributes:
         stop: From Stop to Completed, in seconds.
         settle: From Completed to an endpoint that is InService.
-        begin: From Creating, Starting or Updating to the status that follows.
-        lag: How long a describe may still tell the status before a Stop.
+        begin: From Creating, Starting or Updating to the next status.
+        lag: How long a describe may still return the status before a Stop.
     """
 
     stop: float = 240.0
@@ -58,15 +57,15 @@ class Pace:
 
 @dataclass
 class Experiment:
-    """One experiment as it really is; a describe may lag behind.
+    """The real state of one experiment; a describe may lag behind.
 
     Attributes:
-        starts_at: When a Created experiment begins.
-        refuses_created: Stop is a ConflictException until it has begun.
-        shows_as_cancelled: An end that a Stop ordered shows as Cancelled, with the Stop's reason.
-        failure: The endpoint's FailureReason; it can be InService all the same.
+        starts_at: When a Created experiment starts.
+        refuses_created: Stop is a ConflictException until it has started.
+        shows_as_cancelled: After a Stop it is Cancelled, with the Stop's reason.
+        failure: The endpoint's FailureReason; the endpoint can be InService anyway.
         ended_as: The actions of a Stop that ended it before the history.
-        stop_fails_update: A Stop ends with a FailureReason on an endpoint that is InService.
+        stop_fails_update: A Stop leaves a FailureReason on an endpoint that is InService.
     """
 
     name: str
@@ -125,11 +124,11 @@ class Experiment:
 
     @property
     def is_settled(self) -> bool:
-        """Whether its endpoint has come to rest."""
+        """Whether its endpoint has settled."""
         return self.has_ended and self.now() >= self._settles_at
 
     def was_settled_at(self, when: float) -> bool:
-        """Whether it had ended and its endpoint had come to rest by then."""
+        """Whether it had ended and its endpoint had settled at that time."""
         return self._settles_at <= when
 
     @property
@@ -242,7 +241,7 @@ class SageMaker:
         self._now = now
 
     def add(self, name: str, status: str, pace: Pace | None = None) -> Experiment:
-        """Have an experiment in a status."""
+        """Add an experiment in a status."""
         experiment = Experiment(name, status, pace or Pace(), self._now)
         self.experiments[name] = experiment
         return experiment

@@ -1,7 +1,7 @@
-"""The handler that crhelper's README leads to: what the tests must be able to fail.
+"""The handler of crhelper's README, which the tests must be able to fail.
 
-Nothing is wrong with it that its author could see: it is crhelper's own example with
-StopInferenceExperiment filled in.
+It is crhelper's own example with StopInferenceExperiment filled in, without any mistake that its
+author could have noticed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def _describe(event: dict[str, Any]) -> Any:
 
 @helper.create
 def create(event: dict[str, Any], _context: object) -> str:
-    """Nothing to do but to find the experiment."""
+    """Only describe the experiment."""
     experiment = _describe(event)
     helper.Data.update({"StatusReason": experiment.get("StatusReason", "")})
     return str(experiment["Arn"])
@@ -50,7 +50,7 @@ def stop(event: dict[str, Any], _context: object) -> None:
 @helper.poll_update
 @helper.poll_delete
 def has_ended(event: dict[str, Any], _context: object) -> bool:
-    """True ends the polling, says the README."""
+    """True ends the polling, according to the README."""
     return bool(_describe(event)["Status"] in ("Completed", "Cancelled"))
 
 

@@ -1,10 +1,10 @@
-"""The fast transport: real boto3 clients and urllib3, cut where the bytes would leave.
+"""The fast transport: real boto3 clients and urllib3, intercepted before any bytes are sent.
 
-botocore serialises, retries and parses; only its sending is answered by the model
-(``before-send``). What it made of a request and of an answer is remembered: it does most of a
-history's computing, and the same few calls come thousands of times. A call that a fault is ordered
-for, and an error that may be worth repeating, always goes the whole way. The PUT is cut at
-urllib3's ``urlopen``, stock crhelper's at ``HTTPSConnection``.
+botocore serialises, retries and parses; the model answers instead of the network (``before-send``).
+Serialised requests and parsed answers are cached: botocore does most of a history's computing, and
+the same few calls come thousands of times. Calls with a pending fault, and errors that may be
+retried, are never cached. The PUT is intercepted at urllib3's ``urlopen``, stock crhelper's at
+``HTTPSConnection``.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _FINAL = (
     "ResourceNotFound",
     "ResourceNotFoundException",
 )
-"""Errors that no retry mode repeats: whatever client meets them, it makes the same of them."""
+"""Errors that no retry mode retries: every client handles them in the same way."""
 
 
 _Parsed = tuple[type[ClientError] | None, str, Any]
@@ -54,10 +54,10 @@ class _Raw:
 
 
 class Clients:
-    """Real boto3 clients, made once a process; which world answers them is set for each.
+    """Real boto3 clients, created once per process; the world that answers them is set each time.
 
     Attributes:
-        remembers: What botocore made of a call it knows is taken as it was.
+        remembers: Whether to use cached calls.
     """
 
     def __init__(self) -> None:
@@ -72,14 +72,14 @@ class Clients:
         self._sent: tuple[HttpRequest, HttpResponse] | None = None
 
     def client(self, service: str, config: Config | None = None, **_: object) -> Any:
-        """In place of ``boto3.client``."""
+        """Replaces ``boto3.client``."""
         key = (service, id(config))
         if key not in self._made:
             self._made[key] = self._make(service, config)
         return self._made[key]
 
     def refill(self) -> None:
-        """Give every client its retry quota back, as a new world finds it."""
+        """Restore the retry quota of every client for a new world."""
         for quota in self._quotas:
             vars(quota)["_available_capacity"] = quota.INITIAL_CAPACITY
 
@@ -102,7 +102,7 @@ class Clients:
         return client
 
     def _remembering(self, call: Callable[[str, Members], Any]) -> Callable[[str, Members], Any]:
-        """Have botocore's way of making a call, but for what is known of it already."""
+        """Make a call like botocore, but use what is cached."""
 
         def make_api_call(operation: str, members: Members) -> Any:
             assert self.aws is not None
@@ -166,7 +166,7 @@ class Clients:
 
 
 def _again(error: type[ClientError] | None, operation: str, response: Any) -> Any:
-    """What came of a call, as it came: nobody who asks AWS writes into an answer."""
+    """The result of a call, shared: no caller of AWS modifies an answer."""
     if error is not None:
         raise error(response, operation)
     return response
@@ -181,7 +181,7 @@ CLIENTS = Clients()
 
 @contextmanager
 def in_process(aws: Aws) -> Iterator[None]:
-    """Connect boto3, urllib3 and http.client to a world."""
+    """Connects boto3, urllib3 and http.client to a world."""
 
     def urlopen(
         pool: urllib3.HTTPConnectionPool,

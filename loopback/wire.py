@@ -1,4 +1,4 @@
-"""HTTP as the model sees it, whichever transport carried it."""
+"""HTTP as the model sees it, with either transport."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Members = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """``target`` is the path with its query, ``timeout`` the socket's, as far as it is known."""
+    """``target`` is the path with its query, ``timeout`` the socket's, if known."""
 
     method: str
     target: str
@@ -29,7 +29,7 @@ class HttpRequest:
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """What the client gets to parse."""
+    """What the client parses."""
 
     status: int
     body: bytes = b""
