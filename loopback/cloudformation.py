@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
 import functools
 import json
 import math
@@ -10,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
 from .delivery import as_delivered
@@ -227,12 +226,10 @@ class CloudFormation:
     def put(self, request: HttpRequest) -> HttpResponse:
         """S3 accepts the answer; CloudFormation uses the first valid one."""
         parts = urlsplit(request.target)
-        query = parse_qs(parts.query)
         asked = self.asked.get(parts.path.rpartition("/")[2])
         if asked is None or request.headers.get("content-type", "") != "":
             return HttpResponse(403, b"<Code>SignatureDoesNotMatch</Code>")
-        signed = calendar.timegm(time.strptime(query["X-Amz-Date"][0], "%Y%m%dT%H%M%SZ"))
-        if self._now() > signed + int(query["X-Amz-Expires"][0]):
+        if self._now() > asked.issued_at + URL_SECONDS:
             return HttpResponse(403, b"<Code>AccessDenied</Code><Message>expired</Message>")
         answer = readable(request.body, asked.event)
         if asked.answer is None and answer is not None:

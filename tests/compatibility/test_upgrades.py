@@ -65,8 +65,9 @@ def test_an_upgrade_alone_stops_nothing_and_asks_only_for_events(release: str, t
     assert before
     for name, body in before.items():
         old, new = (delivered(one["Properties"]) for one in (body, today[name]))
-        world = World()
-        decision = ask(read_request(event("Update", name, new, old)), world)
+        sent = event("Update", name, new, old)
+        world = _forward(sent)
+        decision = ask(read_request(sent), world)
         assert decision.row == "update_unchanged", f"{name} of {release}: {decision}"
         assert not [asked for asked in world.asked if not asked.startswith("events")]
 
@@ -114,15 +115,18 @@ def test_the_events_of_a_released_version_are_read_and_carried_out(release: str)
         assert _verb(delete) is Verb.STOP
 
 
-def _verb(sent: Json) -> Verb:
-    """What is done on an experiment that runs, as far as the stack is moving forward."""
+def _forward(sent: Json) -> World:
+    """An experiment that runs, and a stack that was complete before and is moving forward."""
     stack, kind = str(sent["StackId"]), str(sent["RequestType"])
     status = f"{kind.upper()}_IN_PROGRESS"
     own = of_resource(status, 10**10, logical_id=str(sent["LogicalResourceId"]))
     events = [of_stack("CREATE_COMPLETE", 1, stack), of_stack(status, 2, stack), own]
-    world = World(
+    return World(
         seen=experiment("Running"),
         events_of={stack: events},
         parents={stack: Stack(stack, status)},
     )
-    return ask(read_request(sent), world).verb
+
+
+def _verb(sent: Json) -> Verb:
+    return ask(read_request(sent), _forward(sent)).verb

@@ -67,7 +67,7 @@ def _endpoint_not_awaited() -> Patch:
 
 
 def _stops_in_a_rollback() -> Patch:
-    return mock.patch.object(standing, "_own_status", return_value=standing.Standing.ALLOWED)
+    return mock.patch.object(standing, "_of_status", return_value=standing.Standing.ALLOWED)
 
 
 def _random_id() -> Patch:

@@ -277,4 +277,4 @@ def test_no_life_of_a_resource_breaks_what_must_hold() -> None:
 def test_a_bug_put_in_on_purpose_ends_a_life(name: str) -> None:
     [bug] = [bug for bug in SEEDED_BUGS if bug.name == name]
     with bug.patch(), pytest.raises(AssertionError):
-        run_lives(200, shrink=False)
+        run_lives(2000, shrink=False)

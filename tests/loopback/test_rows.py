@@ -137,7 +137,8 @@ def decisions(journal: Journal) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("case", [*ORDERS, *STATES, *ENDS], ids=id_of)
 def test_a_row_is_carried_out(case: tuple[str, Row]) -> None:
     row, expected = case
-    scenario = replace(named(expected.scenario), start=expected.start, tempo=HANDED)
+    # The events show at once: an undo that they do not show yet may look like another row.
+    scenario = replace(named(expected.scenario), start=expected.start, tempo=HANDED, event_lag=0)
     history, _ = run(scenario, expected.letters)
 
     found = decisions(history.world.journal)

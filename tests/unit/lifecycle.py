@@ -114,6 +114,12 @@ def updating(*before: StackEvent) -> list[StackEvent]:
     ]
 
 
+def rolling_back() -> list[StackEvent]:
+    """The events of an update that is rolled back and asks the resource again, oldest first."""
+    undo = [of_stack("UPDATE_ROLLBACK_IN_PROGRESS"), of_resource("UPDATE_IN_PROGRESS")]
+    return [*updating(), *undo]
+
+
 def deleting(*before: StackEvent) -> list[StackEvent]:
     """The events of a stack that is being deleted, oldest first."""
     return [

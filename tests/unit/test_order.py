@@ -34,6 +34,7 @@ from tests.unit.lifecycle import (
     properties,
     removing,
     request,
+    rolling_back,
     update,
     updating,
     variant,
@@ -119,7 +120,7 @@ class TestUpdate:
     @pytest.mark.parametrize("status", UNDONE_STATUSES)
     @pytest.mark.parametrize("seen", [*STOPPABLE, *ENDED, None])
     def test_update_undone(self, status: str, seen: str | None) -> None:
-        events = [*updating(), of_stack(status)]
+        events = [*updating(), of_stack(status), of_resource("UPDATE_IN_PROGRESS")]
         found = None if seen is None else experiment(seen)
         world = World(seen=found, status=status, events_of={STACK: events})
         for new in (promoting(), declaration(Name="other"), declaration(), "'Reason' is wrong"):
@@ -133,7 +134,7 @@ class TestUpdate:
             world = World(
                 seen=seen,
                 status="UPDATE_ROLLBACK_IN_PROGRESS",
-                events_of={STACK: [*updating(), of_stack("UPDATE_ROLLBACK_IN_PROGRESS")]},
+                events_of={STACK: rolling_back()},
             )
             for old in (promoting(), declaration(EndNow="true")):
                 assert answers(update(world, declaration(), old)) == (Verb.WAIT, "update_undone")
@@ -144,7 +145,7 @@ class TestUpdate:
         world = World(
             seen=experiment("Completed"),
             status="UPDATE_ROLLBACK_IN_PROGRESS",
-            events_of={STACK: [*updating(), of_stack("UPDATE_ROLLBACK_IN_PROGRESS")]},
+            events_of={STACK: rolling_back()},
         )
         assert "that is final" in update(world, declaration(), promoting()).why
 
@@ -527,20 +528,26 @@ class TestWhatAllowsAStop:
 
     def test_a_few_seconds_between_two_clocks_are_none(self) -> None:
         world = World(is_young=False)
-        world.events_of[STACK].append(of_stack("UPDATE_IN_PROGRESS", 10_005))
+        began = [of_stack("UPDATE_IN_PROGRESS", 10_005), of_resource("UPDATE_IN_PROGRESS", 10_005)]
+        world.events_of[STACK] += began
         assert update(world, promoting()).verb is Verb.STOP
 
     def test_events_are_read_again_until_they_show_the_request(self) -> None:
         world = World(events_of={STACK: [*created(), of_stack("UPDATE_IN_PROGRESS")]})
         assert answers(update(world, promoting())) == (Verb.WAIT, "stack_unclear")
         world.is_young = False
-        assert update(world, promoting()).verb is Verb.STOP
+        assert answers(update(world, promoting())) == (Verb.FAIL, "stack_unclear")
+
+    def test_an_event_long_before_the_request_is_taken_for_its_own_after_a_minute(self) -> None:
         early = [
             *created(),
             of_stack("UPDATE_IN_PROGRESS"),
             of_resource("UPDATE_IN_PROGRESS", 9_997),
         ]
-        assert update(World(events_of={STACK: early}), promoting()).verb is Verb.WAIT
+        world = World(events_of={STACK: early})
+        assert update(world, promoting()).verb is Verb.WAIT
+        world.is_young = False
+        assert update(world, promoting()).verb is Verb.STOP
 
     def test_an_event_that_declares_something_else_is_not_the_requests(self) -> None:
         """A failed update and its undo may be seconds apart."""

@@ -112,7 +112,11 @@ class Declaration:
 
     def is_same_as(self, other: Declaration) -> bool:
         """Whether both end the same experiment in the same way."""
-        return self.name.lower() == other.name.lower() and self.has_the_end_of(other)
+        return self.is_of(other.name) and self.has_the_end_of(other)
+
+    def is_of(self, name: str) -> bool:
+        """Whether it is about the experiment of this name, in either case."""
+        return self.name.lower() == name.lower()
 
     def with_shadow_removed(self, production: str, shadow: str) -> Declaration:
         """The declaration for an experiment that its stack is about to delete."""

@@ -10,7 +10,7 @@ from .end import after_stop
 from .facts import Decision, Facts, Progress, Request, RequestType, Unreadable
 from .gate import gate
 from .order import Order, order, undone, unless_undone
-from .standing import Standing, standing
+from .standing import is_undo
 from .state import found_over, state
 
 
@@ -33,11 +33,12 @@ def decide(request: Request, facts: Facts, progress: Progress, region: str) -> D
         if isinstance(decision, Order):
             found = state(decision, request, facts, progress, region)
             decision = replace(found, order=decision.row)
+        decision = unless_undone(decision, request, facts)
     except Unreadable:
-        if request.type is RequestType.DELETE or not _is_undo(request, facts):
+        if not is_undo(request, facts):
             raise
         return undone(request, facts)
-    return gate(unless_undone(decision, request, facts), request, facts, progress)
+    return gate(decision, request, facts, progress)
 
 
 def _over(request: Request, facts: Facts) -> Decision | None:
@@ -50,10 +51,3 @@ def _over(request: Request, facts: Facts) -> Decision | None:
         except Unreadable:
             return None  # the order may not need the experiment
     return None
-
-
-def _is_undo(request: Request, facts: Facts) -> bool:
-    try:
-        return standing(request, facts) is Standing.UNDO
-    except Unreadable:
-        return False

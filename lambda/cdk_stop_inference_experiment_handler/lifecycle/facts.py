@@ -150,7 +150,9 @@ class Request:
     Attributes:
         stack_name: The stack's name, from its id.
         physical_id: Empty on Create.
-        declared_name: The experiment's name, even if the declaration is invalid.
+        declared_name: The experiment's name, even if the declaration is invalid. On a Delete, the
+            name in the physical id if that is another: a failed change of name leaves the
+            properties of a declaration that was never in force.
         new: The declaration to fulfil, or a sentence that says what is wrong with it.
         old: The declaration that an Update replaces; None otherwise, and if it cannot be read.
         issued_at: When CloudFormation made the request, in seconds since the epoch; None if its
@@ -181,18 +183,18 @@ class Request:
         the handler marked or that CloudFormation generated. Names are compared ignoring case:
         AWS does not document whether ARNs keep it.
         """
-        return self._held == self.declared_name.lower()
+        return self.held.lower() == self.declared_name.lower()
 
     @property
     def holds_another_experiment(self) -> bool:
         """Whether the physical id is the ARN of an experiment with another name."""
-        return self._held not in ("", self.declared_name.lower())
+        return self.held != "" and not self.holds_its_experiment
 
     @property
-    def _held(self) -> str:
+    def held(self) -> str:
         """The name in the physical id, if that is an experiment's ARN; otherwise empty."""
         head, _, name = self.physical_id.partition(":inference-experiment/")
-        return name.lower() if head.split(":")[2:3] == ["sagemaker"] else ""
+        return name if head.split(":")[2:3] == ["sagemaker"] else ""
 
 
 @dataclass

@@ -13,7 +13,7 @@ from ..contract.constraints import CREATE, DELETE, UPDATE
 from ..contract.declaration import Declaration
 from . import reasons
 from .facts import Decision, Facts, Request, RequestType, Unreadable, Verb, fail, succeed, wait
-from .standing import Standing, last_deployed, looks_undone, standing
+from .standing import Standing, by_events, last_deployed, standing
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,6 @@ def _create(new: Declaration | str, facts: Facts) -> Order | Decision:
 def _update(request: Request, facts: Facts) -> Order | Decision:
     new = request.new
     try:
-        if looks_undone(request, facts):
-            found = standing(request, facts)
-            if found is Standing.UNDO or (found is Standing.UNCLEAR and facts.may_lag()):
-                return _not_allowed(found, request, facts)
         old = last_deployed(request, facts)
     except Unreadable as error:
         if _is_same(new, request.old) and facts.gives_up(error):
@@ -74,7 +70,7 @@ def _update(request: Request, facts: Facts) -> Order | Decision:
         return fail("declaration_invalid", new)
     if not isinstance(old, Declaration):
         return fail("update_old_unreadable", reasons.unreadable_old_declaration(new.name))
-    if new.name.lower() != old.name.lower():
+    if not new.is_of(old.name):
         return _create(new, facts)
     if new.end_now and not old.end_now:
         return Order("update_end_now", True, new, old)
@@ -88,17 +84,12 @@ def _update(request: Request, facts: Facts) -> Order | Decision:
 def _delete(request: Request, facts: Facts) -> Order | Decision:
     if not request.holds_its_experiment:
         return succeed("delete_not_held", reasons.not_held(request.physical_id))
-    try:
-        declared = last_deployed(request, facts)
-    except Unreadable as error:
-        declared = request.new
-        is_own = isinstance(declared, Declaration) and declared.stack_owns_experiment
-        may_end_it = is_own and not facts.gives_up(error)
-        if may_end_it or standing(request, facts) is not Standing.UNDO:
-            raise
+    declared = last_deployed(request, facts)
     if declared is None:
         why = reasons.unreadable_old_declaration(request.declared_name)
         return succeed("delete_old_unreadable", why, warn=True)
+    if isinstance(declared, Declaration) and not declared.is_of(request.declared_name):
+        return succeed("delete_not_held", reasons.not_held(request.physical_id))
     if isinstance(declared, Declaration) and DELETE not in declared.stop_on:
         return succeed("delete_not_in_stop_on", reasons.not_in_stop_on(declared.name, DELETE))
     found = standing(request, facts)
@@ -134,7 +125,7 @@ def unless_undone(decision: Decision, request: Request, facts: Facts) -> Decisio
     Raises:
         Unreadable: A fact that proves or rules out an undo cannot be read.
     """
-    if request.type is RequestType.DELETE or decision.verb not in (Verb.STOP, Verb.FAIL):
+    if request.type is RequestType.DELETE or not _is_in_doubt(decision, request, facts):
         return decision
     try:
         found = standing(request, facts)
@@ -145,7 +136,27 @@ def unless_undone(decision: Decision, request: Request, facts: Facts) -> Decisio
     if found is Standing.ALLOWED:
         return decision
     refusal = _not_allowed(found, request, facts)
-    return decision if refusal.verb is decision.verb is Verb.FAIL else refusal
+    # A refusal is for a Stop; what stops nothing is answered by its own row.
+    return refusal if decision.verb is Verb.STOP or refusal.verb is not Verb.FAIL else decision
+
+
+def _is_in_doubt(decision: Decision, request: Request, facts: Facts) -> bool:
+    """Whether an undo would answer otherwise: asking whether it is one costs calls."""
+    if decision.verb in (Verb.STOP, Verb.FAIL):
+        return True
+    if request.type is RequestType.CREATE:
+        return False
+    try:
+        found = by_events(request, facts)
+        if found is not Standing.UNCLEAR:
+            return found is Standing.UNDO
+        # Nothing is stopped in any case, but an undo waits for a stop, and says that an end stays.
+        experiment = facts.experiment()
+    except Unreadable as error:
+        if not facts.gives_up(error):
+            raise
+        return False
+    return experiment is not None and (experiment.has_ended or experiment.is_stopping)
 
 
 def _not_allowed(found: Standing, request: Request, facts: Facts) -> Decision:

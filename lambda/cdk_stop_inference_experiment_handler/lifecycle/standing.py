@@ -37,102 +37,124 @@ OWN_EVENT_SECONDS = 2.0
 
 
 class Standing(Enum):
-    """Whether CloudFormation still wants what a request asks for."""
+    """Whether CloudFormation still wants what a request asks for; what comes first decides."""
 
-    ALLOWED = "allowed"
+    OVERTAKEN = "CloudFormation has gone on"
     UNDO = "undo"
     CREATION_UNDONE = "the stack's creation is undone"
-    OVERTAKEN = "CloudFormation has moved on"
-    UNCLEAR = "the stack's status does not match the request"
-    PARENT_AT_REST = "a parent stack is not being deployed"
+    UNCLEAR = "the stack's status does not fit the request"
+    PARENT_AT_REST = "the nested stack is operated directly"
+    ALLOWED = "allowed"
 
 
 def standing(request: Request, facts: Facts) -> Standing:
-    """Whether the request may stop an experiment now.
+    """Whether the request may stop an experiment at this moment.
 
-    One fact that proves an undo is enough, even if others cannot be read.
+    A fact that proves an undo decides alone, whatever else cannot be read.
 
     Raises:
-        Unreadable: A fact that the result depends on cannot be read.
+        Unreadable: A fact that decides cannot be read.
     """
-    seen: list[Standing] = []
+    found: set[Standing] = set()
     unread: Unreadable | None = None
-    for look in (_own_status, _own_events, _from_above):
+    for look in (by_events, _by_status, _from_above):
         try:
-            seen.append(look(request, facts))
+            found.add(look(request, facts))
         except Unreadable as error:
             unread = unread or error
-        if Standing.UNDO in seen:
+        if found & {Standing.OVERTAKEN, Standing.UNDO}:
             break
-    if Standing.OVERTAKEN in seen:
-        return Standing.OVERTAKEN
-    if Standing.CREATION_UNDONE in seen:
-        return Standing.UNDO if unread else Standing.CREATION_UNDONE
-    if Standing.UNDO in seen:
+    decides = next((one for one in Standing if one in found), None)
+    if unread is None or decides in (Standing.OVERTAKEN, Standing.UNDO):
+        assert decides is not None  # noqa: S101 - a look answers or raises
+        return decides
+    may_end = isinstance(request.new, Declaration) and request.new.stack_owns_experiment
+    if decides is Standing.CREATION_UNDONE and not (may_end and not facts.gives_up(unread)):
         return Standing.UNDO
-    if unread:
-        raise unread
-    return next((found for found in seen if found is not Standing.ALLOWED), Standing.ALLOWED)
+    raise unread
 
 
-def _own_status(request: Request, facts: Facts) -> Standing:
-    status = facts.stack(request.stack_id).status
-    if request.type is RequestType.DELETE:
-        if status == ROLLBACK:
-            return Standing.CREATION_UNDONE
-        allowed, failed = REMOVING_STATUSES, Standing.UNCLEAR
-    else:
-        allowed, failed = FORWARD_STATUSES, Standing.UNDO
-    if status in allowed:
-        return Standing.ALLOWED
-    if status.endswith("_IN_PROGRESS"):
-        return Standing.UNDO
-    if not status.endswith("_FAILED"):
-        return Standing.UNCLEAR
-    # The next operation may have started without DescribeStacks showing it yet.
-    return Standing.UNCLEAR if is_in_progress(_latest_status(request, facts)) else failed
+def is_undo(request: Request, facts: Facts) -> bool:
+    """Whether an undo is proved, by the facts that can be read."""
+    try:
+        return standing(request, facts) is Standing.UNDO
+    except Unreadable:
+        return False
 
 
-def _own_events(request: Request, facts: Facts) -> Standing:
+def by_events(request: Request, facts: Facts) -> Standing:
+    """What the events of the stack prove.
+
+    Raises:
+        Unreadable: They cannot be read.
+    """
     operation = list(_operation(request.stack_id, facts))
     begun = next((event for event in operation if event.physical_id == request.stack_id), None)
     issued = request.issued_at
     if begun and issued is not None and begun.at > issued + LATER_SECONDS:
         return Standing.OVERTAKEN
+    own = [event for event in operation if event.logical_id == request.logical_id]
+    is_shown = any(_is_begin_of(request, event) for event in own)
+    if is_shown and is_in_progress(operation[-1].status):
+        found = _of_status(operation[-1].status, request)
+        if found is not Standing.ALLOWED:
+            return found
     if request.type is RequestType.DELETE:
-        return _removal(request, facts, operation)
-    if not any(_is_own_begin(event, request) for event in operation) and facts.may_lag():
+        return _removal(request, facts, is_shown=is_shown)
+    if not is_shown and facts.may_lag():
         return Standing.UNCLEAR
-    return Standing.UNDO if _has_failed(request, operation) else Standing.ALLOWED
+    if any(event.status in ("CREATE_FAILED", "UPDATE_FAILED") for event in own):
+        return Standing.UNDO
+    return Standing.ALLOWED if any(is_in_progress(e.status) for e in own) else Standing.UNCLEAR
 
 
-def _is_own_begin(event: StackEvent, request: Request) -> bool:
-    """Whether CloudFormation wrote this event right before it sent the request."""
-    if event.logical_id != request.logical_id or not is_in_progress(event.status):
+def _is_begin_of(request: Request, event: StackEvent) -> bool:
+    """Whether CloudFormation wrote the resource's event right before it sent the request."""
+    if not is_in_progress(event.status):
         return False
     if request.issued_at is not None and event.at < request.issued_at - OWN_EVENT_SECONDS:
         return False
-    # An undo follows a failure within seconds; it declares something else.
+    # An undo follows a failure within seconds; what it declares tells the two apart.
     said = _parsed(event.properties, request)
     if said is None or not isinstance(request.new, Declaration):
         return True
     return said.end_now == request.new.end_now and said.is_same_as(request.new)
 
 
-def _removal(request: Request, facts: Facts, operation: list[StackEvent]) -> Standing:
-    """Whether a Delete removes a resource from a stack that was complete before."""
+def _removal(request: Request, facts: Facts, *, is_shown: bool) -> Standing:
+    """Whether a Delete removes something from a stack that once was complete."""
     status = facts.stack(request.stack_id).status
-    if status == ROLLBACK:
-        return Standing.CREATION_UNDONE
     if not _was_complete(request.stack_id, facts):
-        if not any(_is_own_begin(event, request) for event in operation) and facts.may_lag():
+        if not is_shown and facts.may_lag():
             return Standing.UNCLEAR
-        return Standing.CREATION_UNDONE if status == DELETE else Standing.UNDO
+        return Standing.CREATION_UNDONE if status in (DELETE, ROLLBACK) else Standing.UNDO
     if status == "UPDATE_IN_PROGRESS":
         since = takewhile(lambda event: not is_complete(event.status), _own(request, facts))
         if any(event.status.endswith("_FAILED") for event in since):
             return Standing.UNDO
     return Standing.ALLOWED
+
+
+def _by_status(request: Request, facts: Facts) -> Standing:
+    """What DescribeStacks says."""
+    status = facts.stack(request.stack_id).status
+    if request.type is not RequestType.DELETE and status.endswith("_FAILED"):
+        newest = next(
+            (e for e in facts.events(request.stack_id) if e.physical_id == request.stack_id), None
+        )
+        # The next operation may have begun, and DescribeStacks not know it yet.
+        if newest is None or not is_in_progress(newest.status):
+            return Standing.UNDO
+    return _of_status(status, request)
+
+
+def _of_status(status: str, request: Request) -> Standing:
+    is_removal = request.type is RequestType.DELETE
+    if is_removal and status == ROLLBACK:
+        return Standing.CREATION_UNDONE
+    if status in (REMOVING_STATUSES if is_removal else FORWARD_STATUSES):
+        return Standing.ALLOWED
+    return Standing.UNDO if is_in_progress(status) else Standing.UNCLEAR
 
 
 def _from_above(request: Request, facts: Facts) -> Standing:
@@ -197,34 +219,6 @@ def _parsed(properties: str, request: Request) -> Declaration | None:
     if not isinstance(members, dict):
         return None
     return parse_replaced(members, stack_name=request.stack_name, logical_id=request.logical_id)
-
-
-def looks_undone(request: Request, facts: Facts) -> bool:
-    """Whether the events alone suggest an undo of an Update.
-
-    Every Update reads the events anyway, so this check costs no further call.
-    """
-    operation = list(_operation(request.stack_id, facts))
-    begun = _latest_status(request, facts)
-    return (is_in_progress(begun) and begun not in FORWARD_STATUSES) or _has_failed(
-        request, operation
-    )
-
-
-def _latest_status(request: Request, facts: Facts) -> str:
-    """The stack's status according to its newest event; empty if there is none."""
-    return next(
-        (e.status for e in facts.events(request.stack_id) if e.physical_id == request.stack_id), ""
-    )
-
-
-def _has_failed(request: Request, operation: list[StackEvent]) -> bool:
-    """Whether this resource has failed in the operation."""
-    return any(
-        event.logical_id == request.logical_id
-        and event.status in ("CREATE_FAILED", "UPDATE_FAILED")
-        for event in operation
-    )
 
 
 def is_in_progress(status: str) -> bool:

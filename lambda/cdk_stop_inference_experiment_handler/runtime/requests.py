@@ -11,6 +11,7 @@ import json
 import time
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -61,7 +62,7 @@ def read_request(event: Event) -> Request:
     except InvalidDeclaration as error:
         new = str(error)
     old = event.get("OldResourceProperties")
-    return Request(
+    request = Request(
         type=RequestType(event["RequestType"]),
         stack_id=event["StackId"],
         stack_name=stack_name,
@@ -72,6 +73,9 @@ def read_request(event: Event) -> Request:
         old=parse_replaced(old, **named) if isinstance(old, Mapping) else None,
         issued_at=issued_at(event["ResponseURL"]),
     )
+    if request.type is RequestType.DELETE and request.holds_another_experiment:
+        return replace(request, declared_name=request.held)
+    return request
 
 
 def issued_at(response_url: str) -> float | None:
