@@ -1,4 +1,4 @@
-"""A whole world: the loopback AWS, the function in it, one stack with one resource."""
+"""A world: the loopback AWS, the function in it, and a stack with one resource."""
 
 from __future__ import annotations
 
@@ -53,15 +53,14 @@ PROMOTE = {
 class World:
     """Everything, under one clock.
 
-    Its stack was created a day ago and is being updated; a test that is about something else sets
-    the stack's status.
+    Its stack was created a day ago and is being updated; other tests set the stack's status.
 
     Args:
-        load: Makes a cold container.
+        load: Creates a cold container.
         limit: Seconds an invocation may take.
-        seed: Of the jitter.
+        seed: The seed of the jitter.
         connect: The transport. Default: in process.
-        host: Where the ResponseURL leads.
+        host: The host of the ResponseURL.
     """
 
     def __init__(
@@ -114,7 +113,7 @@ class World:
     def end(self) -> None:
         """Kill what still runs, so that nothing of it outlives its world.
 
-        What has not begun to run begins, and dies where it first sleeps.
+        An invocation that has not started yet starts, and dies at its first sleep.
         """
         for running in list(self.function.running.values()):
             running.attempt = len("two")
@@ -123,7 +122,7 @@ class World:
                 running.task.resume()
 
     def experiment(self, status: str, pace: Pace | None = None) -> None:
-        """Have the experiment in a status; ``absent`` for not at all."""
+        """Set the experiment's status; ``absent`` for no experiment."""
         if status != "absent":
             self.sagemaker.add(NAME, status, pace)
 
@@ -141,8 +140,8 @@ class World:
         """A request as CloudFormation sends it, not delivered yet.
 
         Args:
-            at: When it was sent, where the stack's events are already told. Default: now, with
-                the event of the resource that comes right before.
+            at: When it was sent, if the stack's events are already there. Default: now, and the
+                resource's event is added right before.
         """
         event: dict[str, Any] = {
             "RequestType": kind,
@@ -163,12 +162,12 @@ class World:
         return self.cloudformation.ask(event, at)
 
     def deliver(self, event: dict[str, Any]) -> Asked:
-        """Deliver a request now; it runs when time is let pass."""
+        """Deliver a request now; it runs when time passes."""
         self.function.invoke(event)
         return self.cloudformation.asked[event["RequestId"]]
 
     def fail(self, operation: str, kind: str, *, skip: int = 0, attempts: int = 0) -> Fault:
-        """Order a failure."""
+        """Add a failure."""
         fault = Fault(operation, kind, skip, attempts)
         self.faults.append(fault)
         return fault
@@ -178,7 +177,7 @@ class World:
         self.clock.run_until(self.clock.now + seconds)
 
     def run_to_quiet(self, seconds: float = TWO_HOURS) -> bool:
-        """Let everything happen that is going to; whether there was an end to it."""
+        """Let everything happen; whether it came to an end."""
         return self.clock.run_to_quiet(EPOCH + seconds)
 
     @property

@@ -1,4 +1,4 @@
-"""What the tests of single requests ask of the world."""
+"""Helpers for the tests of single requests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SHORT = Pace(stop=120)
 
 
 def answered(world: World, event: dict[str, Any]) -> dict[str, Any]:
-    """Deliver a request, let everything happen, and return what CloudFormation was told."""
+    """Deliver a request, let everything happen, and return the answer to CloudFormation."""
     asked = world.deliver(event)
     assert world.run_to_quiet(), "something goes on for ever"
     return told(asked)

@@ -12,6 +12,6 @@ from loopback.world import World
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    """A fresh world with Lambda's real limits, whose containers share nothing."""
+    """A new world with Lambda's real limits, whose containers share nothing."""
     with World(load=fresh_everything).installed() as world:
         yield world

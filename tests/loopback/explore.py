@@ -1,7 +1,7 @@
-"""``python -m tests.loopback.explore``: run histories, check the invariants, print what came of it.
+"""``python -m tests.loopback.explore``: run histories, check the invariants, print the results.
 
-Exhaustive by default; ``--sample`` draws that many histories at random instead. Exits with 1 if an
-invariant was broken.
+Exhaustive by default; ``--sample`` draws that many random histories instead. Exits with 1 if an
+invariant was violated.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _settle_down() -> None:
-    """Leave Ctrl-C to the parent, which then says how far it came, and old objects alone."""
+    """Leave Ctrl-C to the parent, which reports the progress, and freeze old objects."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
@@ -80,11 +80,11 @@ def _chosen(options: argparse.Namespace) -> tuple[Scenario, ...]:
 def _all(
     pool: multiprocessing.pool.Pool, scenarios: Iterable[Scenario], options: argparse.Namespace
 ) -> Iterator[Tally]:
-    """One situation after the other, each told when it is done: a long run shows how far it is."""
+    """Run the situations one after another, and print each when it is done."""
     for scenario in scenarios:
         started, total = time.monotonic(), Tally()
         work = [Subtree(scenario, (), options.depth)]
-        # Two levels are split off, so that no unit of work is large.
+        # Two levels are split off, so that every unit of work is small.
         for _ in range(min(2, options.depth)):
             following: list[Subtree] = []
             for tally, more in pool.imap_unordered(Subtree.split, work, chunksize=4):

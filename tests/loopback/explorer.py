@@ -1,13 +1,13 @@
-"""Runs histories: the first delivery of a request, then up to a few steps, then to quiet.
+"""Runs histories: the first delivery of a request, then a few steps, then until nothing happens.
 
-A step is an event of the world or a fault. Events let the world run for a beat first and then
-happen; faults are armed at once and hit the next call of their operation. So a history
-reads from left to right, and a fault stands right before the stretch in which it is hit.
+A step is an event of the world or a fault. Before an event, the world runs for a moment; a fault is
+armed immediately and hits the next call of its operation. So a history reads from left to right,
+and a fault comes right before the part in which it is hit.
 
-Histories that equal a shorter or another one are not counted and not continued: a fault that is
-not hit before the next event, an event that changes nothing (the end of what has ended, a rule's
-firing where there is none, a cold container where none is idle), and faults of different
-operations in another order. That is what makes "all sequences" a number that can be run.
+Histories that are equivalent to another one are not counted and not continued: a fault that is not
+hit before the next event, an event that changes nothing (the end of an ended experiment, a firing
+without a rule, a cold container without an idle one), and faults of different operations in another
+order. This keeps the number of sequences small enough to run all of them.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from .player import BEAT_SECONDS, INSTANT, TIMED, Player, SameAsAnother, in_orde
 from .scenarios import Scenario, learn
 
 TRANSIENT_KINDS = ("unavailable", "unreachable", "lost", "reset")
-"""Told from ``throttled`` by a message and by seconds only: left out where the alphabet is
-``lean``. A read that times out is one of them, whether it had its effect or not."""
+"""These differ from ``throttled`` only in a message or by seconds; a ``lean`` alphabet leaves them
+out. A read that times out is one of them, whether it took effect or not."""
 
 OF_THE_STACK = ("DescribeStack", "ListStackResources")
-"""Reads before or after a look at the experiment, with nothing written in between: to be killed
-there is to be killed at that look."""
+"""Reads right before or after the describe call of the experiment, with no write in between: a kill
+there is equivalent to a kill at the describe call."""
 
 OF_THE_RULE = (
     "PutRule",
@@ -44,12 +44,12 @@ OF_THE_RULE = (
     "DeleteRule",
     "RemovePermission",
 )
-"""Steps that are tried again whatever error they end with: ``denied`` is ``throttled``."""
+"""Steps that are retried after any error, so that ``denied`` is equivalent to ``throttled``."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one history.
+    """The result of one history.
 
     Attributes:
         alphabet: The steps that could follow it.
@@ -69,7 +69,7 @@ def play(
     load: Callable[[], Handler] = fresh_index,
     lean: bool = False,
 ) -> Result | None:
-    """Run one history; None where it equals another one."""
+    """Run one history; None if it is equivalent to another one."""
     try:
         history, since = run(scenario, letters, load=load)
     except SameAsAnother:
@@ -88,7 +88,7 @@ class Moment:
     """When the last step of a history was taken.
 
     Attributes:
-        entries: How long the journal was.
+        entries: The length of the journal.
         fired: How often a rule had fired.
     """
 
@@ -106,7 +106,7 @@ def run(
         The history, and when its last step was taken.
 
     Raises:
-        SameAsAnother: It equals a shorter or another one.
+        SameAsAnother: It is equivalent to a shorter one or another one.
     """
     learn(scenario)
     seed = zlib.crc32(f"{scenario.key} {letters}".encode())
@@ -121,9 +121,9 @@ def run(
 
 
 def _alphabet(history: History, since: Moment, *, lean: bool) -> Iterator[str]:
-    """The steps that could follow, as far as what happened without one can tell.
+    """The steps that could follow, judged by what happened without one.
 
-    Faults only of operations that are called after the last step, and in one order.
+    Only faults of operations that are called after the last step, and in one order.
     """
     yield from INSTANT
     yield from (letter for letter in TIMED if _may_come(letter, history, since))
@@ -142,7 +142,7 @@ def _alphabet(history: History, since: Moment, *, lean: bool) -> Iterator[str]:
 
 
 def _may_come(letter: str, history: History, since: Moment) -> bool:
-    """Whether a timed step changes anything, as far as the history without it tells."""
+    """Whether a timed step changes anything, judged by the history without it."""
     world, then = history.world, since.at + BEAT_SECONDS
     if letter.startswith("fire"):
         return world.events.fired > since.fired
@@ -155,7 +155,7 @@ def _may_come(letter: str, history: History, since: Moment) -> bool:
 
 
 def _last_armed(letters: tuple[str, ...]) -> str:
-    """The operation of the last fault that no timed step has come after."""
+    """The operation of the last fault since the last timed step."""
     for letter in reversed(letters):
         if ":" in letter:
             return letter.partition(":")[0]

@@ -1,4 +1,4 @@
-"""A history that has been run, as the invariants look at it."""
+"""A finished history, as the invariants see it."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from .scenarios import IAM_SECONDS, Scenario
 
 @dataclass
 class History:
-    """A history that has been run to quiet.
+    """A history that has been run to its end.
 
     Attributes:
         asked: The explored request.
         prelude: The request that warmed the container up.
         interventions: When others ended or deleted the experiment, or undid the order.
         undone_at: When CloudFormation undid the order while its request waited.
-        faults: With the times they were hit at.
-        kills: Invocations that were killed on order.
+        faults: The faults, with the times when they were hit.
+        kills: Invocations that a fault killed.
         malformed: Numbers of the invocations with a malformed event.
         truths: For each PUT of the request, the statuses that were true when it was sent.
     """
@@ -53,7 +53,7 @@ class History:
 
     @property
     def bodies(self) -> list[dict[str, Any]]:
-        """What those attempts said."""
+        """The answers in those attempts."""
         return [json.loads(put.detail["body"]) for put in self.puts]
 
     @property
@@ -62,7 +62,7 @@ class History:
         return self.asked.issued_at + self.scenario.tempo.deadline
 
     def hit(self, kind: str) -> list[Fault]:
-        """Faults of a kind that took place."""
+        """Faults of a kind that were hit."""
         return [fault for fault in self.faults if fault.kind == kind and fault.hits]
 
     @property
@@ -82,7 +82,7 @@ class History:
 
     @property
     def lasting_denials(self) -> set[str]:
-        """The operations whose AccessDenied came too late to be a policy on its way."""
+        """The operations whose AccessDenied came too late for IAM propagation."""
         young = self.asked.issued_at + IAM_SECONDS - 1
         return {
             fault.operation
@@ -92,7 +92,7 @@ class History:
 
     @property
     def truth_now(self) -> set[str]:
-        """The statuses that could truthfully be answered at this moment."""
+        """The statuses that are correct answers at this moment."""
         experiment = self.world.sagemaker.experiments.get(self.scenario.new["Name"])
         return allowed(
             self.scenario,
@@ -108,7 +108,7 @@ class History:
         )
 
     def heard(self) -> Iterator[tuple[Entry, dict[str, Any], set[str]]]:
-        """The answers up to the one that CloudFormation took, with what was true then."""
+        """The answers up to the one that CloudFormation accepted, and the correct statuses then."""
         for put, body, (_, truth) in zip(self.puts, self.bodies, self.truths, strict=True):
             if put.at <= self.asked.answered_at:
                 yield put, body, truth

@@ -1,8 +1,8 @@
-"""What must hold after every history, each as a function whose docstring is the sentence.
+"""What must hold after every history: each invariant is a function whose docstring states it.
 
-An invariant yields what breaks it. Where a sentence needs interpretation, the docstring says which
-one is held; it is meant to be the strictest that a correct handler can keep. They are in one file,
-long as it is, to be read as one list.
+An invariant yields its violations. If its first sentence needs interpretation, the docstring says
+what is checked: the strictest rule that a correct handler can follow. They are all in this file,
+although it is long, so that they can be read as one list.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MOST_PUTS = 120
 EVENTS = "DescribeStackEvents"
 LOOKS = ("DescribeStacks", EVENTS)
 LOOK_SECONDS = 3.0
-"""Between a look and the answer or the Stop that rests on it, at most."""
+"""Maximum time between a describe call and the answer or Stop that is based on it."""
 
 DELIVERIES = 3
 
@@ -33,9 +33,9 @@ DELIVERIES = 3
 def answered_in_time(history: History) -> Iterator[str]:
     """Every well-formed request is answered before min(ServiceTimeout - margin, URL expiry).
 
-    Not held where the bucket itself has refused the URL (403 ends the attempts), nor where every
-    delivery that Lambda makes of an event was killed. A request that is delivered too late for it
-    is answered within the margin after its delivery.
+    Exceptions: the bucket refused the URL (403 ends the attempts), or every delivery of an event by
+    Lambda was killed. A request that is delivered too late for that is answered within the margin
+    after its delivery.
     """
     if history.hit("expired") or history.all_kills >= DELIVERIES:
         return
@@ -46,13 +46,13 @@ def answered_in_time(history: History) -> Iterator[str]:
 
 
 def success_is_true(history: History) -> Iterator[str]:
-    """SUCCESS only if the experiment has ended and settled, is absent, or was rightly left alone.
+    """SUCCESS only if the experiment has ended and settled, is absent, or may not be stopped.
 
-    And, where a promotion was asked for, only if the end was the one ordered. Held for every
-    answer up to the one CloudFormation takes; it hears no other. An undo need not wait for a stop
-    that it is not allowed to see. Where only the stack's events tell that an update is more than
-    its old and new properties say, or that a creation is undone which made the experiment, it need
-    not know what it is not allowed to read.
+    And, if a promotion was declared, only if the end was the one that was ordered. This holds for
+    every answer up to the one that CloudFormation accepts; it ignores later ones. An undo need not
+    wait for a stop if it is not permitted to describe the experiment. The handler may also miss
+    what only the stack's events show if it may not read them: that an update is more than its old
+    and new properties say, or that a creation that made the experiment is undone.
     """
     scenario, denied = history.scenario, history.lasting_denials
     rests_on_events = scenario.looks_unchanged or scenario.is_failed_creation
@@ -64,17 +64,17 @@ def success_is_true(history: History) -> Iterator[str]:
 
 
 def answers_agree(history: History) -> Iterator[str]:
-    """All answers to one request agree in status and id.
+    """All answers to one request have the same status and id.
 
-    Answers are compared that were given without the world changing between them: somebody ending
-    or deleting the experiment, an AccessDenied that lasts, the deadline, and the stack moving on
-    after CloudFormation took an answer are changes. A delivery that looked at the stack only then
-    finds it at rest or rolling back, and nobody hears what it makes of that.
-    An end by somebody counts from shortly before the first answer on, which may rest on a look at
-    what was before. Where each answer alone could truthfully be either (an end as Cancelled that
-    may be a Stop's of an earlier delivery), two deliveries that know different things may differ.
-    Somebody's end that was in time for all of them is none.
-    The id has to agree whatever changed, unless a Create or a change of name fails once.
+    Only answers without a change of the world between them are compared. Changes are: somebody ends
+    or deletes the experiment, a permanent AccessDenied, the deadline, and the stack moving on after
+    CloudFormation accepted an answer. A delivery that reads the stack only after that finds it at
+    rest or rolling back, and CloudFormation ignores its answer.
+    An end by somebody else counts as a change from shortly before the first answer, which may be
+    based on an earlier describe call. It does not count if it came in time for all answers. If each
+    answer alone could be correct either way (an end as Cancelled that may come from an earlier
+    delivery's Stop), two deliveries that know different things may differ.
+    The id must be the same whatever changed, unless a Create or a rename fails once.
     """
     answers = [(put, body) for put, body in zip(history.puts, history.bodies, strict=True)]
     taken = history.asked.answer
@@ -96,7 +96,7 @@ def answers_agree(history: History) -> Iterator[str]:
 
 
 def _saw_it_move_on(history: History, put: Entry) -> bool:
-    """Whether an answer comes from an invocation that looked at the stack after the first."""
+    """Whether an answer comes from an invocation that read the stack after the first answer."""
     return any(
         look.invocation == put.invocation and look.at >= history.asked.answered_at
         for look in history.world.journal.calls(*LOOKS)
@@ -104,7 +104,7 @@ def _saw_it_move_on(history: History, put: Entry) -> bool:
 
 
 def id_is_right(history: History) -> Iterator[str]:
-    """The id is never empty, "None" or random; it is the event's but on Create and a new name."""
+    """The id is never empty, "None" or random; it only changes on Create and with another name."""
     scenario = history.scenario
     named = arn_of(scenario.new["Name"])
     for body in history.bodies:
@@ -120,11 +120,11 @@ def id_is_right(history: History) -> Iterator[str]:
 
 
 def stops_only_as_ordered(history: History) -> Iterator[str]:
-    """No Stop in an undo, on another experiment, or where the table or StopOn says no.
+    """No Stop in an undo, of another experiment, or against the table or StopOn.
 
-    Nor once CloudFormation has been told how the request ended: nobody expects it then. Where two
-    deliveries run at once, one can still stop what it found ordered while the other was answering:
-    it must have looked at the stack right before, and before that answer.
+    Nor after CloudFormation has got its answer. If two deliveries run at the same time, one may
+    stop while the other one answers: it must have read the stack right before, and before that
+    answer.
     """
     for stop in history.world.journal.calls("StopInferenceExperiment"):
         if not history.scenario.may_stop:
@@ -139,8 +139,8 @@ def stops_only_as_ordered(history: History) -> Iterator[str]:
 def _has_fallen(history: History, stop: Entry, when: float, look: str) -> bool:
     """Whether a Stop was sent after something that its invocation should have seen.
 
-    It has to look right before each Stop. What happens between the look and the Stop it cannot
-    know; a fault in between makes that longer.
+    An invocation has to read the stack right before each Stop. It cannot know what happens in
+    between; a fault makes that time longer.
     """
     if when >= stop.at:
         return False
@@ -156,9 +156,10 @@ def _is_before(call: Entry, stop: Entry) -> bool:
 
 
 def stops_once(history: History) -> Iterator[str]:
-    """Any number of deliveries has at most one effective Stop.
+    """However often a request is delivered, at most one Stop takes effect.
 
-    And an invocation that knows of an accepted Stop never sends another, whatever a describe says.
+    And an invocation that knows of an accepted Stop never sends another one, whatever describe
+    says.
     """
     effective, knows = 0, set[int]()
     for call in history.world.journal.calls("StopInferenceExperiment"):
@@ -173,10 +174,10 @@ def stops_once(history: History) -> Iterator[str]:
 
 
 def nothing_is_left(history: History) -> Iterator[str]:
-    """When quiet, no rule, target or permission is left.
+    """In the end, no rule, target or permission is left.
 
-    Not held where every delivery that Lambda makes of an event was killed, if the rule cannot bring
-    one more: nobody is left to come back. A rule with its target and its permission can.
+    Exception: every delivery of an event by Lambda was killed, and the rule cannot fire again since
+    its target or its permission is missing.
     """
     leftovers = history.world.leftovers
     is_alive = {left.split()[0] for left in leftovers} == {"rule", "target", "permission"}
@@ -188,7 +189,7 @@ def nothing_is_left(history: History) -> Iterator[str]:
 
 
 def clean_up_is_silent(history: History) -> Iterator[str]:
-    """Clean-up never changes the answer: it comes after it, and no reason speaks of it."""
+    """Clean-up never changes the answer: it comes after the answer, and no reason mentions it."""
     answered: set[int] = set()
     for entry in history.world.journal:
         if entry.kind == "put":
@@ -201,10 +202,10 @@ def clean_up_is_silent(history: History) -> Iterator[str]:
 
 
 def transient_is_retried(history: History) -> Iterator[str]:
-    """No FAILED for a transient error before the deadline: FAILED only where it is the truth.
+    """No FAILED for a transient error before the deadline: FAILED only if it is correct.
 
-    Nor for an AccessDenied that lasts, where nothing is ordered: what the experiment is like then
-    decides nothing, and what the stack is like only where the declaration does not tell already.
+    Nor for a permanent AccessDenied if nothing is ordered: then the experiment does not matter, and
+    the stack only matters if the declarations alone do not decide.
     """
     matters = set() if history.scenario.asks_nobody else history.lasting_denials
     if history.scenario.order == "nothing":
@@ -251,10 +252,10 @@ def malformed_is_ignored(history: History) -> Iterator[str]:
 
 
 def puts_end(history: History) -> Iterator[str]:
-    """A PUT not answered 2xx is retried within bounds, and ends.
+    """A PUT that is not answered with 2xx is retried a limited number of times.
 
-    5xx, a reset and a time-out are followed by another PUT, of the same invocation or a later one,
-    unless that was killed; a 403 is not; no invocation runs into Lambda's limit.
+    After 5xx, a reset and a timeout there is another PUT, by the same invocation or a later one,
+    unless that was killed; after 403 there is none. No invocation reaches Lambda's limit.
     """
     if history.world.function.kills_at_limit:
         yield f"{history.world.function.kills_at_limit} invocations ran into Lambda's limit"
@@ -276,9 +277,9 @@ def puts_end(history: History) -> Iterator[str]:
 
 
 def every_stop_has_its_order(history: History) -> Iterator[str]:
-    """Every Stop has its order: the last one names this declaration and was not undone before.
+    """Every Stop has its order: the last order is for this declaration and was not undone before.
 
-    A stop says what was declared, member by member, and whose it is by the digest in its reason.
+    The members of a Stop are those of the declaration, and its reason has the digest.
     """
     look = "DescribeStacks" + (OF_AN_ANCESTOR if history.scenario.above else "")
     for stop in history.world.journal.calls("StopInferenceExperiment"):
@@ -308,7 +309,7 @@ INVARIANTS: dict[int, Callable[[History], Iterator[str]]] = {
 
 
 def violations(history: History) -> list[tuple[int, str]]:
-    """Every invariant that the history breaks, with how."""
+    """Every invariant that the history violates, and how."""
     return [
         (number, f"{check.__name__}: {what}")
         for number, check in INVARIANTS.items()

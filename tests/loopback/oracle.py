@@ -1,4 +1,4 @@
-"""Which answers and Stops are true: told from the world, never from what the handler believes."""
+"""Which answers and Stops are correct, according to the world and not to the handler."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ BOTH = {"SUCCESS", "FAILED"}
 OWN_PROPERTIES = ("StopOn", "EndNow", "StackOwnsExperiment")
 DIGEST = re.compile(r"(.*) \([0-9a-f]{8}\)")
 BEGIN_AND_STOP_SECONDS = 1500.0
-"""Before the deadline an experiment has to begin, or it cannot be ended in time."""
+"""How long before the deadline an experiment has to start to be ended in time."""
 
 LONGEST_WORDS = 1013
-"""Of a Reason, before the digest."""
+"""Maximum length of a Reason before the digest."""
 
 
 def allowed(
@@ -31,18 +31,17 @@ def allowed(
     undone: bool,
     is_late: bool,
 ) -> set[str]:
-    """The statuses that are true of the world at this moment.
+    """The statuses that are correct answers at this moment.
 
-    A deadline that has come and an AccessDenied that lasts allow FAILED beside these.
+    After the deadline, and with a permanent AccessDenied, FAILED is correct, too.
 
     Args:
         deleted: Somebody has deleted the experiment.
         accepted: SageMaker has answered a Stop with success, and the answer arrived.
-        repeated: The request is delivered more than once. A delivery does not know of another's
-            Stop where an error has taken the place of its words, nor what the endpoint was like
-            before it.
-        undone: The order was undone while the request waited. Nobody hears the answer then.
-        is_late: The deadline has come: an undo does not wait any longer for a stop under way.
+        repeated: The request is delivered more than once. A delivery does not know of another one's
+            Stop if an error has replaced its reason, nor the endpoint's state before it.
+        undone: The order was undone while the request waited. CloudFormation ignores the answer.
+        is_late: The deadline has passed: an undo no longer waits for a stop in progress.
     """
     if undone:
         return BOTH
@@ -70,9 +69,9 @@ def allowed(
 
 
 def _refused(scenario: Scenario, experiment: Experiment | None) -> set[str]:
-    """FAILED, unless there is nothing left to stop, so that nobody need ask what allows it.
+    """FAILED, unless there is nothing left to stop, so that the stack does not matter.
 
-    EndNow refuses a creation only where the experiment has not ended.
+    EndNow only fails a creation if the experiment has not ended.
     """
     found = _found(scenario, experiment)
     if scenario.kind == "Delete" and (experiment is None or experiment.is_settled):
@@ -82,7 +81,7 @@ def _refused(scenario: Scenario, experiment: Experiment | None) -> set[str]:
 
 
 def _has_not_begun(experiment: Experiment) -> bool:
-    """Whether Stop is refused until it begins; it may have begun since the handler looked."""
+    """Whether Stop is refused until it starts; it may have started since the describe call."""
     return experiment.refuses_created and experiment.true_status in ("Created", "Starting")
 
 
@@ -91,9 +90,9 @@ def _begins_too_late(scenario: Scenario) -> bool:
 
 
 def _is_contradicted(scenario: Scenario, experiment: Experiment | None) -> bool:
-    """Whether a look at the experiment shows variants that the declaration does not name.
+    """Whether describing the experiment shows variants that the declaration does not name.
 
-    An answer that rests on such a look may be on its way while somebody ends the experiment.
+    Somebody may end the experiment between the describe call and the answer that is based on it.
     """
     if experiment is None or not scenario.names_unknown_variants:
         return False
@@ -103,7 +102,7 @@ def _is_contradicted(scenario: Scenario, experiment: Experiment | None) -> bool:
 def _of_the_end(
     scenario: Scenario, experiment: Experiment, *, accepted: bool, repeated: bool
 ) -> set[str]:
-    """The contract's third table where the Stop was ours, else the ended rows of its second."""
+    """Table 3 if the Stop was ours, else the rows of table 2 for ended experiments."""
     if not experiment.stops:
         return _found(scenario, experiment)
     if experiment.reason == experiment.stops[0]["Reason"]:
@@ -117,7 +116,7 @@ def _of_the_end(
 
 
 def _found(scenario: Scenario, experiment: Experiment | None) -> set[str]:
-    """What an experiment that somebody or an earlier request ended makes of the order."""
+    """The answer if somebody else or an earlier request ended the experiment."""
     if experiment is None or not experiment.is_settled:
         return set()
     if scenario.start.endswith(", as declared"):
@@ -143,7 +142,7 @@ def is_as_declared(sent: Mapping[str, Any], declared: Mapping[str, Any]) -> bool
 
 
 def is_retained(sent: Mapping[str, Any]) -> bool:
-    """Whether a Stop ends a failed creation: production stays, and the shadow goes."""
+    """Whether a Stop ends a failed creation: production stays, the shadow is removed."""
     deployed = [variant["VariantName"] for variant in sent.get("DesiredModelVariants", ())]
     return (
         DIGEST.fullmatch(str(sent.get("Reason", ""))) is not None

@@ -1,8 +1,8 @@
-"""What has happened to a stack before a request, told line by line and made into its events.
+"""The history of a stack before a request: lines that are converted to stack events.
 
-A line is ``who STATUS [declaration]``. ``stack`` is the stack itself, ``ours`` the resource that is
-explored, ``bucket`` another resource, ``below`` the stack that is nested in this one. ``request``
-is the moment at which CloudFormation sent the request; without that line it is the last moment.
+A line is ``who STATUS [declaration]``. ``stack`` is the stack itself, ``ours`` the resource under
+test, ``bucket`` another resource, ``below`` a stack nested in this one. ``request`` is the time
+when CloudFormation sent the request; without that line it was sent at the end.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ Declared = Mapping[str, Any]
 
 REQUEST = "request"
 LATENCY_SECONDS = 0.4
-"""Between the last event and the request."""
+"""Seconds between the last event and the request."""
 
 AFTERWARDS_SECONDS = 300.0
-"""Between what came after a request that is delivered late."""
+"""Seconds between the events after a request that is delivered late."""
 
 
 def status_of(lines: Lines) -> str:
-    """The status that the stack has when all of it has happened."""
+    """The stack's status at the end of it."""
     return [line.split()[1] for line in lines if line.startswith("stack ")][-1]
 
 
@@ -40,11 +40,11 @@ def tell(
     physical_id: str,
     step: float,
 ) -> float:
-    """Give a stack its past.
+    """Add these events to a stack.
 
     Args:
-        declared: What each name of a declaration stands for.
-        physical_id: Of the resource.
+        declared: The declarations by their names.
+        physical_id: The resource's physical id.
         step: Seconds between two events of one operation.
 
     Returns:

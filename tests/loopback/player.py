@@ -25,14 +25,14 @@ TIMED = (
     "later",
     "undone",
 )
-"""``twin`` delivers at the very moment of the step before, ``deliver`` a beat later;
-``later`` lets time pass until the answer, or for 70 s. ``ends`` is on schedule, or what a Stop led
-to; ``ends Cancelled`` is by hand, or an error after a Stop. ``undone`` is CloudFormation's: the
-update is cancelled or another resource fails, or a stack above rolls back."""
+"""``twin`` delivers at the same time as the step before, ``deliver`` a moment later. ``later`` lets
+time pass until the answer, or for 70 s. ``ends`` is an end by schedule, or the result of a Stop;
+``ends Cancelled`` is an end by hand, or an error after a Stop. ``undone``: the update is cancelled,
+another resource fails, or a parent stack rolls back."""
 
 
 class SameAsAnother(Exception):
-    """The history equals a shorter or another one."""
+    """The history is equivalent to a shorter one or another one."""
 
 
 class Player:
@@ -54,7 +54,7 @@ class Player:
         """Take one step.
 
         Raises:
-            SameAsAnother: It changes nothing, or belongs elsewhere.
+            SameAsAnother: It changes nothing, or is equivalent to another step.
         """
         operation, colon, kind = letter.partition(":")
         if colon:
@@ -71,7 +71,7 @@ class Player:
             _must(getattr(self, f"_{letter.replace(' ', '_').lower()}")())
 
     def finish(self) -> None:
-        """Let everything happen that is going to."""
+        """Run until nothing more happens."""
         self.history.is_quiet = self._world.run_to_quiet()
         self._close_segment()
         if self._cold_starts is not None:
@@ -183,12 +183,12 @@ def _must(happened: bool) -> None:
 
 
 def in_order(first: str, second: str) -> bool:
-    """Faults of different operations commute: the order of the alphabet stands for both."""
+    """Faults of different operations commute: only alphabetical order is run."""
     return first <= second
 
 
 def _warm_up(world: World) -> Asked:
-    """Another stack's request, whose container the explored request gets."""
+    """A request of another stack, whose container the explored request reuses."""
     world.sagemaker.add("prelude", "Running")
     event = world.request(
         "Create",

@@ -1,6 +1,6 @@
 """The requests that are explored: each scenario is one request in one situation of its stack.
 
-What each of them orders is read from the contract's first table, not from the handler.
+The expected order of each follows from table 1 of the README, not from the handler.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ STARTS = (
     "Created",
     "Starting",
 )
-"""Absent, and every status; those that differ most come first."""
+"""Absent, and every status; the most different ones first."""
 
 FOUND_ENDED = (
     "Completed, as declared",
@@ -36,18 +36,18 @@ FOUND_ENDED = (
     "Completed, as before",
     "Completed, not settled",
 )
-"""Ended by this stack: as the new declaration says, or the old one; and on its way to rest."""
+"""Ended by this stack, as newly or as previously declared; or not settled yet."""
 
 ENDINGS = (
     "Running, shows as Cancelled",
     "Running, fails the endpoint's update",
     "Running, failed before",
 )
-"""What comes of a Stop: Cancelled with the Stop's own reason, or a FailureReason on an endpoint
-that is InService. One that the endpoint had before means nothing."""
+"""How a Stop ends: Cancelled with the Stop's own reason, or with a FailureReason on an endpoint
+that is InService. A FailureReason that the endpoint had before does not count."""
 
 NOT_BEGUN = ("Created, refuses", "Created, begins soon")
-"""Stop is refused until the experiment begins: in a week, or in two minutes."""
+"""Stop is refused until the experiment starts: in a week, or in two minutes."""
 
 RENAMED = "fraud-shadow-2"
 IAM_SECONDS = 60.0
@@ -59,9 +59,9 @@ class Tempo:
     """How long an invocation and the experiment may take.
 
     Attributes:
-        limit: Seconds of an invocation. Short ones bring the hand-over into every history at a
-            fraction of the describes.
-        timeout_scale: Of the SDK's time-outs, which are made for an invocation of 15 minutes.
+        limit: Seconds of an invocation. Short ones make every history hand over, with a fraction
+            of the describe calls.
+        timeout_scale: Factor for the SDK's timeouts, which fit an invocation of 15 minutes.
     """
 
     name: str
@@ -77,16 +77,16 @@ class Tempo:
 
 
 HANDED = Tempo("handed", 45, Pace(stop=61, settle=2, begin=5), timeout_scale=0.05)
-"""The rule is made at once, and a poll sees the end."""
+"""The rule is created at once, and a poll sees the end."""
 
 BRIEF = Tempo("brief", 900, Pace(stop=20, settle=4, begin=9))
 """The first invocation sees the end, without a rule."""
 
 LONG = Tempo("long", 200, Pace(stop=190, settle=8, begin=20))
-"""The rule is made after 50 s; polls overlap with the first invocation and go on after it."""
+"""The rule is created after 50 s; polls overlap with the first invocation and continue after it."""
 
 STUCK = Tempo("stuck", 300, Pace(stop=NEVER, settle=4, begin=9), service_timeout=900)
-"""The end never comes: the deadline does."""
+"""The experiment never ends, so the deadline passes."""
 
 TEMPOS = (HANDED, BRIEF, LONG, STUCK)
 
@@ -97,7 +97,7 @@ RETAINED: Declared = {
     "Name": NAME,
     "ModelVariantActions": {"production": "Retain", "shadow": "Remove"},
 }
-"""How a failed creation ends the experiment that it made, whatever is declared."""
+"""How a failed creation ends its own experiment, whatever is declared."""
 
 
 @dataclass(frozen=True)
@@ -105,19 +105,19 @@ class Scenario:
     """One request in one situation.
 
     Attributes:
-        past: What has happened to the stack until the request.
-        order: What the request orders by the contract's first table. ``refused`` is FAILED with
-            nothing stopped.
+        past: The stack's events until the request.
+        order: What the request orders according to table 1. ``refused``: FAILED, and nothing is
+            stopped.
         sent: What a Stop sends. Default: the declaration that the request carries.
-        above: What has happened to the stacks that the stack is nested in, the nearest first.
+        above: The events of the parent stacks, the nearest first.
         holders: Logical id, physical id, type and status of other resources of the stack.
-        stale: What DescribeStacks says instead of the status, and for how many seconds.
+        stale: The status that DescribeStacks returns instead, and for how many seconds.
         step: Seconds between the events of one operation.
-        event_lag: Seconds until an event shows. At once, the first Stop comes before the first
-            step, and what undoes the order comes between two attempts.
+        event_lag: Seconds until an event is visible. With 0, the first Stop comes before the first
+            step, and the undo comes between two attempts.
         by_change_set: The stack has a LastUpdatedTime.
-        waits: Nothing is ordered, but a stop that is under way is awaited.
-        starts: The experiment's situations that make a difference.
+        waits: Nothing is ordered, but a stop in progress is waited for.
+        starts: The situations of the experiment that matter.
     """
 
     name: str
@@ -156,12 +156,12 @@ class Scenario:
 
     @property
     def is_failed_creation(self) -> bool:
-        """Whether the end is that of an experiment which a failed creation made."""
+        """Whether a failed creation ends its own experiment."""
         return self.sent == RETAINED
 
     @property
     def promotes(self) -> bool:
-        """Whether the end that is ordered is a promotion."""
+        """Whether the ordered end is a promotion."""
         return "Promote" in self.declared["ModelVariantActions"].values()
 
     @property
@@ -171,7 +171,7 @@ class Scenario:
 
     @property
     def names_unknown_variants(self) -> bool:
-        """Whether the declaration contradicts what the experiment consists of."""
+        """Whether the declaration names variants that the experiment does not have."""
         return not set(self.declared["ModelVariantActions"]) <= {"production", "shadow"}
 
     @property
@@ -181,7 +181,7 @@ class Scenario:
 
     @property
     def asks_nobody(self) -> bool:
-        """Whether nothing is ordered whatever the stack says, so that no fact can be missing."""
+        """Whether nothing is ordered whatever the stack's state, so that no fact can be missing."""
         return self.order == "nothing" and (
             self.name in ("plumbing update", "reworded reason")
             or "StopOn" in self.name
@@ -190,7 +190,7 @@ class Scenario:
 
     @property
     def looks_unchanged(self) -> bool:
-        """Whether an Update's own properties do not tell that it orders anything."""
+        """Whether the properties of an Update alone show no change."""
         return self.kind == "Update" and self.new == self.old
 
     @property
@@ -200,7 +200,7 @@ class Scenario:
 
     @property
     def key(self) -> str:
-        """How a person names it."""
+        """Its name for people."""
         return f"{self.name}/{self.start}/{self.tempo.name}"
 
 
@@ -257,14 +257,14 @@ CREATION_FAILED = (
     "ours CREATE_COMPLETE new",
     "bucket CREATE_FAILED",
 )
-"""OnFailure=DELETE and ROLLBACK go on from here."""
+"""OnFailure=DELETE and ROLLBACK continue from here."""
 
 _FAILS = (*_updating(_created("keep"), "promote"), "ours UPDATE_FAILED promote")
 UNDONE_IN_THE_UPDATE = (*_FAILS, "ours UPDATE_IN_PROGRESS new")
 UNDONE_AFTER_THE_UPDATE = (*_FAILS, "stack UPDATE_FAILED", "ours UPDATE_IN_PROGRESS new")
 
 UPDATE_FAILED_ONLY = (*_FAILS, "stack UPDATE_FAILED")
-"""The failed update without rollback, where no undo was delivered."""
+"""The failed update without rollback, if no undo was delivered."""
 
 UPDATE_UNDONE = (
     *_FAILS,
@@ -272,10 +272,10 @@ UPDATE_UNDONE = (
     "ours UPDATE_COMPLETE keep",
     "stack UPDATE_FAILED",
 )
-"""The same where the undo was delivered, and succeeded."""
+"""The same, if the undo was delivered and succeeded."""
 
 UPDATE_HALF_UNDONE = (*_FAILS, "ours UPDATE_IN_PROGRESS keep", "stack UPDATE_FAILED")
-"""The same where it was delivered, and no event says what came of it."""
+"""The same, if it was delivered and no event shows its result."""
 
 SKIPPED = (
     *_FAILS,
@@ -287,7 +287,7 @@ SKIPPED = (
     "ours UPDATE_COMPLETE promote",
     "stack UPDATE_ROLLBACK_COMPLETE",
 )
-"""ContinueUpdateRollback with ResourcesToSkip: an UPDATE_COMPLETE that no request led to."""
+"""ContinueUpdateRollback with ResourcesToSkip: an UPDATE_COMPLETE without any request."""
 
 ROOT_CREATED = (
     "stack CREATE_IN_PROGRESS",
@@ -344,7 +344,7 @@ def _held_by(
 
 
 ALONE = ("Running",)
-"""For what never looks at the experiment."""
+"""For requests that never describe the experiment."""
 
 A_FEW = ("Running", "Stopping", "Updating", "absent", "Completed")
 
@@ -1202,16 +1202,16 @@ DEEP = (
     ("failed creation is deleted", "Running"),
     ("rollback delete of what the stack owns", "Running"),
 )
-"""Where histories of three steps are told in full: an order that waits and can be undone meanwhile,
-from below and from above, and whatever is undone, tried again, withdrawn or never was complete."""
+"""Situations with all histories of three steps: an order waits and can be undone, by the stack or
+by its parents; or an order is undone, retried or withdrawn; or the stack never was complete."""
 
 
 LIKE_OTHERS = ("Created", "Starting", "Cancelled")
-"""Statuses that meet a request as Creating, Updating and Completed do."""
+"""Statuses that are handled like Creating, Updating and Completed."""
 
 
 def is_in(group: str, scenario: Scenario) -> bool:
-    """Whether a situation belongs to a group; each but ``deep`` leaves out what goes deeper."""
+    """Whether a situation belongs to a group; groups exclude what is explored deeper."""
     is_deep = (scenario.name, scenario.start) in DEEP
     is_core = any(scenario.name == one.name for one in CORE)
     is_first = scenario.start == scenario.starts[0]
@@ -1230,7 +1230,7 @@ GROUPS = ("deep", "wide", "rest", "core", "more", "all")
 
 
 def named(name: str) -> Scenario:
-    """The scenario of a name."""
+    """The scenario with a name."""
     return next(scenario for scenario in CORE + MORE if scenario.name == name)
 
 
@@ -1249,7 +1249,7 @@ def combinations(
 
 
 def set_up(world: World, scenario: Scenario) -> dict[str, Any]:
-    """Put a scenario's situation up; returns its event, not delivered yet."""
+    """Set up a scenario's situation; return its event, which is not delivered yet."""
     _set_up_experiment(world, scenario)
     world.aws.timeout_scale = scenario.tempo.timeout_scale
     world.cloudformation.page_size = 2
@@ -1335,8 +1335,7 @@ _VARIED: Mapping[str, Callable[[Experiment], None]] = {
 def reason_of(declared: Declared) -> str:
     """The Reason with which the handler ends an experiment as declared.
 
-    Learned from a Stop that it sends in a world of its own: how it comes to the digest is its
-    business.
+    Taken from a Stop in a separate world, so that this module does not compute the digest.
     """
     return _learned(json.dumps({name: declared[name] for name in _MEMBERS if name in declared}))
 
@@ -1358,14 +1357,14 @@ def _learned(declared: str) -> str:
 
 
 def learn(scenario: Scenario) -> None:
-    """Learn the words that a scenario's situation needs, before its world is installed."""
+    """Get the Reasons that a scenario's situation needs, before its world is installed."""
     how = scenario.start.partition(", ")[2]
     if how in _WORDS:
         _WORDS[how](scenario)
 
 
 def _move_on(world: World, scenario: Scenario, asked: Asked) -> None:
-    """What CloudFormation does with the stack when it has its answer."""
+    """What CloudFormation does with the stack after the answer."""
     assert asked.answer is not None
     if asked.event["RequestId"] != "request-1":
         return
@@ -1373,7 +1372,7 @@ def _move_on(world: World, scenario: Scenario, asked: Asked) -> None:
     if status == "DELETE_IN_PROGRESS":
         world.stack.status = "DELETE_COMPLETE" if succeeded else "DELETE_FAILED"
     elif succeeded or scenario.kind == "Delete":
-        # A resource that cannot be deleted does not keep a rollback or a clean-up from its end.
+        # A resource that cannot be deleted does not stop a rollback or a clean-up.
         world.stack.status = status.replace("_CLEANUP", "").replace("IN_PROGRESS", "COMPLETE")
     else:
         rolling = {

@@ -1,4 +1,4 @@
-"""Bugs put into the handler on purpose: each has to be caught, or the explorer proves nothing."""
+"""Bugs that are seeded into the handler: the explorer must catch each of them."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class SeededBug:
     """One bug.
 
     Attributes:
-        patch: Puts it in, for as long as the context lasts.
-        breaks: The invariants that it may break; one of them has to be.
-        scenario: In which request it shows.
-        depth: After how many steps.
-        start: The experiment's status at first.
+        patch: A context manager that puts it in.
+        breaks: The invariants that it may violate; at least one must be violated.
+        scenario: The request in which it shows.
+        depth: The number of steps after which it shows.
+        start: The experiment's first status.
     """
 
     name: str
@@ -145,7 +145,7 @@ def _logs_the_event() -> Iterator[None]:
 
 @contextmanager
 def _clean_up_turns_the_answer() -> Iterator[None]:
-    """crhelper's own order: clean up, then answer; what it raises becomes the answer."""
+    """crhelper's own order: clean up, then answer; an exception becomes the answer."""
 
     def loud(self: Any) -> None:
         self._lambda_client, self._events_client = self._lambda, self._events

@@ -1,4 +1,4 @@
-"""Runs many histories and counts what came of them."""
+"""Runs many histories and counts the results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .explorer import play
 from .scenarios import Scenario
 
 LEAN_FROM = 2
-"""From this step on, kinds of faults that differ by a message and by seconds only are left out."""
+"""From this step on, faults that differ only in a message or by seconds are left out."""
 
 SHOWN = 5
 
@@ -24,13 +24,13 @@ Letters = tuple[str, ...]
 
 @dataclass
 class Tally:
-    """What came of many histories.
+    """The results of many histories.
 
     Attributes:
-        sequences: Histories run and checked, each different from every other.
-        same: Histories left out because they equal one of those.
-        broken: How many histories broke each invariant.
-        examples: The shortest histories for each broken invariant, and how they broke it.
+        sequences: Different histories that were run and checked.
+        same: Histories that were left out because they are equivalent to one of those.
+        broken: How many histories violated each invariant.
+        examples: The shortest histories for each violated invariant, and how they violated it.
     """
 
     sequences: int = 0
@@ -41,7 +41,7 @@ class Tally:
     examples: dict[int, list[tuple[str, Letters, str]]] = field(default_factory=dict)
 
     def add(self, other: Tally) -> None:
-        """Take another tally in; of the examples, the shortest stay."""
+        """Add another tally; keep the shortest examples."""
         self.sequences += other.sequences
         self.same += other.same
         self.faults += other.faults
@@ -80,7 +80,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Subtree:
-    """Exhaustive work: a history and every one that goes on from it, up to a depth."""
+    """Exhaustive work: a history and all its continuations, up to a depth."""
 
     scenario: Scenario
     letters: Letters
@@ -93,7 +93,7 @@ class Subtree:
         return tally
 
     def split(self) -> tuple[Tally, list[Subtree]]:
-        """Run the history itself; what goes on from it becomes work of its own."""
+        """Run the history itself; return its continuations as further work."""
         tally = Tally()
         following = tally.run(self.scenario, self.letters)
         if len(self.letters) >= self.depth:
@@ -111,7 +111,7 @@ class Subtree:
 
 @dataclass(frozen=True)
 class Sample:
-    """Sampling work: random histories of a length, until enough have been run or time is up."""
+    """Sampling work: random histories of a length, until there are enough or time is up."""
 
     scenarios: tuple[Scenario, ...]
     depth: int
@@ -120,7 +120,7 @@ class Sample:
     seed: str
 
     def tally(self) -> Tally:
-        """Do it; what a longer history begins with is run once and counted once."""
+        """Do it; a common beginning of longer histories is run and counted once."""
         chance, tally = random.Random(self.seed), Tally()
         known: dict[tuple[str, Letters], Letters] = {}
         until = time.monotonic() + self.seconds

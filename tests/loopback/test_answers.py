@@ -1,4 +1,4 @@
-"""What may not be in an answer, a log line or a rule, and who is answered at all."""
+"""What must not be in an answer, a log line or a rule, and which events are answered."""
 
 from __future__ import annotations
 

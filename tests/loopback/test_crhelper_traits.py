@@ -31,7 +31,7 @@ Observed = TypeVar("Observed")
 
 
 def _on_both(scenario: Callable[[World], Observed]) -> dict[str, Observed]:
-    """What a scenario shows on our handler and on the stock one, each in a world of its own."""
+    """The results of a scenario on our handler and on the stock one, each in its own world."""
     return {"ours": _on(INDEX, scenario), "stock": _on(STOCK, scenario)}
 
 
@@ -43,7 +43,7 @@ def _on(module: str, scenario: Callable[[World], Observed]) -> Observed:
 
 
 def _status(asked: Asked) -> str | None:
-    """What CloudFormation was told, if it was."""
+    """The answer to CloudFormation, if there was one."""
     return asked.answer["Status"] if asked.answer else None
 
 

@@ -1,4 +1,4 @@
-"""The explorer finds nothing in the handler, and finds what is wrong elsewhere."""
+"""The explorer finds no violation in the handler, and finds the bugs of others."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_every_single_step_keeps_every_invariant() -> None:
 
 def test_no_sampled_history_of_three_steps_breaks_an_invariant() -> None:
     tempos = ["--tempo", "handed", "--tempo", "brief", "--tempo", "long"]
-    # The same histories each time: other ones are drawn by "make explore".
+    # The same histories each time; "make explore" draws others.
     limits = ["--sample", str(SAMPLED), "--seed", "1", "--processes", "2"]
     explore("--depth", "3", "--scenario", "all", *tempos, *limits)
 

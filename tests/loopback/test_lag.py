@@ -1,4 +1,4 @@
-"""How soon CloudFormation is told that an experiment has ended."""
+"""How soon CloudFormation gets its answer after an experiment has ended."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def lag(stop: float, seed: int) -> float:
 
 def test_the_answer_follows_the_end_within_seconds_for_stops_up_to_an_hour() -> None:
     chance = random.Random(20250615)
-    # Most stops are short; the hand-over and the polls after it must be met too.
+    # Most stops are short; include the hand-over and the polls after it, too.
     ends = [chance.uniform(5, 700) for _ in range(70)]
     ends += [chance.uniform(700, 3280) for _ in range(30)]
 

@@ -1,4 +1,4 @@
-"""What lasts longer than the SDK repeats a call: an outage, a denial, a bucket that is away."""
+"""Faults that outlast the SDK's retries: an outage, a denial, an unavailable bucket."""
 
 from __future__ import annotations
 
@@ -118,14 +118,14 @@ def test_a_target_that_eventbridge_does_not_take_is_no_rule() -> None:
 
 @pytest.fixture
 def undated() -> Iterator[World]:
-    """A world whose ResponseURLs do not tell when the request was made."""
+    """A world whose ResponseURLs have no date."""
     world = World()
     with world.installed(), mock.patch.object(events, "issued_at", return_value=None):
         yield world
 
 
 def test_without_a_date_a_rule_that_can_never_be_made_fails_at_once(undated: World) -> None:
-    """Nothing says then how often the request has been delivered: to leave it might be to hang."""
+    """Then the number of deliveries is unknown, so leaving without an answer could hang."""
     world = undated
     world.stack.status = FORWARD
     world.experiment("Running", Pace(stop=3500))
@@ -151,7 +151,7 @@ def test_without_a_date_a_stop_is_awaited_all_the_same(undated: World, seconds: 
 def test_a_rollback_succeeds_though_the_experiment_cannot_be_looked_at(
     world: World, request_type: str, kind: str
 ) -> None:
-    """An Update would wait for a stop under way, and tries for a minute to learn of one."""
+    """An Update would wait for a stop in progress, so it tries to describe it for a minute."""
     world.stack.status = ROLLBACK
     world.experiment("Running")
     world.fail("DescribeInferenceExperiment", kind, attempts=FOR_EVER)

@@ -1,4 +1,4 @@
-"""Every row of the three tables, carried out: what is told, what is stopped, and by which row."""
+"""Every row of the three tables: the answer, what is stopped, and the row in the log."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Row:
 
     Attributes:
         scenario: A request in its situation.
-        answer: What CloudFormation is told.
-        stops: Stops that SageMaker took.
-        order: The row of the first table that led there, where that is another one.
+        answer: The answer to CloudFormation.
+        stops: Stops that SageMaker accepted.
+        order: The row of table 1 that led there, if that is another one.
     """
 
     scenario: str
@@ -195,7 +195,7 @@ def test_status_unknown(world: World, kind: str, status: str, row: str) -> None:
 
 @pytest.mark.parametrize("kind", ["Update", "Delete"])
 def test_end_contradicted(world: World, kind: str) -> None:
-    """It decides nothing: what the statuses say after a stop has not been seen on AWS."""
+    """It only warns: how the statuses behave after a stop has not been seen on AWS."""
     world.stack.status = "DELETE_IN_PROGRESS" if kind == "Delete" else "UPDATE_IN_PROGRESS"
     world.experiment("Running", SHORT)
 

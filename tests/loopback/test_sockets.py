@@ -1,4 +1,4 @@
-"""The handler over real sockets: TLS that is verified, time-outs that end, statuses that count."""
+"""The handler over real sockets: verified TLS, timeouts, and HTTP statuses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackServer]
 
 @pytest.fixture
 def world(server: LoopbackServer) -> Iterator[World]:
-    """A world behind the HTTPS server; its invocations are short, so that a rule is made."""
+    """A world behind the HTTPS server; its invocations are short, so that a rule is created."""
     world = World(connect=server.connect, host=server.host, limit=160)
     world.stack.status = "UPDATE_IN_PROGRESS"
     with world.installed():
@@ -37,7 +37,7 @@ def world(server: LoopbackServer) -> Iterator[World]:
 
 @pytest.fixture
 def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The handler's time-outs, in tenths of seconds: these are real."""
+    """The handler's timeouts in tenths of seconds, since they pass in real time."""
     config = handler_aws.SDK_CONFIG.merge(Config(connect_timeout=1, read_timeout=0.3))
     monkeypatch.setattr(handler_aws, "SDK_CONFIG", config)
     monkeypatch.setattr(handler_resource, "SDK_CONFIG", config)

@@ -1,4 +1,4 @@
-"""The model of CloudFormation's stacks answers as AWS's API does, and tells pasts in order."""
+"""The model of CloudFormation's stacks answers like AWS's API, with events in order."""
 
 from __future__ import annotations
 

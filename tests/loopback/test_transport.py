@@ -1,4 +1,4 @@
-"""Histories run the same whether botocore's work is remembered or done each time."""
+"""Histories are the same whether botocore's work is cached or not."""
 
 from __future__ import annotations
 
