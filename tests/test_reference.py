@@ -16,7 +16,12 @@ from aws_cdk import aws_ec2, aws_lambda
 import cdk_stop_inference_experiment as library
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTED = ("StopInferenceExperiment", "ModelVariantConfig", "StopInferenceExperimentProvider")
+DOCUMENTED = (
+    "StopInferenceExperiment",
+    "Instances",
+    "ModelVariantConfig",
+    "StopInferenceExperimentProvider",
+)
 POSITIONAL = ("self", "scope", "construct_id")
 PUBLIC = sorted(library.__all__)
 DESCRIBED = [*PUBLIC, "InstanceType"]
@@ -102,7 +107,7 @@ def _documented_members(described: type) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "name", [*DOCUMENTED, "InstanceType", "ModelVariantAction", "DesiredState", "StopOn"]
+    "name", [*DOCUMENTED, "InstanceType", "ModelVariantAction", "DesiredState", "Outcome", "StopOn"]
 )
 def test_every_public_name_of_the_api_leads_to_aws_page_of_it(name: str) -> None:
     described = getattr(library, name)

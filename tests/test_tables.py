@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 HANDLER = ROOT / "lambda" / "cdk_stop_inference_experiment_handler"
-FUNCTIONS = ("order.py", "state.py", "gate.py", "end.py")
+FUNCTIONS = ("order.py", "state.py", "outcome.py", "gate.py", "end.py")
 NO_ROWS_OF_THE_TABLES = {
     "declaration_invalid",  # the properties break a rule
     "update_old_unreadable",  # what was deployed before cannot be read

@@ -17,6 +17,7 @@ from cdk_stop_inference_experiment_handler.contract.constraints import (
     CANCELLED,
     DEFAULT_STOP_ON,
     INSTANCE_TYPE,
+    OUTCOMES,
     PROMOTE,
     RETAIN,
     UPDATE,
@@ -27,6 +28,7 @@ from cdk_stop_inference_experiment_handler.contract.validation import problems
 from .experiment import KnownExperiment, is_experiment
 from .instance_types import INSTANCE_TYPES
 from .model_variant import ModelVariantConfig
+from .outcome import Instances, Outcome
 from .template.properties import PROP_NAMES
 from .tokens import is_unresolved, known_text
 
@@ -47,6 +49,7 @@ def find_problems(
     *,
     experiment_name: object,
     experiment: object,
+    outcome: object,
     desired_model_variants: object,
     end_now: object,
 ) -> list[str]:
@@ -60,15 +63,21 @@ def find_problems(
             _without_other_types(variant, prop)
             for variant, prop in zip(variants, _sequence(desired_model_variants), strict=True)
         ]
+    if of_other_types := list(_outcome_of_other_types(outcome)):
+        found += of_other_types
+        checked = {**checked, "Outcome": _UNKNOWN, "Instances": _UNKNOWN}
     if not isinstance(end_now, bool) and not is_unresolved(end_now):
         found.append(f"'end_now' must be a bool, got {end_now!r}")
         checked["EndNow"] = _UNKNOWN
     names = {**PROP_NAMES, "Name": "experiment_name" if experiment is None else "experiment.name"}
     found += problems(checked, names=names, is_unresolved=_is_unknown)
-    found += _unknown_instance_types(desired_model_variants)
+    for label, instances in _instances_of(outcome, desired_model_variants):
+        found += _unknown_instance_type(label, instances)
     if is_experiment(experiment):
-        actions = properties.get("ModelVariantActions")
-        found += KnownExperiment.of(experiment).problems(actions)
+        known = KnownExperiment.of(experiment)
+        found += known.problems(properties.get("ModelVariantActions"))
+        if outcome is not None:
+            found += known.problems_of_outcome()
     return found
 
 
@@ -131,6 +140,8 @@ def find_warnings(
 def _undocumented_combinations(properties: Mapping[str, object]) -> list[str]:
     actions = properties.get("ModelVariantActions")
     values = list(actions.values()) if isinstance(actions, Mapping) else []
+    if PROMOTE in OUTCOMES.get(str(properties.get("Outcome")), ()):
+        values = [PROMOTE]
     if PROMOTE not in values:
         return []
     combinations = []
@@ -143,6 +154,9 @@ def _undocumented_combinations(properties: Mapping[str, object]) -> list[str]:
 
 def _tokens(properties: Mapping[str, object]) -> Iterator[str]:
     """The props with tokens, among those that say how the experiment ends."""
+    if is_unresolved(properties.get("Outcome")):
+        yield f"'{PROP_NAMES['Outcome']}'"
+    yield from _tokens_of_a_variant(PROP_NAMES["Instances"], properties.get("Instances"))
     actions = properties.get("ModelVariantActions")
     label = PROP_NAMES["ModelVariantActions"]
     if is_unresolved(actions):
@@ -207,11 +221,37 @@ def _of_other_types(variants: object) -> Iterator[str]:
                     f"got {variant!r}"
                 )
         elif isinstance(variant.instance_type, ec2.InstanceType):
-            name = variant.instance_type.to_string()
+            label = f"desired_model_variants[{index}]"
+            yield _of_ec2(label, variant.instance_type)
+
+
+def _outcome_of_other_types(outcome: object) -> Iterator[str]:
+    if outcome is None or is_unresolved(outcome):
+        return
+    if not isinstance(outcome, Outcome):
+        written = {
+            Outcome.promote_shadow().kind: "promote_shadow()",
+            Outcome.keep_production().kind: "keep_production()",
+            Outcome.keep_both().kind: "keep_both()",
+        }
+        ways = ", ".join(f"Outcome.{way}" for way in written.values())
+        meant = f"write Outcome.{written[outcome]}" if outcome in written else f"use one of {ways}"
+        yield f"'outcome' must be an Outcome, got {outcome!r}: {meant}"
+    elif not isinstance(outcome.instances, Instances | None):
+        if not is_unresolved(outcome.instances):
             yield (
-                f"'desired_model_variants[{index}].instance_type' must be a string such as "
-                f"'ml.m5.xlarge', got an aws_ec2.InstanceType: write 'ml.{name}'"
+                f"'outcome.instances' must be Instances, got {outcome.instances!r}: use "
+                f"Instances.production(), Instances.shadow() or Instances('ml.m5.xlarge', 2)"
             )
+    elif outcome.instances and isinstance(outcome.instances.instance_type, ec2.InstanceType):
+        yield _of_ec2("outcome.instances", outcome.instances.instance_type)
+
+
+def _of_ec2(label: str, instance_type: ec2.InstanceType) -> str:
+    return (
+        f"'{label}.instance_type' must be a string such as 'ml.m5.xlarge', got an "
+        f"aws_ec2.InstanceType: write 'ml.{instance_type.to_string()}'"
+    )
 
 
 def _without_other_types(variant: object, prop: object) -> object:
@@ -228,17 +268,24 @@ def _without_other_types(variant: object, prop: object) -> object:
     }
 
 
-def _unknown_instance_types(variants: object) -> Iterator[str]:
+def _instances_of(outcome: object, variants: object) -> Iterator[tuple[str, object]]:
+    """The instance types that the props name, each with the prop that holds it."""
+    instances = outcome.instances if isinstance(outcome, Outcome) else None
+    named = isinstance(instances, Instances) and instances.instance_type
+    if named and instances not in (Instances.production(), Instances.shadow()):
+        yield "outcome.instances", named
     for index, variant in enumerate(_sequence(variants)):
-        if not isinstance(variant, ModelVariantConfig):
-            continue
-        name = known_text(variant.instance_type)
-        if name is None or name in INSTANCE_TYPES or not re.fullmatch(INSTANCE_TYPE.pattern, name):
-            continue
-        close = get_close_matches(name, sorted(INSTANCE_TYPES), n=3)
-        similar = f"did you mean {' or '.join(repr(match) for match in close)}? " if close else ""
-        yield (
-            f"'desired_model_variants[{index}].instance_type' must be an instance type that "
-            f"SageMaker endpoints know, got '{name}': {similar}For a type newer than this "
-            f"release, write InstanceType.of('{name}')"
-        )
+        if isinstance(variant, ModelVariantConfig):
+            yield f"desired_model_variants[{index}]", variant.instance_type
+
+
+def _unknown_instance_type(label: str, instance_type: object) -> Iterator[str]:
+    name = known_text(instance_type)
+    if name is None or name in INSTANCE_TYPES or not re.fullmatch(INSTANCE_TYPE.pattern, name):
+        return
+    close = get_close_matches(name, sorted(INSTANCE_TYPES), n=3)
+    similar = f"did you mean {' or '.join(repr(match) for match in close)}? " if close else ""
+    yield (
+        f"'{label}.instance_type' must be an instance type that SageMaker endpoints know, got "
+        f"'{name}': {similar}For a type newer than this release, write InstanceType.of('{name}')"
+    )

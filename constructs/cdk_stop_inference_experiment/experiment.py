@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TypeGuard
@@ -13,6 +13,9 @@ import jsii
 from cdk_stop_inference_experiment_handler.contract.constraints import PROMOTE
 
 from .tokens import known_text
+
+_TOKEN = object()
+"""Stands for a value that is not known at synth."""
 
 
 def is_experiment(value: object) -> TypeGuard[aws_cdk.aws_sagemaker.CfnInferenceExperiment]:
@@ -45,12 +48,15 @@ class KnownExperiment:
         name: Its name, which may be a token.
         variants: The names of its model variants; None if one of them is a token.
         production: The variant that serves production; None if it is a token or not set.
+        shadows: The names of its shadow variants; None if one of them is a token. Empty if it has
+            no shadow mode.
         end_time: When its schedule ends; None if that is a token or not set.
     """
 
     name: str
     variants: tuple[str, ...] | None
     production: str | None
+    shadows: tuple[str, ...] | None
     end_time: str | None
 
     @classmethod
@@ -58,9 +64,18 @@ class KnownExperiment:
         """Read the facts from the resource."""
         shadow_mode = _read(experiment, "shadow_mode_config")
         production = getattr(shadow_mode, "source_model_variant_name", None)
-        variants = _variant_names(_read(experiment, "model_variants"))
+        variants = _names(_read(experiment, "model_variants"), "variant_name")
+        shadows = _names(
+            getattr(shadow_mode, "shadow_model_variants", None), "shadow_model_variant_name"
+        )
         end_time = getattr(_read(experiment, "schedule"), "end_time", None)
-        return cls(experiment.name, variants, known_text(production), known_text(end_time))
+        return cls(
+            name=experiment.name,
+            variants=variants,
+            production=known_text(production),
+            shadows=() if shadow_mode is None else shadows,
+            end_time=known_text(end_time),
+        )
 
     def ended_by_schedule(self) -> str | None:
         """When its schedule ended; None if it has not, or if synth cannot tell."""
@@ -77,7 +92,6 @@ class KnownExperiment:
         """What is wrong with the actions, given the experiment's own variants."""
         if not isinstance(actions, Mapping):
             return
-        experiment = f"experiment '{self.name}'" if known_text(self.name) else "the experiment"
         for variant, action in actions.items():
             if known_text(variant) is None:
                 continue
@@ -85,27 +99,49 @@ class KnownExperiment:
                 names = " and ".join(f"'{name}'" for name in self.variants)
                 yield (
                     f"'model_variant_actions' names variant '{variant}', but the variants of "
-                    f"{experiment} are {names}"
+                    f"{self._called} are {names}"
                 )
             elif action == PROMOTE and variant == self.production:
                 yield (
                     f"'model_variant_actions[{variant}]' must not be '{PROMOTE}': '{variant}' is "
-                    f"the production variant of {experiment}, only its shadow variant can be "
+                    f"the production variant of {self._called}, only its shadow variant can be "
                     f"promoted"
                 )
 
+    def problems_of_outcome(self) -> Iterator[str]:
+        """Why an outcome does not fit: it needs one production variant and one shadow variant."""
+        if self.shadows == ():
+            yield f"'outcome' needs a shadow variant, but {self._called} has none"
+        elif None not in (self.shadows, self.production, self.variants) and (
+            len(self.variants or ()) != 2
+            or {self.production, *(self.shadows or ())} != {*(self.variants or ())}
+        ):
+            yield (
+                f"'outcome' needs one production variant and one shadow variant, but "
+                f"{self._called} has production {_quoted([self.production])}, shadows "
+                f"{_quoted(self.shadows)} and variants {_quoted(self.variants)}"
+            )
+
+    @property
+    def _called(self) -> str:
+        return f"experiment '{self.name}'" if known_text(self.name) else "the experiment"
+
 
 def _read(experiment: aws_cdk.aws_sagemaker.CfnInferenceExperiment, attribute: str) -> object:
-    """The attribute's value; None if jsii cannot pass a token of its type to Python."""
+    """The attribute's value; a token if jsii cannot pass one of its type to Python."""
     try:
         return getattr(experiment, attribute)
     except KeyError:
-        return None
+        return _TOKEN
 
 
-def _variant_names(variants: object) -> tuple[str, ...] | None:
+def _quoted(names: Iterable[str | None] | None) -> str:
+    return ", ".join(f"'{name}'" for name in names or ())
+
+
+def _names(variants: object, attribute: str) -> tuple[str, ...] | None:
     if not isinstance(variants, list) or not variants:
         return None
-    names = [known_text(getattr(variant, "variant_name", None)) for variant in variants]
+    names = [known_text(getattr(variant, attribute, None)) for variant in variants]
     known = tuple(name for name in names if name is not None)
     return known if len(known) == len(names) else None

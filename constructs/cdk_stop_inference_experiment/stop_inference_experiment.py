@@ -16,6 +16,7 @@ from .enums import DesiredState, ModelVariantAction, StopOn
 from .errors import InvalidPropsError, path_of
 from .experiment import GoesWithItsStack, is_experiment
 from .model_variant import ModelVariantConfig
+from .outcome import Outcome
 from .provider import (
     StopInferenceExperimentProvider,
     find_default_provider,
@@ -39,9 +40,9 @@ class StopInferenceExperiment(Construct):
     """Ends a SageMaker inference experiment, as declared, when its stack is updated or deleted.
 
     Creating the resource checks the declaration against the experiment and changes nothing.
-    Changing the actions, the desired variants or the desired state ends the experiment now, as
-    newly declared; so does setting ``end_now``. Deleting the resource ends the experiment as
-    declared, if it has not ended yet. A rollback never ends an experiment that remains after it.
+    Changing the outcome, the actions, the desired variants or the desired state ends the experiment
+    now, as newly declared; so does setting ``end_now``. Deleting the resource ends the experiment
+    as declared, if it has not ended yet. A rollback never ends an experiment that remains after it.
     The deployment waits until the experiment has ended and its endpoint has settled, up to 55
     minutes.
 
@@ -55,7 +56,8 @@ class StopInferenceExperiment(Construct):
         *,
         experiment_name: str | None = None,
         experiment: aws_cdk.aws_sagemaker.CfnInferenceExperiment | None = None,
-        model_variant_actions: Mapping[str, ModelVariantAction],
+        outcome: Outcome | None = None,
+        model_variant_actions: Mapping[str, ModelVariantAction] | None = None,
         desired_model_variants: Sequence[ModelVariantConfig] | None = None,
         desired_state: DesiredState | None = None,
         reason: str | None = None,
@@ -74,11 +76,15 @@ class StopInferenceExperiment(Construct):
                 and inner hyphens. Exactly one of this and ``experiment`` is required.
             experiment: An experiment of this app. It is created before this resource and deleted
                 after it, so that a teardown stops it first.
+            outcome: How the experiment is to end, without naming its variants: see
+                :class:`Outcome`. Exactly one of this and ``model_variant_actions`` is required.
+                Default: ``model_variant_actions`` says it.
             model_variant_actions: What happens to each variant, by the variant's name: 1 to 2
                 entries. At most one PROMOTE, for the shadow variant only; not REMOVE for every
-                variant.
+                variant. Default: ``outcome`` says it.
             desired_model_variants: The variants to deploy after the experiment: 1 to 2, each with
-                an action other than REMOVE. Default: SageMaker keeps the variants that remain.
+                an action other than REMOVE; only together with ``model_variant_actions``.
+                Default: SageMaker keeps the variants that remain.
             desired_state: Whether the experiment ends as COMPLETED or CANCELLED.
                 Default: SageMaker decides.
             reason: Recorded by SageMaker: one line of at most 1,024 characters, of which 1,013
@@ -104,6 +110,7 @@ class StopInferenceExperiment(Construct):
         name = experiment.name if is_experiment(experiment) else experiment_name
         properties = resource_properties(
             name=name,
+            outcome=outcome,
             model_variant_actions=model_variant_actions,
             desired_model_variants=desired_model_variants,
             desired_state=desired_state,
@@ -116,6 +123,7 @@ class StopInferenceExperiment(Construct):
             properties,
             experiment_name=experiment_name,
             experiment=experiment,
+            outcome=outcome,
             desired_model_variants=desired_model_variants,
             end_now=end_now,
         )
@@ -217,6 +225,15 @@ class StopInferenceExperiment(Construct):
     def stopped_by_this_resource(self) -> str:
         """Whether this resource ended the experiment: ``true`` or ``false``."""
         return self._attribute(wire.STOPPED_BY_THIS_RESOURCE)
+
+    @property
+    def stop_request(self) -> str:
+        """The request of StopInferenceExperiment that was sent, as JSON.
+
+        Empty where the last creation or update of the resource sent none. ``Reason`` is left out
+        where the attributes would not fit into CloudFormation's 4,096 bytes otherwise.
+        """
+        return self._attribute(wire.STOP_REQUEST)
 
     def _attribute(self, name: str) -> str:
         return self._custom_resource.get_att_string(name)

@@ -179,8 +179,8 @@ def _throttling_fails() -> Patch:
 def _rewording_is_a_change() -> Patch:
     same = order._is_same
 
-    def wordy(new: Declaration, old: Declaration) -> bool:
-        return same(new, old) and new.reason == old.reason
+    def wordy(new: Declaration, old: Declaration, seen: facts.Facts) -> bool:
+        return same(new, old, seen) and new.reason == old.reason
 
     return mock.patch.object(order, "_is_same", wordy)
 
@@ -188,8 +188,8 @@ def _rewording_is_a_change() -> Patch:
 def _end_now_taken_back_is_a_change() -> Patch:
     same = order._is_same
 
-    def equal(new: Declaration, old: Declaration) -> bool:
-        return same(new, old) and new.end_now == old.end_now
+    def equal(new: Declaration, old: Declaration, seen: facts.Facts) -> bool:
+        return same(new, old, seen) and new.end_now == old.end_now
 
     return mock.patch.object(order, "_is_same", equal)
 
@@ -252,7 +252,7 @@ def _forward_is_not_a_rollback() -> Patch:
 
 def _unchanged_is_nothing_to_do() -> Patch:
     def hasty(request: facts.Request, seen: facts.Facts) -> order.Order | facts.Decision:
-        if order._is_same(request.new, request.old):
+        if order._is_same(request.new, request.old, seen):
             return facts.succeed("update_unchanged", "")
         return order.order(request, seen)
 

@@ -53,7 +53,8 @@ def declare(
     """The construct with the least it needs, but for the props given."""
     if "experiment" not in props:
         props.setdefault("experiment_name", "fraud-shadow")
-    props.setdefault("model_variant_actions", KEEP_PRODUCTION)
+    if "outcome" not in props:
+        props.setdefault("model_variant_actions", KEEP_PRODUCTION)
     return StopInferenceExperiment(scope, construct_id, **props)
 
 

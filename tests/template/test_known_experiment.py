@@ -6,7 +6,7 @@ import aws_cdk as cdk
 import jsii
 import pytest
 
-from cdk_stop_inference_experiment import InvalidPropsError
+from cdk_stop_inference_experiment import InvalidPropsError, Outcome
 
 from .stacks import PROMOTE, REMOVE, RETAIN, declare, new_stack, shadow_test
 
@@ -60,3 +60,38 @@ def test_an_experiment_whose_parts_are_tokens_passes() -> None:
     unknown = cdk.Lazy.any(_Nothing())
     experiment = shadow_test(stack, model_variants=unknown, shadow_mode_config=unknown)
     declare(stack, experiment=experiment, model_variant_actions={"any": RETAIN})
+
+
+@pytest.mark.parametrize("outcome", [Outcome.promote_shadow(), Outcome.keep_production()])
+def test_an_outcome_fits_a_pair(outcome: Outcome) -> None:
+    stack = new_stack()
+    declare(stack, experiment=shadow_test(stack), outcome=outcome)
+
+
+def test_an_outcome_of_an_experiment_without_a_shadow_is_refused() -> None:
+    stack = new_stack()
+    experiment = shadow_test(stack, shadow_mode_config=None)
+    with pytest.raises(InvalidPropsError) as error:
+        declare(stack, experiment=experiment, outcome=Outcome.keep_production())
+    (problem,) = error.value.problems
+    assert problem == "'outcome' needs a shadow variant, but experiment 'fraud-shadow' has none"
+
+
+@pytest.mark.parametrize(
+    "variants", [("production",), ("production", "canary"), ("production", "shadow", "canary")]
+)
+def test_an_outcome_of_an_experiment_that_is_no_pair_is_refused(variants: tuple[str, ...]) -> None:
+    stack = new_stack()
+    experiment = shadow_test(stack, variants=variants)
+    with pytest.raises(InvalidPropsError) as error:
+        declare(stack, experiment=experiment, outcome=Outcome.promote_shadow())
+    (problem,) = error.value.problems
+    assert "needs one production variant and one shadow variant" in problem
+    assert "production 'production', shadows 'shadow' and variants 'production'" in problem
+
+
+def test_an_outcome_of_an_experiment_of_tokens_passes() -> None:
+    stack = new_stack()
+    unknown = cdk.Lazy.any(_Nothing())
+    experiment = shadow_test(stack, model_variants=unknown, shadow_mode_config=unknown)
+    declare(stack, experiment=experiment, outcome=Outcome.promote_shadow())

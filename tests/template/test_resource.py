@@ -179,6 +179,7 @@ ATTRIBUTES = {
     "endpoint_config_name": "EndpointConfigName",
     "variant_statuses": "VariantStatuses",
     "stopped_by_this_resource": "StoppedByThisResource",
+    "stop_request": "StopRequest",
 }
 
 
@@ -202,7 +203,7 @@ def test_the_handler_reads_what_the_construct_writes(template: Json) -> None:
     delivered = as_delivered(resource["Properties"])
     assert isinstance(delivered, dict)
     declaration = parse(delivered, stack_name="Stack", logical_id="Resource")
-    assert declaration.promoted == "shadow"
+    assert declaration.promotes
     assert declaration.words == "v2 wins: p99 41 ms against 55 ms"
     assert declaration.stop_on == {"Update", "Delete"}
 

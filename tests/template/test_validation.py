@@ -11,9 +11,11 @@ from constructs import Construct
 
 from cdk_stop_inference_experiment import (
     DesiredState,
+    Instances,
     InstanceType,
     InvalidPropsError,
     ModelVariantConfig,
+    Outcome,
     StopInferenceExperiment,
     StopOn,
 )
@@ -57,6 +59,18 @@ PASSES: dict[str, dict[str, Any]] = {
     "a new instance type by name": {
         "desired_model_variants": [_variant(instance_type=InstanceType.of("ml.z9.huge"))]
     },
+    "promoting the shadow": {"outcome": Outcome.promote_shadow()},
+    "promoting the shadow on its own instances": {
+        "outcome": Outcome.promote_shadow(Instances.shadow())
+    },
+    "promoting the shadow on one instance": {
+        "outcome": Outcome.promote_shadow(instances=Instances("ml.m5.xlarge", 1))
+    },
+    "promoting the shadow on a new instance type": {
+        "outcome": Outcome.promote_shadow(Instances(InstanceType.of("ml.z9.huge"), 2))
+    },
+    "keeping production": {"outcome": Outcome.keep_production()},
+    "keeping both": {"outcome": Outcome.keep_both()},
     "each desired state": {"desired_state": DesiredState.CANCELLED},
     "an empty reason": {"reason": ""},
     "a reason of 1024 characters": {"reason": "r" * 1024},
@@ -103,9 +117,58 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"model_variant_actions": {}},
         "'model_variant_actions' must name 1 to 2 variants with an action each, got {}",
     ),
-    "no actions at all": (
+    "neither an outcome nor actions": (
         {"model_variant_actions": None},
-        "'model_variant_actions' must name 1 to 2 variants with an action each, got None",
+        "exactly one of 'outcome' and 'model_variant_actions' is required, got neither",
+    ),
+    "both an outcome and actions": (
+        {"outcome": Outcome.keep_production(), "model_variant_actions": PROMOTE_SHADOW},
+        "exactly one of 'outcome' and 'model_variant_actions' is required, got both",
+    ),
+    "desired variants with an outcome": (
+        {"outcome": Outcome.keep_both(), "desired_model_variants": [_variant()]},
+        (
+            "'desired_model_variants' must be left out with 'outcome': to name the instances of a "
+            "promoted variant, use 'outcome.instances'"
+        ),
+    ),
+    "an outcome in SageMaker's words": (
+        {"outcome": "PromoteShadow"},
+        "'outcome' must be an Outcome, got 'PromoteShadow': write Outcome.promote_shadow()",
+    ),
+    "an outcome in other words": (
+        {"outcome": "promote"},
+        (
+            "'outcome' must be an Outcome, got 'promote': use one of Outcome.promote_shadow(), "
+            "Outcome.keep_production(), Outcome.keep_both()"
+        ),
+    ),
+    "an outcome made by hand": (
+        {"outcome": Outcome("Promote")},
+        "'outcome' must be 'PromoteShadow', 'KeepProduction' or 'KeepBoth', got 'Promote'",
+    ),
+    "instances of what is kept": (
+        {"outcome": Outcome("KeepBoth", Instances.shadow())},
+        "'outcome.instances' must be left out unless 'outcome' is 'PromoteShadow', got 'Shadow'",
+    ),
+    "instances of another type": (
+        {"outcome": Outcome.promote_shadow("ml.m5.xlarge")},  # type: ignore[arg-type]
+        "'outcome.instances' must be Instances, got 'ml.m5.xlarge'",
+    ),
+    "a promotion on no instances": (
+        {"outcome": Outcome.promote_shadow(Instances("ml.m5.xlarge", 0))},
+        "'outcome.instances.instance_count' must be at least 1, got 0",
+    ),
+    "a promotion on a misspelt instance type": (
+        {"outcome": Outcome.promote_shadow(Instances("ml.m5.xlrge", 1))},
+        "'outcome.instances.instance_type' must be an instance type that SageMaker endpoints know",
+    ),
+    "a promotion on an instance type of EC2's class": (
+        {"outcome": Outcome.promote_shadow(Instances(ec2.InstanceType("m5.xlarge"), 1))},  # type: ignore[arg-type]
+        (
+            "'outcome.instances.instance_type' must be a string such as 'ml.m5.xlarge', got an "
+            "aws_ec2.InstanceType: write 'ml.m5.xlarge'"
+        ),
     ),
     "three actions": (
         {"model_variant_actions": {"a": RETAIN, "b": REMOVE, "c": REMOVE}},

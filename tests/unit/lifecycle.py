@@ -11,6 +11,7 @@ from cdk_stop_inference_experiment_handler.contract.declaration import Declarati
 from cdk_stop_inference_experiment_handler.lifecycle.decide import decide
 from cdk_stop_inference_experiment_handler.lifecycle.facts import (
     Decision,
+    Endpoint,
     Experiment,
     Measured,
     Progress,
@@ -60,6 +61,10 @@ def promoting(**changes: Any) -> Declaration:
     return declaration(ModelVariantActions=PROMOTE, **changes)
 
 
+def outcome(kind: str = "KeepProduction", **changes: Any) -> Declaration:
+    return declaration(ModelVariantActions=None, Outcome=kind, **changes)
+
+
 def experiment(status: str = "Running", **facts: Any) -> Experiment:
     running = Experiment(
         arn=ARN,
@@ -68,6 +73,10 @@ def experiment(status: str = "Running", **facts: Any) -> Experiment:
         endpoint_name="fraud",
         endpoint_status="InService",
         variants={"production": "InService", "shadow": "InService"},
+        configured={
+            "production": variant("production", 2, of_type="ml.c5.large"),
+            "shadow": variant("shadow", 1, model="fraud-v2"),
+        },
         production="production",
         shadows=("shadow",),
     )
@@ -139,6 +148,7 @@ class World:
     """
 
     seen: Experiment | None = field(default_factory=experiment)
+    counts: Mapping[str, int] | None = field(default_factory=lambda: {"production": 10})
     status: str = "UPDATE_IN_PROGRESS"
     events_of: dict[str, list[StackEvent]] = field(default_factory=lambda: {STACK: updating()})
     parents: dict[str, Stack] = field(default_factory=dict)
@@ -164,6 +174,10 @@ class World:
     def experiment(self) -> Experiment | None:
         self._ask("experiment")
         return self.seen
+
+    def endpoint(self) -> Endpoint | None:
+        self._ask("endpoint")
+        return None if self.counts is None else Endpoint(self.counts)
 
     def stack(self, stack_id: str) -> Stack:
         self._ask("stack" if stack_id == STACK else stack_id)
@@ -250,12 +264,14 @@ def answers(decision: Decision) -> tuple[Verb, str]:
     return decision.verb, decision.row
 
 
-def variant(name: str) -> dict[str, object]:
+def variant(
+    name: str, count: object = "2", *, model: str = "fraud-v1", of_type: str = "ml.m5.xlarge"
+) -> dict[str, object]:
     return {
-        "ModelName": "fraud-v1",
+        "ModelName": model,
         "VariantName": name,
         "InfrastructureConfig": {
             "InfrastructureType": "RealTimeInference",
-            "RealTimeInferenceConfig": {"InstanceType": "ml.m5.xlarge", "InstanceCount": "2"},
+            "RealTimeInferenceConfig": {"InstanceType": of_type, "InstanceCount": count},
         },
     }

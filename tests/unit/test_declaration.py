@@ -61,6 +61,98 @@ def test_an_instance_count_that_is_no_count_is_refused(count: str) -> None:
         read(DesiredModelVariants=[variant(count)])
 
 
+def said(**properties: Any) -> Declaration:
+    named = {"Name": "fraud-shadow", **properties}
+    return parse(named, stack_name="fraud", logical_id="Stop")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "promotes"),
+    [("PromoteShadow", True), ("KeepProduction", False), ("KeepBoth", False)],
+)
+def test_an_outcome_is_read(outcome: str, promotes: bool) -> None:
+    declared = said(Outcome=outcome)
+    assert (declared.outcome, declared.actions, declared.variants) == (outcome, {}, None)
+    assert declared.promotes is promotes
+
+
+def test_the_instances_of_a_promotion_are_read_and_default_to_productions() -> None:
+    assert said(Outcome="PromoteShadow").instances == "Production"
+    assert said(Outcome="PromoteShadow", Instances="Shadow").instances == "Shadow"
+    given = {"InstanceType": "ml.m5.xlarge", "InstanceCount": "2"}
+    declared = said(Outcome="PromoteShadow", Instances=given)
+    assert declared.instances == {"InstanceType": "ml.m5.xlarge", "InstanceCount": 2}
+    assert said(Outcome="KeepBoth").instances is None
+
+
+GIVEN = {"InstanceType": "ml.m5.xlarge", "InstanceCount": "1"}
+
+
+@pytest.mark.parametrize(
+    ("properties", "problem"),
+    [
+        ({}, "exactly one of 'Outcome' and 'ModelVariantActions' is required, got neither"),
+        (
+            {"Outcome": "KeepBoth", "ModelVariantActions": {"a": "Retain"}},
+            "exactly one of 'Outcome' and 'ModelVariantActions' is required, got both",
+        ),
+        (
+            {"Outcome": "KeepBoth", "DesiredModelVariants": [variant("2")]},
+            "'DesiredModelVariants' must be left out with 'Outcome'",
+        ),
+        (
+            {"Outcome": "Promote"},
+            "'Outcome' must be 'PromoteShadow', 'KeepProduction' or 'KeepBoth', got 'Promote'",
+        ),
+        (
+            {"Outcome": "KeepBoth", "Instances": "Shadow"},
+            "'Instances' must be left out unless 'Outcome' is 'PromoteShadow', got 'Shadow'",
+        ),
+        (
+            {"ModelVariantActions": {"a": "Retain"}, "Instances": "Shadow"},
+            "'Instances' must be left out unless 'Outcome' is 'PromoteShadow', got 'Shadow'",
+        ),
+        (
+            {"Outcome": "PromoteShadow", "Instances": "Canary"},
+            (
+                "'Instances' must be 'Production' or 'Shadow', or an object of 'InstanceType' and "
+                "'InstanceCount', got 'Canary'"
+            ),
+        ),
+        (
+            {"Outcome": "PromoteShadow", "Instances": {**GIVEN, "InstanceCount": "0"}},
+            "'Instances.InstanceCount' must be at least 1, got 0",
+        ),
+        (
+            {"Outcome": "PromoteShadow", "Instances": {"InstanceCount": "1"}},
+            "'Instances.InstanceType' must be a string, got None",
+        ),
+        (
+            {"Outcome": "PromoteShadow", "Instances": {**GIVEN, "Count": "1"}},
+            "'Instances' may hold 'InstanceType' or 'InstanceCount', got 'Count'",
+        ),
+    ],
+)
+def test_an_outcome_that_breaks_a_rule_is_refused(
+    properties: dict[str, object], problem: str
+) -> None:
+    with pytest.raises(InvalidDeclaration) as refused:
+        said(**properties)
+    assert f" properties: {problem}" in str(refused.value)
+    assert "; " not in str(refused.value)
+
+
+def test_one_instance_is_enough_for_a_promotion() -> None:
+    assert said(Outcome="PromoteShadow", Instances=GIVEN).promotes
+
+
+def test_an_end_of_0_1_0_is_never_an_outcomes() -> None:
+    for reason in ({}, {"Reason": "v2 wins"}):
+        declared = said(Outcome="KeepBoth", **reason)
+        assert not declared.may_have_ended("")
+        assert not declared.may_have_ended("v2 wins")
+
+
 def test_unknown_properties_are_refused_by_name() -> None:
     with pytest.raises(InvalidDeclaration, match="'Names' is not a property"):
         read(Names="typo")
@@ -105,7 +197,7 @@ def test_a_reason_is_cut_where_the_digest_would_not_fit(length: int) -> None:
 def test_the_default_reason_fits_the_longest_names() -> None:
     longest = parse(MINIMAL, stack_name="s" * 128, logical_id="l" * 255)
     assert len(longest.reason) <= 1024
-    assert len(longest.reason_of_0_1_0) <= 1024
+    assert len(str(longest.reason_of_0_1_0)) <= 1024
 
 
 END_CHANGES: list[dict[str, object]] = [
@@ -181,6 +273,11 @@ def test_what_a_failed_creation_ends_keeps_production() -> None:
 
 def test_replaced_properties_may_break_every_rule_but_name_an_experiment() -> None:
     named = {"stack_name": "fraud", "logical_id": "Stop"}
+    both = {"Outcome": 7, "Instances": [], "ModelVariantActions": {"a": "Promote"}}
+    nonsense = parse_replaced({"Name": "x", **both}, **named)
+    assert nonsense is not None
+    assert not nonsense.promotes
+    assert not nonsense.has_the_end_of(read())
     broken = parse_replaced({"Name": "-", "Reason": "x" * 2000, "Typo": "1"}, **named)
     assert broken is not None
     assert len(broken.reason) == 1024

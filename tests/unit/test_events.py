@@ -70,7 +70,7 @@ def test_a_request_is_read() -> None:
     assert request.declared_name == "fraud-shadow"
     assert not isinstance(request.new, str)
     assert request.old is not None
-    assert request.old.promoted is None
+    assert not request.old.promotes
     assert "stack fraud, resource Stop" in request.new.reason
     assert request.holds_its_experiment
 

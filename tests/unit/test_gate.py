@@ -117,7 +117,7 @@ class TestClosed:
         world = removing(seen=running())
         again = delete(world, gated(), tried=True, evidence={"verdict": verdict, "row": row})
         assert again.stop is not None
-        assert again.stop.promoted is None
+        assert not again.stop.promotes
         assert "evidence" not in world.asked
 
 

@@ -19,6 +19,7 @@ from cdk_stop_inference_experiment_handler.lifecycle.facts import Progress
         {"failure_before": "no capacity"},
         {"evidence": {"verdict": "failed", "comparisons": [{"shadow": 1.5}]}},
         {"unmeasured_since": 1_795_342_600.5},
+        {"request": '{"Name": "fraud-shadow"}'},
     ],
 )
 def test_everything_is_carried_over_as_json(member: dict[str, Any]) -> None:

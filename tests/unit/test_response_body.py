@@ -38,6 +38,32 @@ def test_the_reason_keeps_its_end_where_the_cause_stands() -> None:
     assert answer["Reason"].endswith("the cause")
 
 
+@pytest.mark.parametrize("character", ["r", "\U0001f600", '"'])
+def test_a_stop_request_stays_json_and_loses_its_reason_first(character: str) -> None:
+    reason = character * 1024
+    infrastructure = {"RealTimeInferenceConfig": {"InstanceType": "t" * 63, "InstanceCount": 10}}
+    variant = {"ModelName": "m" * 63, "VariantName": "v" * 63}
+    request = {
+        "Name": "n" * 120,
+        "ModelVariantActions": {"p" * 63: "Remove", "v" * 63: "Promote"},
+        "DesiredModelVariants": [{**variant, "InfrastructureConfig": infrastructure}] * 2,
+        "DesiredState": "Completed",
+    }
+    data = {
+        "InferenceExperimentArn": "a" * 256,
+        "StatusReason": reason,
+        "EndpointName": "e" * 63,
+        "EndpointConfigName": "c" * 63,
+        "VariantStatuses": "s" * 190,
+        "StopRequest": json.dumps({**request, "Reason": reason}, ensure_ascii=False),
+    }
+    encoded = encode({**IDS, "Reason": "", "Data": data})
+    assert len(encoded) <= MAX_BODY_BYTES
+    sent = json.loads(json.loads(encoded)["Data"]["StopRequest"])
+    assert sent == ({**request, "Reason": reason} if "Reason" in sent else request)
+    assert "Reason" not in sent
+
+
 @given(
     st.text(max_size=6000),
     st.dictionaries(

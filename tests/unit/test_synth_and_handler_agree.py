@@ -16,7 +16,13 @@ from botocore.validate import ParamValidator
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from cdk_stop_inference_experiment import ModelVariantAction, ModelVariantConfig, checks
+from cdk_stop_inference_experiment import (
+    Instances,
+    ModelVariantAction,
+    ModelVariantConfig,
+    Outcome,
+    checks,
+)
 from cdk_stop_inference_experiment.enums import DesiredState, StopOn
 from cdk_stop_inference_experiment.instance_types import INSTANCE_TYPES
 from cdk_stop_inference_experiment.template.properties import PROP_NAMES, resource_properties
@@ -48,14 +54,48 @@ def _declarations(*, sound: bool) -> st.SearchStrategy[Props]:
         instance_type=st.sampled_from(sorted(INSTANCE_TYPES)),
         instance_count=st.integers(0, 10**6),
     )
+    actions = st.dictionaries(
+        keys, st.sampled_from(ModelVariantAction), min_size=int(sound), max_size=3
+    )
+    variants_to_deploy = st.none() | st.lists(
+        configs, min_size=int(sound), max_size=2 if sound else 3
+    )
+    by_name = {
+        "outcome": st.none() if sound else st.none() | _outcomes(),
+        "model_variant_actions": actions if sound else st.none() | actions,
+        "desired_model_variants": variants_to_deploy,
+    }
+    by_outcome = {
+        "outcome": _outcomes(),
+        "model_variant_actions": st.none(),
+        "desired_model_variants": st.none(),
+    }
+    return st.one_of(
+        *(_with_the_rest(way, sound=sound) for way in (by_name, by_outcome)),
+    )
+
+
+def _outcomes() -> st.SearchStrategy[Outcome]:
+    given = st.builds(
+        Instances,
+        instance_type=st.sampled_from(sorted(INSTANCE_TYPES)),
+        instance_count=st.integers(0, 2),
+    )
+    whose = st.sampled_from([None, Instances.production(), Instances.shadow()])
+    return st.builds(
+        Outcome,
+        kind=st.sampled_from(["PromoteShadow", "KeepProduction", "KeepBoth", "promote"]),
+        instances=st.one_of(whose, given),
+    )
+
+
+def _with_the_rest(
+    way: dict[str, st.SearchStrategy[Any]], *, sound: bool
+) -> st.SearchStrategy[Props]:
     return st.fixed_dictionaries(
         {
             "name": _names(120, sound=sound),
-            "model_variant_actions": st.dictionaries(
-                keys, st.sampled_from(ModelVariantAction), min_size=int(sound), max_size=3
-            ),
-            "desired_model_variants": st.none()
-            | st.lists(configs, min_size=int(sound), max_size=2 if sound else 3),
+            **way,
             "desired_state": st.none() | st.sampled_from(DesiredState),
             "reason": st.one_of(
                 st.none(),
@@ -84,6 +124,7 @@ def _refused_at_synth(props: Props) -> tuple[Mapping[str, object], list[str]]:
         properties,
         experiment_name=props["name"],
         experiment=None,
+        outcome=props["outcome"],
         desired_model_variants=props["desired_model_variants"],
         end_now=props["end_now"],
     )
@@ -124,13 +165,15 @@ def test_what_passes_synth_is_accepted_by_the_handler_and_by_botocore(
     delivered = as_delivered(properties)
     assert isinstance(delivered, dict)
     declared = parse(delivered, stack_name="Stack", logical_id="Resource")
+    if declared.outcome:
+        return  # what it resolves to is not known before an experiment is
     report = ParamValidator().validate(dict(declared.request), request_shape)
     assert not report.has_errors(), report.generate_report()
     _assert_arrives_whole(properties, declared.request)
 
 
 def _assert_arrives_whole(properties: Mapping[str, object], request: Mapping[str, object]) -> None:
-    own = {"StopOn", "EndNow", "StackOwnsExperiment", "ServiceTimeout"}
+    own = {"Outcome", "Instances", "StopOn", "EndNow", "StackOwnsExperiment", "ServiceTimeout"}
     sent = {name: value for name, value in properties.items() if name not in own}
     words = sent.pop("Reason", "")
     assert {name: request[name] for name in sent} == sent
@@ -155,6 +198,7 @@ def test_fewer_than_no_instances_are_refused_by_both() -> None:
     properties, refused = _refused_at_synth(
         {
             "name": "fraud-shadow",
+            "outcome": None,
             "model_variant_actions": {"production": ModelVariantAction.RETAIN},
             "desired_model_variants": [config],
             "desired_state": None,

@@ -11,13 +11,17 @@ from enum import Enum
 from cdk_stop_inference_experiment_handler.contract.constraints import (
     DEFAULT_STOP_ON,
     INFRASTRUCTURE_TYPE,
+    SHADOW,
     STOP_ON,
 )
 
 from ..model_variant import InstanceType, ModelVariantConfig
+from ..outcome import Instances, Outcome
 
 PROP_NAMES: Mapping[str, str] = {
     "Name": "experiment_name",
+    "Instances": "outcome.instances",
+    "Outcome": "outcome",
     "ModelVariantActions": "model_variant_actions",
     "DesiredModelVariants": "desired_model_variants",
     "ModelName": "model_name",
@@ -35,6 +39,7 @@ PROP_NAMES: Mapping[str, str] = {
 def resource_properties(
     *,
     name: object,
+    outcome: object,
     model_variant_actions: object,
     desired_model_variants: object,
     desired_state: object,
@@ -46,6 +51,8 @@ def resource_properties(
     """The properties of ``Custom::StopInferenceExperiment``, without defaults."""
     properties = {
         "Name": name,
+        "Outcome": outcome.kind if isinstance(outcome, Outcome) else outcome,
+        "Instances": _instances(outcome),
         "ModelVariantActions": _actions(model_variant_actions),
         "DesiredModelVariants": _variants(desired_model_variants),
         "DesiredState": _plain(desired_state),
@@ -67,6 +74,26 @@ def _end_now(end_now: object) -> object:
     return str(end_now).lower() if isinstance(end_now, bool) else end_now
 
 
+def _instances(outcome: object) -> object:
+    """Whose instances, or which; None where they are the default."""
+    instances = outcome.instances if isinstance(outcome, Outcome) else None
+    if instances == Instances.production():
+        return None
+    if instances == Instances.shadow():
+        return SHADOW
+    return _real_time(instances) if isinstance(instances, Instances) else instances
+
+
+def _real_time(of: Instances | ModelVariantConfig) -> dict[str, object]:
+    instance_type = of.instance_type
+    return {
+        "InstanceType": (
+            instance_type.name if isinstance(instance_type, InstanceType) else instance_type
+        ),
+        "InstanceCount": of.instance_count,
+    }
+
+
 def _actions(actions: object) -> object:
     if not isinstance(actions, Mapping):
         return actions
@@ -82,18 +109,12 @@ def _variants(variants: object) -> object:
 def _variant(variant: object) -> object:
     if not isinstance(variant, ModelVariantConfig):
         return variant
-    instance_type = variant.instance_type
     return {
         "ModelName": variant.model_name,
         "VariantName": variant.variant_name,
         "InfrastructureConfig": {
             "InfrastructureType": INFRASTRUCTURE_TYPE,
-            "RealTimeInferenceConfig": {
-                "InstanceType": (
-                    instance_type.name if isinstance(instance_type, InstanceType) else instance_type
-                ),
-                "InstanceCount": variant.instance_count,
-            },
+            "RealTimeInferenceConfig": _real_time(variant),
         },
     }
 

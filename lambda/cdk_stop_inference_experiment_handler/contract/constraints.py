@@ -20,6 +20,21 @@ COMPLETED = "Completed"
 CANCELLED = "Cancelled"
 DESIRED_STATES = (COMPLETED, CANCELLED)
 
+PROMOTE_SHADOW = "PromoteShadow"
+KEEP_PRODUCTION = "KeepProduction"
+KEEP_BOTH = "KeepBoth"
+OUTCOMES = {
+    PROMOTE_SHADOW: (REMOVE, PROMOTE),
+    KEEP_PRODUCTION: (RETAIN, REMOVE),
+    KEEP_BOTH: (RETAIN, RETAIN),
+}
+"""The action for the production variant and the one for the shadow variant, by the outcome."""
+
+PRODUCTION = "Production"
+SHADOW = "Shadow"
+INSTANCES = (PRODUCTION, SHADOW)
+"""Whose instances a promoted variant gets; an object names them instead."""
+
 CREATE = "Create"
 UPDATE = "Update"
 DELETE = "Delete"
@@ -30,6 +45,9 @@ MAX_VARIANTS = 2
 """Entries of ``ModelVariantActions`` and of ``DesiredModelVariants``: 1 to 2."""
 
 MIN_INSTANCE_COUNT = 0
+MIN_PROMOTED_INSTANCES = 1
+"""Of ``Instances``: without an instance nothing would serve."""
+
 INFRASTRUCTURE_TYPE = "RealTimeInference"
 
 

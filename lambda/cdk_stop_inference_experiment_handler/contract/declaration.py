@@ -1,7 +1,8 @@
 """The properties of a ``Custom::StopInferenceExperiment`` resource, parsed.
 
-They are the request members of StopInferenceExperiment plus :data:`OWN_PROPERTIES`. CloudFormation
-delivers every scalar as a string; :func:`parse` converts them back to the API's types.
+They are the request members of StopInferenceExperiment plus :data:`OWN_PROPERTIES`, of which
+``Outcome`` replaces the members that name variants. CloudFormation delivers every scalar as a
+string; :func:`parse` converts them back to the API's types.
 """
 
 from __future__ import annotations
@@ -13,7 +14,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .constraints import DEFAULT_STOP_ON, KEEP_BOTH, PROMOTE, REASON, REMOVE, RETAIN
+from .constraints import (
+    DEFAULT_STOP_ON,
+    KEEP_BOTH,
+    OUTCOMES,
+    PRODUCTION,
+    PROMOTE,
+    PROMOTE_SHADOW,
+    REASON,
+    REMOVE,
+    RETAIN,
+)
 from .evidence import OTHERWISE, PROMOTE_IF, read_evidence, typed_evidence
 from .validation import problems
 from .wire import MAX_SERVICE_TIMEOUT, RESOURCE_TYPE
@@ -25,7 +36,15 @@ REQUEST_PROPERTIES = (
     "DesiredState",
     "Reason",
 )
-OWN_PROPERTIES = ("StopOn", "EndNow", "StackOwnsExperiment", PROMOTE_IF, OTHERWISE)
+OWN_PROPERTIES = (
+    "Outcome",
+    "Instances",
+    "StopOn",
+    "EndNow",
+    "StackOwnsExperiment",
+    PROMOTE_IF,
+    OTHERWISE,
+)
 """``StackOwnsExperiment``: the stack creates the experiment itself and does not retain it. If the
 stack's creation is undone, the experiment is stopped before it is deleted."""
 
@@ -45,7 +64,8 @@ class Declaration:
 
     Attributes:
         name: The experiment's name.
-        actions: The action for each variant, by the variant's name.
+        actions: The action for each variant, by the variant's name; empty for an outcome until
+            it is resolved.
         variants: ``DesiredModelVariants``; None if left out.
         desired_state: ``Completed``, ``Cancelled``, or None for SageMaker's default.
         words: The reason that SageMaker records, without the digest.
@@ -56,8 +76,11 @@ class Declaration:
         promote_if: What must be measured before a variant is promoted; None if nothing must.
         keeps_both: If a deletion finds the gate closed, both variants are kept, else production.
         service_timeout: Seconds after which CloudFormation gives up, 1 to 3600.
-        reason_of_0_1_0: The reason that release 0.1.0 sent.
+        reason_of_0_1_0: The reason that release 0.1.0 sent; None for what it did not know.
         instead_of: The digest of the promotion that a closed gate has turned into this end.
+        outcome: One of ``OUTCOMES``, in place of actions and variants; None if those are declared.
+        instances: Of a promoted shadow: ``Production``, ``Shadow``, or an ``InstanceType`` and an
+            ``InstanceCount``; None for other outcomes.
     """
 
     name: str
@@ -72,13 +95,15 @@ class Declaration:
     promote_if: Mapping[str, Any] | None
     keeps_both: bool
     service_timeout: int
-    reason_of_0_1_0: str
+    reason_of_0_1_0: str | None
     instead_of: str = ""
+    outcome: str | None = None
+    instances: object = None
 
     @property
     def request(self) -> Mapping[str, object]:
-        """The request of StopInferenceExperiment."""
-        members: dict[str, object] = {"Name": self.name, **self._end, "Reason": self.reason}
+        """The request of StopInferenceExperiment; an outcome has to be resolved before."""
+        members = {"Name": self.name, **self._end_by_variants, "Reason": self.reason}
         return {member: value for member, value in members.items() if value is not None}
 
     @property
@@ -94,9 +119,10 @@ class Declaration:
         return hashlib.sha256("\n".join(named).encode()).hexdigest()[:8]
 
     @property
-    def promoted(self) -> str | None:
-        """The variant to promote, if any."""
-        return next((name for name, action in self.actions.items() if action == PROMOTE), None)
+    def promotes(self) -> bool:
+        """Whether a variant is to be promoted."""
+        by_outcome = OUTCOMES.get(self.outcome or "", ())
+        return PROMOTE in (by_outcome if self.outcome else self.actions.values())
 
     def ended(self, status_reason: str) -> bool:
         """Whether this declaration ordered the end that has this StatusReason."""
@@ -122,7 +148,7 @@ class Declaration:
         """The declaration for an experiment that its stack is about to delete."""
         actions = {production: RETAIN, shadow: REMOVE}
         words = f"The creation of CloudFormation stack {self.stack_name} was undone"
-        return replace(self, actions=actions, variants=None, words=words, promote_if=None)
+        return self._by_actions(actions, words)
 
     def kept(self, production: str, shadow: str, verdict: str) -> Declaration:
         """The end of an experiment whose promotion its evidence does not allow."""
@@ -131,18 +157,32 @@ class Declaration:
             f"Deleted from CloudFormation stack {self.stack_name}; "
             f"the evidence for a promotion was {verdict}"
         )
+        return replace(self._by_actions(actions, words), instead_of=self.digest)
+
+    def _by_actions(self, actions: Mapping[str, str], words: str) -> Declaration:
         return replace(
             self,
             actions=actions,
             variants=None,
+            outcome=None,
+            instances=None,
             words=words,
             promote_if=None,
-            instead_of=self.digest,
         )
 
     @property
     def _end(self) -> dict[str, object]:
-        """What counts as a change."""
+        """What counts as a change: what is declared, not what an outcome resolves to."""
+        if self.outcome is None:
+            return self._end_by_variants
+        return {
+            "Outcome": self.outcome,
+            "Instances": self.instances,
+            "DesiredState": self.desired_state,
+        }
+
+    @property
+    def _end_by_variants(self) -> dict[str, object]:
         return {
             "ModelVariantActions": self.actions,
             "DesiredModelVariants": self.variants,
@@ -198,12 +238,14 @@ def parse_replaced(
 
 def _declaration(typed: Mapping[str, object], stack_name: str, logical_id: str) -> Declaration:
     actions, variants = typed.get("ModelVariantActions"), typed.get("DesiredModelVariants")
+    outcome = str(typed["Outcome"]) if typed.get("Outcome") else None
+    instances = typed.get("Instances") or PRODUCTION if outcome == PROMOTE_SHADOW else None
     stop_on, state = typed.get("StopOn"), typed.get("DesiredState")
     source = f"Stopped by CloudFormation stack {stack_name}, resource {logical_id}"
     return Declaration(
         name=str(typed["Name"]),
-        actions=actions if isinstance(actions, Mapping) else {},
-        variants=variants if isinstance(variants, list) else None,
+        actions=actions if isinstance(actions, Mapping) and outcome is None else {},
+        variants=variants if isinstance(variants, list) and outcome is None else None,
         desired_state=str(state) if state else None,
         words=str(typed.get("Reason") or source),
         stack_name=stack_name,
@@ -213,7 +255,9 @@ def _declaration(typed: Mapping[str, object], stack_name: str, logical_id: str) 
         promote_if=read_evidence(typed.get(PROMOTE_IF)),
         keeps_both=typed.get(OTHERWISE) == KEEP_BOTH,
         service_timeout=_service_timeout(typed.get("ServiceTimeout")),
-        reason_of_0_1_0=_reason_of_0_1_0(typed, source),
+        reason_of_0_1_0=None if outcome else _reason_of_0_1_0(typed, source),
+        outcome=outcome,
+        instances=instances,
     )
 
 
@@ -231,6 +275,8 @@ def _typed(name: str, value: object) -> object:
         return typed_evidence(value)
     if name == "DesiredModelVariants" and isinstance(value, list):
         return [_typed_variant(variant) for variant in value]
+    if name == "Instances" and isinstance(value, Mapping):
+        return _typed_count(value)
     return value
 
 
@@ -244,13 +290,15 @@ def _typed_variant(variant: object) -> object:
     real_time = infrastructure.get("RealTimeInferenceConfig")
     if not isinstance(real_time, Mapping):
         return variant
-    count = real_time.get("InstanceCount")
+    typed = {**infrastructure, "RealTimeInferenceConfig": _typed_count(real_time)}
+    return {**variant, "InfrastructureConfig": typed}
+
+
+def _typed_count(instances: Mapping[str, object]) -> Mapping[str, object]:
+    count = instances.get("InstanceCount")
     if isinstance(count, str) and count.isascii() and count.removeprefix("-").isdecimal():
-        real_time = {**real_time, "InstanceCount": int(count)}
-    return {
-        **variant,
-        "InfrastructureConfig": {**infrastructure, "RealTimeInferenceConfig": real_time},
-    }
+        return {**instances, "InstanceCount": int(count)}
+    return instances
 
 
 def _reason_of_0_1_0(typed: Mapping[str, object], source: str) -> str:

@@ -16,13 +16,17 @@ from .constraints import (
     EXPERIMENT_NAME,
     INFRASTRUCTURE_TYPE,
     INSTANCE_TYPE,
+    INSTANCES,
     KEEP_BOTH,
     KEEP_PRODUCTION,
     MAX_VARIANTS,
     MIN_INSTANCE_COUNT,
+    MIN_PROMOTED_INSTANCES,
     MODEL_NAME,
     MODEL_VARIANT_ACTIONS,
+    OUTCOMES,
     PROMOTE,
+    PROMOTE_SHADOW,
     REASON,
     REMOVE,
     STOP_ON,
@@ -49,8 +53,9 @@ def problems(
 
     Args:
         properties: The resource's properties: the request members of StopInferenceExperiment
-            plus ``StopOn`` and ``EndNow``. Values have the API's types (``InstanceCount`` an
-            ``int``); ``EndNow`` may be the string that CloudFormation delivers.
+            plus ``Outcome``, ``Instances``, ``StopOn`` and ``EndNow``. Values have the API's types
+            (``InstanceCount`` an ``int``); ``EndNow`` may be the string that CloudFormation
+            delivers.
         names: The name to show for a member, by the API's name. Default: the API's name.
         is_unresolved: Whether a value is not known yet (a CDK token); such a value passes.
 
@@ -69,6 +74,8 @@ class _Check:
 
     def all(self) -> Iterator[str]:
         yield from self._required_string("Name", EXPERIMENT_NAME)
+        yield from self._outcome_or_actions()
+        yield from self._outcome()
         yield from self._actions()
         yield from self._variants()
         yield from self._choice("DesiredState", DESIRED_STATES)
@@ -111,10 +118,54 @@ class _Check:
             return
         yield f"'{self._name(member)}' must be {_one_of(allowed, value)}"
 
+    def _outcome_or_actions(self) -> Iterator[str]:
+        ways = ("Outcome", "ModelVariantActions")
+        given = [way for way in ways if self.properties.get(way) is not None]
+        if len(given) != 1:
+            labels = " and ".join(f"'{self._name(way)}'" for way in ways)
+            got = "both" if given else "neither"
+            yield f"exactly one of {labels} is required, got {got}"
+        elif given == ["Outcome"] and self.properties.get("DesiredModelVariants") is not None:
+            yield (
+                f"'{self._name('DesiredModelVariants')}' must be left out with "
+                f"'{self._name('Outcome')}': to name the instances of a promoted variant, use "
+                f"'{self._name('Instances')}'"
+            )
+
+    def _outcome(self) -> Iterator[str]:
+        outcome, instances = self.properties.get("Outcome"), self.properties.get("Instances")
+        yield from self._choice("Outcome", tuple(OUTCOMES))
+        if instances is None or self.is_unresolved(instances):
+            return
+        label = self._name("Instances")
+        if outcome != PROMOTE_SHADOW and not self.is_unresolved(outcome):
+            yield (
+                f"'{label}' must be left out unless '{self._name('Outcome')}' is "
+                f"'{PROMOTE_SHADOW}', got {_shown(instances)}"
+            )
+        if not isinstance(instances, Mapping):
+            if instances not in INSTANCES:
+                yield (
+                    f"'{label}' must be {_or(INSTANCES)}, or an object of "
+                    f"'{self._name('InstanceType')}' and '{self._name('InstanceCount')}', "
+                    f"got {_shown(instances)}"
+                )
+            return
+        members = ("InstanceType", "InstanceCount")
+        yield from (
+            f"'{label}' may hold {_or(members)}, got {_shown(member)}"
+            for member in instances
+            if member not in members
+        )
+        of_type = self._in(label, "InstanceType")
+        yield from self._string(of_type, instances.get("InstanceType"), INSTANCE_TYPE)
+        of_count = self._in(label, "InstanceCount")
+        yield from self._count(of_count, instances.get("InstanceCount"), MIN_PROMOTED_INSTANCES)
+
     def _actions(self) -> Iterator[str]:
         label = self._name("ModelVariantActions")
         actions = self.properties.get("ModelVariantActions")
-        if self.is_unresolved(actions):
+        if actions is None or self.is_unresolved(actions):
             return
         if not isinstance(actions, Mapping) or not actions:
             yield (
@@ -171,13 +222,13 @@ class _Check:
     def _in(self, label: str, member: str) -> str:
         return f"{label}.{self._name(member)}"
 
-    def _count(self, label: str, value: object) -> Iterator[str]:
+    def _count(self, label: str, value: object, minimum: int = MIN_INSTANCE_COUNT) -> Iterator[str]:
         if self.is_unresolved(value):
             return
         if isinstance(value, bool) or not isinstance(value, int):
             yield f"'{label}' must be a whole number, got {_shown(value)}"
-        elif value < MIN_INSTANCE_COUNT:
-            yield f"'{label}' must be at least {MIN_INSTANCE_COUNT}, got {value}"
+        elif value < minimum:
+            yield f"'{label}' must be at least {minimum}, got {value}"
 
     def _variants_against_actions(self, label: str, variants: Sequence[object]) -> Iterator[str]:
         actions = self.properties.get("ModelVariantActions")

@@ -13,6 +13,7 @@ ENDPOINT_CONFIG_NAME = "EndpointConfigName"
 SCHEDULED_END = "ScheduledEnd"
 VARIANT_STATUSES = "VariantStatuses"
 STOPPED_BY_THIS_RESOURCE = "StoppedByThisResource"
+STOP_REQUEST = "StopRequest"
 ATTRIBUTES = (
     EXPERIMENT_ARN,
     STATUS,
@@ -22,6 +23,7 @@ ATTRIBUTES = (
     SCHEDULED_END,
     VARIANT_STATUSES,
     STOPPED_BY_THIS_RESOURCE,
+    STOP_REQUEST,
 )
 
 RULE_PREFIX = "stop-ie-"

@@ -10,6 +10,7 @@ from .end import after_stop
 from .facts import Decision, Facts, Progress, Request, RequestType, Unreadable
 from .gate import gate
 from .order import Order, order, undone, unless_undone
+from .outcome import resolved
 from .standing import is_undo
 from .state import found_over, state
 
@@ -38,7 +39,7 @@ def decide(request: Request, facts: Facts, progress: Progress, region: str) -> D
         if not is_undo(request, facts):
             raise
         return undone(request, facts)
-    return gate(decision, request, facts, progress)
+    return resolved(gate(decision, request, facts, progress), facts)
 
 
 def _over(request: Request, facts: Facts) -> Decision | None:

@@ -23,6 +23,7 @@ from .facts import (
     succeed,
     wait,
 )
+from .outcome import actions_of
 
 
 def after_stop(request: Request, seen: Experiment | None, progress: Progress) -> Decision:
@@ -68,11 +69,11 @@ def end(
 
 def _contradictions(declared: Declaration, experiment: Experiment) -> list[str]:
     """Variants whose status contradicts their action."""
+    actions = actions_of(declared, experiment)
     return [
-        f"'{name}' is {status}, declared {declared.actions[name]}"
+        f"'{name}' is {status}, declared {actions[name]}"
         for name, status in experiment.variants.items()
-        if name in declared.actions
-        and status == ("InService" if declared.actions[name] == REMOVE else "Deleted")
+        if name in actions and status == ("InService" if actions[name] == REMOVE else "Deleted")
     ]
 
 

@@ -32,6 +32,8 @@ class Experiment:
         scheduled_start: Seconds since the epoch; None if not given. The end likewise.
         completion_time: Seconds since the epoch; None while the experiment has not ended.
         variants: The status of each variant by its name; empty if not given.
+        configured: Each variant as a ModelVariantConfig of the API, by its name. Autoscaling does
+            not change it.
         production: The variant that serves production; empty if not given.
         shadows: The shadow variants; empty if not given.
         sampling: Percent of production's requests that the shadow gets; None if not given.
@@ -50,6 +52,7 @@ class Experiment:
     endpoint_status: str = ""
     endpoint_failure: str = ""
     variants: Mapping[str, str] = field(default_factory=dict)
+    configured: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     production: str = ""
     shadows: tuple[str, ...] = ()
     sampling: float | None = None
@@ -73,6 +76,20 @@ class Experiment:
     def is_over(self) -> bool:
         """Whether it has ended and its endpoint has settled, so that another change can follow."""
         return self.has_ended and self.endpoint_status not in UNSETTLED_ENDPOINT_STATUSES
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """What DescribeEndpoint says.
+
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html
+
+    Attributes:
+        counts: The instances that each variant runs now, shadows included, by the variant's name;
+            without the variants that have no count, such as serverless ones.
+    """
+
+    counts: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -209,6 +226,7 @@ class Progress:
         failure_before: The endpoint's FailureReason before the Stop; None if it was not read.
         evidence: The report of the verdict on a promotion; empty before that.
         unmeasured_since: When the evidence could first not be read.
+        request: The last Stop that was tried, as JSON.
     """
 
     started_at: float
@@ -218,6 +236,7 @@ class Progress:
     failure_before: str | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)
     unmeasured_since: float | None = None
+    request: str = ""
 
     @classmethod
     def read(cls, carried: Mapping[str, Any] | None, *, otherwise: float) -> Progress:
@@ -251,6 +270,9 @@ class Facts(Protocol):
 
     def experiment(self) -> Experiment | None:
         """The experiment that the request names; None if SageMaker does not know it."""
+
+    def endpoint(self) -> Endpoint | None:
+        """The experiment's endpoint, None where SageMaker does not know it."""
 
     def stack(self, stack_id: str) -> Stack:
         """A stack as it is now."""

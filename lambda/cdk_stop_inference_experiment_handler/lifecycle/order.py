@@ -13,6 +13,7 @@ from ..contract.constraints import CREATE, DELETE, UPDATE
 from ..contract.declaration import Declaration
 from . import reasons
 from .facts import Decision, Facts, Request, RequestType, Unreadable, Verb, fail, succeed, wait
+from .outcome import make_the_same_request
 from .standing import Standing, by_events, last_deployed, standing
 
 
@@ -62,7 +63,7 @@ def _update(request: Request, facts: Facts) -> Order | Decision:
     try:
         old = last_deployed(request, facts)
     except Unreadable as error:
-        if _is_same(new, request.old) and facts.gives_up(error):
+        if _is_same(new, request.old, facts) and facts.gives_up(error):
             why = reasons.unchanged_as_far_as_known(request.declared_name, error)
             return succeed("update_unchanged", why, warn=True)
         raise
@@ -74,7 +75,7 @@ def _update(request: Request, facts: Facts) -> Order | Decision:
         return _create(new, facts)
     if new.end_now and not old.end_now:
         return Order("update_end_now", True, new, old)
-    if _is_same(new, old):
+    if _is_same(new, old, facts):
         return succeed("update_unchanged", reasons.unchanged(new.name))
     if UPDATE in new.stop_on:
         return Order("update_changed", True, new, old)
@@ -190,12 +191,12 @@ def undone(request: Request, facts: Facts) -> Decision:
     return succeed(row, reasons.undone(request.declared_name, experiment), warn=True)
 
 
-def _is_same(new: Declaration | str, old: Declaration | str | None) -> bool:
+def _is_same(new: Declaration | str, old: Declaration | str | None, facts: Facts) -> bool:
     return (
         isinstance(new, Declaration)
         and isinstance(old, Declaration)
         and new.end_now <= old.end_now
-        and new.is_same_as(old)
+        and make_the_same_request(new, old, facts)
     )
 
 

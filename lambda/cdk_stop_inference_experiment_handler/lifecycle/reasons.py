@@ -65,6 +65,35 @@ def not_a_shadow(variant: str, experiment: Experiment) -> str:
     )
 
 
+def not_a_pair(experiment: Experiment) -> str:
+    """An outcome needs to know which variant is which."""
+    return (
+        f"{_named(experiment)} has not one production variant and one shadow variant, which "
+        f"'Outcome' needs; nothing was stopped: name its variants by 'ModelVariantActions'; found: "
+        f"production {_quoted([experiment.production])}, shadows {_quoted(experiment.shadows)}, "
+        f"variants {_quoted(experiment.variants)}"
+    )
+
+
+def instances_unknown(experiment: Experiment, count: int | None) -> str:
+    """Production's instances cannot be given to the promoted variant."""
+    found = "no CurrentInstanceCount" if count is None else f"CurrentInstanceCount {count}"
+    return (
+        f"variant '{experiment.production}' of {_named(experiment)} does not tell the instances "
+        f"that it runs now; nothing was stopped: name them by 'InstanceType' and 'InstanceCount' "
+        f"in 'Instances'; DescribeEndpoint says of endpoint '{experiment.endpoint_name}': {found}"
+    )
+
+
+def fewer_instances(variant: str, declared: int, experiment: Experiment, now: int) -> str:
+    """A promotion by a declared count may shrink a fleet that autoscaling has grown."""
+    return (
+        f"variant '{variant}' of {_named(experiment)} is to be promoted on {declared} instances, "
+        f"while variant '{experiment.production}' runs {now} now: declare as many, or use "
+        f"'Outcome' with production's instances"
+    )
+
+
 def unchanged(name: str) -> str:
     """An Update that does not change how the experiment is to end."""
     return f"the declared end of inference experiment '{name}' has not changed; nothing was stopped"
@@ -335,7 +364,7 @@ def _endpoint_cause(experiment: Experiment) -> str:
 
 
 def _quoted(names: Iterable[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names)
+    return ", ".join(f"'{name}'" for name in names if name) or "none"
 
 
 def _shortened(text: str) -> str:

@@ -23,6 +23,7 @@ from .facts import (
     wait,
 )
 from .order import Order
+from .outcome import not_a_pair, promoted_by
 
 BEGIN_AND_STOP_SECONDS = 25 * 60
 """A test that has not started has to start and to stop; each takes an endpoint update."""
@@ -65,9 +66,8 @@ def _arm(declared: Declaration, experiment: Experiment | None, region: str) -> D
         return succeed(_row_of_end(experiment, declared), reasons.ended(experiment), warn=True)
     if experiment.status == "Stopping":
         return succeed("stopping", reasons.armed(experiment), warn=True)
-    mismatch = _mismatch(declared, experiment)
-    if mismatch:
-        return fail("variants_mismatch", mismatch)
+    if misfit := _misfit(declared, experiment):
+        return misfit
     is_known = experiment.status in STOPPABLE_STATUSES
     row = "stoppable" if is_known else "status_unknown"
     return succeed(row, reasons.armed(experiment), warn=not is_known)
@@ -88,9 +88,8 @@ def _end(
         return _found_ended(request, experiment, new, old, progress)
     if experiment.status == "Stopping":
         return _stopping(new if new.ended(experiment.status_reason) else None, experiment)
-    mismatch = _mismatch(new, experiment)
-    if mismatch:
-        return fail("variants_mismatch", mismatch)
+    if misfit := _misfit(new, experiment):
+        return misfit
     if _is_refused(experiment, facts, progress):
         starts = experiment.scheduled_start
         if starts is None or starts > facts.deadline() - BEGIN_AND_STOP_SECONDS:
@@ -113,6 +112,8 @@ def _end_by_delete(
         return succeed(row, reasons.ended(experiment))
     if experiment.status == "Stopping":
         return _stopping(_ordered_by_delete(declared, experiment), experiment)
+    if declared.outcome and not_a_pair(experiment):
+        return fail("not_a_pair", reasons.not_a_pair(experiment))
     if _is_refused(experiment, facts, progress):
         return succeed("created_refused", reasons.not_begun_on_delete(experiment), warn=True)
     if experiment.status not in STOPPABLE_STATUSES:
@@ -130,7 +131,7 @@ def _row_of_end(
         return "ended_as_new"
     if old is not None and old.may_have_ended(experiment.status_reason):
         return "ended_as_old"
-    return "ended_otherwise_promote" if new is not None and new.promoted else "ended_otherwise"
+    return "ended_otherwise_promote" if new is not None and new.promotes else "ended_otherwise"
 
 
 def _row_of_deleted(experiment: Experiment, declared: Declaration | None) -> str:
@@ -153,12 +154,13 @@ def _found_ended(
         return wait(row, reasons.standing(experiment))
     if row == "ended_as_new":
         return end(request, experiment, new.digest, progress.failure_before)
-    promotes_anew = old is not None and new.promoted not in (None, old.promoted)
+    promoted = promoted_by(new, experiment)
+    promotes_anew = old is not None and promoted not in (None, promoted_by(old, experiment))
     if row == "ended_as_old" and not promotes_anew:
         return succeed(row, reasons.ended_as_before(experiment), warn=True)
     if row == "ended_otherwise":
         return succeed(row, reasons.ended(experiment))
-    return fail(row, reasons.too_late(str(new.promoted), experiment))
+    return fail(row, reasons.too_late(str(promoted), experiment))
 
 
 def _stopping(ours: Declaration | None, experiment: Experiment) -> Decision:
@@ -180,12 +182,16 @@ def _is_refused(experiment: Experiment, facts: Facts, progress: Progress) -> boo
     return experiment.status == "Created" and is_lasting
 
 
-def _mismatch(declared: Declaration, experiment: Experiment) -> str | None:
+def _misfit(declared: Declaration, experiment: Experiment) -> Decision | None:
     """Why the declaration does not match the experiment's variants, if SageMaker lists them."""
+    if declared.outcome:
+        if not_a_pair(experiment):
+            return fail("not_a_pair", reasons.not_a_pair(experiment))
+        return None
     unknown = [name for name in declared.actions if name not in experiment.variants]
     if unknown and experiment.variants:
-        return reasons.unknown_variants(unknown, experiment)
-    promoted = declared.promoted
+        return fail("variants_mismatch", reasons.unknown_variants(unknown, experiment))
+    promoted = promoted_by(declared, experiment)
     if promoted is not None and experiment.shadows and promoted not in experiment.shadows:
-        return reasons.not_a_shadow(promoted, experiment)
+        return fail("variants_mismatch", reasons.not_a_shadow(promoted, experiment))
     return None

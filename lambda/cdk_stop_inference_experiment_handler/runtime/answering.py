@@ -15,6 +15,7 @@ from typing import Any
 
 import urllib3
 
+from ..contract.wire import STOP_REQUEST
 from .waiting import ComeAgain
 
 logger = logging.getLogger(__name__)
@@ -85,10 +86,16 @@ def _put(http: urllib3.PoolManager, url: str, encoded: bytes) -> int | None:
 def encode(body: Mapping[str, Any]) -> bytes:
     """The body as JSON within 4096 bytes; status, ids and the cause are kept.
 
-    Attribute values are shortened first, starting with the longest, then the reason in its middle:
-    it starts with what happened and ends with the cause.
+    The request to stop loses its reason first; then attribute values are shortened, starting with
+    the longest, then the reason in its middle: it starts with what happened and ends with the
+    cause.
     """
     shortened: dict[str, Any] = {**body, "Data": dict(body.get("Data") or {})}
+    if shortened["Data"].get(STOP_REQUEST) and len(_json(shortened)) > MAX_BODY_BYTES:
+        # JSON that is cut is no JSON; without its reason the request is shorter than StatusReason.
+        request = json.loads(shortened["Data"][STOP_REQUEST])
+        request.pop("Reason", None)
+        shortened["Data"][STOP_REQUEST] = json.dumps(request)
     while len(_json(shortened)) > MAX_BODY_BYTES:
         data = shortened["Data"]
         longest = max(data, key=lambda name: len(_json(data[name])), default=None)

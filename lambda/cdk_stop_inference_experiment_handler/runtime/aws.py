@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from ..lifecycle.facts import (
+    Endpoint,
     Experiment,
     Measured,
     Query,
@@ -48,6 +49,7 @@ _THROTTLED = frozenset(
 )
 _TRANSIENT = frozenset({"RequestTimeout", "RequestTimeoutException", "ServiceUnavailable"})
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+_CONFIGURED = ("ModelName", "VariantName", "InfrastructureConfig")
 _GONE_WORDS = ("not found", "does not exist", "could not find")
 
 
@@ -109,6 +111,23 @@ class Aws:
                 return None
             raise told_apart from error
         return read_experiment(answer)
+
+    def endpoint(self, name: str) -> Endpoint | None:
+        """The endpoint, None where SageMaker does not know it.
+
+        https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html
+
+        Raises:
+            AwsError: The call failed.
+        """
+        try:
+            answer: Mapping[str, object] = self._sagemaker.describe_endpoint(EndpointName=name)
+        except (ClientError, BotoCoreError) as error:
+            told_apart = _told_apart(error)
+            if isinstance(told_apart, ExperimentGone):
+                return None
+            raise told_apart from error
+        return read_endpoint(answer)
 
     def stop(self, request: Mapping[str, object]) -> str:
         """Order the end of the experiment, which comes minutes later.
@@ -320,9 +339,30 @@ def read_experiment(answer: Mapping[str, object]) -> Experiment:
             str(variant.get("VariantName")): str(variant.get("Status") or "")
             for variant in _mappings(answer.get("ModelVariants"))
         },
+        configured={
+            str(variant.get("VariantName")): {member: variant.get(member) for member in _CONFIGURED}
+            for variant in _mappings(answer.get("ModelVariants"))
+        },
         production=str(shadow_mode.get("SourceModelVariantName") or ""),
         shadows=tuple(str(shadow.get("ShadowModelVariantName")) for shadow in shadows),
         sampling=float(share) if isinstance(share, int | float) else None,
+    )
+
+
+def read_endpoint(answer: Mapping[str, object]) -> Endpoint:
+    """Read the answer of DescribeEndpoint as botocore parses it."""
+    variants = (
+        variant
+        for kind in ("ProductionVariants", "ShadowProductionVariants")
+        for variant in _mappings(answer.get(kind))
+    )
+    return Endpoint(
+        {
+            str(variant.get("VariantName")): count
+            for variant in variants
+            if isinstance(count := variant.get("CurrentInstanceCount"), int)
+            and not variant.get("CurrentServerlessConfig")
+        }
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import dataclass
 
@@ -14,10 +15,12 @@ from ..lifecycle.facts import (
     Progress,
     Request,
     RequestType,
+    Unreadable,
     Verb,
     fail,
     wait,
 )
+from ..lifecycle.outcome import fewer_instances
 from .aws import Aws, AwsError, ExperimentGone, NotNow
 from .lookup import Lookup
 from .waiting import ComeAgain, HandOverFailed, Invocation, Wait
@@ -32,12 +35,14 @@ class Answer:
     Attributes:
         experiment: As last seen; None if it does not exist or could not be described.
         stopped_by_this_resource: This resource ordered its end, now or earlier.
+        stop_request: The request to stop that was sent, as JSON; empty if none was.
     """
 
     succeeded: bool
     why: str
     experiment: Experiment | None = None
     stopped_by_this_resource: bool = False
+    stop_request: str = ""
 
 
 class Ending:
@@ -91,6 +96,8 @@ class Ending:
             if decision.verb is Verb.STOP:
                 self._log(decision)
                 decision = self._stop(decision, facts)
+            elif decision.verb is Verb.SUCCEED and decision.row == "stoppable":
+                self._warn_of_fewer_instances(self._request.new, facts)
             elif decision.verb is Verb.WAIT:
                 self._trouble = ""
                 if decision.stop is not None:
@@ -130,6 +137,7 @@ class Ending:
         if self._wait.is_over:
             return wait(decision.row, decision.why)
         before, progress.tried = progress.tried, True
+        progress.request = json.dumps(ordered.request, ensure_ascii=False)
         try:
             arn = self._aws.stop(ordered.request)
         except NotNow as conflict:
@@ -156,7 +164,18 @@ class Ending:
             logger.warning({"decision": "another ARN", "stop": arn, "describe": seen.arn})
         if self._has_rule:
             self._make_rule()
+        self._warn_of_fewer_instances(ordered, facts)
         return wait("end_awaited", decision.why)
+
+    def _warn_of_fewer_instances(self, declared: Declaration | str, facts: Lookup) -> None:
+        """Warn of a promotion that shrinks what serves; asked where it cannot delay a stop."""
+        try:
+            why = fewer_instances(declared, facts) if isinstance(declared, Declaration) else None
+        except Unreadable as error:
+            logger.info({"decision": "instances not compared", "why": str(error)})
+        else:
+            if why:
+                logger.warning({"decision": "fewer instances", "why": why})
 
     def _note_refusal(self, seen: Experiment) -> None:
         """Remember when a stop was first refused because the test has not started."""
@@ -196,14 +215,19 @@ class Ending:
         return fail("aws_refused", why)
 
     def _answer(self, decision: Decision, facts: Lookup) -> Answer:
-        experiment, new = self._seen_for_attributes(decision, facts), self._request.new
+        experiment = self._seen_for_attributes(decision, facts)
+        declared = (self._request.new, self._request.old)
         ours = bool(self._progress.sent) or (
             experiment is not None
             and experiment.has_ended
-            and isinstance(new, Declaration)
-            and new.may_have_ended(experiment.status_reason)
+            and any(
+                one.may_have_ended(experiment.status_reason)
+                for one in declared
+                if isinstance(one, Declaration) and one.name.lower() == experiment.name.lower()
+            )
         )
-        return Answer(decision.verb is Verb.SUCCEED, decision.why, experiment, ours)
+        sent = self._progress.request if self._progress.sent else ""
+        return Answer(decision.verb is Verb.SUCCEED, decision.why, experiment, ours, sent)
 
     def _seen_for_attributes(self, decision: Decision, facts: Lookup) -> Experiment | None:
         """The experiment as last seen; on success it is read if needed, for Fn::GetAtt."""
@@ -216,7 +240,9 @@ class Ending:
 
     def _log(self, decision: Decision) -> None:
         """Log each decision once: to keep waiting or to retry is not a new one."""
-        told = (decision.row, decision.why)
+        stops = decision.stop if decision.verb is Verb.STOP else None
+        sends = {"request": stops.request} if stops else {}
+        told = (decision.row, f"{decision.why} {json.dumps(sends)}")
         if told == self._logged:
             return
         self._logged = told
@@ -230,6 +256,7 @@ class Ending:
                 "request": self._request.type.value,
                 "experiment": self._name,
                 "status": self._seen.status if self._seen else None,
+                **sends,
             },
         )
 

@@ -11,8 +11,8 @@ from ..lifecycle import reasons
 from ..lifecycle.facts import Experiment, Progress, Request, RequestType
 from .aws import Aws
 from .ending import Answer, Ending
-from .requests import Event, read_request
-from .resource import PROGRESS, Resource
+from .requests import PROGRESS, Event, read_request
+from .resource import Resource
 from .waiting import Invocation
 
 
@@ -60,6 +60,7 @@ def attributes(request: Request, answer: Answer) -> dict[str, str]:
         wire.SCHEDULED_END: reasons.moment(experiment.scheduled_end),
         wire.VARIANT_STATUSES: statuses,
         wire.STOPPED_BY_THIS_RESOURCE: "true" if answer.stopped_by_this_resource else "false",
+        wire.STOP_REQUEST: answer.stop_request,
     }
 
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from ..lifecycle.facts import Experiment, Measured, Question, Request, Stack, StackEvent, Unreadable
+from ..lifecycle.facts import (
+    Endpoint,
+    Experiment,
+    Measured,
+    Question,
+    Request,
+    Stack,
+    StackEvent,
+    Unreadable,
+)
 from .aws import Aws
 from .waiting import Wait
 
@@ -40,6 +49,12 @@ class Lookup:
         """The experiment that the request names; None if SageMaker does not know it."""
         name = self._request.declared_name
         return self._once("experiment", lambda: self._aws.describe(name))
+
+    def endpoint(self) -> Endpoint | None:
+        """The experiment's endpoint, None where SageMaker does not know it."""
+        experiment = self.experiment()
+        name = experiment.endpoint_name if experiment else ""
+        return self._once("endpoint", lambda: self._aws.endpoint(name) if name else None)
 
     def stack(self, stack_id: str) -> Stack:
         """A stack as it is now."""

@@ -28,8 +28,11 @@ REDELIVERY_SECONDS = 55
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html"""
 
 _STRINGS = ("RequestId", "ResponseURL", "StackId", "LogicalResourceId")
+PROGRESS = "StopInferenceExperimentProgress"
+"""The key in the rule's input for what earlier invocations have done."""
+
 _PACKED = "Packed"
-_PROPERTIES = ("ResourceProperties", "OldResourceProperties")
+_COMPRESSED = ("ResourceProperties", "OldResourceProperties", PROGRESS)
 
 
 def malformation(event: object) -> str | None:
@@ -101,14 +104,15 @@ def may_be_redelivered(event: Event) -> bool:
 def pack(event: Event) -> str:
     """The event as the input of the polling rule's target, at most 8192 bytes.
 
-    Properties are compressed only if they do not fit, so that the input stays readable.
+    Properties and progress are compressed only if they do not fit, so that the input stays
+    readable.
     """
     text = _encoded(event)
     if len(text) <= MAX_INPUT_BYTES:
         return text.decode()
-    properties = {name: event[name] for name in _PROPERTIES if name in event}
-    rest = {name: value for name, value in event.items() if name not in properties}
-    small = base64.b85encode(zlib.compress(_encoded(properties), 9)).decode()
+    large = {name: event[name] for name in _COMPRESSED if name in event}
+    rest = {name: value for name, value in event.items() if name not in large}
+    small = base64.b85encode(zlib.compress(_encoded(large), 9)).decode()
     return _encoded({**rest, _PACKED: small}).decode()
 
 
@@ -125,5 +129,5 @@ def unpack(event: Event) -> Event:
     if _PACKED not in event:
         return event
     rest = {name: value for name, value in event.items() if name != _PACKED}
-    properties: Event = json.loads(zlib.decompress(base64.b85decode(event[_PACKED])))
-    return {**rest, **properties}
+    large: Event = json.loads(zlib.decompress(base64.b85decode(event[_PACKED])))
+    return {**rest, **large}

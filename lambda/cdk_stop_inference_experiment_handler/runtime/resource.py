@@ -24,7 +24,7 @@ from crhelper import FAILED, CfnResource
 from ..contract.wire import MAX_SERVICE_TIMEOUT, RULE_PREFIX, RULE_PREFIX_VARIABLE
 from .answering import send
 from .aws import SDK_CONFIG
-from .requests import Event, malformation, may_be_redelivered, pack, unpack
+from .requests import PROGRESS, Event, malformation, may_be_redelivered, pack, unpack
 from .waiting import (
     FIRST_PAUSE_SECONDS,
     LEAVE_SECONDS,
@@ -36,9 +36,6 @@ from .waiting import (
 logger = logging.getLogger(__name__)
 
 MAX_RULE_NAME = 64
-PROGRESS = "StopInferenceExperimentProgress"
-"""The key in the rule's input for what earlier invocations have done."""
-
 CLEAN_UP_SECONDS = 120
 """How long a clean-up that fails is retried."""
 
