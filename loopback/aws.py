@@ -82,6 +82,7 @@ class Aws:
         }
         self._operations: dict[str, Callable[[Members], Members]] = {
             "DescribeInferenceExperiment": sagemaker.describe_inference_experiment,
+            "DescribeEndpoint": sagemaker.describe_endpoint,
             "StopInferenceExperiment": sagemaker.stop_inference_experiment,
             "PutRule": events.put_rule,
             "PutTargets": events.put_targets,

@@ -66,6 +66,8 @@ class Experiment:
         failure: The endpoint's FailureReason; the endpoint can be InService anyway.
         ended_as: The actions of a Stop that ended it before the history.
         stop_fails_update: A Stop leaves a FailureReason on an endpoint that is InService.
+        running: The instances that a variant runs, if autoscaling has changed them; None if
+            DescribeEndpoint does not give a count.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Experiment:
     failure: str = ""
     stop_fails_update: bool = False
     ended_as: Members = field(default_factory=dict)
+    running: dict[str, int | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._scheduled_at = self.now() + (86_400 if self.status == "Created" else -86_400)
@@ -116,6 +119,11 @@ class Experiment:
             self.status = "Created" if self.status == "Creating" else "Running"
             self.begins_at = NEVER
         return self.status
+
+    @property
+    def endpoint_name(self) -> str:
+        """The endpoint that it runs on."""
+        return f"{self.name}-endpoint"
 
     @property
     def has_ended(self) -> bool:
@@ -182,7 +190,7 @@ class Experiment:
             "Schedule": {"StartTime": start, "EndTime": start + WEEK_SECONDS},
             "Status": status,
             "EndpointMetadata": {
-                "EndpointName": f"{self.name}-endpoint",
+                "EndpointName": self.endpoint_name,
                 "EndpointConfigName": f"{self.name}-{'after' if ended else 'before'}",
                 "EndpointStatus": "Updating" if in_flux and not lagging else settled,
             },
@@ -215,6 +223,26 @@ class Experiment:
             answer["CompletionTime"] = self.ends_at
         return answer
 
+    def describe_endpoint(self) -> dict[str, Any]:
+        """The answer of DescribeEndpoint: the experiment's endpoint is its own."""
+        told = self.describe()["EndpointMetadata"]
+        variants = {name: self._running(name) for name in self.variants}
+        shadow = variants.pop(self.shadow, None)
+        return {
+            "EndpointName": told["EndpointName"],
+            "EndpointArn": f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/{told['EndpointName']}",
+            "EndpointStatus": told["EndpointStatus"],
+            "CreationTime": 0,
+            "LastModifiedTime": 0,
+            "ProductionVariants": list(variants.values()),
+            "ShadowProductionVariants": [shadow] if shadow else [],
+        }
+
+    def _running(self, name: str) -> dict[str, Any]:
+        count = self.running.get(name, _INSTANCES["InstanceCount"])
+        counts = ("CurrentInstanceCount", "DesiredInstanceCount")
+        return {"VariantName": name, **({} if count is None else dict.fromkeys(counts, count))}
+
     @property
     def _has_failed_update(self) -> bool:
         return self.stop_fails_update and bool(self.stops)
@@ -230,7 +258,7 @@ class Experiment:
         return "Deleted" if actions.get(name) == "Remove" else "InService"
 
 
-_INSTANCES = {"InstanceType": "ml.m5.xlarge", "InstanceCount": 2}
+_INSTANCES: dict[str, Any] = {"InstanceType": "ml.m5.xlarge", "InstanceCount": 2}
 
 
 class SageMaker:
@@ -254,6 +282,14 @@ class SageMaker:
         """The API's operation."""
         self._find(request).stop(request)
         return {"InferenceExperimentArn": arn_of(request["Name"])}
+
+    def describe_endpoint(self, request: Members) -> Members:
+        """The API's operation."""
+        for experiment in self.experiments.values():
+            if experiment.endpoint_name == request["EndpointName"]:
+                return experiment.describe_endpoint()
+        name = request["EndpointName"]
+        raise Refused("ValidationException", f'Could not find endpoint "{name}".')
 
     def _find(self, request: Members) -> Experiment:
         name = request["Name"]

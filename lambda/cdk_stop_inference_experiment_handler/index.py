@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .runtime.aws import Aws
-from .runtime.fulfil import fulfil
-from .runtime.requests import Event
+from .runtime.ending import fulfil
+from .runtime.protocol import Event
 from .runtime.resource import Resource
 
 resource = Resource()

@@ -8,7 +8,7 @@ import pytest
 
 from cdk_stop_inference_experiment_handler.contract.declaration import Declaration
 from cdk_stop_inference_experiment_handler.lifecycle.facts import Stack, Verb
-from cdk_stop_inference_experiment_handler.runtime.requests import malformation, read_request
+from cdk_stop_inference_experiment_handler.runtime.protocol import malformation, read_request
 from tests.unit.lifecycle import World, ask, experiment, of_resource, of_stack
 
 from . import recorded

@@ -17,11 +17,9 @@ from cdk_stop_inference_experiment_handler.contract import declaration
 from cdk_stop_inference_experiment_handler.contract.declaration import Declaration
 from cdk_stop_inference_experiment_handler.lifecycle import decide, facts, order, standing
 from cdk_stop_inference_experiment_handler.runtime import (
-    answering,
     aws,
     ending,
-    fulfil,
-    requests,
+    protocol,
     resource,
     waiting,
 )
@@ -72,7 +70,7 @@ def _stops_in_a_rollback() -> Patch:
 
 def _random_id() -> Patch:
     ids = (f"id-{random.random()}" for _ in range(10**9))
-    return mock.patch.object(fulfil, "physical_id", side_effect=ids)
+    return mock.patch.object(ending, "physical_id", side_effect=ids)
 
 
 def _leaks_the_rule() -> Patch:
@@ -95,7 +93,7 @@ def _stops_while_a_describe_lags() -> Patch:
 
 
 def _puts_once() -> Patch:
-    send = answering.send
+    send = protocol.send
 
     def once(url: str, body: Mapping[str, Any], _left: Callable[[], float]) -> bool:
         try:
@@ -133,13 +131,13 @@ def _deadline_restarts() -> Patch:
 
 @contextmanager
 def _logs_the_event() -> Iterator[None]:
-    read = requests.read_request
+    read = protocol.read_request
 
     def talkative(event: dict[str, Any]) -> facts.Request:
         logging.getLogger("handler").info(event)
         return read(event)
 
-    with mock.patch.object(fulfil, "read_request", talkative):
+    with mock.patch.object(ending, "read_request", talkative):
         yield
 
 

@@ -8,7 +8,7 @@ from unittest import mock
 
 import pytest
 
-from cdk_stop_inference_experiment_handler.runtime import requests as events
+from cdk_stop_inference_experiment_handler.runtime import protocol as events
 from loopback.eventbridge import EventBridge
 from loopback.function import RETRY_AFTER_SECONDS
 from loopback.sagemaker import Pace, arn_of

@@ -10,8 +10,8 @@ import pytest
 import urllib3
 from botocore.config import Config
 
-from cdk_stop_inference_experiment_handler.runtime import answering as handler_response
 from cdk_stop_inference_experiment_handler.runtime import aws as handler_aws
+from cdk_stop_inference_experiment_handler.runtime import protocol as handler_response
 from cdk_stop_inference_experiment_handler.runtime import resource as handler_resource
 from loopback.aws import CALL_TIMEOUT_SECONDS, PUT_TIMEOUT_SECONDS
 from loopback.https_server import LoopbackServer

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cdk_stop_inference_experiment_handler.runtime.requests import (
+from cdk_stop_inference_experiment_handler.runtime.protocol import (
     MAX_INPUT_BYTES,
     issued_at,
     malformation,

@@ -13,13 +13,13 @@ from cdk_stop_inference_experiment_handler.contract.evidence import (
     ERROR_METRICS,
     PERCENTILES,
 )
-from cdk_stop_inference_experiment_handler.lifecycle.evidence import judge, question
 from cdk_stop_inference_experiment_handler.lifecycle.facts import (
     Experiment,
     Measured,
     Query,
     Question,
 )
+from cdk_stop_inference_experiment_handler.lifecycle.gate import judge, question
 
 HOUR = 3600
 NOON = 20_000 * 24 * HOUR + 12 * HOUR

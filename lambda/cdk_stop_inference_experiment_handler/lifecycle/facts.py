@@ -272,7 +272,7 @@ class Facts(Protocol):
         """The experiment that the request names; None if SageMaker does not know it."""
 
     def endpoint(self) -> Endpoint | None:
-        """The experiment's endpoint, None where SageMaker does not know it."""
+        """The experiment's endpoint; None if SageMaker does not know it."""
 
     def stack(self, stack_id: str) -> Stack:
         """A stack as it is now."""

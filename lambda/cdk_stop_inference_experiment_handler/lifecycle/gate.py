@@ -1,18 +1,56 @@
 """The gate: does the evidence allow the promotion that is about to be sent?
 
 Its rows are those of the table "Does the evidence allow the promotion?" in the README. A request
-has one verdict: it is remembered, and whether the order stands is asked anew before a Stop.
+has one verdict, in the words of Argo Rollouts: it is remembered, and whether the order stands is
+asked anew before a Stop.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
+from ..contract.evidence import (
+    AVERAGE,
+    BOUNDS,
+    DEFAULT_WINDOW,
+    HOUR,
+    MAX_INCREASE,
+    MAX_RATIO,
+    PERCENTILES,
+    PERIOD,
+)
 from . import reasons
-from .evidence import ERROR, FAILED, INCONCLUSIVE, SUCCESSFUL, judge, question
-from .facts import Decision, Facts, Progress, Request, RequestType, Unreadable, Verb, fail, wait
+from .facts import (
+    Decision,
+    Experiment,
+    Facts,
+    Measured,
+    Progress,
+    Query,
+    Question,
+    Request,
+    RequestType,
+    Unreadable,
+    Verb,
+    fail,
+    wait,
+)
+
+SUCCESSFUL, INCONCLUSIVE, ERROR, FAILED = "successful", "inconclusive", "error", "failed"
+VERDICTS = (SUCCESSFUL, INCONCLUSIVE, ERROR, FAILED)
+"""The worst wins, which is the last."""
+
+LATE_SECONDS = 300
+"""The window ends this long before the request: metrics come late."""
+
+WARM_UP_SECONDS = 600
+"""The window begins this long after the experiment."""
+
+_ALARMS = {"OK": SUCCESSFUL, "ALARM": FAILED, "INSUFFICIENT_DATA": INCONCLUSIVE}
+_ROUNDING = 1e-9
 
 UNREADABLE_SECONDS = 300.0
 """How long evidence that cannot be read is asked for again."""
@@ -72,3 +110,115 @@ def _report(evidence: Mapping[str, Any], facts: Facts, at: float) -> Mapping[str
     if asked.begin >= asked.end:
         return {"verdict": INCONCLUSIVE, "why": reasons.too_young(asked.begin)}
     return judge(evidence, asked, facts.evidence(asked), experiment.sampling)
+
+
+class Result(NamedTuple):
+    """What a comparison or an alarm came to, why, and what the report tells of it."""
+
+    verdict: str
+    why: str = ""
+    told: Mapping[str, object] = {}
+
+
+def question(evidence: Mapping[str, Any], experiment: Experiment, at: float) -> Question:
+    """What has to be known for a request that was made at a time."""
+    end = math.floor((at - LATE_SECONDS) / PERIOD) * PERIOD
+    earliest = (experiment.began or 0) + WARM_UP_SECONDS
+    begin = max(end - evidence.get("Window", DEFAULT_WINDOW), earliest)
+    pair = experiment.production, experiment.shadows[0]
+    asked = [*_asked(evidence.get("Comparisons", ()))]
+    queries = frozenset(Query(variant, *one) for variant in pair for one in asked)
+    begin = math.ceil(begin / PERIOD) * PERIOD
+    alarms = tuple(evidence.get("Alarms", ()))
+    return Question(experiment.endpoint_name, pair, begin, end, queries, alarms)
+
+
+def _asked(comparisons: list[Mapping[str, Any]]) -> Iterator[tuple[str, str, int]]:
+    """Averages and rates are made of sums and counts; percentiles do not add up."""
+    yield "Invocations", "Sum", PERIOD
+    for one in comparisons:
+        statistic = one.get("Statistic", AVERAGE)
+        period = PERIOD if statistic == AVERAGE else HOUR
+        yield one["Metric"], "Sum" if statistic == AVERAGE else statistic, period
+        yield one["Metric"], "SampleCount", period
+
+
+def judge(
+    evidence: Mapping[str, Any], asked: Question, measured: Measured, sampling: float | None
+) -> dict[str, object]:
+    """A report of the verdict, the first reason for it, and everything that was measured."""
+    production, shadow = (
+        _total(Query(variant, "Invocations", "Sum", PERIOD), measured) for variant in asked.pair
+    )
+    least = evidence["MinInvocations"]
+    judged, comparisons = [Result(SUCCESSFUL)], []
+    for one in evidence.get("Comparisons", ()):
+        result = _compared(one, asked.pair, measured)
+        comparisons.append({**one, **result.told, "verdict": result.verdict})
+        judged += [] if one.get("DryRun") else [result]
+    for name in asked.alarms:
+        state = measured.alarms.get(name, "")
+        judged.append(Result(_ALARMS.get(state, ERROR), reasons.alarm(name, state)))
+    if min(production, shadow) < least:
+        judged = [Result(INCONCLUSIVE, reasons.too_few_requests(production, shadow, least))]
+    worst = max(judged, key=lambda result: VERDICTS.index(result.verdict))
+    return {
+        "verdict": worst.verdict,
+        "why": worst.why,
+        "from": reasons.moment(asked.begin),
+        "to": reasons.moment(asked.end),
+        "samplingPercentage": sampling,
+        "invocations": {"production": production, "shadow": shadow},
+        "comparisons": comparisons,
+        "alarms": {name: measured.alarms.get(name) for name in asked.alarms},
+    }
+
+
+def _compared(one: Mapping[str, Any], pair: tuple[str, str], measured: Measured) -> Result:
+    """By its worst hour, or by the window."""
+    metric, statistic = one["Metric"], one.get("Statistic", AVERAGE)
+    if statistic == AVERAGE:
+        values: dict[float, list[float]] = {0.0: []}
+        for name in pair:
+            total, count = (
+                _total(Query(name, metric, of, PERIOD), measured) for of in ("Sum", "SampleCount")
+            )
+            if not count:
+                return Result(ERROR, reasons.not_measured(metric, name))
+            values[0.0].append(total / count)
+    else:
+        series, counts = (
+            [measured.series[Query(name, metric, of, HOUR)] for name in pair]
+            for of in (statistic, "SampleCount")
+        )
+        enough = PERCENTILES[statistic]
+        hours = [hour for hour in counts[0] if all(of.get(hour, 0) >= enough for of in counts)]
+        for name, of in zip(pair, series, strict=True):
+            if not of.keys() >= set(hours):
+                return Result(ERROR, reasons.not_measured(f"{metric} {statistic}", name))
+        if not hours:
+            return Result(INCONCLUSIVE, reasons.no_hour(statistic, enough), {"hours": 0})
+        values = {hour: [of[hour] for of in series] for hour in hours}
+    excess = {at: shadow - _bound(one, production) for at, (production, shadow) in values.items()}
+    worst = max(excess, key=lambda at: excess[at])
+    production, shadow = values[worst]
+    broken = sum(beyond > _ROUNDING * shadow for beyond in excess.values())
+    told = {"production": production, "shadow": shadow, "bound": _bound(one, production)}
+    counted = {"hours": len(values), "hoursFailed": broken} if worst else {}
+    if broken <= one.get("FailureLimit", 0):
+        return Result(SUCCESSFUL, "", {**told, **counted})
+    return Result(FAILED, reasons.out_of_bound(one, told, worst), {**told, **counted})
+
+
+def _bound(one: Mapping[str, Any], production: float) -> float:
+    """The lowest of its bounds."""
+    bounds: list[float] = []
+    for name in BOUNDS:
+        if name in one:
+            relative = {MAX_RATIO: production * one[name], MAX_INCREASE: production + one[name]}
+            bounds.append(relative.get(name, one[name]))
+    return min(bounds)
+
+
+def _total(query: Query, measured: Measured) -> float:
+    return math.fsum(measured.series[query].values())

@@ -98,36 +98,20 @@ class Aws:
     def describe(self, name: str) -> Experiment | None:
         """The experiment; None if SageMaker does not know it.
 
-        https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeInferenceExperiment.html
-
         Raises:
             AwsError: The call failed.
         """
-        try:
-            answer: Mapping[str, object] = self._sagemaker.describe_inference_experiment(Name=name)
-        except (ClientError, BotoCoreError) as error:
-            told_apart = _told_apart(error)
-            if isinstance(told_apart, ExperimentGone):
-                return None
-            raise told_apart from error
-        return read_experiment(answer)
+        found = _found(partial(self._sagemaker.describe_inference_experiment, Name=name))
+        return read_experiment(found) if found else None
 
     def endpoint(self, name: str) -> Endpoint | None:
-        """The endpoint, None where SageMaker does not know it.
-
-        https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html
+        """The endpoint; None if SageMaker does not know it.
 
         Raises:
             AwsError: The call failed.
         """
-        try:
-            answer: Mapping[str, object] = self._sagemaker.describe_endpoint(EndpointName=name)
-        except (ClientError, BotoCoreError) as error:
-            told_apart = _told_apart(error)
-            if isinstance(told_apart, ExperimentGone):
-                return None
-            raise told_apart from error
-        return read_endpoint(answer)
+        found = _found(partial(self._sagemaker.describe_endpoint, EndpointName=name))
+        return read_endpoint(found) if found else None
 
     def stop(self, request: Mapping[str, object]) -> str:
         """Order the end of the experiment, which comes minutes later.
@@ -259,6 +243,17 @@ class Aws:
     @cached_property
     def _cloudwatch(self) -> Any:  # noqa: ANN401
         return boto3.client("cloudwatch", config=SDK_CONFIG)
+
+
+def _found(describe: Callable[[], Mapping[str, object]]) -> Mapping[str, object] | None:
+    """SageMaker's answer; None if what is described does not exist."""
+    try:
+        return describe()
+    except (ClientError, BotoCoreError) as error:
+        told_apart = _told_apart(error)
+        if isinstance(told_apart, ExperimentGone):
+            return None
+        raise told_apart from error
 
 
 def _all(pages: Callable[..., Iterable[Any]], **request: object) -> list[Any]:

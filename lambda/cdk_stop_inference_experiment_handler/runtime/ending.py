@@ -1,20 +1,29 @@
-"""Carries out decisions: describes, stops, waits, answers."""
+"""Brings a request to its answer: reads facts, stops, waits, answers."""
 
 from __future__ import annotations
 
 import json
 import logging
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
+from ..contract import wire
 from ..contract.declaration import Declaration
 from ..lifecycle import reasons
 from ..lifecycle.decide import decide
 from ..lifecycle.facts import (
     Decision,
+    Endpoint,
     Experiment,
+    Measured,
     Progress,
+    Question,
     Request,
     RequestType,
+    Stack,
+    StackEvent,
     Unreadable,
     Verb,
     fail,
@@ -22,10 +31,97 @@ from ..lifecycle.facts import (
 )
 from ..lifecycle.outcome import fewer_instances
 from .aws import Aws, AwsError, ExperimentGone, NotNow
-from .lookup import Lookup
+from .protocol import PROGRESS, Event, read_request
+from .resource import Resource
 from .waiting import ComeAgain, HandOverFailed, Invocation, Wait
 
 logger = logging.getLogger(__name__)
+
+LAG_SECONDS = 60.0
+"""For this long after a request, AWS may still return data that is older than it."""
+
+Fact = TypeVar("Fact")
+
+
+class RequestFailed(Exception):
+    """Makes crhelper answer FAILED with this exception's message."""
+
+
+def fulfil(resource: Resource, aws: Aws, event: Event, context: Any) -> str | None:  # noqa: ANN401
+    """Fulfil a request, as far as this invocation can.
+
+    Returns:
+        The physical id, with which crhelper answers SUCCESS; None if the polling rule continues.
+
+    Raises:
+        RequestFailed: crhelper answers FAILED.
+    """
+    request = read_request(event)
+    progress = Progress.read(event.get(PROGRESS), otherwise=_first_delivery(request))
+    invocation = Invocation(
+        seconds_left=resource.seconds_left,
+        is_poll="CrHelperPoll" in event,
+        hand_over=lambda: resource.hand_over(progress.carried()),
+    )
+    sagemaker_arn = _sagemaker_arn(context.invoked_function_arn)
+    region = sagemaker_arn.split(":")[3]
+    answer = Ending(request, progress, invocation, aws, region).run()
+    if answer is None:
+        return None
+    resource.Data = attributes(request, answer)
+    if not answer.succeeded:
+        raise RequestFailed(answer.why)
+    return physical_id(request, answer, sagemaker_arn)
+
+
+def attributes(request: Request, answer: Answer) -> dict[str, str]:
+    """The attributes for ``Fn::GetAtt``: always all of them, empty if the experiment is gone."""
+    experiment = answer.experiment or Experiment(request.physical_id, "", "")
+    statuses = json.dumps(experiment.variants) if experiment.variants else ""
+    return {
+        wire.EXPERIMENT_ARN: experiment.arn,
+        wire.STATUS: experiment.status,
+        wire.STATUS_REASON: experiment.status_reason,
+        wire.ENDPOINT_NAME: experiment.endpoint_name,
+        wire.ENDPOINT_CONFIG_NAME: experiment.endpoint_config_name,
+        wire.SCHEDULED_END: reasons.moment(experiment.scheduled_end),
+        wire.VARIANT_STATUSES: statuses,
+        wire.STOPPED_BY_THIS_RESOURCE: "true" if answer.stopped_by_this_resource else "false",
+        wire.STOP_REQUEST: answer.stop_request,
+    }
+
+
+def physical_id(request: Request, answer: Answer, sagemaker_arn: str) -> str:
+    """The id of a successful answer, the same for every answer to one request.
+
+    It is the experiment's ARN on Create, and on Update if the event's id belongs to another
+    experiment (a rename, or the undo of one). Otherwise it is the event's own id.
+
+    ``sagemaker_arn``, ``arn:PARTITION:sagemaker:REGION:ACCOUNT``, is for the undo of a rename whose
+    old experiment no longer exists.
+    """
+    is_new = request.type is RequestType.CREATE
+    is_renamed = request.type is RequestType.UPDATE and request.holds_another_experiment
+    if not is_new and not is_renamed:
+        return request.physical_id
+    if answer.experiment is not None:
+        return answer.experiment.arn
+    return f"{sagemaker_arn}:inference-experiment/{request.declared_name}"
+
+
+def _first_delivery(request: Request) -> float:
+    """Now, or earlier if the ResponseURL shows that this delivery is a retry.
+
+    CloudFormation waits an hour; a date outside of that hour only shows that a clock is wrong.
+    """
+    now = time.time()
+    issued = request.issued_at
+    return issued if issued is not None and now - wire.MAX_SERVICE_TIMEOUT < issued < now else now
+
+
+def _sagemaker_arn(function_arn: str) -> str:
+    _, partition, _, region, account, *_ = function_arn.split(":")
+    return f"arn:{partition}:sagemaker:{region}:{account}"
 
 
 @dataclass(frozen=True)
@@ -223,7 +319,7 @@ class Ending:
             and any(
                 one.may_have_ended(experiment.status_reason)
                 for one in declared
-                if isinstance(one, Declaration) and one.name.lower() == experiment.name.lower()
+                if isinstance(one, Declaration) and one.is_of(experiment.name)
             )
         )
         sent = self._progress.request if self._progress.sent else ""
@@ -270,3 +366,116 @@ class Ending:
     @property
     def _standing(self) -> str:
         return reasons.standing(self._seen) if self._seen else "nothing"
+
+
+class Lookup:
+    """The :class:`~..lifecycle.facts.Facts` of one step, each read when a decision first needs it.
+
+    Args:
+        unread_since: Since when steps could not read a fact; None if the last one could.
+    """
+
+    def __init__(self, request: Request, aws: Aws, wait: Wait, unread_since: float | None) -> None:
+        self._request = request
+        self._aws = aws
+        self._wait = wait
+        self._unread_since = unread_since
+        self._known: dict[str, object] = {}
+        self._pages: dict[str, _Pages] = {}
+
+    @property
+    def seen(self) -> Experiment | None:
+        """The experiment, if this step has described it."""
+        found = self._known.get("experiment")
+        return found if isinstance(found, Experiment) else None
+
+    def experiment(self) -> Experiment | None:
+        """See Facts."""
+        name = self._request.declared_name
+        return self._once("experiment", lambda: self._aws.describe(name))
+
+    def endpoint(self) -> Endpoint | None:
+        """See Facts."""
+        experiment = self.experiment()
+        name = experiment.endpoint_name if experiment else ""
+        return self._once("endpoint", lambda: self._aws.endpoint(name) if name else None)
+
+    def stack(self, stack_id: str) -> Stack:
+        """See Facts."""
+        return self._once(stack_id, lambda: self._aws.stack(stack_id))
+
+    def events(self, stack_id: str) -> Iterator[StackEvent]:
+        """See Facts."""
+        pages = self._pages.setdefault(stack_id, _Pages(self._aws.event_pages(stack_id)))
+        return iter(pages)
+
+    def holders(self) -> tuple[str, ...]:
+        """See Facts."""
+        return self._once("holders", lambda: self._aws.holders(self._request))
+
+    def evidence(self, question: Question) -> Measured:
+        """See Facts."""
+        return self._once("evidence", lambda: self._aws.evidence(question))
+
+    @property
+    def is_unmeasured(self) -> bool:
+        """Whether this step asked for evidence that cannot be read."""
+        return isinstance(self._known.get("evidence"), Unreadable)
+
+    def may_lag(self) -> bool:
+        """See Facts."""
+        return self._wait.age < LAG_SECONDS
+
+    def gives_up(self, error: Unreadable) -> bool:
+        """See Facts."""
+        if not self._wait.is_worth_repeating(error):
+            return True
+        return self._unread_since is not None and self._wait.now >= self._unread_since + LAG_SECONDS
+
+    def now(self) -> float:
+        """See Facts."""
+        return self._wait.now
+
+    def deadline(self) -> float:
+        """See Facts."""
+        return self._wait.deadline
+
+    def _once(self, key: str, look: Callable[[], Fact]) -> Fact:
+        if key not in self._known:
+            try:
+                self._known[key] = look()
+            except Unreadable as error:
+                self._known[key] = error
+        found = self._known[key]
+        if isinstance(found, Unreadable):
+            raise found
+        return found  # type: ignore[return-value]
+
+
+class _Pages:
+    """A list that is read page by page and can be iterated any number of times."""
+
+    def __init__(self, pages: Iterator[list[StackEvent]]) -> None:
+        self._pages = pages
+        self._read: list[StackEvent] = []
+        self._failure: Unreadable | None = None
+
+    def __iter__(self) -> Iterator[StackEvent]:
+        position = 0
+        while True:
+            while position >= len(self._read):
+                if not self._read_on():
+                    return
+            yield self._read[position]
+            position += 1
+
+    def _read_on(self) -> bool:
+        if self._failure:
+            raise self._failure
+        try:
+            page = next(self._pages, None)
+        except Unreadable as error:
+            self._failure = error
+            raise
+        self._read.extend(page or [])
+        return page is not None

@@ -22,9 +22,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from crhelper import FAILED, CfnResource
 
 from ..contract.wire import MAX_SERVICE_TIMEOUT, RULE_PREFIX, RULE_PREFIX_VARIABLE
-from .answering import send
 from .aws import SDK_CONFIG
-from .requests import PROGRESS, Event, malformation, may_be_redelivered, pack, unpack
+from .protocol import PROGRESS, Event, malformation, may_be_redelivered, pack, send, unpack
 from .waiting import (
     FIRST_PAUSE_SECONDS,
     LEAVE_SECONDS,

@@ -1,6 +1,7 @@
-"""CloudFormation's events: checked, parsed, and packed for the polling rule.
+"""CloudFormation's protocol for custom resources: requests are read and packed, answers sent.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html
 """
 
 from __future__ import annotations
@@ -8,15 +9,22 @@ from __future__ import annotations
 import base64
 import calendar
 import json
+import logging
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import urllib3
+
 from ..contract.declaration import Declaration, InvalidDeclaration, parse, parse_replaced
+from ..contract.wire import STOP_REQUEST
 from ..lifecycle.facts import Request, RequestType
+from .waiting import ComeAgain
+
+logger = logging.getLogger(__name__)
 
 Event = dict[str, Any]
 
@@ -33,6 +41,16 @@ PROGRESS = "StopInferenceExperimentProgress"
 
 _PACKED = "Packed"
 _COMPRESSED = ("ResourceProperties", "OldResourceProperties", PROGRESS)
+
+MAX_BODY_BYTES = 4096
+PUT_TIMEOUT = urllib3.Timeout(connect=5, read=10)
+RESERVE_SECONDS = 18
+"""Time that is left when the retries end: for one more PUT that times out, and the clean-up."""
+
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 8.0
+
+_SHORTENED = "…"
 
 
 def malformation(event: object) -> str | None:
@@ -131,3 +149,94 @@ def unpack(event: Event) -> Event:
     rest = {name: value for name, value in event.items() if name != _PACKED}
     large: Event = json.loads(zlib.decompress(base64.b85decode(event[_PACKED])))
     return {**rest, **large}
+
+
+def send(url: str, body: Mapping[str, Any], seconds_left: Callable[[], float]) -> bool:
+    """Deliver an answer; retry while time allows.
+
+    Args:
+        url: The request's ResponseURL, a presigned S3 URL. Never logged.
+        body: The response object; shortened to 4096 bytes if needed.
+        seconds_left: Seconds until Lambda ends the invocation.
+
+    Returns:
+        Whether CloudFormation's bucket accepted it. There is no retry on an expired URL (403) or
+        any other answer that a retry cannot change.
+
+    Raises:
+        ComeAgain: Time is up, and the bucket has neither accepted nor refused it.
+    """
+    encoded = encode(body)
+    pause = FIRST_PAUSE_SECONDS
+    with urllib3.PoolManager(retries=False, timeout=PUT_TIMEOUT) as http:
+        while True:
+            status = _put(http, url, encoded)
+            if status is not None and 200 <= status < 300:
+                logger.info({"decision": "answered", "answer": body["Status"], "http": status})
+                return True
+            if status is not None and status < 500 and status not in (408, 429):
+                logger.error(
+                    {
+                        "decision": "answer refused",
+                        "http": status,
+                        "why": "the ResponseURL has expired or is not valid",
+                    }
+                )
+                return False
+            if seconds_left() <= RESERVE_SECONDS + pause:
+                logger.error({"decision": "answer later", "http": status})
+                raise ComeAgain(f"the answer was not delivered, HTTP status {status}")
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+def _put(http: urllib3.PoolManager, url: str, encoded: bytes) -> int | None:
+    """The HTTP status; None if there was none."""
+    try:
+        # CloudFormation signs the URL for an empty content type.
+        answer = http.request("PUT", url, body=encoded, headers={"content-type": ""})
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        # The exception's text may hold the URL and its signature: log only its type.
+        logger.warning({"decision": "answer again", "why": type(error).__name__})
+        return None
+    # S3 answers so if the body arrives too slowly.
+    return 408 if b"<Code>RequestTimeout<" in (answer.data or b"") else answer.status
+
+
+def encode(body: Mapping[str, Any]) -> bytes:
+    """The body as JSON within 4096 bytes; status, ids and the cause are kept.
+
+    The request to stop loses its reason first; then attribute values are shortened, starting with
+    the longest, then the reason in its middle: it starts with what happened and ends with the
+    cause.
+    """
+    shortened: dict[str, Any] = {**body, "Data": dict(body.get("Data") or {})}
+    if shortened["Data"].get(STOP_REQUEST) and len(_json(shortened)) > MAX_BODY_BYTES:
+        # JSON that is cut is no JSON; without its reason the request is shorter than StatusReason.
+        request = json.loads(shortened["Data"][STOP_REQUEST])
+        request.pop("Reason", None)
+        shortened["Data"][STOP_REQUEST] = json.dumps(request)
+    while len(_json(shortened)) > MAX_BODY_BYTES:
+        data = shortened["Data"]
+        longest = max(data, key=lambda name: len(_json(data[name])), default=None)
+        if longest is not None and len(str(data[longest])) > 1:
+            data[longest] = _head(str(data[longest]))
+        elif len(str(shortened.get("Reason", ""))) > 1:
+            shortened["Reason"] = _ends(str(shortened["Reason"]))
+        else:
+            break
+    return _json(shortened)
+
+
+def _head(text: str) -> str:
+    return text[: len(text) * 3 // 4 - 1] + _SHORTENED if len(text) > 4 else ""
+
+
+def _ends(text: str) -> str:
+    kept = len(text) * 3 // 8 - 1
+    return text[:kept] + _SHORTENED + text[-kept:] if len(text) > 8 else ""
+
+
+def _json(value: object) -> bytes:
+    # JSON can hold a lone surrogate, which UTF-8 cannot encode.
+    return json.dumps(value, ensure_ascii=False).encode(errors="replace")
