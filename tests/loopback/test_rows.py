@@ -218,8 +218,44 @@ def test_end_endpoint_failed(world: World, kind: str, status: str, settled: str)
     assert (answer["Status"], last_row(world)) == (status, "end_endpoint_failed")
 
 
+SHADOW = {"Name": NAME, "Outcome": "PromoteShadow"}
+
+
+@pytest.mark.parametrize("kind", ["Create", "Update", "Delete"])
+def test_not_a_pair(world: World, kind: str) -> None:
+    world.stack.status = "DELETE_IN_PROGRESS" if kind == "Delete" else "UPDATE_IN_PROGRESS"
+    world.experiment("Running")
+    world.sagemaker.experiments[NAME].variants = ("production", "canary", "shadow")
+
+    answer = answered(world, world.request(kind, SHADOW))
+
+    assert (answer["Status"], last_row(world)) == ("FAILED", "not_a_pair")
+    assert "variants 'production', 'canary', 'shadow'" in answer["Reason"]
+    assert stops(world) == 0
+
+
+@pytest.mark.parametrize("kind", ["Update", "Delete"])
+@pytest.mark.parametrize("count", [None, 0])
+def test_instances_unknown(world: World, kind: str, count: int | None) -> None:
+    world.stack.status = "DELETE_IN_PROGRESS" if kind == "Delete" else "UPDATE_IN_PROGRESS"
+    world.experiment("Running")
+    world.sagemaker.experiments[NAME].running = {"production": count}
+
+    answer = answered(world, world.request(kind, SHADOW))
+
+    assert (answer["Status"], last_row(world)) == ("FAILED", "instances_unknown")
+    assert "'InstanceCount' in 'Instances'" in answer["Reason"]
+    assert stops(world) == 0
+
+
 def test_every_row_is_carried_out_here() -> None:
-    by_name = {"declaration_invalid", "status_unknown", "end_contradicted"}
+    by_name = {
+        "declaration_invalid",
+        "status_unknown",
+        "end_contradicted",
+        "not_a_pair",
+        "instances_unknown",
+    }
     orders = {row.order for _, row in [*ORDERS, *STATES, *ENDS] if row.order}
     rows = {name for name, _ in [*ORDERS, *STATES, *ENDS]}
     assert by_name | orders | rows == _coded()
