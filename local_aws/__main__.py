@@ -1,4 +1,4 @@
-"""Starts the local AWS alone and prints what a shell needs to use it.
+"""Starts the local AWS and prints the environment variables for a shell.
 
 python -m local_aws [--stop-seconds 10] [--minute-seconds 60] [--clock-scale 1] [--port 0]
                     [--shadow-test NAME ... [--requests 0] [--latency-ms 50 50]]
@@ -19,8 +19,8 @@ from local_aws.shadow_test import create_shadow_tests
 def main(arguments: list[str] | None = None) -> int:
     """Start, print, and run until Ctrl-C or SIGTERM."""
     options = _options(arguments)
-    # SIGTERM takes the same way out as Ctrl-C, so that nothing is left running; a shell's
-    # background job would ignore the latter.
+    # SIGTERM is handled like Ctrl-C, so that nothing is left running; a background job of a shell
+    # would ignore Ctrl-C.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
@@ -91,7 +91,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def _let_have_traffic(aws: LocalAws, endpoint_name: str, options: argparse.Namespace) -> None:
-    """Let the variants of a shadow test have the traffic that the options tell."""
+    """Give the variants of a shadow test the traffic in the options."""
     if options.requests:
         production, shadow = (
             {"requests": options.requests, "latency_ms": latency} for latency in options.latency_ms
@@ -103,12 +103,10 @@ def _print_usage(aws: LocalAws) -> None:
     print("unset AWS_PROFILE AWS_SESSION_TOKEN")
     for name, value in aws.environment().items():
         print(f"export {name}={shlex.quote(value)}")
-    # Whatever the other shell's folder and Python are.
+    # Works in any folder and with any Python of the other shell.
     python = shlex.join(["env", f"PYTHONPATH={ROOT}", sys.executable])
-    print("# Paste the lines above into another shell. There, as often as you like, this makes a")
-    print(
-        "# running shadow test with an endpoint of its own (or several, named at the line's end):"
-    )
+    print("# Paste the lines above into another shell. There, this command creates another")
+    print("# shadow test with its own endpoint each time (or several, if you append their names):")
     print(f"#   {python} -m local_aws.shadow_test")
     print("# Ctrl-C ends the local AWS and everything it started.", flush=True)
 

@@ -17,15 +17,15 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 
 class CdkFailed(RuntimeError):
-    """The CLI ended with an error; the message holds what it printed."""
+    """The CLI ended with an error; the message is its output."""
 
 
 class CdkCli:
-    """Runs ``cdk`` as a person would, with the local AWS for an account.
+    """Runs ``cdk`` like a user, with the local AWS as the account.
 
     Args:
         aws: The local AWS, running.
-        app: The app, or a folder it was synthesised into. Default: the repository's ``app.py``.
+        app: The app, or a folder with a synthesised app. Default: the repository's ``app.py``.
         output: Where the app is synthesised to.
         cwd: Where the CLI runs and looks for ``cdk.json``. Default: the repository.
     """
@@ -60,7 +60,7 @@ class CdkCli:
             context: Entries of the app's context, as ``-c`` passes them.
 
         Returns:
-            What it printed.
+            Its output.
 
         Raises:
             CdkFailed: It ended with an error.

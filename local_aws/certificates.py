@@ -1,4 +1,4 @@
-"""The certificates of one run: an authority of its own, and a server certificate for loopback."""
+"""The certificates of one run: a certificate authority, and a server certificate for loopback."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["Certificates", "issue"]
 
 @dataclass(frozen=True)
 class Certificates:
-    """The files a run's TLS rests on.
+    """The files for a run's TLS.
 
     Attributes:
-        ca_bundle: The run's authority alone: nothing on the run's endpoint is signed by another.
+        ca_bundle: Only the run's authority, which signs everything on the run's endpoint.
         certificate: The server's certificate, for 127.0.0.1 and localhost.
         key: The server's private key.
     """
@@ -31,7 +31,7 @@ class Certificates:
 
 
 def issue(folder: Path) -> Certificates:
-    """Make an authority and a server certificate in a folder.
+    """Create an authority and a server certificate in a folder.
 
     The authority's key is never written, so nothing else can be signed with it.
     """

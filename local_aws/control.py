@@ -1,4 +1,4 @@
-"""The client of the control routes: what the local AWS received, and orders to it."""
+"""The client of the control routes: reads what the local AWS received, and controls it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from local_aws.process import LocalAwsError
 
 __all__ = ["Call", "Control"]
 
-# What a route answers: any JSON, known by its caller.
+# The answer of a route: any JSON, which the caller knows.
 Answer: TypeAlias = Any
 
 
@@ -22,11 +22,11 @@ class Call:
     """A SageMaker call that the local AWS received.
 
     Attributes:
-        operation: Such as ``StopInferenceExperiment``.
-        request: The request as it was sent.
+        operation: For example ``StopInferenceExperiment``.
+        request: The request as sent.
         time: When it was answered, in seconds since the epoch.
         region: The region it was signed for.
-        error_code: The error it was answered with, None if it succeeded.
+        error_code: The error code of the answer; None if it succeeded.
     """
 
     operation: str
@@ -40,13 +40,13 @@ class Control:
     """Sends requests to the routes under ``/_local_aws/``."""
 
     def __init__(self, endpoint_url: str, context: ssl.SSLContext) -> None:
-        """Keep where and how to reach them.
+        """Store how to reach them.
 
         Args:
-            endpoint_url: Where the local AWS is reached.
+            endpoint_url: The URL of the local AWS.
             context: The TLS context that trusts it.
         """
-        # A proxy from the user's environment has no business on the loopback interface.
+        # Ignore proxies in the user's environment: this is the loopback interface.
         self._opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
         )
@@ -56,7 +56,7 @@ class Control:
         """Send a request and return the decoded answer.
 
         Raises:
-            LocalAwsError: The route refused it; the message is the route's.
+            LocalAwsError: The route refused it; the message comes from the route.
         """
         content = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self._base + route, data=content, method=method)

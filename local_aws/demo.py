@@ -1,6 +1,6 @@
-"""``make demo``: a shadow test from ``cdk deploy`` to its end on the local AWS, told as it goes.
+"""``make demo``: a shadow test from ``cdk deploy`` to its end on the local AWS, step by step.
 
-Exits with 1 if anything is not as declared.
+Exits with 1 if anything does not end as declared.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from local_aws.inventory import inventory
 from local_aws.server import LocalAws
 from local_aws.shadow_test import create_shadow_test, endpoint_variants
 
-# boto3 makes its clients at run time, without types.
+# boto3 creates its clients at run time, without types.
 Client: TypeAlias = Any
 
 STACK = "StopInferenceExperiment"
@@ -32,14 +32,14 @@ STOP_SECONDS = 6.0
 
 DECLARATION = "stop-inference-experiment"
 PATIENT = {f"{DECLARATION}.stop_on": json.dumps(["Delete"])}
-"""What cdk.json declares, but without an end by an edited declaration."""
+"""The declaration of cdk.json, but an edit of it ends nothing."""
 
 VERDICT = {**PATIENT, f"{DECLARATION}.end_now": "true"}
 """The order to end the experiment now, as declared."""
 
 
 class Timeline:
-    """Prints what happens with the time it happened at, and remembers what went wrong."""
+    """Prints what happens, with the time, and remembers failed checks."""
 
     def __init__(self) -> None:
         self.console = Console(highlight=False)
@@ -52,14 +52,14 @@ class Timeline:
         self.console.print(f"[dim]{elapsed:6.1f} s[/]  {mark}  {text}")
 
     def check(self, holds: bool, text: str) -> None:
-        """Print whether something is as declared."""
+        """Print whether a check succeeded."""
         self.say(text, "[green]✔[/]" if holds else "[bold red]✘[/]")
         if not holds:
             self.failures.append(text)
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
-        """Print a heading and keep a spinner turning while it takes."""
+        """Print a heading, and a spinner as long as the step takes."""
         self.console.print(f"\n[bold]{title}[/]")
         with self.console.status(f"[dim]{title} …[/]"):
             yield
@@ -67,7 +67,7 @@ class Timeline:
 
 @contextmanager
 def watched(timeline: Timeline, sagemaker: Client) -> Iterator[None]:
-    """Tell every change of the experiment's status while the CLI works."""
+    """Print every change of the experiment's status while the CLI works."""
     done = threading.Event()
 
     def watch() -> None:
@@ -89,7 +89,7 @@ def watched(timeline: Timeline, sagemaker: Client) -> Iterator[None]:
 
 
 def main() -> int:
-    """Tell the story; return the exit code."""
+    """Run the demo; return the exit code."""
     timeline = Timeline()
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -173,7 +173,7 @@ def _status(aws: LocalAws) -> str:
 
 
 def _told_at(aws: LocalAws) -> float:
-    """When the custom resource's update was complete for CloudFormation."""
+    """When CloudFormation completed the custom resource's update."""
     events = aws.client("cloudformation").describe_stack_events(StackName=STACK)["StackEvents"]
     told = next(
         event

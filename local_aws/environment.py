@@ -1,4 +1,4 @@
-"""The environments of the processes around the local AWS: its own, and its users'."""
+"""The environments of the local AWS's process and of the processes that use it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def python_of(environment: str) -> Path:
     """Return the interpreter of the ``emulator`` or the ``lambda`` environment.
 
     Raises:
-        FileNotFoundError: It has not been made; the message says how.
+        FileNotFoundError: It does not exist; the message says how to create it.
     """
     variable, default = _PYTHONS[environment]
     python = Path(os.environ.get(variable) or default)
@@ -35,9 +35,9 @@ def python_of(environment: str) -> Path:
 
 
 def emulator_environment(folder: Path, certificate: Path, key: Path) -> dict[str, str]:
-    """Return the environment of the emulator: nothing of the user's but where to find programs.
+    """Return the environment of the emulator: only PATH comes from the user's.
 
-    An inherited SSL_CERT_FILE, for one, would reach the functions and break their answers.
+    An inherited SSL_CERT_FILE, for example, would reach the functions and break their answers.
     """
     data = {name: str(folder / name) for name in ("tmp", "s3", "state")}
     for path in data.values():
@@ -60,7 +60,7 @@ def emulator_environment(folder: Path, certificate: Path, key: Path) -> dict[str
         "LAMBDA_EXECUTOR": "local",
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
-        # A path without a socket: ministack must not tidy up in the user's own Docker.
+        # A path without a socket: ministack must not clean up in the user's Docker.
         "DOCKER_HOST": f"unix://{folder}/no-docker.sock",
     }
 
@@ -68,14 +68,14 @@ def emulator_environment(folder: Path, certificate: Path, key: Path) -> dict[str
 def user_environment(
     folder: Path, endpoint_url: str, ca_bundle: Path, base: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return what a program needs so that its AWS is the local one, never the real one.
+    """Return the environment for a program that uses the local AWS and never the real one.
 
     Args:
         folder: The run's folder; the CDK CLI's own settings and caches go there.
-        endpoint_url: Where the local AWS is reached.
+        endpoint_url: The URL of the local AWS.
         ca_bundle: The authority that signed its certificate.
-        base: The environment to lay it over, whose own AWS settings (a profile, a session
-            token) are left out.
+        base: The environment to extend, without its own AWS settings (a profile, a session
+            token).
     """
     return {
         **{name: value for name, value in base.items() if not name.startswith("AWS_")},
@@ -87,7 +87,7 @@ def user_environment(
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
-        # Files that do not exist: a profile of the user's must never come into it.
+        # Files that do not exist: never use a profile of the user.
         "AWS_CONFIG_FILE": str(folder / "no-config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(folder / "no-credentials"),
         "CDK_HOME": str(folder / "cdk"),

@@ -1,4 +1,4 @@
-"""What an account holds of the kinds a custom resource can leave behind."""
+"""The resources in an account that a custom resource could leave behind."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from local_aws.server import LocalAws
 
 __all__ = ["inventory"]
 
-# boto3 makes its clients at run time, without types.
+# boto3 creates its clients at run time, without types.
 Client: TypeAlias = Any
 
 _BOOTSTRAP = "cdk-hnb659fds-"
-"""What ``cdk bootstrap`` makes belongs to the account, not to a stack of ours."""
+"""What ``cdk bootstrap`` creates belongs to the account, not to our stacks."""
 
 
 def inventory(aws: LocalAws) -> dict[str, list[str]]:
-    """List by kind what there is: empty lists where a stack has left nothing behind.
+    """List the resources by kind; the lists are empty if a stack left nothing behind.
 
     Permissions are the statements of the functions' resource policies; targets those of rules;
     policies the roles' own, as ``role/policy``, and the account's managed ones.

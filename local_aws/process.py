@@ -1,4 +1,4 @@
-"""The emulator as a child process: started, waited for, and ended with all that it started."""
+"""Starts the emulator as a child process, and ends it with everything that it started."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _LOG_TAIL_CHARACTERS = 3000
 
 
 class LocalAwsError(RuntimeError):
-    """The local AWS could not be started or did not do as it was told."""
+    """The local AWS could not be started, or refused a request."""
 
 
 class EmulatorProcess:
-    """A process in a group of its own, whose standard output says the port once it is ready.
+    """A process in its own process group, which prints its port when it is ready.
 
-    Its standard input stays open as long as we live; its end tells the process that we are gone,
-    even if we were killed.
+    Its standard input stays open as long as this process lives; when it is closed, the child knows
+    that this process has ended, even if it was killed.
     """
 
     def __init__(self, command: list[str], environment: dict[str, str], log: Path) -> None:
@@ -33,7 +33,7 @@ class EmulatorProcess:
         Args:
             command: The program and its arguments.
             environment: The whole environment.
-            log: The file that takes its standard error.
+            log: The file for its standard error.
         """
         self._log = log
         with log.open("ab") as errors:
@@ -56,7 +56,7 @@ class EmulatorProcess:
         """Return the port it serves on.
 
         Raises:
-            LocalAwsError: It ended or took too long; the message ends with the tail of its log.
+            LocalAwsError: It ended or took too long; the message has the end of its log.
         """
         deadline = time.monotonic() + timeout_seconds
         line = b""
@@ -73,10 +73,10 @@ class EmulatorProcess:
         return self._log.read_text(errors="replace")[-_LOG_TAIL_CHARACTERS:]
 
     def stop(self, grace_seconds: float = 1.0) -> None:
-        """End the process and everything it started: first asked, then made to.
+        """End the process and everything it started: first with SIGTERM, then with SIGKILL.
 
-        The process is not collected before its group has been killed, so its id cannot have been
-        given to anybody else by then.
+        The process is only reaped after its group has been killed, so that its id cannot have been
+        reused by then.
         """
         if self._process.returncode is not None:
             return
@@ -91,7 +91,7 @@ class EmulatorProcess:
                 pipe.close()
 
     def _read(self, timeout_seconds: float) -> bytes | None:
-        """Return what its standard output has: nothing at its end, None if the time is up."""
+        """Return what its standard output has: empty at its end, None if the time is up."""
         assert self._process.stdout is not None
         descriptor = self._process.stdout.fileno()
         readable, _, _ = select.select([descriptor], [], [], max(0.0, timeout_seconds))

@@ -17,14 +17,14 @@ from local_aws.settings import Settings
 
 __all__ = ["LocalAws", "LocalAwsError"]
 
-Client: TypeAlias = Any  # boto3 makes its clients at run time, without types.
-Option: TypeAlias = Any  # Checked where it arrives.
+Client: TypeAlias = Any  # boto3 creates its clients at run time, without types.
+Option: TypeAlias = Any  # Checked by the emulator.
 
 _READY_SECONDS = 30.0
 
 
 class LocalAws:
-    """A local AWS on a loopback port, ended with everything it started when the block is left.
+    """A local AWS on a loopback port; it ends at the end of the block, with all that it started.
 
     Example:
         >>> with LocalAws(stop_seconds=1) as aws:
@@ -39,7 +39,7 @@ class LocalAws:
         port: int = 0,
         **settings: Option,
     ) -> None:
-        """Prepare a run; nothing is started before the block is entered.
+        """Prepare a run; it starts at the beginning of the block.
 
         Args:
             emulator_python: The interpreter with ministack. Default: LOCAL_AWS_EMULATOR_PYTHON,
@@ -47,7 +47,7 @@ class LocalAws:
             lambda_python: The interpreter that functions run with. Default:
                 LOCAL_AWS_LAMBDA_PYTHON, else ``.venv-lambda`` at the repository's root.
             port: The loopback port. Default: 0, the system chooses a free one.
-            settings: What ``Settings`` has, such as ``stop_seconds`` and ``minute_seconds``.
+            settings: Fields of ``Settings``, such as ``stop_seconds`` and ``minute_seconds``.
 
         Raises:
             ValueError: A setting is unknown or out of range.
@@ -63,11 +63,11 @@ class LocalAws:
         """Start the local AWS and wait until it answers."""
         emulator_python = Path(self._emulator_python or python_of("emulator"))
         lambda_python = Path(self._lambda_python or python_of("lambda"))
-        # Ignoring errors: a function that is being killed may still write there.
+        # Ignore errors: a function that is being killed may still write there.
         self._folder = tempfile.TemporaryDirectory(prefix="local-aws-", ignore_cleanup_errors=True)
         try:
             self._start(Path(self._folder.name), emulator_python, lambda_python)
-        except BaseException:  # Ctrl-C as well: whatever has been started must end.
+        except BaseException:  # Also on Ctrl-C: everything that was started must end.
             self.stop()
             raise
         return self
@@ -92,7 +92,7 @@ class LocalAws:
 
     @property
     def pid(self) -> int:
-        """The process id of the server, which leads the process group of all its workers."""
+        """The process id of the server, the leader of its workers' process group."""
         return self._running().pid
 
     @property
@@ -101,11 +101,11 @@ class LocalAws:
         return self._running().log_tail()
 
     def environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Return the variables that make a child process's AWS the local one.
+        """Return the environment variables for a child process that uses the local AWS.
 
         Args:
-            base: An environment to lay them over, such as ``os.environ``, whose own ``AWS_*``
-                are left out: a profile or a session token of the user's must not come into it.
+            base: The environment to extend, such as ``os.environ``. Its ``AWS_*`` are removed, so
+                that no profile or session token of the user is used.
                 Default: nothing, only the local AWS's own variables are returned.
         """
         self._running()
@@ -113,11 +113,11 @@ class LocalAws:
         return user_environment(self._path(), self.endpoint_url, bundle, base or {})
 
     def client(self, service: str, **options: Option) -> Client:
-        """Return a boto3 client of the local AWS that reads nothing of the user's ``~/.aws``.
+        """Return a boto3 client for the local AWS that does not read the user's ``~/.aws``.
 
         Args:
             service: The service's name in boto3, such as ``sagemaker``.
-            options: What ``boto3.Session.client`` takes, such as ``aws_access_key_id`` for a
+            options: Arguments of ``boto3.Session.client``, such as ``aws_access_key_id`` for a
                 caller other than the account's root.
         """
         self._running()
@@ -133,13 +133,13 @@ class LocalAws:
 
     @cached_property
     def _session(self) -> Client:
-        """One for all clients: it reads each service's model once."""
-        # Here, not above: boto3 takes half a second to load, and the emulator has none.
+        """The session of all clients, so that each service's model is read once."""
+        # Not at the top: boto3 takes half a second to load, and the emulator does not have it.
         import boto3  # noqa: PLC0415
         import botocore.session  # noqa: PLC0415
 
         bare = botocore.session.Session(
-            # An endpoint or a profile in a file or variable must not come into it.
+            # Ignore endpoints and profiles in files and variables.
             session_vars={
                 "profile": (None, None, None, None),
                 "config_file": (None, None, "", None),
@@ -151,13 +151,13 @@ class LocalAws:
         """Return the calls of SageMaker and CloudWatch since the start or reset, oldest first.
 
         Args:
-            operation: Only those of this operation. Default: all.
+            operation: Only calls of this operation. Default: all.
         """
         query = f"?operation={operation}" if operation else ""
         return [Call(**call) for call in self._control.send("GET", f"calls{query}")]
 
     def configure(self, **settings: Option) -> Settings:
-        """Change settings while it runs and return them all; what is under way keeps its times.
+        """Change settings while it runs, and return all of them; running operations do not change.
 
         Raises:
             LocalAwsError: A setting is unknown or out of range.
@@ -177,18 +177,18 @@ class LocalAws:
         self._control.send("POST", "faults", order)
 
     def clear_faults(self) -> None:
-        """Forget what ``fail`` has ordered and has not happened yet."""
+        """Remove the pending failures of ``fail``."""
         self._control.send("DELETE", "faults")
 
     def end_experiment(
         self, name: str, *, status: str = "Cancelled", status_reason: str | None = None
     ) -> None:
-        """End an experiment now, as an unexpected error or somebody else would.
+        """End an experiment now, like an unexpected error or another user.
 
         Args:
             name: The experiment's name.
             status: Completed or Cancelled. Default: Cancelled.
-            status_reason: What its StatusReason says. Default: none.
+            status_reason: Its StatusReason. Default: none.
 
         Raises:
             LocalAwsError: There is no such experiment.
@@ -199,12 +199,12 @@ class LocalAws:
     def end_endpoint(
         self, name: str, *, status: str = "Failed", failure_reason: str | None = None
     ) -> None:
-        """Let an endpoint come to rest now, whatever it was about to do.
+        """Set an endpoint to a final status now, whatever it was doing.
 
         Args:
             name: The endpoint's name; LocalAwsError if there is none.
             status: Such as Failed or UpdateRollbackFailed. Default: Failed.
-            failure_reason: What its FailureReason says. Default: none.
+            failure_reason: Its FailureReason. Default: none.
         """
         order = {"name": name, "status": status, "failure_reason": failure_reason}
         self._control.send("POST", "endpoints/end", order)
@@ -212,15 +212,15 @@ class LocalAws:
     def fail_endpoint_update(
         self, name: str, *, failure_reason: str, status: str = "InService"
     ) -> None:
-        """Let the next update of an endpoint fail, such as the one that a stop brings.
+        """Make the next update of an endpoint fail, such as the one after a stop.
 
-        The endpoint goes on serving what it served, with a FailureReason; an experiment whose stop
-        brought the update ends as it was asked to.
+        The endpoint keeps serving the same variants, with a FailureReason; an experiment whose stop
+        caused the update ends as requested.
 
         Args:
             name: The endpoint's name; LocalAwsError if there is none.
-            failure_reason: What its FailureReason says.
-            status: What it ends in. Default: InService, as after a rolled back update.
+            failure_reason: Its FailureReason.
+            status: Its status after the update. Default: InService, as after a rolled back update.
         """
         order = {"name": name, "status": status, "failure_reason": failure_reason}
         self._control.send("POST", "endpoints/fail-update", order)
@@ -228,13 +228,13 @@ class LocalAws:
     def scale_variant(
         self, name: str, variant: str, *, current: int, desired: int | None = None
     ) -> None:
-        """Let a variant run other instances than configured, as autoscaling does.
+        """Make a variant run a different number of instances than configured, like autoscaling.
 
         Args:
             name: The endpoint's name; LocalAwsError if there is none.
             variant: The variant's name.
             current: Its CurrentInstanceCount from now on.
-            desired: Its DesiredInstanceCount. Default: as many as run.
+            desired: Its DesiredInstanceCount. Default: the same.
         """
         wanted = current if desired is None else desired
         order = {"name": name, "variant": variant, "current": current, "desired": wanted}
@@ -243,15 +243,15 @@ class LocalAws:
     def traffic(
         self, endpoint_name: str = "fraud", *, hours: float = 0.0, **variants: Mapping[str, Option]
     ) -> None:
-        """Let an endpoint's variants have some traffic from now on, until they are told other.
+        """Give an endpoint's variants traffic from now on, until the next call.
 
         SageMaker writes their metrics each minute. Without this, an endpoint has no traffic.
 
         Args:
             endpoint_name: Default: fraud.
-            hours: For how long they have had it already. The endpoint's experiments have begun at
+            hours: How long they have already had it. The endpoint's experiments have started at
                 least as long ago. Default: 0.
-            variants: What ``Traffic`` has, by the variant's name: ``requests`` (in a minute),
+            variants: Fields of ``Traffic`` by the variant's name: ``requests`` (in a minute),
                 ``latency_ms``, ``slow_ms`` (of the slowest 2 %, so p99), ``errors_4xx``,
                 ``errors_5xx``, ``model_errors`` (shares), ``lacks`` (metrics that are missing).
         """
@@ -260,14 +260,14 @@ class LocalAws:
         self._control.send("POST", "traffic", order)
 
     def reset(self) -> None:
-        """Forget every resource, call and fault and end the functions' workers.
+        """Delete every resource, call and fault, and end the functions' workers.
 
-        Settings stay as they are.
+        Settings do not change.
         """
         self._control.send("POST", "reset")
 
     def _start(self, folder: Path, emulator_python: Path, lambda_python: Path) -> None:
-        # Here, not above: the emulator's environment imports this package without trustme.
+        # Not at the top: the emulator's environment imports this package without trustme.
         from local_aws.certificates import issue  # noqa: PLC0415
 
         self._certificates = certificates = issue(folder)

@@ -1,7 +1,7 @@
-"""The local AWS's clock and the choices AWS leaves undocumented, settable while it runs.
+"""The settings of the local AWS: its clock, and choices for what AWS does not document.
 
-Both halves read this module: the parent (which offers the settings as keyword arguments) and the
-emulator (which obeys them), so it imports the standard library only.
+The parent process (for keyword arguments) and the emulator both read this module, so it only
+imports the standard library.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _CHOICES = {
 
 @dataclass(frozen=True)
 class Settings:
-    """How fast the local AWS's clock runs, and how it decides what AWS does not document.
+    """How fast the local AWS's clock runs, and what it does where AWS's behaviour is undocumented.
 
     Attributes:
         start_seconds: Creating or Starting until Running, and an endpoint's Creating until
@@ -35,42 +35,42 @@ class Settings:
             Seconds, at least 0. Default: 0.
         minute_seconds: The length of one minute of an EventBridge rate and of the delay before
             Lambda's asynchronous retries. Seconds, above 0. Default: 60.
-        clock_scale: How many seconds of the local AWS pass in a real one: for SageMaker, for the
-            functions and their time-outs, for CloudFormation's patience and for the minute. Every
-            other duration here is in the local AWS's seconds. Above 0, and fixed once it has
-            started. Default: 1, real time.
+        clock_scale: How many seconds of the local AWS pass in a real second: for SageMaker, for the
+            functions and their timeouts, for CloudFormation's timeouts and for the minute. All
+            other durations here are in the local AWS's seconds. Above 0; cannot be changed after
+            the start. Default: 1, real time.
         stop_accepted_from: The statuses StopInferenceExperiment is accepted from; from any other
             it answers ConflictException. AWS does not document them.
             Default: Created and Running.
-        default_desired_state: What an experiment ends in when the stop names no DesiredState:
+        default_desired_state: The status of an experiment after a stop without DesiredState:
             Completed or Cancelled. Default: Completed.
         undo_of_failed_update: How a resource whose update failed in an operation without rollback
-            gets back to its last stable state: by a request ``in_update`` (the stack says
-            UPDATE_IN_PROGRESS), ``after_update`` (it says UPDATE_FAILED), or ``never`` by one.
+            is restored to its last stable state: by a request ``in_update`` (the stack is
+            UPDATE_IN_PROGRESS), by one ``after_update`` (it is UPDATE_FAILED), or ``never``.
             Default: in_update.
-        undo_events: Whether that request has events of its own, UPDATE_IN_PROGRESS and
+        undo_events: Whether that request has its own events, UPDATE_IN_PROGRESS and
             UPDATE_COMPLETE. Default: false, the resource stays UPDATE_FAILED.
-        old_properties_after_failure: What the next request to such a resource says it was:
-            ``stable``, as before the failed update, or ``failed``, as that declared it.
+        old_properties_after_failure: The old properties in the next request to such a resource:
+            ``stable``, those before the failed update, or ``failed``, those of the failed update.
             Default: stable.
         rollback_of_failed_creation: What RollbackStack does with a stack that never was complete:
             ``delete`` (DELETE_IN_PROGRESS) or ``rollback`` (ROLLBACK_IN_PROGRESS).
             Default: delete.
-        nested_undo: How a nested stack whose update failed gets back in an operation of the root
-            without rollback: it rolls itself back (``rollback``), the root updates it with what it
-            was (``update``), or not at all (``never``). Default: rollback.
-        nested_failure_reported: When the stack above learns that a nested one rolls back:
-            ``at_once``, or ``after_rollback``, still saying UPDATE_IN_PROGRESS until then.
+        nested_undo: How a nested stack whose update failed is restored in an operation of the root
+            without rollback: it rolls itself back (``rollback``), the root updates it with its old
+            template (``update``), or not at all (``never``). Default: rollback.
+        nested_failure_reported: When the parent stack learns that a nested stack rolls back:
+            ``at_once``, or ``after_rollback``, with status UPDATE_IN_PROGRESS until then.
             Default: at_once.
         nested_creation_rolls_back: Whether a nested stack whose creation fails rolls itself back
-            before the stack above deletes it. Default: false, it stays CREATE_FAILED until then.
-        events_page_size: How many events DescribeStackEvents answers with at once. At least 1.
+            before the parent stack deletes it. Default: false, it stays CREATE_FAILED until then.
+        events_page_size: How many events a page of DescribeStackEvents has. At least 1.
             Default: 100.
-        events_delay_seconds: How late an event is seen, as AWS is eventually consistent. Seconds,
+        events_delay_seconds: How late an event is visible: AWS is eventually consistent. Seconds,
             at least 0. Default: 0.
-        metrics_delay_seconds: How late a minute of an endpoint's metrics is seen. Seconds, at
+        metrics_delay_seconds: How late a minute of an endpoint's metrics is visible. Seconds, at
             least 0. Default: 0.
-        metrics_page_size: How many values GetMetricData answers with at once. At least 1.
+        metrics_page_size: How many values a page of GetMetricData has. At least 1.
             Default: 100,800, as on AWS.
         changes_page_size: How many changes DescribeChangeSet answers with at once. At least 1.
             Default: 100.
@@ -97,7 +97,7 @@ class Settings:
     changes_page_size: int = 100
 
     def __post_init__(self) -> None:
-        """Refuse durations that no clock can follow, and choices that do not exist."""
+        """Refuse invalid durations and unknown choices."""
         for name in (
             *("start_seconds", "stop_seconds", "settle_seconds"),
             *("events_delay_seconds", "metrics_delay_seconds"),
@@ -115,11 +115,11 @@ class Settings:
                 raise ValueError(
                     f"'{name}' must be one of {list(allowed)}, got {getattr(self, name)!r}"
                 )
-        # JSON has no tuples, and a frozen dataclass should stay hashable.
+        # JSON has no tuples, and a frozen dataclass should be hashable.
         object.__setattr__(self, "stop_accepted_from", tuple(self.stop_accepted_from))
 
     def changed(self, changes: Mapping[str, Any]) -> Settings:
-        """Return these settings with some of them changed.
+        """Return a copy with some settings changed.
 
         Raises:
             ValueError: A name is unknown or a value out of range.
@@ -131,5 +131,5 @@ class Settings:
         return dataclasses.replace(self, **changes)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the settings as JSON carries them."""
+        """Return the settings for JSON."""
         return dataclasses.asdict(self)

@@ -1,4 +1,4 @@
-"""Makes a shadow test to stop: models, endpoint configuration, endpoint and running experiment.
+"""Creates a shadow test: models, endpoint configuration, endpoint and a running experiment.
 
 python -m local_aws.shadow_test [NAME ...]
 """
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 Json = dict[str, Any]
-# boto3 makes its clients at run time, without types.
+# boto3 creates its clients at run time, without types.
 Client: TypeAlias = Any
 _POLL_SECONDS = 0.05
 _NAME = "fraud-shadow"
@@ -43,15 +43,15 @@ def create_shadow_test(
 ) -> str:
     """Create an endpoint and a shadow test on it, and wait until the test is running.
 
-    The variants are ``production`` and ``shadow``, each on one ml.m5.large. Models that exist
-    are shared.
+    The variants are ``production`` and ``shadow``, each on one ml.m5.large. Existing models are
+    reused.
 
     Args:
         client: A SageMaker client.
         name: The experiment's name. Default: fraud-shadow.
         endpoint_name: The endpoint's. Default: fraud.
         production_model: The model that serves. Default: fraud-v1.
-        shadow_model: The model on trial. Default: fraud-v2.
+        shadow_model: The model under test. Default: fraud-v2.
         schedule: The experiment's ``Schedule``. Default: starts now, ends after 7 days.
         wait: Whether to wait until it is running. Default: True.
 
@@ -90,12 +90,12 @@ def create_shadow_test(
 
 
 def create_shadow_tests(client: Client, names: list[str] | None = None) -> Iterator[str]:
-    """Create shadow tests, each on an endpoint of its own that is named like it.
+    """Create shadow tests, each on its own endpoint with the same name.
 
     Args:
         client: A SageMaker client.
-        names: Their names. Default: one, the first of fraud-shadow, fraud-shadow-2, … that is free
-            for an experiment and an endpoint.
+        names: Their names. Default: one test, with the first of fraud-shadow, fraud-shadow-2, …
+            that is free for an experiment and an endpoint.
 
     Yields:
         The ARN of each, as soon as it is running.
@@ -110,11 +110,11 @@ def _free_name(client: Client) -> str:
 
 
 def _is_free(client: Client, name: str) -> bool:
-    """Whether nothing that a shadow test is made of has the name."""
+    """Whether no part of a shadow test has the name yet."""
     described = (
         (client.describe_inference_experiment, "Name"),
         (client.describe_endpoint, "EndpointName"),
-        # It outlives its endpoint.
+        # It is left when its endpoint is deleted.
         (client.describe_endpoint_config, "EndpointConfigName"),
     )
     for describe, member in described:
@@ -146,7 +146,7 @@ def wait_for_experiment(
     """Return an experiment's description once it has one of some statuses.
 
     Raises:
-        TimeoutError: It has not within ``timeout_seconds``.
+        TimeoutError: It does not get there within ``timeout_seconds``.
     """
     deadline = time.monotonic() + timeout_seconds
     while True:
@@ -186,7 +186,7 @@ def model_variant(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Create shadow tests on the local AWS that the environment names, and print their ARNs."""
+    """Create shadow tests on the local AWS in the environment, and print their ARNs."""
     parser = argparse.ArgumentParser(
         prog="python -m local_aws.shadow_test",
         description="Creates running shadow tests on the local AWS, each with an endpoint.",
@@ -195,13 +195,13 @@ def main(arguments: list[str] | None = None) -> int:
         "names", metavar="NAME", nargs="*", help="default: fraud-shadow, or the next that is free"
     )
     names = parser.parse_args(arguments).names
-    # Anywhere else it would be a real account, and endpoints that cost money.
+    # Otherwise it would be a real account, with endpoints that cost money.
     if urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")).hostname != "127.0.0.1":
         sys.exit(
             "error: this shell is not set up for the local AWS: paste the lines that "
             "'make local-aws' printed first"
         )
-    # Here, not above: boto3 takes half a second to load, and the emulator has none.
+    # Not at the top: boto3 takes half a second to load, and the emulator does not have it.
     import boto3  # noqa: PLC0415
     from botocore.exceptions import ClientError, EndpointConnectionError  # noqa: PLC0415
 

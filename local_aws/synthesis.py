@@ -1,4 +1,4 @@
-"""Templates of stacks that CDK makes, with the code they deploy, for CloudFormation's API."""
+"""Synthesised templates and their assets, for CloudFormation's API."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Json = dict[str, Any]
 Builder = Callable[[Stack], object]
 
 ASSETS = "assets"
-"""The bucket that the templates take their code from."""
+"""The bucket for the templates' assets."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Template:
         }
 
     def changed(self, change: Callable[[Json], object]) -> Template:
-        """A copy whose body was changed."""
+        """A copy with a changed body."""
         body = json.loads(json.dumps(self.body))
         change(body)
         return Template(body, self.assets)
