@@ -1,1 +1,1 @@
-"""The emulator's half of the local AWS, which runs in the emulator's own environment."""
+"""The emulator of the local AWS, which runs in its own environment."""

@@ -1,4 +1,4 @@
-"""Puts our additions into ministack and our routes in front of it."""
+"""Adds our parts to ministack and puts our routes in front of it."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 def assembled(options: Options, on_ready: Callable[[], object]) -> Application:
-    """Return the ASGI application: our routes first, everything else ministack's.
+    """Return the ASGI application: our routes first, then ministack.
 
     Args:
-        options: What the emulator was started with.
-        on_ready: Called once the application has started.
+        options: The emulator's options.
+        on_ready: Called after the application has started.
     """
     endpoint_url = f"https://127.0.0.1:{os.environ['GATEWAY_PORT']}"
     clock = Clock(options.settings)
@@ -77,7 +77,7 @@ def assembled(options: Options, on_ready: Callable[[], object]) -> Application:
 
 
 def _announcing(send: Send, on_ready: Callable[[], object]) -> Send:
-    """Return a ``send`` that tells of the application's start; the socket listens already."""
+    """Return a ``send`` that reports the application's start; the socket already listens."""
 
     async def announcing(message: MutableMapping[str, Any]) -> None:
         await send(message)

@@ -1,10 +1,10 @@
-"""Stacks whose operation is called off while a resource is in flight.
+"""Stacks whose operation is cancelled while a resource is in progress.
 
 A DeleteStack during a creation, and a CancelUpdateStack during an update, do not wait for a custom
-resource's response: the resource counts as cancelled, the Delete of one that was being created
-bears an id that CloudFormation makes up, and a response that comes later is nobody's. That a stack
-in creation can be deleted is documented (API reference, DeleteStack); what happens to the resource
-in flight is modelled on what stacks' events show ("Resource creation cancelled").
+resource's response: the resource counts as cancelled, the Delete of one that was being created has
+a generated id, and a later response is ignored. That a stack in creation can be deleted is
+documented (API reference, DeleteStack); what happens to the resource in progress is modelled on
+stack events ("Resource creation cancelled").
 """
 
 # ruff: noqa: SLF001 (ministack's private names, each listed in private_names.py)
@@ -23,19 +23,19 @@ from local_aws.emulator.nested_stacks import parents
 __all__ = ["Cancellation"]
 
 Json = dict[str, Any]
-PassedOn: TypeAlias = Any  # Arguments we do not look at.
+PassedOn: TypeAlias = Any  # Arguments that are only passed on.
 
 _CANCELLED = "Resource creation cancelled"
 
 
 class Cancellation:
-    """Ends creations for the sake of deletions, and updates on order."""
+    """Cancels creations for deletions, and updates on request."""
 
     def __init__(self, custom: CustomResources) -> None:
-        """Put the cancellation into ministack.
+        """Add the cancellation to ministack.
 
         Args:
-            custom: The custom resources, of which one may be in flight.
+            custom: The custom resources, one of which may be in progress.
         """
         self._custom = custom
         self._called_off: dict[str, asyncio.Event] = {}
@@ -43,7 +43,7 @@ class Cancellation:
         self._install_update_cancellation()
 
     async def end_creation(self, stack: Json) -> None:
-        """Call a stack's creation off, and wait until nothing of it is in flight."""
+        """Cancel a stack's creation, and wait until nothing of it is in progress."""
         stack_id = stack["StackId"]
         stack["StackStatus"] = "DELETE_IN_PROGRESS"
         over = self._called_off[stack_id] = asyncio.Event()
@@ -55,19 +55,19 @@ class Cancellation:
             del self._called_off[stack_id]
 
     def takes_over(self, stack_id: str) -> bool:
-        """Return whether a deletion waits for a failed creation, and let it go on if so."""
+        """Return whether a deletion waits for a failed creation; if so, let it continue."""
         over = self._called_off.get(stack_id)
         if over is not None:
             over.set()
         return over is not None
 
     def check(self, stack_id: str) -> None:
-        """Raise if the creation of a stack was called off."""
+        """Raise if the creation of a stack was cancelled."""
         if stack_id in self._called_off:
             raise ResponseError(_CANCELLED)
 
     def _install_creations(self) -> None:
-        """Let a creation that was called off begin no further resource."""
+        """Keep a cancelled creation from starting further resources."""
         provision: Callable[..., Any] = stacks._provision_resource
 
         def provision_resource(
@@ -94,7 +94,7 @@ class Cancellation:
 
 
 def _with_nested(stack: Json) -> list[Json]:
-    """Return a stack and the stacks below it that are under way."""
+    """Return a stack and its nested stacks that are in progress."""
     below = [
         item
         for item in cloudformation._stacks.values()

@@ -1,8 +1,7 @@
 """The local AWS's clock, which can run faster than the real one.
 
-It shows real time when the emulator starts, so that nothing is older than its certificate, and
-goes ``clock_scale`` times as fast from there. A minute of EventBridge and of Lambda's asynchronous
-retries can be given a length of its own besides.
+It starts at real time, so that nothing is older than its certificate, and then runs ``clock_scale``
+times as fast. The minute of EventBridge and of Lambda's asynchronous retries has its own length.
 """
 
 # ruff: noqa: SLF001 (ministack's private names, each listed in private_names.py)
@@ -18,10 +17,10 @@ __all__ = ["Clock"]
 
 
 class Clock:
-    """Tells the local AWS's time, and makes ministack's schedules and retries follow it."""
+    """The local AWS's time, which ministack's schedules and retries follow."""
 
     def __init__(self, settings: Settings) -> None:
-        """Start at real time, and put the clock into ministack."""
+        """Start at real time, and add the clock to ministack."""
         self.origin = time.time()
         self.scale = settings.clock_scale
         self._rate_seconds = eventbridge._parse_rate_seconds
@@ -33,21 +32,21 @@ class Clock:
         return self.origin + (time.time() - self.origin) * self.scale
 
     def real(self, seconds: float) -> float:
-        """Return how many real seconds some of the local AWS's are."""
+        """Convert seconds of the local AWS to real seconds."""
         return seconds / self.scale
 
     def configure(self, settings: Settings) -> None:
-        """Set how long a minute is, for the rules that exist as for those to come.
+        """Set the length of a minute, for existing and new rules.
 
         Raises:
-            ValueError: The scale is to change, which functions that run would not learn of.
+            ValueError: The scale would change, which running functions would not notice.
         """
         if settings.clock_scale != self.scale:
             raise ValueError(f"'clock_scale' is fixed at the start, it is {self.scale}")
         self._minute_seconds = self.real(settings.minute_seconds)
-        # ministack looks every ten seconds; ten looks a minute keep a firing within a tenth of it.
+        # ministack checks every ten seconds; ten checks per minute are accurate to a tenth of it.
         eventbridge._SCHEDULER_TICK_INTERVAL = min(10.0, self._minute_seconds / 10)
-        # Lambda tries an asynchronous invocation again after one and after two minutes
+        # Lambda retries an asynchronous invocation after one and after two minutes
         # (Lambda developer guide, "How Lambda handles errors with asynchronous invocation").
         lambda_svc._LAMBDA_ASYNC_RETRY_BASE_SECONDS = self._minute_seconds
         lambda_svc._LAMBDA_ASYNC_RETRY_MAX_SECONDS = 2 * self._minute_seconds

@@ -1,4 +1,4 @@
-"""Properties of CloudFormation resources as SageMaker's API takes them."""
+"""Converts properties of CloudFormation resources for SageMaker's API."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from local_aws.emulator.sagemaker.validation import service_model
 
 __all__ = ["physical_name", "request_for"]
 
-# Whatever a template can hold.
+# Any value in a template.
 Value: TypeAlias = Any
 # botocore makes the members of a shape's class depend on its type at run time.
 Shape: TypeAlias = Any
@@ -19,16 +19,15 @@ _SUFFIX_CHARACTERS = 12
 
 
 def physical_name(stack_name: str, logical_id: str) -> str:
-    """Return the name of a resource whose template names none, within SageMaker's 63 characters."""
+    """Return a generated name within SageMaker's 63 characters."""
     suffix = hashlib.sha256(f"{stack_name}/{logical_id}".encode()).hexdigest()[:_SUFFIX_CHARACTERS]
     return f"{logical_id[:24]}-{stack_name[:24]}-{suffix}"
 
 
 def request_for(operation: str, properties: dict[str, Value]) -> dict[str, Value]:
-    """Return the members an operation knows, each with the type that the API wants.
+    """Return the members that an operation knows, with the API's types.
 
-    Numbers and booleans that pass through a template's functions arrive as strings, and times as
-    ISO 8601.
+    Numbers and booleans from a template's functions arrive as strings, and times in ISO 8601.
     """
     shape: Shape = service_model().operation_model(operation).input_shape
     known = {name: value for name, value in properties.items() if name in shape.members}

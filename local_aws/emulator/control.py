@@ -1,6 +1,6 @@
-"""The routes under ``/_local_aws/`` by which tests see and steer the local AWS.
+"""The routes under ``/_local_aws/``, by which tests inspect and control the local AWS.
 
-They carry no signature: the listener is on the loopback interface only.
+Requests are not signed: the listener is only on the loopback interface.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class Control:
-    """An ASGI application that answers our own routes and takes custom resources' responses in."""
+    """An ASGI application for our own routes and for custom resources' responses."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Control:
         reset: Reset,
         settings: Settings,
     ) -> None:
-        """Keep what the routes act on."""
+        """Store what the routes use."""
         self._service = service
         self._cloudwatch = cloudwatch
         self._clock = clock
@@ -98,7 +98,7 @@ class Control:
             return 400, {"message": str(error)}
 
     def _deliver(self, method: str, query: str, body: bytes) -> tuple[int, Any]:
-        """Take a custom resource's response in; S3 refuses what is no PUT or no longer valid."""
+        """Accept a custom resource's response; S3 refuses other methods and expired URLs."""
         if self._responses.deliver(method, query, body):
             return 200, {}
         return 403, {"message": "Request has expired or is not signed for this."}
@@ -140,7 +140,7 @@ class Control:
 
 
 async def _body(receive: Receive) -> bytes:
-    """Return a request's whole body."""
+    """Return a request's complete body."""
     parts = []
     more = True
     while more:

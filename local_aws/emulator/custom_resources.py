@@ -1,10 +1,10 @@
 """Custom resources as CloudFormation drives them: an asynchronous invocation, then a PUT.
 
-ministack calls the function synchronously, so a stack waits for the function's return even when
-the response is there, and a function that fails is never tried again. Here the function is invoked
-as an event, with Lambda's retries, and only the response (or ServiceTimeout) ends the waiting
-(CloudFormation user guide, "Custom resource request and response reference"). What is refused in a
-response follows that page; the words of the refusals are modelled.
+ministack calls the function synchronously, so a stack waits for the function to return even after
+the response has arrived, and a failed function is never retried. Here the function is invoked
+asynchronously, with Lambda's retries, and only the response (or ServiceTimeout) ends the wait
+(CloudFormation user guide, "Custom resource request and response reference"). Responses are refused
+according to that page; the messages are modelled.
 """
 
 # ruff: noqa: SLF001 (ministack's private names, each listed in private_names.py)
@@ -33,10 +33,10 @@ _COPIED = ("StackId", "RequestId", "LogicalResourceId")
 
 
 class ResponseError(RuntimeError):
-    """What the stack reports of a custom resource that failed.
+    """The error of a custom resource, as the stack reports it.
 
     Attributes:
-        physical_id: The id that the response named, if it could be read.
+        physical_id: The id in the response, if it could be read.
     """
 
     def __init__(self, message: str, physical_id: str | None = None) -> None:
@@ -45,10 +45,10 @@ class ResponseError(RuntimeError):
 
 
 class FailedCreations:
-    """What is left of resources whose creation failed: a rollback or a deletion deletes them.
+    """Resources whose creation failed, which a rollback or a deletion deletes.
 
-    ministack forgets them; a custom resource gets a Delete after a failed Create (user guide,
-    "Custom resource request and response reference"), and a nested stack is a stack all the same.
+    ministack forgets them; but a custom resource gets a Delete after a failed Create (user guide,
+    "Custom resource request and response reference"), and a nested stack still exists.
     """
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class FailedCreations:
     def note(
         self, stack_id: str, logical_id: str, resource_type: str, physical_id: str, props: Json
     ) -> None:
-        """Keep a resource as its stack would hold it."""
+        """Store a resource as its stack would."""
         self._records[stack_id, logical_id] = {
             "PhysicalResourceId": physical_id,
             "ResourceType": resource_type,
@@ -69,7 +69,7 @@ class FailedCreations:
         }
 
     def take(self, stack_id: str, logical_id: str) -> Json | None:
-        """Return the record of a resource whose last creation failed, once."""
+        """Return and remove the record of a resource whose last creation failed."""
         return self._records.pop((stack_id, logical_id), None)
 
     def clear(self) -> None:
@@ -78,7 +78,7 @@ class FailedCreations:
 
 
 class CustomResources:
-    """Invokes the functions behind custom resources, and remembers what a rollback must know.
+    """Invokes the functions of custom resources, and stores what a rollback needs.
 
     Attributes:
         responses: Where their responses arrive.
@@ -93,18 +93,18 @@ class CustomResources:
         self._no_echo: set[tuple[str, str]] = set()
 
     def reset(self) -> None:
-        """Forget everything, and let everyone who waits go."""
+        """Forget everything, and end every wait."""
         abandon_all()
         self.responses.reset()
         self.failed_creations.clear()
         self._no_echo.clear()
 
     def cancel(self, stack_id: str, why: str) -> None:
-        """Let whatever waits for a response of a stack's resources fail now."""
+        """Fail everything that waits for a response of a stack's resources."""
         self.responses.cancel(stack_id, why)
 
     def is_masked(self, stack_id: str, logical_id: str) -> bool:
-        """Return whether a resource's last response asked not to be echoed."""
+        """Return whether a resource's last response had NoEcho."""
         return (stack_id, logical_id) in self._no_echo
 
     def invoke(  # noqa: PLR0917 (ministack's parameters)
@@ -119,7 +119,7 @@ class CustomResources:
         old_props: Json | None = None,
     ) -> tuple[str, Json]:
         """Send a request and return the physical id and the attributes of its response."""
-        current(stack_id)  # A reset may have ended the operation that asks.
+        current(stack_id)  # A reset may have ended the calling operation.
         token = props.get("ServiceToken")
         if old_props is not None and old_props.get("ServiceToken") != token:
             return _refused_update(stack_name, str(physical_id))
@@ -154,9 +154,9 @@ class CustomResources:
     def _note_failed_creation(
         self, event: Json, props: Json, stack_name: str, physical_id: str | None
     ) -> None:
-        """Keep what the rollback deletes: the id that was answered, or one CloudFormation makes up.
+        """Store what the rollback deletes: the id from the answer, or a generated one.
 
-        The form of invented ids is not documented; this is how they are seen in stacks' events.
+        AWS does not document the form of generated ids; this one is seen in stack events.
         """
         logical_id = event["LogicalResourceId"]
         invented = f"{stack_name}-{logical_id}-{secrets.token_hex(6).upper()}"
@@ -173,7 +173,7 @@ def install(endpoint_url: str, clock: Clock) -> CustomResources:
 
 
 def _refused_update(stack_name: str, physical_id: str) -> tuple[str, Json]:
-    """Refuse a change of the function; the rollback of that refusal has nothing to send back."""
+    """Refuse a change of the function; the rollback of that sends no request."""
     stack = cloudformation._stacks.get(stack_name) or {}
     if stack.get("StackStatus") == "UPDATE_IN_PROGRESS":
         raise ResponseError("Modifying service token is not allowed.")
@@ -181,10 +181,10 @@ def _refused_update(stack_name: str, physical_id: str) -> tuple[str, Json]:
 
 
 def _invoke(service_token: str, event: Json) -> None:
-    """Invoke the function behind a ServiceToken as an event."""
+    """Invoke a ServiceToken's function asynchronously."""
     record, config, name = lambda_svc._get_func_record_for_ref(service_token)
     if record is None or config is None:
-        # No ResponseError: there is nobody whom a Delete could be sent to.
+        # No ResponseError: there is no function to send a Delete to.
         raise ValueError(f"Function not found: {service_token or name}")
     lambda_svc.invoke_async_with_retry(
         lambda_svc._execution_record_for_config(record, config), event
@@ -192,7 +192,7 @@ def _invoke(service_token: str, event: Json) -> None:
 
 
 def _answer(expected: Expected, event: Json) -> Json:
-    """Return a response that may be used, or raise what the stack reports."""
+    """Return a valid response, or raise the error for the stack."""
     request_id = event["RequestId"]
     if expected.cancelled is not None:
         raise ResponseError(expected.cancelled)
@@ -242,6 +242,6 @@ def _timeout_seconds(props: Json) -> float:
 
 
 def _as_strings(props: Json) -> Json:
-    """Return properties as CloudFormation sends them, every scalar a string."""
+    """Return properties as CloudFormation sends them, with every scalar as a string."""
     spelled: Json = custom_resource._normalise_resource_properties(props)
     return spelled

@@ -1,10 +1,10 @@
-"""Creations and updates, and what becomes of them where rollback is disabled.
+"""Creations and updates, and what happens to failed ones if rollback is disabled.
 
 CloudFormation user guide, "Choose how to handle failures when provisioning resources": what
 succeeded is kept, a resource whose update failed is rolled back to its last known stable state and
-stays UPDATE_FAILED, one that never was stable is deleted upon the next stack operation, and a
-resource that failed is tried again by the next update. How the resource is rolled back, and what
-the next request to it says, is not documented: ``Settings`` has every variant.
+stays UPDATE_FAILED, one that never was stable is deleted by the next stack operation, and the next
+update retries a resource that failed. AWS does not document how the resource is rolled back, nor
+the next request to it: ``Settings`` has every variant.
 """
 
 # ruff: noqa: SLF001 (ministack's private names, each listed in private_names.py)
@@ -35,31 +35,31 @@ from local_aws.emulator.stack_events import StackEvents, replace_everywhere
 __all__ = ["Deployments"]
 
 Json = dict[str, Any]
-PassedOn: TypeAlias = Any  # Arguments we do not look at.
+PassedOn: TypeAlias = Any  # Arguments that are only passed on.
 
 _logger = logging.getLogger("local_aws")
 _DELETE_ON_FAILURE = "_local_aws_delete_on_failure"
 _OPERATION = "_failed_operation"
 _STABLE = "_local_aws_stable"
 _REMOVED = "_local_aws_removed"
-"""What a failed update removed from the template, which the next operation deletes."""
+"""Resources that a failed update removed from the template; the next operation deletes them."""
 
 
 class Deployments:
-    """Runs creations and updates under an ``Operation``, and leaves failed ones as AWS does."""
+    """Runs creations and updates in an ``Operation``, and leaves failed ones as AWS does."""
 
     def __init__(self, events: StackEvents, custom: CustomResources) -> None:
-        """Put them into ministack.
+        """Add them to ministack.
 
         Args:
             events: The stacks' events.
-            custom: The custom resources, of which one may have failed to be created.
+            custom: The custom resources, one of which may have failed to be created.
         """
         self._events = events
         self._custom = custom
-        # Called when a failed operation is left as it is: a deletion may wait for that.
+        # Called when a failed operation is left as it is; a deletion may be waiting for that.
         self.on_left_failed: Callable[[str], object] | None = None
-        # What a stack's operation waits for before it ends: its nested stacks have theirs first.
+        # A stack's operation waits for this before it ends: its nested stacks end first.
         self.finish_nested: Callable[[Operation], Awaitable[None]] | None = None
         self._deploy = stacks._deploy_stack_async
         replace_everywhere("_deploy_stack_async", self._deploy, self.deploy)
@@ -117,8 +117,8 @@ class Deployments:
     ) -> None:
         """Create a stack and delete it if that fails, without any ROLLBACK status.
 
-        API reference, CreateStack (OnFailure) and CreateChangeSet (OnStackFailure); the reason of
-        the DELETE_IN_PROGRESS event is as such events read.
+        API reference, CreateStack (OnFailure) and CreateChangeSet (OnStackFailure). The reason of
+        the DELETE_IN_PROGRESS event is what real events say.
         """
         stack = cloudformation._stacks[stack_name]
         stack[_DELETE_ON_FAILURE] = True
@@ -128,14 +128,14 @@ class Deployments:
             stack.pop(_DELETE_ON_FAILURE, None)
 
     async def _before_end(self, operation: Operation) -> None:
-        """Roll a resource that failed back inside the update, and wait for nested stacks."""
+        """Roll back a failed resource within the update, and wait for nested stacks."""
         if self.finish_nested is not None:
             await self.finish_nested(operation)
         if operation.disable_rollback and operation.forward:
             await self._undo(operation, "in_update")
 
     async def _undo(self, operation: Operation, now: str) -> None:
-        """Send a custom resource whose update failed back to what it was, where it is time."""
+        """Restore a custom resource whose update failed, if it is time for that."""
         failed, settings = operation.failed_update, self._events.settings
         if failed is None or settings.undo_of_failed_update != now:
             return
@@ -149,7 +149,7 @@ class Deployments:
         try:
             await run_reentrant(self._send_back, operation.stack_name, failed)
         except Exception:
-            # Not documented; the resource counts as failed already.
+            # Not documented; the resource already counts as failed.
             _logger.exception("the undo of %s failed", failed.logical_id)
         else:
             if settings.undo_events:
@@ -169,7 +169,7 @@ class Deployments:
         )
 
     async def _leave_failed(self, operation: Operation, stack: Json, earlier: Json | None) -> None:
-        """Keep a failed stack as it is, with what its next operation must know."""
+        """Leave a failed stack as it is, with the data for its next operation."""
         failed_operation = stack[_OPERATION]
         resources = stack["_resources"]
         logical_id = failed_operation.get("failed_logical_id")
@@ -177,7 +177,7 @@ class Deployments:
         if record is not None:
             resources[logical_id] = record
             failed_operation["created"].append(logical_id)
-        # The next update without a template, and the order of a deletion, go by the failed one.
+        # The next update without a template, and the order of a deletion, use the failed one.
         template = failed_operation["template"] or stack["_template"]
         before = _with_removed(stack, stack["_template"])["Resources"]
         stack[_REMOVED] = {
@@ -194,7 +194,7 @@ class Deployments:
             undone = self._events.settings.undo_of_failed_update != "never"
         if failed_operation["failed_update"] is not None:
             if undone:
-                # It is stable already: a later rollback only says so.
+                # It is already stable: a later rollback only adds events.
                 failed_operation["failed_update"][3:] = [None, None, None]
             elif operation.failed_update is not None:
                 failed_operation["failed_update"][4] = operation.failed_update.previous
@@ -214,7 +214,7 @@ class Deployments:
     async def _delete_what_never_was_stable(
         self, operation: Operation, stack: Json, previous_stack: Json
     ) -> None:
-        """Delete the resources whose creation failed in the operation before."""
+        """Delete the resources whose creation failed in the previous operation."""
         for logical_id, record in list(stack["_resources"].items()):
             if record.get("ResourceStatus") != "CREATE_FAILED":
                 continue
@@ -254,7 +254,7 @@ class Deployments:
         logical_id: str | None = None,
         attributes: Json | None = None,
     ) -> PassedOn:
-        """Update a resource, its event shown before its function is called."""
+        """Update a resource; its event is added before its function is called."""
         stack_id = (cloudformation._stacks.get(stack_name) or {}).get("StackId", "")
         operation = current(stack_id)
         if operation is None or logical_id is None:
@@ -295,7 +295,7 @@ class Deployments:
         logical_id: str,
         attributes: Json | None,
     ) -> PassedOn:
-        """Update a resource that failed, even to what it is said to be already."""
+        """Update a resource that failed, even if its properties do not change."""
         if old != new:
             rest = (stack_name, logical_id, attributes)
             return self._update(resource_type, physical_id, old, new, *rest)
@@ -312,10 +312,10 @@ class Deployments:
 
 
 class _Pausing:
-    """``asyncio`` for ministack's stacks: where they yield before they end, we do the rest.
+    """``asyncio`` for ministack's stacks: our code runs when they yield before they end.
 
-    ministack yields to the event loop exactly once in a creation, an update or a deletion, when all
-    resources are done and the stack's last status is still to be set.
+    ministack yields to the event loop exactly once in a creation, an update or a deletion: when all
+    resources are done, and before it sets the stack's last status.
     """
 
     def __getattr__(self, name: str) -> PassedOn:
@@ -328,13 +328,13 @@ class _Pausing:
 
 
 def _with_removed(stack: Json, template: Json) -> Json:
-    """Return a template with what failed updates removed, whose dependents are deleted first."""
+    """Return a template with what failed updates removed, for the order of deletions."""
     resources = {**stack.get(_REMOVED, {}), **template.get("Resources", {})}
     return {**template, "Resources": resources}
 
 
 def _join(operation: Json, earlier: Json) -> None:
-    """Let a rollback go back to before the first of several failed operations."""
+    """Make a rollback restore the state before the first of several failed operations."""
     for name in ("created", "replaced_ids"):
         operation[name] = _once([*earlier[name], *operation[name]])
     operation["is_update"] = earlier["is_update"]

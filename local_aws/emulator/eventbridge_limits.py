@@ -1,10 +1,10 @@
-"""EventBridge's limits on rules and targets, and the permission that a rule needs to invoke.
+"""EventBridge's limits for rules and targets, and the permission that a rule needs to invoke.
 
 Names, sizes and their patterns are the API reference's (PutRule, PutTargets, Target, DeleteRule);
 ``rate`` is the user guide's ("Setting a schedule pattern for scheduled rules"). A rule invokes a
-function only where the function's resource policy lets it (user guide, "Use resource-based
-policies for Amazon EventBridge"), and that policy holds at most 20,480 bytes (Lambda developer
-guide, "Lambda quotas").
+function only if the function's resource policy permits it (user guide, "Use resource-based policies
+for Amazon EventBridge"), and that policy has at most 20,480 bytes (Lambda developer guide, "Lambda
+quotas").
 """
 
 # ruff: noqa: SLF001 (ministack's private names, each listed in private_names.py)
@@ -23,7 +23,7 @@ __all__ = ["install"]
 
 Json = dict[str, Any]
 Answer: TypeAlias = Any  # ministack's tuple of status, headers and body.
-PassedOn: TypeAlias = Any  # Arguments we do not look at.
+PassedOn: TypeAlias = Any  # Arguments that are only passed on.
 
 MAX_INPUT_CHARACTERS = 8192
 MAX_POLICY_BYTES = 20_480
@@ -33,7 +33,7 @@ _RATE = re.compile(r"rate\((\d+) (minute|hour|day)(s?)\)")
 
 
 def install() -> None:
-    """Put the limits before what ministack does."""
+    """Check the limits before ministack acts."""
     _limit("_put_rule", _rule_problem)
     _limit("_put_targets", _targets_problem)
     _limit("_delete_rule", _deletion_problem)
@@ -42,7 +42,7 @@ def install() -> None:
 
 
 def _limit(name: str, problem: Callable[[Json], str | None]) -> None:
-    """Refuse a request that has a problem; the others go on to ministack."""
+    """Refuse an invalid request; pass the others to ministack."""
     perform = getattr(eventbridge, name)
 
     def limited(data: Json) -> Answer:
@@ -66,7 +66,7 @@ def _rule_problem(data: Json) -> str | None:
 
 
 def _is_rate(expression: str) -> bool:
-    """A value of one takes the unit in the singular, every other one in the plural."""
+    """The unit is singular for a value of one, and plural otherwise."""
     rate = _RATE.fullmatch(expression)
     return rate is not None and int(rate[1]) > 0 and (int(rate[1]) == 1) == (rate[3] == "")
 
@@ -98,7 +98,7 @@ def _install_permission_check() -> None:
     invoke = eventbridge._invoke_target
 
     def invoke_target(target: Json, event: Json, rule: Json, *rest: PassedOn) -> None:
-        # What EventBridge may not invoke, it counts as a failed invocation and drops.
+        # EventBridge counts a denied invocation as failed and drops it.
         if ":lambda:" not in target.get("Arn", "") or _may_invoke(target["Arn"], rule["Arn"]):
             invoke(target, event, rule, *rest)
 
@@ -106,7 +106,7 @@ def _install_permission_check() -> None:
 
 
 def _may_invoke(function_arn: str, rule_arn: str) -> bool:
-    """Return whether a function's resource policy lets a rule invoke it."""
+    """Return whether a function's resource policy permits a rule to invoke it."""
     record, _config, _name = lambda_svc._get_func_record_for_ref(function_arn)
     if record is None:
         return False
@@ -121,7 +121,7 @@ def _may_invoke(function_arn: str, rule_arn: str) -> bool:
     )
     for statement in record["policy"]["Statement"]:
         if statement["Principal"] in ("*", {"Service": "events.amazonaws.com"}):
-            # Without the principal it reads as a policy of the principal's own.
+            # Without its principal, it is evaluated like an identity policy.
             own = {key: value for key, value in statement.items() if key != "Principal"}
             parsed = iam_evaluator.parse_policy_document({"Statement": [own]})
             if iam_evaluator.evaluate(context, [parsed]).decision == "Allow":

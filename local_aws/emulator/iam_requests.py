@@ -1,9 +1,9 @@
-"""What IAM knows of a request besides its action: the resource's ARN and the condition keys.
+"""What IAM evaluates besides the action: the resource's ARN and the condition keys.
 
-ministack names a rule of the default event bus ``rule/default/NAME``, does not look at the rule of
-PutTargets and RemoveTargets at all, and knows neither ``events:TargetArn`` nor
-``lambda:Principal``. Here they are as AWS's service authorization reference has them ("Actions,
-resources, and condition keys for Amazon EventBridge" and "... for AWS Lambda").
+ministack names a rule of the default event bus ``rule/default/NAME``, ignores the rule of
+PutTargets and RemoveTargets, and knows neither ``events:TargetArn`` nor ``lambda:Principal``. Here
+they follow AWS's service authorization reference ("Actions, resources, and condition keys for
+Amazon EventBridge" and "... for AWS Lambda").
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from ministack.core import iam_actions
 
 __all__ = ["install"]
 
-PassedOn: TypeAlias = Any  # Arguments we do not look at.
+PassedOn: TypeAlias = Any  # Arguments that are only passed on.
 Json = dict[str, Any]
 
 _RULE_MEMBERS = ("Rule", "Name")
 
 
 def install() -> None:
-    """Put the ARNs and the keys into ministack."""
+    """Add the ARNs and the keys to ministack."""
     _install_rule_arns()
     _install_condition_keys()
 
@@ -70,7 +70,7 @@ def _install_condition_keys() -> None:
 
 
 def _rule(headers: dict[str, str], body: bytes) -> str | None:
-    """Return which rule a request is about, with its bus where that is not the default one."""
+    """Return the rule of a request, with its bus if that is not the default one."""
     operation = headers.get("x-amz-target", "").rpartition(".")[2]
     if not operation.endswith(("Rule", "Targets", "TargetsByRule")):
         return None

@@ -1,8 +1,8 @@
 """Lets a function log only what its role permits, as on AWS.
 
-ministack makes a missing log group for every function. On AWS, Lambda writes with the function's
+ministack creates a missing log group for every function. On AWS, Lambda writes with the function's
 role: without ``logs:CreateLogGroup`` a deleted group stays deleted, and a role without
-``logs:PutLogEvents`` logs nothing. A stack that is to leave nothing behind depends on that.
+``logs:PutLogEvents`` logs nothing. A stack that leaves nothing behind depends on that.
 """
 
 # ruff: noqa: SLF001 (ministack's private names, each listed in private_names.py)
@@ -16,7 +16,7 @@ from ministack.services import cloudwatch_logs, lambda_svc
 
 __all__ = ["install", "log_group"]
 
-PassedOn: TypeAlias = Any  # Arguments we do not look at.
+PassedOn: TypeAlias = Any  # Arguments that are only passed on.
 
 
 def install() -> None:
@@ -31,7 +31,7 @@ def install() -> None:
 
 
 def log_group(config: dict[str, Any]) -> str:
-    """Return the log group a function is configured for."""
+    """Return a function's log group."""
     named = (config.get("LoggingConfig") or {}).get("LogGroup")
     return str(named or f"/aws/lambda/{config.get('FunctionName', '')}")
 
@@ -51,7 +51,7 @@ def _may_log(config: dict[str, Any]) -> bool:
 
 
 def _permissions(config: dict[str, Any], account: str, region: str) -> Callable[[str, str], bool]:
-    """Return a function that says whether the function's role permits an action on a resource."""
+    """Return a check whether the function's role permits an action on a resource."""
     key = lambda_runtime.execution_credentials(config)["AWS_ACCESS_KEY_ID"]
     principal = iam_evaluator.resolve_principal(key, account)
 

@@ -24,9 +24,8 @@ __all__ = ["install"]
 
 WorkerClass: TypeAlias = Any  # ministack is untyped.
 
-# What a function finds in its environment on Lambda (developer guide, "Defined runtime environment
-# variables"), as far as ministack's worker knows it. Everything else that the emulator's process
-# holds is kept out.
+# A function's environment on Lambda (developer guide, "Defined runtime environment variables"), as
+# far as ministack's worker has it. No other variable of the emulator's process is passed on.
 _FROM_MINISTACK = (
     "AWS_ACCESS_KEY_ID",
     "AWS_DEFAULT_REGION",
@@ -51,15 +50,15 @@ def install(*, lambda_python: Path, endpoint_url: str, ca_bundle: Path, clock: C
 
     Args:
         lambda_python: The interpreter of the workers' environment, for every Python runtime.
-        endpoint_url: Where functions find the local AWS.
-        ca_bundle: What they trust it by.
-        clock: The clock they run on.
+        endpoint_url: The URL of the local AWS.
+        ca_bundle: The certificate authority for it.
+        clock: Their clock.
     """
     client = ["-m", "awslambdaric"]
     if clock.scale != 1:
         client = [scaled_runtime.__file__, str(clock.origin), str(clock.scale)]
-    # -s and -B keep the user's packages out and the package folder, read-only on Lambda, clean;
-    # -u lets a log line out when it is written, as Lambda does.
+    # -s ignores the user's packages; -B keeps the package folder clean, which is read-only on
+    # Lambda; -u does not buffer log lines, like Lambda.
     command = shlex.join(["exec", str(lambda_python), "-s", "-B", "-u", *client])
     bootstrap = f'#!/bin/sh\n{command} "$_HANDLER"\n'
     added = {
@@ -73,7 +72,7 @@ def install(*, lambda_python: Path, endpoint_url: str, ca_bundle: Path, clock: C
 
 
 def _install_worker(bootstrap: str, clock: Clock) -> None:
-    """Give Python functions the worker for custom runtimes, with our bootstrap in their package."""
+    """Run Python functions with the worker for custom runtimes and our bootstrap."""
 
     class RuntimeClientWorker(lambda_runtime.ProvidedWorker):  # type: ignore[misc] # untyped base
         def __init__(self, func_name: str, config: dict[str, Any], code_zip: bytes) -> None:
@@ -125,7 +124,7 @@ def _install_environment(added: dict[str, str]) -> None:
 
 
 def _log_format(config: dict[str, Any]) -> dict[str, str]:
-    """Return the variables by which Lambda tells the runtime client of structured logging."""
+    """Return the variables with which Lambda configures structured logging."""
     logging = config.get("LoggingConfig") or {}
     if logging.get("LogFormat") != "JSON":
         return {}
@@ -138,9 +137,9 @@ def _is_python(config: dict[str, Any]) -> bool:
 
 
 def _with_bootstrap(code_zip: bytes, bootstrap: str) -> bytes:
-    """Return a deployment package with the executable that a custom runtime starts."""
+    """Return a deployment package with the executable for custom runtimes."""
     package = io.BytesIO(code_zip)
     with zipfile.ZipFile(package, "a") as archive:
-        # A fixed date keeps equal packages equal, which ministack unpacks only once.
+        # With a fixed date, equal packages stay equal, and ministack unpacks them only once.
         archive.writestr(zipfile.ZipInfo("bootstrap", (1980, 1, 1, 0, 0, 0)), bootstrap)
     return package.getvalue()

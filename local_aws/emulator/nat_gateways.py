@@ -1,4 +1,4 @@
-"""NAT gateways and their addresses in CloudFormation, so that a stack can hold a VPC of CDK's.
+"""NAT gateways and their addresses in CloudFormation, for stacks with a VPC of CDK.
 
 ministack has them in EC2's API, but not as resource types. Each handler calls that API.
 """
@@ -22,7 +22,7 @@ Handlers = dict[str, Callable[..., object]]
 
 
 class Ec2Error(RuntimeError):
-    """What EC2 refused, as the stack's events tell it."""
+    """An error of EC2, as the stack's events show it."""
 
 
 def install() -> None:
