@@ -1,13 +1,13 @@
-"""Nested stacks: stacks like others, whose updates wait for the root's and are undone with it.
+"""Nested stacks, whose updates wait for the root's and are rolled back with it.
 
 CloudFormation user guide, "Split a template into reusable pieces using nested stacks" and "Stack
-status codes". A nested stack's update is not cleaned up before the root's is done; until then it
-says UPDATE_COMPLETE_CLEANUP_IN_PROGRESS ("Troubleshooting CloudFormation": nested stacks are stuck
-in that status). When the root rolls back, a nested stack that it has just made is deleted, and one
-that it has updated rolls back. The words of the failures are those that events show.
+status codes". A nested stack's update is not cleaned up before the root's is done; until then its
+status is UPDATE_COMPLETE_CLEANUP_IN_PROGRESS ("Troubleshooting CloudFormation": nested stacks are
+stuck in that status). When the root rolls back, a nested stack that it has just created is deleted,
+and one that it has updated rolls back. The failure messages are those of real events.
 
-ministack deploys nested stacks by other means than roots, without rollback, cleanup and most
-events. Here each is deployed by what deploys roots, on a thread of its own with its own event loop.
+ministack deploys nested stacks differently from roots: without rollback, cleanup and most events.
+Here they are deployed like roots, each on its own thread with its own event loop.
 """
 
 # ruff: noqa: SLF001 (ministack's private names, each listed in private_names.py)
@@ -34,7 +34,7 @@ __all__ = ["NestedStackError", "NestedStacks", "Run", "parents"]
 
 Json = dict[str, Any]
 Made = tuple[str, Json]
-PassedOn: TypeAlias = Any  # Arguments we do not look at.
+PassedOn: TypeAlias = Any  # Arguments that are only passed on.
 
 _KEPT = (
     *("_resources", "_template", "_template_body", "_resolved_params", "_conditions"),
@@ -43,11 +43,11 @@ _KEPT = (
 
 
 class NestedStackError(RuntimeError):
-    """What a stack reports of a nested stack that failed."""
+    """The error of a nested stack, as its parent reports it."""
 
 
 class _AbandonedError(BaseException):
-    """Ends an update that waits for its root, past every handler of mere exceptions."""
+    """Ends an update that waits for its root; no handler of Exception catches it."""
 
 
 @dataclass
@@ -55,14 +55,14 @@ class Run:
     """One deployment of a nested stack.
 
     Attributes:
-        stack_id: The nested stack's.
-        parent_id: The id of the stack above.
+        stack_id: The nested stack's id.
+        parent_id: The parent's id.
         previous: The nested stack before an update; None for a creation.
-        told: Set once the stack above may know the outcome.
-        may_go_on: Set once the update may be cleaned up, or must be abandoned.
+        told: Set when the parent may know the outcome.
+        may_go_on: Set when the update may be cleaned up, or must be abandoned.
         over: Set at the end of the thread.
-        abandoned: Whether the update is to be undone.
-        attributes: The outputs, as ``Fn::GetAtt`` reads them.
+        abandoned: Whether the update must be rolled back.
+        attributes: The outputs for ``Fn::GetAtt``.
     """
 
     stack_id: str
@@ -82,11 +82,11 @@ class NestedStacks:
     """The handlers of AWS::CloudFormation::Stack, and the deployments that wait for their roots."""
 
     def __init__(self, failed_creations: FailedCreations, settings: Settings) -> None:
-        """Put the handlers into ministack.
+        """Add the handlers to ministack.
 
         Args:
-            failed_creations: Where a nested stack whose creation failed is kept for its deletion.
-            settings: The choices that AWS does not document.
+            failed_creations: Stores nested stacks whose creation failed, for their deletion.
+            settings: Choices for what AWS does not document.
         """
         self._failed_creations = failed_creations
         self.settings = settings
@@ -98,7 +98,7 @@ class NestedStacks:
         }
 
     def reset(self) -> None:
-        """Let every deployment that waits go; its next step ends it."""
+        """End every wait; the next step of the deployment ends it."""
         for run in self._runs.values():
             run.abandoned = True
             run.may_go_on.set()
@@ -106,9 +106,9 @@ class NestedStacks:
         self._runs.clear()
 
     def hold(self, stack: Json, outputs: list[Json]) -> None:
-        """Wait, at the end of a nested stack's update, for the stack above; then for those below.
+        """Wait, at the end of a nested stack's update, for the parent; then for its nested stacks.
 
-        A root does not wait here: it runs where everything else does.
+        A root does not wait here: it runs on the main event loop.
         """
         run = _run.get()
         if run is None or run.stack_id != stack["StackId"]:
@@ -123,33 +123,33 @@ class NestedStacks:
         self.wait_below(stack["StackId"])
 
     def tell_of_rollback(self, stack_id: str) -> None:
-        """Tell the stack above that this one rolls back, if it may know so early."""
+        """Tell the parent that this stack rolls back, if it may know that early."""
         run = _run.get()
         at_once = self.settings.nested_failure_reported == "at_once"
         if run is not None and run.stack_id == stack_id and at_once:
             run.told.set()
 
     def release(self, parent_id: str) -> None:
-        """Let the updates of the nested stacks right below a stack be cleaned up."""
+        """Let the updates of a stack's direct nested stacks be cleaned up."""
         for run in list(self._runs.values()):
             if run.parent_id == parent_id:
                 run.may_go_on.set()
 
     def wait_below(self, stack_id: str) -> None:
-        """Wait until nothing right below a stack is under way; on a thread, not on the loop."""
+        """Wait until no direct nested stack is in progress; on a thread, not on the event loop."""
         for run in list(self._runs.values()):
             if run.parent_id == stack_id:
                 run.over.wait()
 
     def is_awaited(self) -> bool:
-        """Return whether something is under way right below the stack that the caller works on."""
+        """Return whether a direct nested stack of the caller's stack is in progress."""
         return any(
             not run.over.is_set() and current(run.parent_id) is not None
             for run in list(self._runs.values())
         )
 
     async def finish(self, operation: Operation) -> None:
-        """Wait, before an operation ends, for the nested stacks that it need not undo."""
+        """Wait, before an operation ends, for the nested stacks that it does not roll back."""
         status = cloudformation._stacks[operation.stack_name]["StackStatus"]
         failed = not status.endswith("CLEANUP_IN_PROGRESS")
         if not operation.is_update or (failed and not operation.disable_rollback):
@@ -213,12 +213,12 @@ class NestedStacks:
         )
 
     def _restore(self, parent_name: str, stack_id: str, previous: Json) -> None:
-        """Update a nested stack with what it was, as its parent's part of a failed update."""
+        """Update a nested stack with its old template, as part of the parent's failed update."""
         parent, stack = cloudformation._stacks[parent_name], _found(stack_id)
         try:
             self._change(stack, parent, previous, disable_rollback=False)
         except NestedStackError:
-            return  # Not documented; the parent says already that it failed.
+            return  # Not documented; the parent has already reported the failure.
         run = self._runs[stack_id]
         run.may_go_on.set()
         run.over.wait()
@@ -226,12 +226,12 @@ class NestedStacks:
     def _change(
         self, stack: Json, parent: Json, properties: Json, *, disable_rollback: bool
     ) -> Made:
-        """Update a nested stack, as far as the stack above must know."""
+        """Update a nested stack, until its parent may know the outcome."""
         run = Run(stack["StackId"], parent["StackId"], copy.deepcopy(_kept(stack)))
         template = stack["_template"]
         _declare(stack, properties, parent["StackName"])
         wanted = stack["_template"], stack["_resolved_params"]
-        # Until it has succeeded, a stack's template is the one it ran before.
+        # Until the update succeeds, the stack's template is the previous one.
         stack["_template"] = template
         stack["StackStatus"], stack["StackStatusReason"] = "UPDATE_IN_PROGRESS", ""
         stack["LastUpdatedTime"] = stacks.now_iso()
@@ -239,7 +239,7 @@ class NestedStacks:
         run.told.wait()
         if stack["StackStatus"].startswith("UPDATE_COMPLETE"):
             return stack["StackId"], run.attributes
-        current(parent["StackId"])  # A reset ends it here.
+        current(parent["StackId"])  # A reset ends the deployment here.
         status, reason = stack["StackStatus"], stack["StackStatusReason"]
         raise NestedStackError(
             f"Embedded stack {stack['StackId']} was not successfully updated. "
@@ -247,7 +247,7 @@ class NestedStacks:
         )
 
     def _undo(self, stack: Json) -> None:
-        """Bring a nested stack back to what it was before the operation that is rolled back."""
+        """Restore a nested stack to its state before the operation that is rolled back."""
         run = self._runs.get(stack["StackId"])
         if run is None or run.previous is None:
             return
@@ -255,7 +255,7 @@ class NestedStacks:
         run.may_go_on.set()
         run.over.wait()
         if stack["StackStatus"].startswith("UPDATE_ROLLBACK"):
-            return  # It has failed itself, and has rolled back already.
+            return  # It failed itself, and has already rolled back.
         operation = stack.get("_failed_operation") or _undone(stack, run.previous)
         name, stack_id = stack["StackName"], stack["StackId"]
         _in_a_loop(stacks._roll_back_operation(name, stack_id, stack, operation))
@@ -315,7 +315,7 @@ class NestedStacks:
 
 
 def parents(stack: Json) -> list[str]:
-    """Return the ids of the stacks above a stack, the nearest first."""
+    """Return the ids of a stack's parents, the nearest first."""
     found = []
     by_id = {item["StackId"]: item for item in cloudformation._stacks.values()}
     while stack.get("ParentId"):
@@ -325,7 +325,7 @@ def parents(stack: Json) -> list[str]:
 
 
 def _undone(stack: Json, previous: Json) -> Json:
-    """Return what ministack must know to roll back an update that has succeeded."""
+    """Return what ministack needs to roll back an update that succeeded."""
     return {
         "is_update": True,
         "previous_stack": previous,
@@ -341,7 +341,7 @@ def _undone(stack: Json, previous: Json) -> Json:
 
 
 def _declare(stack: Json, properties: Json, parent_name: str) -> None:
-    """Give a stack the template and the parameters that its parent's properties name."""
+    """Set a stack's template and parameters from its parent's properties."""
     url = properties.get("TemplateURL")
     body, error = helpers._resolve_template({"TemplateURL": [url]})
     if error is not None or not body:
@@ -391,5 +391,5 @@ def _attributes(outputs: list[Json]) -> Json:
 
 
 def _in_a_loop(steps: Coroutine[Any, Any, PassedOn]) -> None:
-    """Run a stack's operation to its end; the caller is on a thread of its own."""
+    """Run a stack's operation to its end; the caller has its own thread."""
     asyncio.run(steps)

@@ -1,8 +1,8 @@
-"""The stack operation that the running task or thread works on, and what others must know of it.
+"""The stack operation of the current task or thread, and the data that other parts need.
 
-ministack hands stack, resource and properties from function to function, and each of our parts sees
-only one of them. An ``Operation`` travels along in a context variable, which ministack's own
-threads inherit.
+ministack passes stack, resource and properties from function to function, and each of our parts
+sees only some of them. An ``Operation`` is in a context variable, which ministack's threads
+inherit.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _epoch = next(_epochs)
 
 @dataclass(frozen=True)
 class FailedUpdate:
-    """An update of a resource that failed, as it was asked for."""
+    """An update of a resource that failed, as it was requested."""
 
     logical_id: str
     resource_type: str
@@ -51,20 +51,20 @@ class Operation:
     """One operation on one stack.
 
     Attributes:
-        stack_id: The stack's.
-        stack_name: The stack's.
-        previous: The resources that the stack had before, by logical id.
+        stack_id: The stack's id.
+        stack_name: The stack's name.
+        previous: The stack's resources before it, by logical id.
         is_update: Whether it updates the stack; else it creates or deletes it.
         disable_rollback: Whether what succeeded is kept when it fails.
-        forward: Whether it goes on as ordered; a rollback is not.
-        before_end: What is to happen before the operation ends, whichever way.
-        properties: What each resource was last asked to be; its events show them.
-        held: Events not shown yet: ministack tells them before it knows the properties.
-        unchanged: The resources that an update does not touch; they have no events.
+        forward: Whether it goes forward; a rollback does not.
+        before_end: What to do before the operation ends, however it ends.
+        properties: Each resource's last requested properties, for its events.
+        held: Events that are not visible yet: ministack adds them before it has the properties.
+        unchanged: The resources that an update does not change; they have no events.
         failed: The resources that failed, each with ``create`` or ``update``.
-        failed_update: The one of them that was there before.
+        failed_update: The failed resource that existed before.
         silent_failure: Whether the stack's own *_FAILED event is left out.
-        epoch: What it belongs to; a reset begins a new one.
+        epoch: Its epoch; a reset starts a new one.
     """
 
     stack_id: str
@@ -83,7 +83,7 @@ class Operation:
     epoch: int = field(default_factory=lambda: _epoch)
 
     def failure_reason(self) -> str:
-        """Return what a stack says of the resources that made its operation fail."""
+        """Return a stack's reason for its failed operation."""
         parts = []
         for verb in ("create", "update"):
             names = [name for name, what in self.failed.items() if what == verb]
@@ -98,10 +98,10 @@ _operation: contextvars.ContextVar[Operation | None] = contextvars.ContextVar(
 
 
 def current(stack_id: str) -> Operation | None:
-    """Return the operation under way on a stack, if the caller works on that.
+    """Return the current operation of a stack, if the caller works on it.
 
     Raises:
-        CancelledError: A reset has come in between, and the caller must end.
+        CancelledError: There was a reset, so the caller must end.
     """
     operation = _operation.get()
     if operation is not None and operation.epoch != _epoch:
@@ -110,14 +110,14 @@ def current(stack_id: str) -> Operation | None:
 
 
 def abandon_all() -> None:
-    """Let every operation under way end at its next step: threads cannot be ended from outside."""
+    """Let every operation end at its next step: threads cannot be killed."""
     global _epoch  # noqa: PLW0603 (it belongs to the process, like ministack's state)
     _epoch = next(_epochs)
 
 
 @contextmanager
 def under(operation: Operation) -> Iterator[Operation]:
-    """Let what runs in the block, and the threads it starts, work on an operation."""
+    """Set the operation for the block and for the threads that it starts."""
     token = _operation.set(operation)
     try:
         yield operation
@@ -126,14 +126,14 @@ def under(operation: Operation) -> Iterator[Operation]:
 
 
 async def before_end() -> None:
-    """Do what the operation of the caller still has to do before it ends."""
+    """Do what the caller's operation still has to do before it ends."""
     operation = _operation.get()
     if operation is not None and operation.before_end is not None:
         await operation.before_end()
 
 
 def is_custom(resource_type: str) -> bool:
-    """Return whether a resource type is one of custom resources."""
+    """Return whether a resource type is a custom resource."""
     return resource_type.startswith("Custom::") or resource_type == (
         "AWS::CloudFormation::CustomResource"
     )

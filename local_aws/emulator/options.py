@@ -14,7 +14,7 @@ __all__ = ["Options", "parse_options"]
 
 @dataclass(frozen=True)
 class Options:
-    """What the emulator is started with."""
+    """The emulator's options."""
 
     port: int
     certificate: Path

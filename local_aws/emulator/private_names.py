@@ -1,8 +1,8 @@
-"""Every private name of ministack that the emulator relies on, in one place.
+"""Every private name of ministack that the emulator uses.
 
-ministack has no interface for plug-ins, so its version is pinned and these names are checked, with
-their parameters, each time the emulator starts and by a test. A release that moves one of them
-stops the local AWS with a sentence instead of quietly changing what it does.
+ministack has no plug-in API, so its version is pinned, and these names and their parameters are
+checked at each start of the emulator and by a test. A release without one of them stops the local
+AWS with an error, instead of silently changing its behaviour.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import inspect
 
 __all__ = ["PRIVATE_NAMES", "moved"]
 
-# module: {name: parameters, or None when it is no function}
+# module: {name: parameters, or None if it is not a function}
 PRIVATE_NAMES: dict[str, dict[str, list[str] | None]] = {
     "ministack.app": {
         "AUTH": None,
@@ -196,7 +196,7 @@ PRIVATE_NAMES: dict[str, dict[str, list[str] | None]] = {
 
 
 def moved() -> list[str]:
-    """Return what is missing or takes other parameters than expected, one sentence each."""
+    """Return what is missing or has other parameters than expected, one sentence each."""
     problems = []
     for module_name, names in PRIVATE_NAMES.items():
         module = importlib.import_module(module_name)

@@ -1,9 +1,9 @@
 # ruff: noqa: SLF001 (ministack's private names, each listed in private_names.py)
-"""A reset that nothing survives: no stack under way, no function running, no retry to come.
+"""A complete reset: it also ends stack operations, running functions and pending retries.
 
-ministack's own reset empties its services. Whatever was under way goes on, though: a stack that
-waits for a response rolls back into the new state, and a function killed by the reset is tried
-again minutes later. Here each invocation belongs to an epoch, and a reset begins a new one.
+ministack's own reset empties its services, but operations in progress continue: a stack that waits
+for a response rolls back into the new state, and a function that the reset killed is retried
+minutes later. Here each invocation belongs to an epoch, and a reset starts a new one.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _EPOCH = "local_aws_epoch"
 
 
 class Reset:
-    """Ends everything that is under way and empties every service."""
+    """Ends everything that is in progress, and empties every service."""
 
     def __init__(self, custom: CustomResources, operations: StackOperations) -> None:
-        """Put the epochs into ministack.
+        """Add the epochs to ministack.
 
         Args:
-            custom: The custom resources, for whose responses stacks wait.
-            operations: The stacks' operations, some of which wait for each other.
+            custom: The custom resources, whose responses stacks wait for.
+            operations: The stacks' operations, which may wait for each other.
         """
         self._custom = custom
         self._operations = operations
@@ -46,7 +46,7 @@ class Reset:
         lambda_svc._emit_lambda_logs = self._write_log_in_epoch
 
     async def __call__(self) -> None:
-        """Reset; requests to ministack wait meanwhile."""
+        """Reset; requests to ministack wait in the meantime."""
         self._epoch += 1
         stacks = [task for task in asyncio.all_tasks() if _drives_a_stack(task)]
         for task in stacks:
@@ -73,7 +73,7 @@ class Reset:
 
 
 def _drives_a_stack(task: asyncio.Task[Any]) -> bool:
-    """Return whether a task is ministack's CloudFormation at work on a stack."""
+    """Return whether a task is a stack operation of ministack's CloudFormation."""
     code = getattr(task.get_coro(), "cr_code", None)
     if code is None:
         return False

@@ -1,4 +1,4 @@
-"""Where custom resources' responses arrive: presigned URLs of the kind S3 gives out."""
+"""Custom resources' responses, which arrive at URLs that look like presigned ones of S3."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _EXPIRES_SECONDS = 7200
 
 @dataclass
 class Expected:
-    """A response that is waited for.
+    """A pending response.
 
     Attributes:
-        url: Where it is to be PUT to.
-        expires_at: When the URL stops to be valid, in the local AWS's time.
+        url: The URL for its PUT.
+        expires_at: When the URL expires, in the local AWS's time.
         arrived: Set with the first PUT, and by a reset.
-        body: What was PUT first; None before and after a reset.
-        cancelled: Why nobody waits for it any more.
+        body: The body of the first PUT; None before that and after a reset.
+        cancelled: Why nobody waits for it any longer.
     """
 
     stack_id: str
@@ -39,21 +39,21 @@ class Expected:
 
 
 class Responses:
-    """The responses waited for, each under the signature of the URL it is to be PUT to."""
+    """The pending responses, by the signatures of their URLs."""
 
     def __init__(self, endpoint_url: str, clock: Clock) -> None:
-        """Start waiting for nothing.
+        """Start without any.
 
         Args:
-            endpoint_url: Where the local AWS is reached.
-            clock: The time that the URLs are signed at.
+            endpoint_url: The URL of the local AWS.
+            clock: The clock for the signatures.
         """
         self._endpoint_url = endpoint_url
         self._clock = clock
         self._expected: dict[str, Expected] = {}
 
     def expect(self, stack_id: str, logical_id: str, request_id: str) -> Expected:
-        """Return what to wait for, with a URL that looks like a presigned one of S3.
+        """Return a new pending response, with a URL that looks like a presigned one of S3.
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
         """
@@ -75,14 +75,14 @@ class Responses:
         return expected
 
     def owns(self, path: str) -> bool:
-        """Return whether a request's path is that of a ResponseURL."""
+        """Return whether a path is that of a ResponseURL."""
         return path.startswith(_PATH)
 
     def deliver(self, method: str, query: str, body: bytes) -> bool:
-        """Take a response in as S3 does, any number of times; the first one counts.
+        """Accept a response like S3, any number of times; the first one counts.
 
         Returns:
-            False if the URL is not valid for this, or no more.
+            False if the URL is invalid or has expired.
         """
         signature = parse_qs(query).get("X-Amz-Signature", [""])[0]
         expected = self._expected.get(signature)
@@ -94,14 +94,14 @@ class Responses:
         return True
 
     def cancel(self, stack_id: str, why: str) -> None:
-        """Let those who wait for a stack's responses go; what arrives later is nobody's."""
+        """End every wait for a stack's responses; later responses are ignored."""
         for expected in self._expected.values():
             if expected.stack_id == stack_id and not expected.arrived.is_set():
                 expected.cancelled = why
                 expected.arrived.set()
 
     def reset(self) -> None:
-        """Let everyone who waits go, empty-handed."""
+        """End every wait without a response."""
         for expected in self._expected.values():
             expected.arrived.set()
         self._expected.clear()

@@ -1,9 +1,9 @@
 """SageMaker's resource types in CloudFormation: models, endpoints and inference experiments.
 
-As far as one template needs them to hold an endpoint, a shadow test on it, what ends it and what
-scales it. Each follows its page of the CloudFormation template reference
-("AWS::SageMaker::InferenceExperiment", ...), also in what an update replaces; what a handler does
-beyond it, such as the stop on deletion, is modelled on how AWS's own handler behaves and marked so.
+They support templates with an endpoint, a shadow test on it, a resource that ends the test, and
+autoscaling. Each follows its page of the CloudFormation template reference
+("AWS::SageMaker::InferenceExperiment", ...), including what an update replaces. Anything beyond it,
+such as the stop on deletion, is modelled on AWS's own handler and marked as such.
 """
 
 # ruff: noqa: SLF001 (ministack's private names, each listed in private_names.py)
@@ -25,7 +25,7 @@ __all__ = ["install"]
 
 Json = dict[str, Any]
 Made = tuple[str, Json]
-Handler: TypeAlias = Any  # ministack calls handlers by its own conventions.
+Handler: TypeAlias = Any  # ministack calls handlers with its own conventions.
 
 _POLL_SECONDS = 0.02
 _ENDED = ("Completed", "Cancelled")
@@ -34,18 +34,18 @@ _IN_FLUX = ("Creating", "Updating", "SystemUpdating", "RollingBack")
 
 
 class SageMakerError(RuntimeError):
-    """What SageMaker refused, as the stack's events tell it."""
+    """An error of SageMaker, as the stack's events show it."""
 
 
 class Resources:
     """The handlers of the types."""
 
     def __init__(self, service: SageMaker) -> None:
-        """Keep what they call."""
+        """Store the service that they call."""
         self._service = service
 
     def types(self) -> dict[str, dict[str, Handler]]:
-        """Return what ministack looks handlers up in."""
+        """Return the handlers by resource type, for ministack."""
         return {
             "AWS::SageMaker::Model": self._simple("Model"),
             "AWS::SageMaker::EndpointConfig": self._simple("EndpointConfig"),
@@ -73,11 +73,11 @@ class Resources:
     def _simple(
         self, kind: str, *, then: Callable[[str], object] | None = None
     ) -> dict[str, Handler]:
-        """Return the handlers of a type that is created, replaced and deleted by its name.
+        """Return the handlers of a type that is created, replaced and deleted by name.
 
         Args:
-            kind: Such as ``Model``.
-            then: What is done with the name of a new one.
+            kind: For example ``Model``.
+            then: Called with the name of a new one.
         """
         member = f"{kind}Name"
 
@@ -85,7 +85,7 @@ class Resources:
             answer = self._call(f"Create{kind}", {**properties, member: name})
             if then is not None:
                 then(name)
-            # Ref is the ARN, and the name an attribute of its own.
+            # Ref is the ARN; the name is an attribute.
             return answer[f"{kind}Arn"], {member: name}
 
         def create(logical_id: str, properties: Json, stack_name: str) -> Made:
@@ -94,7 +94,7 @@ class Resources:
             )
 
         def replace(physical_id: str, _old: Json, new: Json, _stack_name: str) -> Made:
-            """Make another one; CloudFormation deletes the old one in its clean-up."""
+            """Create another one; CloudFormation deletes the old one in its clean-up."""
             old_name = _name_in(physical_id)
             if new.get(member) == old_name:
                 raise SageMakerError(
@@ -111,7 +111,7 @@ class Resources:
     def _update_endpoint(self, physical_id: str, old: Json, new: Json, stack_name: str) -> Made:
         """Deploy another configuration in place; only another name replaces an endpoint.
 
-        CloudFormation compares templates: what the endpoint has been given since does not count.
+        CloudFormation compares templates, so changes of the endpoint since then do not count.
         """
         name = _name_in(physical_id)
         if new.get("EndpointName") != old.get("EndpointName"):
@@ -123,7 +123,7 @@ class Resources:
         return physical_id, {"EndpointName": name}
 
     def _settle(self, name: str) -> None:
-        """Wait for an endpoint; modelled: an update that failed, InService too, fails its stack."""
+        """Wait for an endpoint; modelled: a failed update fails its stack, even if InService."""
         self._wait(lambda: self._endpoint(name)["EndpointStatus"] not in _IN_FLUX)
         endpoint = self._endpoint(name)
         reason = endpoint.get("FailureReason")
@@ -131,12 +131,12 @@ class Resources:
             raise SageMakerError(f"endpoint {name} is {endpoint['EndpointStatus']}: {reason}")
 
     def _register_target(self, logical_id: str, properties: Json, _stack_name: str) -> Made:
-        """Modelled: only a variant that its endpoint serves can be registered."""
+        """Modelled: only variants that the endpoint serves can be registered."""
         kind, endpoint, _, variant = properties["ResourceId"].split("/")
         served = self._endpoint(endpoint)["ProductionVariants"] if kind == "endpoint" else []
         if variant not in [item["VariantName"] for item in served]:
             raise SageMakerError(f"{logical_id}: there is no {properties['ResourceId']}")
-        # As its page says of Ref.
+        # According to its page, Ref is this.
         place = ("ResourceId", "ScalableDimension", "ServiceNamespace")
         return "|".join(properties[member] for member in place), {}
 
@@ -153,7 +153,7 @@ class Resources:
         return name, self._attributes(name)
 
     def _update_experiment(self, name: str, old: Json, new: Json, _stack_name: str) -> Made:
-        """Stop where DesiredState asks for it, else update; the variants left are retained."""
+        """Stop if DesiredState asks for it, else update; the template's variants are retained."""
         if new.get("Name", name) != name:
             raise SageMakerError("the local AWS does not replace an inference experiment")
         wanted = new.get("DesiredState")
@@ -165,7 +165,7 @@ class Resources:
         return name, self._attributes(name)
 
     def _delete_experiment(self, name: str, _properties: Json) -> None:
-        """Modelled: a running experiment is stopped with every variant kept, then deleted."""
+        """Modelled: a running experiment is stopped, keeping every variant, then deleted."""
         try:
             experiment = self._experiment(name)
         except SageMakerError:
@@ -175,7 +175,7 @@ class Resources:
         self._call_unless_gone("DeleteInferenceExperiment", {"Name": name})
 
     def _stop(self, name: str, remaining: list[Json], state: str, reason: str | None) -> None:
-        """Modelled: Cancelled counts as success, too, when Completed was asked for."""
+        """Modelled: Cancelled also counts as success if Completed was requested."""
         experiment = self._experiment(name)
         kept = {item["VariantName"] for item in remaining}
         actions = {
@@ -216,7 +216,7 @@ class Resources:
                 raise
 
     def _call(self, operation: str, properties: Json) -> Json:
-        """Call the service as the stack's deployer, who may do everything."""
+        """Call the service with full permissions, like the deploying user."""
         request = request_for(operation, properties)
         scope = Scope(region=get_region(), account=get_account_id())
         answer = self._service.call(operation, json.dumps(request).encode(), scope)
@@ -237,12 +237,12 @@ def _name_in(arn: str) -> str:
 
 
 def _another(name: str) -> str:
-    """Return another name of the same form; CloudFormation's end in characters of chance."""
+    """Return another name of the same form; CloudFormation's names end in random characters."""
     return f"{name.rpartition('-')[0]}-{secrets.token_hex(6)}"
 
 
 def _make_policy(logical_id: str, properties: Json, _stack_name: str) -> Made:
-    """Keep a scaling policy as a name: nothing scales here."""
+    """A scaling policy only has a name: nothing scales here."""
     target = properties["ScalingTargetId"]
     return f"arn:aws:autoscaling:::scalingPolicy:{target}:policyName/{logical_id}", {}
 
@@ -252,11 +252,11 @@ def _keep_policy(physical_id: str, _old: Json, _new: Json, _stack_name: str) -> 
 
 
 def _nothing_to_delete(_physical_id: str, _properties: Json) -> None:
-    """Targets and policies are names here."""
+    """Targets and policies only have names here."""
 
 
 def install(service: SageMaker) -> None:
-    """Register the types with ministack, which then provisions them on threads: they wait."""
+    """Register the types with ministack, which provisions them on threads, since they wait."""
     types = Resources(service).types()
     provisioners._RESOURCE_HANDLERS.update(types)
     others_block = stacks._runs_on_worker_thread

@@ -1,4 +1,4 @@
-"""Registers our SageMaker with ministack: its routing, its dispatch and its IAM."""
+"""Registers our SageMaker with ministack: routing, dispatch and IAM."""
 
 # ruff: noqa: SLF001 (ministack's private names, each listed in private_names.py)
 from __future__ import annotations
@@ -25,16 +25,16 @@ from local_aws.settings import Settings
 
 __all__ = ["install"]
 
-PassedOn: TypeAlias = Any  # Arguments we do not look at.
+PassedOn: TypeAlias = Any  # Arguments that are only passed on.
 
 HttpAnswer = tuple[int, dict[str, str], bytes]
 _CONTENT_TYPE = "application/x-amz-json-1.1"
-# IAM's refusal is worded after the request was looked at, without the request at hand.
+# IAM's denial is worded later, without access to the request.
 _call: contextvars.ContextVar[tuple[str, bytes]] = contextvars.ContextVar("sagemaker_call")
 
 
 class _ServiceModule:
-    """Stands where ministack expects the module of a service."""
+    """Replaces a service module of ministack."""
 
     def __init__(self, service: SageMaker, clock: Clock) -> None:
         self._service = service
@@ -43,21 +43,21 @@ class _ServiceModule:
     async def handle_request(
         self, _method: str, _path: str, headers: dict[str, str], body: bytes, _query: object
     ) -> HttpAnswer:
-        """Answer a request that IAM has let through."""
+        """Answer a request that IAM has allowed."""
         answer = self._service.call(_operation(headers), body, _scope())
         await asyncio.sleep(self._clock.real(answer.delay_seconds))
         return answer.status, {"Content-Type": _CONTENT_TYPE}, answer.body
 
     def reset(self) -> None:
-        """Take part in ministack's own reset."""
+        """Reset together with ministack."""
         self._service.reset()
 
     def get_state(self) -> None:
-        """Keep out of ministack's persistence."""
+        """Do not take part in ministack's persistence."""
 
 
 def install(settings: Settings, clock: Clock) -> SageMaker:
-    """Make ministack route ``SageMaker.*`` to a new service of ours, and return that."""
+    """Route ``SageMaker.*`` in ministack to a new service of ours, and return it."""
     service = SageMaker(settings, clock.now)
     module = _ServiceModule(service, clock)
     ministack_app._loaded_modules["sagemaker"] = module
@@ -71,7 +71,7 @@ def install(settings: Settings, clock: Clock) -> SageMaker:
 
 
 def _install_resource_arns() -> None:
-    """Tell IAM which inference experiment, endpoint or model a call is about."""
+    """Tell IAM the inference experiment, endpoint or model of a call."""
     others = iam_actions.extract_resource_arn
 
     def extract_resource_arn(
@@ -87,7 +87,7 @@ def _install_resource_arns() -> None:
 
 
 def _install_refusals(service: SageMaker) -> None:
-    """Word IAM's refusal as SageMaker does, with HTTP 400 and the resource, and log the call."""
+    """Word IAM's denial like SageMaker, with HTTP 400 and the resource, and log the call."""
     others = iam_actions.access_denied_response
 
     def access_denied_response(
@@ -116,7 +116,7 @@ def _scope() -> Scope:
 
 
 def _parsed(body: bytes) -> dict[str, Any]:
-    """Return the request, or nothing if it is none: the service itself will say so."""
+    """Return the request, or nothing if it is invalid: the service reports that."""
     try:
         return parse(body)
     except ApiError:

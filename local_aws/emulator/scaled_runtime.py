@@ -1,9 +1,9 @@
 """Lambda's runtime interface client on a clock that runs faster than the real one.
 
-A function's worker runs this file with its own Python, which has nothing of this project, so it
-imports the standard library only. Handlers that read and spend time through the ``time`` module
-see the local AWS's time; TLS, sockets and ``datetime`` stay with the real one, so certificates
-stay valid and requests are signed for now.
+A function's worker runs this file with its own Python, without this project, so it only imports the
+standard library. Handlers that use the ``time`` module see the local AWS's time; TLS, sockets and
+``datetime`` use real time, so that certificates stay valid and requests are signed with the real
+date.
 
 python scaled_runtime.py ORIGIN SCALE HANDLER
 """
@@ -17,11 +17,11 @@ import time
 from pathlib import Path
 from typing import Any, TypeAlias
 
-PassedOn: TypeAlias = Any  # Arguments we do not look at.
+PassedOn: TypeAlias = Any  # Arguments that are only passed on.
 
 
 def main() -> None:
-    """Change the clock, then run the client as ``python -m awslambdaric HANDLER`` does."""
+    """Change the clock, then run the client like ``python -m awslambdaric HANDLER``."""
     origin, scale, handler = float(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
     sys.path[0] = str(Path.cwd())
     sys.argv = ["awslambdaric", handler]
@@ -38,7 +38,7 @@ def _scale_time(origin: float, scale: float) -> None:
 
 
 def _scale_deadlines(origin: float, scale: float) -> None:
-    """Show a function the end of its invocation, which Lambda sets in real time, in scaled time."""
+    """Convert the deadline of an invocation, which Lambda sets in real time, to scaled time."""
     context: Any = importlib.import_module("awslambdaric.lambda_context").LambdaContext
     initialise = context.__init__
 

@@ -1,9 +1,9 @@
 """Stack events as CloudFormation writes them, and DescribeStackEvents.
 
 ministack's events lack what AWS's have (API reference, StackEvent): the properties of the resource,
-the CREATE_* names of a resource that an update adds, the silence about one it leaves as it is. Here
-the *_IN_PROGRESS event of a resource is held until its properties are known, a moment before its
-function is called.
+CREATE_* for a resource that an update adds, and no events for one that does not change. Here the
+*_IN_PROGRESS event of a resource is held until its properties are known, right before its function
+is called.
 """
 
 # ruff: noqa: SLF001 (ministack's private names, each listed in private_names.py)
@@ -41,18 +41,18 @@ _WHY_DELETED = "_local_aws_why_deleted"
 
 
 class StackEvents:
-    """Writes the events of stacks and their resources, and shows them."""
+    """Writes the events of stacks and their resources, and returns them."""
 
     def __init__(self, clock: Clock, settings: Settings) -> None:
-        """Put the events into ministack.
+        """Add the events to ministack.
 
         Args:
-            clock: The time they happen at.
-            settings: How many a page holds, and how late they are seen.
+            clock: The clock for their timestamps.
+            settings: How many a page has, and how late they are visible.
         """
         self._clock = clock
         self.settings = settings
-        # Called with a stack's id when it says that it rolls back.
+        # Called with a stack's id when it starts to roll back.
         self.on_rollback: Callable[[str], None] | None = None
         for module in (stacks, changesets, handlers):
             module.now_iso = self._now
@@ -72,7 +72,7 @@ class StackEvents:
         physical_id: str = "",
         detailed_status: str = "",
     ) -> None:
-        """Record an event, now or once the resource's properties are known."""
+        """Record an event now, or when the resource's properties are known."""
         operation = current(stack_id)
         if resource_type == STACK_TYPE and logical_id == stack_name:
             self._add_of_stack(operation, stack_id, stack_name, status, reason, detailed_status)
@@ -94,13 +94,13 @@ class StackEvents:
         self._add_of_resource(operation, logical_id, resource_type, status, reason, physical_id)
 
     def begin(self, operation: Operation, logical_id: str, properties: Json) -> None:
-        """Show that work on a resource begins, with what it is asked to be."""
+        """Add the event for the start of work on a resource, with its requested properties."""
         operation.properties[logical_id] = properties
         self.release(operation, logical_id)
 
     @staticmethod
     def release(operation: Operation, logical_id: str) -> None:
-        """Show the event of a resource that is held, if any."""
+        """Add the held event of a resource, if any."""
         held = operation.held.pop(logical_id, None)
         if held is not None:
             held()
@@ -108,7 +108,7 @@ class StackEvents:
     def describe(self, params: Params) -> HttpAnswer:
         """DescribeStackEvents: newest first, a page at a time.
 
-        A token names the last event of its page, so what happens between two pages moves nothing.
+        A token is the last event of its page, so that new events do not shift pages.
         """
         stack = handlers._resolve_stack(handlers._p(params, "StackName"))
         if not stack:
@@ -209,7 +209,7 @@ class StackEvents:
             event["ResourceProperties"] = json.dumps(properties)
 
     def _now(self) -> str:
-        """Return the local AWS's time as CloudFormation writes it, to the millisecond."""
+        """Return the local AWS's time in CloudFormation's format, with milliseconds."""
         now = datetime.fromtimestamp(self._clock.now(), tz=timezone.utc)
         return now.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 

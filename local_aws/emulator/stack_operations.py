@@ -1,12 +1,14 @@
-"""How a stack goes through its operations, where AWS documents more than ministack does.
+"""Parts of stack operations that AWS documents and ministack lacks.
 
-- The cleanup after an update has a status of its own, UPDATE_COMPLETE_CLEANUP_IN_PROGRESS, events
-  for each resource, and three tries for each (CloudFormation user guide, "Update behaviors of stack
-  resources" and "Stack status codes").
+- The cleanup after an update has its own status, UPDATE_COMPLETE_CLEANUP_IN_PROGRESS, and events
+and
+  three attempts for each resource (CloudFormation user guide, "Update behaviors of stack resources"
+  and "Stack status codes").
 - A resource whose creation failed is deleted in the rollback like any other (user guide, "Custom
   resource request and response reference": a Delete follows a failed Create).
-- What a resource that could not be deleted depends on is not deleted either: dependents go first
-  (user guide, "DependsOn attribute").
+- If a resource could not be deleted, its dependencies are not deleted either: dependents are
+deleted
+  first (user guide, "DependsOn attribute").
 """
 
 # ruff: noqa: SLF001 (ministack's private names, each listed in private_names.py)
@@ -33,7 +35,7 @@ from local_aws.settings import Settings
 __all__ = ["StackOperations"]
 
 Json = dict[str, Any]
-PassedOn: TypeAlias = Any  # Arguments we do not look at.
+PassedOn: TypeAlias = Any  # Arguments that are only passed on.
 
 CLEANUP = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
 _TRIES = 3
@@ -47,7 +49,7 @@ class HeldBack(Exception):
 _deletion: contextvars.ContextVar[set[str] | None] = contextvars.ContextVar(
     "failed_deletions", default=None
 )
-"""The resources that the deletion of a stack could not delete so far, and what they hold back."""
+"""The resources that a stack's deletion could not delete so far, and their dependencies."""
 
 
 class StackOperations:
@@ -58,12 +60,12 @@ class StackOperations:
     """
 
     def __init__(self, custom: CustomResources, clock: Clock, settings: Settings) -> None:
-        """Put the operations' missing parts into ministack.
+        """Add the missing parts to ministack.
 
         Args:
             custom: The custom resources.
-            clock: The time that events happen at.
-            settings: What AWS does not document; ``configure`` changes it later.
+            clock: The clock for the events.
+            settings: Choices for what AWS does not document; ``configure`` changes them later.
         """
         self._custom = custom
         self._events = StackEvents(clock, settings)
@@ -81,21 +83,21 @@ class StackOperations:
         _install_deletion(self._cancellation)
 
     def configure(self, settings: Settings) -> None:
-        """Choose anew; what is under way goes by it, too."""
+        """Change the choices, also for operations in progress."""
         for part in (self._events, self.nested, self._requests, self._change_sets):
             part.settings = settings
 
     def reset(self) -> None:
-        """Let every operation that waits for another one go."""
+        """End the wait of every operation for another one."""
         self.nested.reset()
 
 
 def _install_outputs(
     custom: CustomResources, cancellation: Cancellation, nested: NestedStacks
 ) -> None:
-    """Begin an update's cleanup where ministack resolves the outputs: everything is updated then.
+    """Start an update's cleanup when ministack resolves the outputs: then everything is updated.
 
-    The outputs mask what a custom resource answered with NoEcho.
+    The outputs mask the attributes of a custom resource with NoEcho.
     """
     resolve = stacks._resolve_stack_outputs
 
@@ -128,7 +130,7 @@ def _install_outputs(
 
 
 def _masked(record: Json) -> Json:
-    """Return a resource whose attributes show as asterisks ("Custom resource ... reference")."""
+    """Return a resource with masked attributes ("Custom resource ... reference")."""
     return {**record, "Attributes": dict.fromkeys(record.get("Attributes", {}), _MASK)}
 
 
@@ -159,14 +161,14 @@ def _install_deletes(events: StackEvents, nested: NestedStacks) -> None:
     def begun(
         resource_type: str, physical_id: str, properties: Json, stack_name: str, logical_id: str
     ) -> None:
-        """Delete a resource, its DELETE_IN_PROGRESS shown before its function is called."""
+        """Delete a resource; DELETE_IN_PROGRESS is added before its function is called."""
         operation = current((cloudformation._stacks.get(stack_name) or {}).get("StackId", ""))
         if operation is not None:
             events.begin(operation, logical_id, properties)
         delete(resource_type, physical_id, properties, stack_name, logical_id)
 
     def runs_on_worker_thread(resource_type: str) -> bool:
-        """Also what would have to wait for a nested stack's cleanup, which blocks."""
+        """Also if the deletion waits for a nested stack's cleanup, which blocks."""
         return others_block(resource_type) or nested.is_awaited()
 
     stacks._delete_resource = delete_resource
@@ -174,12 +176,12 @@ def _install_deletes(events: StackEvents, nested: NestedStacks) -> None:
 
 
 def _clean_up(delete: Callable[..., None], stack: Json, arguments: tuple[Any, ...]) -> None:
-    """Try a resource of a cleanup three times, with an event for each try."""
+    """Try to delete a resource in a cleanup three times, with events for each attempt."""
     resource_type, physical_id, _, stack_name, logical_id = arguments
     event = (stack["StackId"], stack_name, logical_id, resource_type)
     record = stack.get("_resources", {}).get(logical_id, {})
     if record.get("PhysicalResourceId") == physical_id:
-        # ListStackResources tells it apart from a resource that holds the same physical id.
+        # So ListStackResources differs from a resource with the same physical id.
         record["ResourceStatus"] = "DELETE_IN_PROGRESS"
     for tries_left in reversed(range(_TRIES)):
         stacks._add_event(*event, "DELETE_IN_PROGRESS", physical_id=physical_id)
@@ -212,7 +214,7 @@ def _delete_unless_held(
 
 
 def _install_deletion(cancellation: Cancellation) -> None:
-    """Follow the deletion of a stack, and take what was only held back out of what failed."""
+    """Track the deletion of a stack; dependencies that were kept do not count as failed."""
     delete_stack = stacks._delete_stack_async
 
     async def delete_stack_async(
@@ -272,9 +274,9 @@ def _statuses(stack_name: str) -> dict[str, str]:
 
 
 def _install_rollback(custom: CustomResources, cancellation: Cancellation) -> None:
-    """Hand a resource whose creation failed to the rollback, which then deletes it.
+    """Pass a resource whose creation failed to the rollback, which then deletes it.
 
-    Where a deletion waits for the failure, it goes on instead of the rollback.
+    If a deletion waits for the failure, it continues instead of the rollback.
     """
     roll_back = stacks._roll_back_operation
 

@@ -1,11 +1,11 @@
-"""CloudFormation requests and answers that ministack knows less of than AWS does.
+"""CloudFormation requests and answers that ministack lacks.
 
 - A stack in CREATE_FAILED or UPDATE_FAILED can be updated with rollback disabled (user guide,
   "Choose how to handle failures when provisioning resources").
 - RollbackStack deletes a stack that never was stable (API reference, RollbackStack).
 - ``DeploymentConfig``, express mode: rollback is disabled unless it says otherwise (user guide,
-  "Deploy AWS CloudFormation stacks faster with express mode"). Custom resources are waited for all
-  the same, and nothing else here takes long enough to be worth not waiting.
+  "Deploy AWS CloudFormation stacks faster with express mode"). CloudFormation still waits for
+  custom resources, and nothing else here takes long enough to skip the wait.
 - DescribeStacks and ListStacks show ``ParentId`` and ``RootId``.
 """
 
@@ -44,7 +44,7 @@ class StackRequests:
         """Put the wrappers into ministack.
 
         Args:
-            settings: What RollbackStack does with a stack that never was complete.
+            settings: How RollbackStack treats a stack that never was complete.
         """
         self.settings = settings
         self._wrap("CreateStack", self._create)
@@ -86,7 +86,7 @@ class StackRequests:
             return handlers._error("ValidationError", _NOT_TERMINAL.format(status=status))
         answer: HttpAnswer = None
         if failed:
-            # ministack would refuse the status; a retry may be the very template that failed.
+            # ministack would refuse the status; a retry may have the template that failed.
             stack["StackStatus"], self._retried = "UPDATE_COMPLETE", stack
         try:
             answer = update(params)
@@ -147,7 +147,7 @@ class StackRequests:
 
     @staticmethod
     def _describe(describe: Action, params: Params) -> HttpAnswer:
-        """Add each stack's place among nested stacks, and how it was last deployed."""
+        """Add each stack's parent and root, and how it was last deployed."""
         status, headers, body = describe(params)
         by_id = {stack["StackId"]: stack for stack in cloudformation._stacks.values()}
 
@@ -177,7 +177,7 @@ class StackRequests:
     def _diff_resources(
         self, old: Json, new: Json, resources: Json | None = None, *rest: object
     ) -> list[Json]:
-        """Let a change set know of what has failed: it will be tried again, or made at last."""
+        """Include failed resources in a change set: they will be retried, or created."""
         definitions = dict(old.get("Resources", {}))
         for logical_id, record in (resources or {}).items():
             if logical_id not in definitions:
@@ -205,8 +205,8 @@ def _deployment(params: Params) -> Json | None:
 
 
 def _disable_rollback(params: Params, deployment: Json | None) -> None:
-    """Disable rollback where a DeploymentConfig does; express mode does unless told otherwise."""
-    # OnFailure says it, too, and both at once are refused.
+    """Disable rollback if a DeploymentConfig does; express mode does so by default."""
+    # OnFailure also sets it, and both at once are refused.
     if deployment is None or "OnFailure" in params:
         return
     express = deployment.get("Mode") == "EXPRESS"
