@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 from .clock import Clock, Killed
 from .cloudformation import CloudFormation
+from .cloudwatch import CloudWatch
 from .eventbridge import EventBridge
 from .faults import PUT, Faults
 from .function import Function
@@ -67,6 +68,7 @@ class Aws:
         events: EventBridge,
         sagemaker: SageMaker,
         cloudformation: CloudFormation,
+        cloudwatch: CloudWatch,
     ) -> None:
         self.on_put: Callable[[str], None] = lambda _: None
         self.timeout_scale = 1.0
@@ -84,6 +86,8 @@ class Aws:
             "DescribeInferenceExperiment": sagemaker.describe_inference_experiment,
             "DescribeEndpoint": sagemaker.describe_endpoint,
             "StopInferenceExperiment": sagemaker.stop_inference_experiment,
+            "GetMetricData": cloudwatch.get_metric_data,
+            "DescribeAlarms": cloudwatch.describe_alarms,
             "PutRule": events.put_rule,
             "PutTargets": events.put_targets,
             "RemoveTargets": events.remove_targets,

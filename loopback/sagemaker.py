@@ -31,6 +31,7 @@ ON_SCHEDULE = "The inference experiment has reached the end of its schedule"
 UPDATE_FAILED = "The endpoint could not be updated: no capacity"
 WEEK_SECONDS = 7 * 86_400.0
 NEVER = float("inf")
+NAME_OF_ENDPOINT = "fraud-shadow-endpoint"
 
 
 def arn_of(name: str) -> str:
@@ -208,7 +209,9 @@ class Experiment:
             ],
             "ShadowModeConfig": {
                 "SourceModelVariantName": self.variants[0],
-                "ShadowModelVariants": [{"ShadowModelVariantName": self.shadow}],
+                "ShadowModelVariants": [
+                    {"ShadowModelVariantName": self.shadow, "SamplingPercentage": 50}
+                ],
             },
             "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/experiment",
         }

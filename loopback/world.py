@@ -12,6 +12,7 @@ from unittest import mock
 from .aws import Aws
 from .clock import EPOCH, Clock
 from .cloudformation import Asked, CloudFormation
+from .cloudwatch import CloudWatch
 from .containers import fresh_index, lambda_runtime
 from .eventbridge import EventBridge
 from .faults import Fault, Faults
@@ -77,6 +78,7 @@ class World:
         self.faults = Faults()
         self.sagemaker = SageMaker(lambda: self.clock.now)
         self.cloudformation = CloudFormation(lambda: self.clock.now, host)
+        self.cloudwatch = CloudWatch(lambda: self.clock.now)
         self.function = Function(self.clock, self.journal, load, limit)
         self.events = EventBridge(self.clock, self.function.invoke_from)
         self.aws = Aws(
@@ -87,6 +89,7 @@ class World:
             events=self.events,
             sagemaker=self.sagemaker,
             cloudformation=self.cloudformation,
+            cloudwatch=self.cloudwatch,
         )
         self.stack = self.cloudformation.new_stack(STACK)
         self.stack.enter("CREATE_IN_PROGRESS", self.clock.now - DAY_SECONDS)

@@ -146,6 +146,8 @@ def _may_come(letter: str, history: History, since: Moment) -> bool:
     world, then = history.world, since.at + BEAT_SECONDS
     if letter.startswith("fire"):
         return world.events.fired > since.fired
+    if letter == "turns":
+        return history.scenario.is_gated and history.asked.answered_at >= then
     if letter == "undone":
         return history.scenario.can_be_undone and history.asked.answered_at >= then
     if letter.startswith("ends"):

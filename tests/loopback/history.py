@@ -105,6 +105,7 @@ class History:
             repeated=self.is_delivered_again,
             undone=self.undone_at <= self.world.clock.now,
             is_late=self.world.clock.now >= self.deadline,
+            evidence={word for _, word in self.world.cloudwatch.told[1:]},
         )
 
     def heard(self) -> Iterator[tuple[Entry, dict[str, Any], set[str]]]:

@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator
 from loopback.aws import OF_AN_ANCESTOR
 from loopback.clock import EPOCH
 from loopback.cloudformation import MAX_RESPONSE_BYTES, SIGNATURE
+from loopback.cloudwatch import OPEN
 from loopback.journal import INVOCATION, Entry
 from loopback.sagemaker import arn_of
 
 from .history import History
-from .oracle import is_as_ordered
+from .oracle import is_as_ordered, promotes
 
 CLEAN_UP = ("RemoveTargets", "DeleteRule", "RemovePermission")
 MARGIN_SECONDS = 60.0
@@ -28,6 +29,7 @@ LOOK_SECONDS = 3.0
 """Maximum time between a describe call and the answer or Stop that is based on it."""
 
 DELIVERIES = 3
+EVIDENCE_OPERATIONS = ("GetMetricData", "DescribeAlarms")
 
 
 def answered_in_time(history: History) -> Iterator[str]:
@@ -289,6 +291,40 @@ def every_stop_has_its_order(history: History) -> Iterator[str]:
             yield f"a Stop {stop.at - history.undone_at:.1f} s after its order was undone"
 
 
+def promotes_on_evidence(history: History) -> Iterator[str]:
+    """No promoting Stop without a "successful" in force, where a promotion needs evidence.
+
+    Some delivery of the request has read evidence that opens the gate, all of it, before the Stop;
+    the latest reading by the invocation that stops, if it has one, is such. Comparisons that are
+    dry runs do not count.
+    """
+    if not history.scenario.is_gated:
+        return
+    said = history.world.cloudwatch.said
+    for stop in history.world.journal.calls("StopInferenceExperiment"):
+        if not promotes(stop.detail["request"]):
+            continue
+        readings = [
+            call
+            for call in history.world.journal.calls("DescribeAlarms")
+            if call.at <= stop.at and not call.detail["code"] and not call.detail["is_lost"]
+        ]
+        own = [call for call in readings if call.invocation == stop.invocation]
+        if not any(said(call.at) == OPEN for call in own[-1:] or readings):
+            yield f"a promotion at {stop.at - EPOCH:.1f} s, measured was {said(stop.at)}"
+
+
+def judges_once(history: History) -> Iterator[str]:
+    """No second verdict after a Stop may have been sent: its invocation asks CloudWatch no more."""
+    sent: set[int] = set()
+    for call in history.world.journal.calls("StopInferenceExperiment", *EVIDENCE_OPERATIONS):
+        if call.name == "StopInferenceExperiment":
+            refused = call.detail["code"] and not call.detail["code"].startswith("fault")
+            sent |= set() if refused else {call.invocation}
+        elif call.invocation in sent:
+            yield f"{call.name} at {call.at - EPOCH:.1f} s, after a Stop"
+
+
 INVARIANTS: dict[int, Callable[[History], Iterator[str]]] = {
     1: answered_in_time,
     2: success_is_true,
@@ -305,6 +341,8 @@ INVARIANTS: dict[int, Callable[[History], Iterator[str]]] = {
     13: malformed_is_ignored,
     14: puts_end,
     15: every_stop_has_its_order,
+    16: promotes_on_evidence,
+    17: judges_once,
 }
 
 

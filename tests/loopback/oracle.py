@@ -6,13 +6,18 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from loopback.cloudwatch import OPEN
 from loopback.delivery import as_delivered
 from loopback.sagemaker import ENDED, Experiment
 
 from .scenarios import Scenario
 
 BOTH = {"SUCCESS", "FAILED"}
-OWN_PROPERTIES = ("StopOn", "EndNow", "StackOwnsExperiment")
+OWN_PROPERTIES = ("StopOn", "EndNow", "StackOwnsExperiment", "PromoteIf", "Otherwise")
+KEPT = {
+    "KeepProduction": {"production": "Retain", "shadow": "Remove"},
+    "KeepBoth": {"production": "Retain", "shadow": "Retain"},
+}
 DIGEST = re.compile(r"(.*) \([0-9a-f]{8}\)")
 BEGIN_AND_STOP_SECONDS = 1500.0
 """How long before the deadline an experiment has to start to be ended in time."""
@@ -30,6 +35,7 @@ def allowed(
     repeated: bool,
     undone: bool,
     is_late: bool,
+    evidence: set[str],
 ) -> set[str]:
     """The statuses that are correct answers at this moment.
 
@@ -42,6 +48,7 @@ def allowed(
             Stop if an error has replaced its reason, nor the endpoint's state before it.
         undone: The order was undone while the request waited. CloudFormation ignores the answer.
         is_late: The deadline has passed: an undo no longer waits for a stop in progress.
+        evidence: Everything that CloudWatch has told since the request.
     """
     if undone:
         return BOTH
@@ -51,6 +58,18 @@ def allowed(
         return set() if is_under_way and not is_late else {"SUCCESS"}
     if scenario.order == "refused":
         return _refused(scenario, experiment)
+    if _is_closed(scenario, experiment, evidence):
+        return {"FAILED"} | ({"SUCCESS"} if OPEN in evidence else set())
+    return _of_an_order(scenario, experiment, deleted, accepted, repeated)
+
+
+def _of_an_order(
+    scenario: Scenario,
+    experiment: Experiment | None,
+    deleted: bool,
+    accepted: bool,
+    repeated: bool,
+) -> set[str]:
     contradicted = _is_contradicted(scenario, experiment)
     if scenario.kind == "Delete":
         over = experiment is None or experiment.is_settled or _has_not_begun(experiment)
@@ -66,6 +85,12 @@ def allowed(
     if not experiment.is_settled:
         return set()
     return _of_the_end(scenario, experiment, accepted=accepted, repeated=repeated)
+
+
+def _is_closed(scenario: Scenario, experiment: Experiment | None, evidence: set[str]) -> bool:
+    """Whether the evidence may have kept a promotion from an experiment that goes on."""
+    is_closed = scenario.is_gated and scenario.kind != "Delete" and evidence != {OPEN}
+    return is_closed and experiment is not None and not experiment.stops
 
 
 def _refused(scenario: Scenario, experiment: Experiment | None) -> set[str]:
@@ -151,10 +176,25 @@ def is_retained(sent: Mapping[str, Any]) -> bool:
     )
 
 
+def promotes(sent: Mapping[str, Any]) -> bool:
+    """Whether a Stop promotes a variant."""
+    return "Promote" in sent["ModelVariantActions"].values()
+
+
+def _is_kept(sent: Mapping[str, Any], scenario: Scenario) -> bool:
+    """Whether a Stop is what a deletion does instead of a promotion, in words of its own."""
+    reason = DIGEST.fullmatch(str(sent.get("Reason", "")))
+    actions = KEPT[scenario.declared.get("Otherwise", "KeepProduction")]
+    said = reason is not None and "evidence for a promotion" in reason[1]
+    return said and sent["ModelVariantActions"] == actions and "DesiredModelVariants" not in sent
+
+
 def is_as_ordered(sent: Mapping[str, Any], scenario: Scenario) -> bool:
     """Whether a Stop sends what its scenario orders."""
     if sent.get("Name") != scenario.declared["Name"]:
         return False
+    if scenario.is_gated and scenario.kind == "Delete" and not promotes(sent):
+        return _is_kept(sent, scenario)
     if scenario.is_failed_creation:
         return is_retained(sent)
     return is_as_declared(sent, scenario.declared)

@@ -24,11 +24,13 @@ TIMED = (
     "kill",
     "later",
     "undone",
+    "turns",
 )
 """``twin`` delivers at the same time as the step before, ``deliver`` a moment later. ``later`` lets
 time pass until the answer, or for 70 s. ``ends`` is an end by schedule, or the result of a Stop;
 ``ends Cancelled`` is an end by hand, or an error after a Stop. ``undone``: the update is cancelled,
-another resource fails, or a parent stack rolls back."""
+another resource fails, or a parent stack rolls back. ``turns``: what CloudWatch tells, also of the
+past, opens a gate that was closed, or closes it."""
 
 
 class SameAsAnother(Exception):
@@ -134,6 +136,10 @@ class Player:
     def _deleted(self) -> bool:
         self.history.interventions.append(self._world.clock.now)
         return self._world.sagemaker.experiments.pop(self._name, None) is not None
+
+    def _turns(self) -> bool:
+        self._world.cloudwatch.turn()
+        return True
 
     def _undone(self) -> bool:
         asked, stack = self.history.asked, self._world.stack

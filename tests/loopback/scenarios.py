@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, Literal
 
 from loopback.cloudformation import Asked
+from loopback.cloudwatch import EVIDENCE, OPEN
 from loopback.sagemaker import NEVER, UPDATE_FAILED, Experiment, Pace, arn_of
 from loopback.world import KEEP, LOGICAL_ID, NAME, PROMOTE, RESOURCE_TYPE, World
 
@@ -117,6 +118,7 @@ class Scenario:
             step, and the undo comes between two attempts.
         by_change_set: The stack has a LastUpdatedTime.
         waits: Nothing is ordered, but a stop in progress is waited for.
+        evidence: What CloudWatch tells, if a promotion needs evidence.
         starts: The situations of the experiment that matter.
     """
 
@@ -134,6 +136,7 @@ class Scenario:
     event_lag: float = 2.0
     by_change_set: bool = False
     waits: bool = False
+    evidence: str = OPEN
     physical_id: str = arn_of(NAME)
     starts: tuple[str, ...] = STARTS
     start: str = "Running"
@@ -158,6 +161,11 @@ class Scenario:
     def is_failed_creation(self) -> bool:
         """Whether a failed creation ends its own experiment."""
         return self.sent == RETAINED
+
+    @property
+    def is_gated(self) -> bool:
+        """Whether what is ordered is a promotion that needs evidence."""
+        return self.may_stop and "PromoteIf" in self.declared
 
     @property
     def promotes(self) -> bool:
@@ -208,6 +216,7 @@ def _with(base: Declared, **more: Any) -> dict[str, Any]:
     return {**base, **more}
 
 
+GATED = _with(PROMOTE, PromoteIf=EVIDENCE)
 CANCEL = _with(KEEP, DesiredState="Cancelled")
 _DELETE_ONLY = {"StopOn": ["Delete"]}
 _OWNED = {"StackOwnsExperiment": "true"}
@@ -1178,7 +1187,80 @@ _AT_REST = (
     ),
 )
 
+_GATED = (
+    Scenario("gated update", "Update", UPDATING, "end", new=GATED, starts=A_FEW),
+    Scenario(
+        "gated update, closed",
+        "Update",
+        UPDATING,
+        "end",
+        new=GATED,
+        evidence="slow",
+        starts=("Running", "Updating"),
+    ),
+    *(
+        Scenario(
+            f"gated update, {word}",
+            "Update",
+            UPDATING,
+            "end",
+            new=GATED,
+            evidence=word,
+            starts=ALONE,
+        )
+        for word in ("few", "unmeasured", "alarming")
+    ),
+    Scenario("gated delete", "Delete", DELETING, "end", new=GATED, starts=("Running", "Updating")),
+    Scenario(
+        "gated delete, closed",
+        "Delete",
+        DELETING,
+        "end",
+        new=GATED,
+        evidence="few",
+        starts=("Running", "Updating"),
+    ),
+    Scenario(
+        "gated delete, closed, keeps both",
+        "Delete",
+        DELETING,
+        "end",
+        new=_with(GATED, Otherwise="KeepBoth"),
+        evidence="unmeasured",
+        starts=ALONE,
+    ),
+    Scenario(
+        "gated create that stops, closed",
+        "Create",
+        CREATING,
+        "end",
+        new=_with(GATED, StopOn=["Create"]),
+        evidence="alarming",
+        starts=ALONE,
+    ),
+    Scenario(
+        "gated rollback update",
+        "Update",
+        ROLLING_BACK,
+        "nothing",
+        new=GATED,
+        evidence="slow",
+        waits=True,
+        starts=ALONE,
+    ),
+    Scenario(
+        "other evidence alone",
+        "Update",
+        UPDATING,
+        "nothing",
+        new=_with(GATED, Otherwise="KeepBoth"),
+        old=PROMOTE,
+        starts=ALONE,
+    ),
+)
+
 MORE = (
+    *_GATED,
     *_CHANGES,
     *_END_NOW,
     *_CREATES,
@@ -1198,6 +1280,8 @@ DEEP = (
     ("retry, old properties are the failed ones", "Running"),
     ("withdrawn order, old properties are the failed ones", "Running"),
     ("nested update", "Updating"),
+    ("gated update", "Updating"),
+    ("gated delete, closed", "Updating"),
     ("nested delete, the root rolls back", "Running"),
     ("failed creation is deleted", "Running"),
     ("rollback delete of what the stack owns", "Running"),
@@ -1251,6 +1335,7 @@ def combinations(
 def set_up(world: World, scenario: Scenario) -> dict[str, Any]:
     """Set up a scenario's situation; return its event, which is not delivered yet."""
     _set_up_experiment(world, scenario)
+    world.cloudwatch.tell(scenario.evidence)
     world.aws.timeout_scale = scenario.tempo.timeout_scale
     world.cloudformation.page_size = 2
     world.cloudformation.event_page_size = 5

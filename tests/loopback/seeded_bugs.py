@@ -15,7 +15,13 @@ from crhelper import CfnResource
 
 from cdk_stop_inference_experiment_handler.contract import declaration
 from cdk_stop_inference_experiment_handler.contract.declaration import Declaration
-from cdk_stop_inference_experiment_handler.lifecycle import decide, facts, order, standing
+from cdk_stop_inference_experiment_handler.lifecycle import (
+    decide,
+    facts,
+    gate,
+    order,
+    standing,
+)
 from cdk_stop_inference_experiment_handler.runtime import (
     aws,
     ending,
@@ -270,6 +276,67 @@ def _failed_creation_stops_as_declared() -> Patch:
     return mock.patch.object(order, "_delete_creation_undone", as_declared)
 
 
+def _the_gate_stands_open() -> Patch:
+    return mock.patch.object(decide, "gate", lambda decision, *_: decision)
+
+
+def _judged_again_after_a_stop() -> Patch:
+    judge = gate.gate
+
+    def forgetful(
+        decision: facts.Decision,
+        request: facts.Request,
+        seen: facts.Facts,
+        progress: facts.Progress,
+    ) -> facts.Decision:
+        forgotten = replace(progress, evidence={}) if progress.tried else progress
+        return judge(decision, request, seen, replace(forgotten, tried=False))
+
+    return mock.patch.object(decide, "gate", forgetful)
+
+
+def _too_few_requests_open_the_gate() -> Patch:
+    judge = gate.judge
+
+    def lenient(declared: Mapping[str, Any], *rest: Any) -> dict[str, object]:
+        return judge({**declared, "MinInvocations": 1}, *rest)
+
+    return mock.patch.object(gate, "judge", lenient)
+
+
+@contextmanager
+def _a_missing_metric_is_zero() -> Iterator[None]:
+    total = gate._total
+
+    def never_missing(query: facts.Query, measured: facts.Measured) -> float:
+        return total(query, measured) or float(query.statistic == "SampleCount")
+
+    with mock.patch.object(gate, "_total", never_missing):
+        yield
+
+
+def _alarms_are_not_asked() -> Patch:
+    everything_is_fine = {"too-slow": "OK"}
+    return mock.patch.object(aws.Aws, "_alarm_states", return_value=everything_is_fine)
+
+
+def _one_page_of_metrics() -> Patch:
+    return mock.patch.object(aws, "_all", lambda pages, **request: [next(iter(pages(**request)))])
+
+
+def _a_closed_gate_promotes_on_delete() -> Patch:
+    return mock.patch.object(Declaration, "kept", lambda self, *_: self)
+
+
+def _kept_in_the_users_words() -> Patch:
+    kept = Declaration.kept
+
+    def worded(self: Declaration, *names: str) -> Declaration:
+        return replace(kept(self, *names), words=self.words)
+
+    return mock.patch.object(Declaration, "kept", worded)
+
+
 SEEDED_BUGS = (
     SeededBug("SUCCESS without waiting", _success_without_waiting, (2,), "update"),
     SeededBug("the endpoint is not awaited", _endpoint_not_awaited, (2,), "delete"),
@@ -342,4 +409,31 @@ SEEDED_BUGS = (
         (15,),
         "rollback delete of what the stack owns",
     ),
+    SeededBug("the gate stands open", _the_gate_stands_open, (16,), "gated update, closed"),
+    SeededBug(
+        "judged again after a Stop", _judged_again_after_a_stop, (17,), "gated update", depth=1
+    ),
+    SeededBug(
+        "too few requests open the gate",
+        _too_few_requests_open_the_gate,
+        (16,),
+        "gated update, few",
+    ),
+    SeededBug(
+        "a missing metric is zero", _a_missing_metric_is_zero, (16,), "gated update, unmeasured"
+    ),
+    SeededBug(
+        "alarms are not asked",
+        _alarms_are_not_asked,
+        (16,),
+        "gated create that stops, closed",
+    ),
+    SeededBug("one page of metrics is read", _one_page_of_metrics, (2, 9), "gated update"),
+    SeededBug(
+        "a closed gate promotes on Delete",
+        _a_closed_gate_promotes_on_delete,
+        (16,),
+        "gated delete, closed",
+    ),
+    SeededBug("kept in the user's words", _kept_in_the_users_words, (15,), "gated delete, closed"),
 )

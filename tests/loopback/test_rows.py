@@ -1,4 +1,4 @@
-"""Every row of the three tables: the answer, what is stopped, and the row in the log."""
+"""Every row of the tables: the answer, what is stopped, and the row in the log."""
 
 from __future__ import annotations
 
@@ -104,6 +104,18 @@ STATES = [
     ),
 ]
 
+GATES = [
+    ("gate_open", Row("gated update", stops=1, order="update_changed")),
+    ("gate_open", Row("gated update", "Updating", stops=1, order="update_changed")),
+    ("gate_open", Row("gated delete", stops=1, order="delete_ends")),
+    ("gate_failed", Row("gated update, closed", answer="FAILED", order="update_changed")),
+    ("gate_failed", Row("gated create that stops, closed", answer="FAILED", order="create_ends")),
+    ("gate_inconclusive", Row("gated update, few", answer="FAILED", order="update_changed")),
+    ("gate_inconclusive", Row("gated delete, closed", stops=1, order="delete_ends")),
+    ("gate_error", Row("gated update, unmeasured", answer="FAILED", order="update_changed")),
+    ("gate_error", Row("gated delete, closed, keeps both", stops=1, order="delete_ends")),
+]
+
 ENDS = [
     ("end_awaited", Row("update", stops=1)),
     ("end_as_declared", Row("update", stops=1)),
@@ -134,7 +146,7 @@ def decisions(journal: Journal) -> list[tuple[str, str]]:
     return [(one["row"], one["order"]) for one in told]
 
 
-@pytest.mark.parametrize("case", [*ORDERS, *STATES, *ENDS], ids=id_of)
+@pytest.mark.parametrize("case", [*ORDERS, *STATES, *GATES, *ENDS], ids=id_of)
 def test_a_row_is_carried_out(case: tuple[str, Row]) -> None:
     row, expected = case
     # The events show at once: an undo that they do not show yet may look like another row.
@@ -256,6 +268,6 @@ def test_every_row_is_carried_out_here() -> None:
         "not_a_pair",
         "instances_unknown",
     }
-    orders = {row.order for _, row in [*ORDERS, *STATES, *ENDS] if row.order}
-    rows = {name for name, _ in [*ORDERS, *STATES, *ENDS]}
+    orders = {row.order for _, row in [*ORDERS, *STATES, *GATES, *ENDS] if row.order}
+    rows = {name for name, _ in [*ORDERS, *STATES, *GATES, *ENDS]}
     assert by_name | orders | rows == _coded()

@@ -198,10 +198,11 @@ class TestAverage:
         )
         assert report["comparisons"] == [
             {
-                **declared,
+                "metric": "ModelLatency",
+                "statistic": "Average",
                 "production": 50_000.0,
                 "shadow": 61_000.0,
-                "bound": 50_000 * 1.1,
+                "bound": 55_000.0,
                 "verdict": "failed",
             }
         ]
@@ -330,7 +331,7 @@ class TestWorst:
         got, _, report = verdict(evidence(dry), sums("ModelLatency", (2, 1), (2, 1)))
         assert got == "successful"
         assert report["comparisons"][0]["verdict"] == "failed"
-        assert report["comparisons"][0]["DryRun"] is True
+        assert report["comparisons"][0]["dryRun"] is True
 
 
 def test_the_report_can_be_written_as_json() -> None:

@@ -7,6 +7,7 @@ asked anew before a Stop.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -49,6 +50,9 @@ LATE_SECONDS = 300
 WARM_UP_SECONDS = 600
 """The window begins this long after the experiment."""
 
+MAX_REPORT = 2000
+"""Characters; ten comparisons take fewer, ten alarms with long names do not."""
+
 _ALARMS = {"OK": SUCCESSFUL, "ALARM": FAILED, "INSUFFICIENT_DATA": INCONCLUSIVE}
 _ROUNDING = 1e-9
 
@@ -74,7 +78,8 @@ def gate(decision: Decision, request: Request, facts: Facts, progress: Progress)
         return decision
     verdict = progress.evidence.get("verdict")
     if verdict is None and not progress.tried:
-        return _judged(declared.promote_if, request, facts, progress)
+        judged = _judged(declared.promote_if, request, facts, progress)
+        return replace(judged, order=decision.order)
     experiment = facts.experiment()
     if verdict in (None, SUCCESSFUL) or experiment is None:
         return decision
@@ -117,7 +122,7 @@ class Result(NamedTuple):
 
     verdict: str
     why: str = ""
-    told: Mapping[str, object] = {}
+    told: Mapping[str, float] = {}
 
 
 def question(evidence: Mapping[str, Any], experiment: Experiment, at: float) -> Question:
@@ -154,8 +159,11 @@ def judge(
     judged, comparisons = [Result(SUCCESSFUL)], []
     for one in evidence.get("Comparisons", ()):
         result = _compared(one, asked.pair, measured)
-        comparisons.append({**one, **result.told, "verdict": result.verdict})
-        judged += [] if one.get("DryRun") else [result]
+        named = {"metric": one["Metric"], "statistic": one.get("Statistic", AVERAGE)}
+        told = {name: float(f"{value:.6g}") for name, value in result.told.items()}
+        dry_run = {"dryRun": True} if one.get("DryRun") else {}
+        comparisons.append({**named, **told, **dry_run, "verdict": result.verdict})
+        judged += [] if dry_run else [result]
     for name in asked.alarms:
         state = measured.alarms.get(name, "")
         judged.append(Result(_ALARMS.get(state, ERROR), reasons.alarm(name, state)))
@@ -218,6 +226,12 @@ def _bound(one: Mapping[str, Any], production: float) -> float:
             relative = {MAX_RATIO: production * one[name], MAX_INCREASE: production + one[name]}
             bounds.append(relative.get(name, one[name]))
     return min(bounds)
+
+
+def fitted(report: Mapping[str, object]) -> Mapping[str, object]:
+    """A report short enough for an attribute and the polling rule; the log has all of it."""
+    without_alarms = {name: value for name, value in report.items() if name != "alarms"}
+    return report if len(json.dumps(report)) <= MAX_REPORT else without_alarms
 
 
 def _total(query: Query, measured: Measured) -> float:

@@ -13,6 +13,7 @@ from ..contract import wire
 from ..contract.declaration import Declaration
 from ..lifecycle import reasons
 from ..lifecycle.decide import decide
+from ..lifecycle.gate import fitted
 from ..lifecycle.facts import (
     Decision,
     Endpoint,
@@ -211,7 +212,7 @@ class Ending:
             self._remember(facts.seen)
             self._note_unmeasured(facts)
         if decision.evidence:
-            self._progress.evidence = decision.evidence
+            self._progress.evidence = fitted(decision.evidence)
             logger.info({"decision": "evidence", "experiment": self._name, **decision.evidence})
         return decision
 
