@@ -222,6 +222,15 @@ class StopInferenceExperiment(Construct):
         return self._attribute(wire.VARIANT_STATUSES)
 
     @property
+    def evidence(self) -> str:
+        """What was measured before the promotion, as a JSON object; empty if nothing was.
+
+        It has ``verdict``, the window (``from`` and ``to``), ``invocations``, and of each of the
+        ``comparisons`` the values of production and the shadow, the bound and the verdict.
+        """
+        return self._attribute(wire.EVIDENCE)
+
+    @property
     def stopped_by_this_resource(self) -> str:
         """Whether this resource ended the experiment: ``true`` or ``false``."""
         return self._attribute(wire.STOPPED_BY_THIS_RESOURCE)

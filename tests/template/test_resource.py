@@ -178,6 +178,7 @@ ATTRIBUTES = {
     "endpoint_name": "EndpointName",
     "endpoint_config_name": "EndpointConfigName",
     "variant_statuses": "VariantStatuses",
+    "evidence": "Evidence",
     "stopped_by_this_resource": "StoppedByThisResource",
     "stop_request": "StopRequest",
 }

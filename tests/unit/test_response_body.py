@@ -64,6 +64,12 @@ def test_a_stop_request_stays_json_and_loses_its_reason_first(character: str) ->
     assert "Reason" not in sent
 
 
+def test_a_json_object_is_kept_whole_while_another_value_can_be_shortened() -> None:
+    told = json.dumps({"comparisons": ["x" * 1900]})
+    body = {**IDS, "Reason": "", "Data": {"Evidence": told, "StatusReason": "r" * 3000}}
+    assert json.loads(encode(body))["Data"]["Evidence"] == told
+
+
 @given(
     st.text(max_size=6000),
     st.dictionaries(

@@ -14,6 +14,7 @@ SCHEDULED_END = "ScheduledEnd"
 VARIANT_STATUSES = "VariantStatuses"
 STOPPED_BY_THIS_RESOURCE = "StoppedByThisResource"
 STOP_REQUEST = "StopRequest"
+EVIDENCE = "Evidence"
 ATTRIBUTES = (
     EXPERIMENT_ARN,
     STATUS,
@@ -24,6 +25,7 @@ ATTRIBUTES = (
     VARIANT_STATUSES,
     STOPPED_BY_THIS_RESOURCE,
     STOP_REQUEST,
+    EVIDENCE,
 )
 
 RULE_PREFIX = "stop-ie-"

@@ -13,7 +13,6 @@ from ..contract import wire
 from ..contract.declaration import Declaration
 from ..lifecycle import reasons
 from ..lifecycle.decide import decide
-from ..lifecycle.gate import fitted
 from ..lifecycle.facts import (
     Decision,
     Endpoint,
@@ -30,6 +29,7 @@ from ..lifecycle.facts import (
     fail,
     wait,
 )
+from ..lifecycle.gate import fitted
 from ..lifecycle.outcome import fewer_instances
 from .aws import Aws, AwsError, ExperimentGone, NotNow
 from .protocol import PROGRESS, Event, read_request
@@ -89,6 +89,7 @@ def attributes(request: Request, answer: Answer) -> dict[str, str]:
         wire.VARIANT_STATUSES: statuses,
         wire.STOPPED_BY_THIS_RESOURCE: "true" if answer.stopped_by_this_resource else "false",
         wire.STOP_REQUEST: answer.stop_request,
+        wire.EVIDENCE: answer.evidence,
     }
 
 
@@ -133,6 +134,7 @@ class Answer:
         experiment: As last seen; None if it does not exist or could not be described.
         stopped_by_this_resource: This resource ordered its end, now or earlier.
         stop_request: The request to stop that was sent, as JSON; empty if none was.
+        evidence: The report of the verdict on a promotion, as JSON; empty if there was none.
     """
 
     succeeded: bool
@@ -140,6 +142,7 @@ class Answer:
     experiment: Experiment | None = None
     stopped_by_this_resource: bool = False
     stop_request: str = ""
+    evidence: str = ""
 
 
 class Ending:
@@ -324,7 +327,10 @@ class Ending:
             )
         )
         sent = self._progress.request if self._progress.sent else ""
-        return Answer(decision.verb is Verb.SUCCEED, decision.why, experiment, ours, sent)
+        report = self._progress.evidence
+        measured = json.dumps(report) if report else ""
+        succeeded = decision.verb is Verb.SUCCEED
+        return Answer(succeeded, decision.why, experiment, ours, sent, measured)
 
     def _seen_for_attributes(self, decision: Decision, facts: Lookup) -> Experiment | None:
         """The experiment as last seen; on success it is read if needed, for Fn::GetAtt."""

@@ -207,8 +207,8 @@ def encode(body: Mapping[str, Any]) -> bytes:
     """The body as JSON within 4096 bytes; status, ids and the cause are kept.
 
     The request to stop loses its reason first; then attribute values are shortened, starting with
-    the longest, then the reason in its middle: it starts with what happened and ends with the
-    cause.
+    the longest that is no JSON object, then the reason in its middle: it starts with what happened
+    and ends with the cause.
     """
     shortened: dict[str, Any] = {**body, "Data": dict(body.get("Data") or {})}
     if shortened["Data"].get(STOP_REQUEST) and len(_json(shortened)) > MAX_BODY_BYTES:
@@ -218,14 +218,19 @@ def encode(body: Mapping[str, Any]) -> bytes:
         shortened["Data"][STOP_REQUEST] = json.dumps(request)
     while len(_json(shortened)) > MAX_BODY_BYTES:
         data = shortened["Data"]
-        longest = max(data, key=lambda name: len(_json(data[name])), default=None)
-        if longest is not None and len(str(data[longest])) > 1:
+        long = [name for name in data if len(str(data[name])) > 1]
+        if long:
+            longest = max(long, key=lambda name: _shortens(data[name]))
             data[longest] = _head(str(data[longest]))
         elif len(str(shortened.get("Reason", ""))) > 1:
             shortened["Reason"] = _ends(str(shortened["Reason"]))
         else:
             break
     return _json(shortened)
+
+
+def _shortens(value: object) -> tuple[bool, int]:
+    return not str(value).startswith("{"), len(_json(value))
 
 
 def _head(text: str) -> str:
