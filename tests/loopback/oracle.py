@@ -185,7 +185,7 @@ def _is_kept(sent: Mapping[str, Any], scenario: Scenario) -> bool:
     """Whether a Stop is what a deletion does instead of a promotion, in words of its own."""
     reason = DIGEST.fullmatch(str(sent.get("Reason", "")))
     actions = KEPT[scenario.declared.get("Otherwise", "KeepProduction")]
-    said = reason is not None and "evidence for a promotion" in reason[1]
+    said = reason is not None and "; evidence: " in reason[1]
     return said and sent["ModelVariantActions"] == actions and "DesiredModelVariants" not in sent
 
 

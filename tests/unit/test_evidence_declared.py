@@ -43,7 +43,7 @@ def read(declared: Any, **properties: Any) -> Declaration:
     delivered = as_delivered(
         {
             "Name": "fraud-shadow",
-            "ModelVariantActions": PROMOTE,
+            **({} if "Outcome" in properties else {"ModelVariantActions": PROMOTE}),
             **({} if declared is None else {"PromoteIf": declared}),
             **properties,
         }
@@ -219,20 +219,19 @@ def test_the_handler_refuses_what_the_check_refuses() -> None:
 
 class TestKept:
     def test_is_production_where_nothing_else_is_declared(self) -> None:
-        kept = read(promote_if(), Reason="v2 wins").kept("blue", "green", "failed")
-        assert kept.actions == {"blue": "Retain", "green": "Remove"}
+        kept = read(promote_if(), Reason="v2 wins").kept("failed")
+        assert (kept.outcome, kept.promotes) == ("KeepProduction", False)
         assert kept.promote_if is None
 
     def test_is_both_where_that_is_declared(self) -> None:
-        kept = read(promote_if(), Otherwise="KeepBoth").kept("blue", "green", "failed")
-        assert kept.actions == {"blue": "Retain", "green": "Retain"}
+        assert read(promote_if(), Otherwise="KeepBoth").kept("failed").outcome == "KeepBoth"
 
     def test_has_words_and_a_digest_of_its_own(self) -> None:
         declared = read(promote_if(), Reason="v2 wins")
-        kept = declared.kept("production", "shadow", "inconclusive")
+        kept = declared.kept("inconclusive")
         assert kept.digest != declared.digest
-        assert kept.digest == declared.kept("production", "shadow", "failed").digest
-        keep = {"production": "Retain", "shadow": "Remove"}
-        assert kept.digest != read(None, ModelVariantActions=keep).digest
+        assert kept.digest == declared.kept("failed").digest == declared.kept().digest
+        keep = read(None, Outcome="KeepProduction")
+        assert kept.digest != keep.digest
         assert "v2 wins" not in kept.reason
-        assert "the evidence for a promotion was inconclusive" in kept.reason
+        assert "evidence: inconclusive (" in kept.reason

@@ -111,7 +111,7 @@ class TestClosed:
         assert again.verb is Verb.STOP
         assert again.stop is not None
         assert again.stop.actions == {"production": "Retain", "shadow": "Remove"}
-        assert f"the evidence for a promotion was {verdict}" in again.stop.reason
+        assert f"; evidence: {verdict} (" in again.stop.reason
 
     def test_delete_after_a_stop_that_may_have_been_sent(self, verdict: str, row: str) -> None:
         world = removing(seen=running())
@@ -236,7 +236,7 @@ def test_a_share_of_the_requests_is_noted() -> None:
 
 
 def test_a_deletion_finds_the_end_that_it_ordered_instead_of_a_promotion() -> None:
-    kept = gated().kept("production", "shadow", "failed")
+    kept = gated().kept("failed")
     stopping = running(status="Stopping", status_reason=kept.reason)
     decision = delete(removing(seen=stopping), gated())
     assert answers(decision) == (Verb.WAIT, "stopping")
@@ -249,7 +249,7 @@ def test_a_deletion_finds_the_end_that_it_ordered_instead_of_a_promotion() -> No
 
 
 def test_an_update_does_not_take_that_end_for_its_promotion() -> None:
-    kept = gated().kept("production", "shadow", "failed")
+    kept = gated().kept("failed")
     assert answers(update(told(seen=ended_by(kept)), gated())) == (
         Verb.FAIL,
         "ended_otherwise_promote",

@@ -16,7 +16,7 @@ from typing import Any
 
 from .constraints import (
     DEFAULT_STOP_ON,
-    KEEP_BOTH,
+    KEEP_PRODUCTION,
     OUTCOMES,
     PRODUCTION,
     PROMOTE,
@@ -74,7 +74,7 @@ class Declaration:
         end_now: Ends the experiment with the update that sets it.
         stack_owns_experiment: The experiment is a resource of the same stack and is not retained.
         promote_if: What must be measured before a variant is promoted; None if nothing must.
-        keeps_both: If a deletion finds the gate closed, both variants are kept, else production.
+        otherwise: The outcome of a deletion that the evidence does not allow to promote.
         service_timeout: Seconds after which CloudFormation gives up, 1 to 3600.
         reason_of_0_1_0: The reason that release 0.1.0 sent; None for what it did not know.
         instead_of: The digest of the promotion that a closed gate has turned into this end.
@@ -93,7 +93,7 @@ class Declaration:
     end_now: bool
     stack_owns_experiment: bool
     promote_if: Mapping[str, Any] | None
-    keeps_both: bool
+    otherwise: str
     service_timeout: int
     reason_of_0_1_0: str | None
     instead_of: str = ""
@@ -150,14 +150,11 @@ class Declaration:
         words = f"The creation of CloudFormation stack {self.stack_name} was undone"
         return self._by_actions(actions, words)
 
-    def kept(self, production: str, shadow: str, verdict: str) -> Declaration:
+    def kept(self, verdict: str = "") -> Declaration:
         """The end of an experiment whose promotion its evidence does not allow."""
-        actions = {production: RETAIN, shadow: RETAIN if self.keeps_both else REMOVE}
-        words = (
-            f"Deleted from CloudFormation stack {self.stack_name}; "
-            f"the evidence for a promotion was {verdict}"
-        )
-        return replace(self._by_actions(actions, words), instead_of=self.digest)
+        words = f"Deleted with CloudFormation stack {self.stack_name}; evidence: {verdict}"
+        kept = self._by_actions({}, words)
+        return replace(kept, outcome=self.otherwise, instead_of=self.digest)
 
     def _by_actions(self, actions: Mapping[str, str], words: str) -> Declaration:
         return replace(
@@ -253,7 +250,7 @@ def _declaration(typed: Mapping[str, object], stack_name: str, logical_id: str) 
         end_now=_flag(typed.get("EndNow")),
         stack_owns_experiment=_flag(typed.get("StackOwnsExperiment")),
         promote_if=read_evidence(typed.get(PROMOTE_IF)),
-        keeps_both=typed.get(OTHERWISE) == KEEP_BOTH,
+        otherwise=str(typed.get(OTHERWISE) or KEEP_PRODUCTION),
         service_timeout=_service_timeout(typed.get("ServiceTimeout")),
         reason_of_0_1_0=None if outcome else _reason_of_0_1_0(typed, source),
         outcome=outcome,

@@ -41,8 +41,6 @@ from .facts import (
 )
 
 SUCCESSFUL, INCONCLUSIVE, ERROR, FAILED = "successful", "inconclusive", "error", "failed"
-VERDICTS = (SUCCESSFUL, INCONCLUSIVE, ERROR, FAILED)
-"""The worst wins, which is the last."""
 
 LATE_SECONDS = 300
 """The window ends this long before the request: metrics come late."""
@@ -60,11 +58,12 @@ UNREADABLE_SECONDS = 300.0
 """How long evidence that cannot be read is asked for again."""
 
 GATES = {
-    FAILED: "gate_failed",
+    SUCCESSFUL: "gate_open",
     INCONCLUSIVE: "gate_inconclusive",
     ERROR: "gate_error",
-    SUCCESSFUL: "gate_open",
+    FAILED: "gate_failed",
 }
+"""The row for each verdict, the worst last, which wins."""
 
 
 def gate(decision: Decision, request: Request, facts: Facts, progress: Progress) -> Decision:
@@ -80,11 +79,9 @@ def gate(decision: Decision, request: Request, facts: Facts, progress: Progress)
     if verdict is None and not progress.tried:
         judged = _judged(declared.promote_if, request, facts, progress)
         return replace(judged, order=decision.order)
-    experiment = facts.experiment()
-    if verdict in (None, SUCCESSFUL) or experiment is None:
+    if verdict in (None, SUCCESSFUL):
         return decision
-    kept = declared.kept(experiment.production, experiment.shadows[0], str(verdict))
-    return replace(decision, stop=kept)
+    return replace(decision, stop=declared.kept(verdict))
 
 
 def _judged(
@@ -169,7 +166,7 @@ def judge(
         judged.append(Result(_ALARMS.get(state, ERROR), reasons.alarm(name, state)))
     if min(production, shadow) < least:
         judged = [Result(INCONCLUSIVE, reasons.too_few_requests(production, shadow, least))]
-    worst = max(judged, key=lambda result: VERDICTS.index(result.verdict))
+    worst = max(judged, key=lambda result: [*GATES].index(result.verdict))
     return {
         "verdict": worst.verdict,
         "why": worst.why,
@@ -212,20 +209,20 @@ def _compared(one: Mapping[str, Any], pair: tuple[str, str], measured: Measured)
     production, shadow = values[worst]
     broken = sum(beyond > _ROUNDING * shadow for beyond in excess.values())
     told = {"production": production, "shadow": shadow, "bound": _bound(one, production)}
-    counted = {"hours": len(values), "hoursFailed": broken} if worst else {}
+    if worst:
+        told |= {"hours": len(values), "hoursFailed": broken}
     if broken <= one.get("FailureLimit", 0):
-        return Result(SUCCESSFUL, "", {**told, **counted})
-    return Result(FAILED, reasons.out_of_bound(one, told, worst), {**told, **counted})
+        return Result(SUCCESSFUL, "", told)
+    return Result(FAILED, reasons.out_of_bound(one, told, worst), told)
 
 
 def _bound(one: Mapping[str, Any], production: float) -> float:
     """The lowest of its bounds."""
-    bounds: list[float] = []
-    for name in BOUNDS:
-        if name in one:
-            relative = {MAX_RATIO: production * one[name], MAX_INCREASE: production + one[name]}
-            bounds.append(relative.get(name, one[name]))
-    return min(bounds)
+    bounds = {name: float(one[name]) for name in BOUNDS if name in one}
+    for name, value in bounds.items():
+        relative = {MAX_RATIO: production * value, MAX_INCREASE: production + value}
+        bounds[name] = relative.get(name, value)
+    return min(bounds.values())
 
 
 def fitted(report: Mapping[str, object]) -> Mapping[str, object]:

@@ -170,9 +170,7 @@ def _stopping(ours: Declaration | None, experiment: Experiment) -> Decision:
 
 def _ordered_by_delete(declared: Declaration, experiment: Experiment) -> Declaration | None:
     """What a Delete ordered, by the digest: the end declared, or what a closed gate makes of it."""
-    ends = [declared]
-    if declared.promote_if is not None and experiment.shadows:
-        ends.append(declared.kept(experiment.production, experiment.shadows[0], ""))
+    ends = [declared, declared if declared.promote_if is None else declared.kept()]
     return next((one for one in ends if one.ended(experiment.status_reason)), None)
 
 
