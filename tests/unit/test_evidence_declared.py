@@ -68,6 +68,18 @@ def test_a_number_that_cloudformation_writes_in_another_form_is_read() -> None:
     assert evidence == promote_if({**RATE, "MaxRate": 0.0005})
 
 
+def test_an_alarm_may_be_named_like_a_number_or_a_flag() -> None:
+    declared = promote_if(Alarms=["true", "1.5"])
+    assert read(declared).promote_if == declared
+
+
+def test_a_promotion_by_an_outcome_may_need_evidence() -> None:
+    assert refused(promote_if(), ModelVariantActions=None, Outcome="PromoteShadow") == ""
+    assert "needs a promotion" in refused(
+        promote_if(), ModelVariantActions=None, Outcome="KeepBoth"
+    )
+
+
 def test_evidence_is_no_part_of_the_end() -> None:
     assert read(promote_if()).digest == read(promote_if(RATE), Otherwise="KeepBoth").digest
     assert read(promote_if()).has_the_end_of(read(promote_if(RATE), Otherwise="KeepBoth"))
@@ -85,7 +97,7 @@ def test_evidence_is_no_part_of_the_end() -> None:
         ("MaxValue", 1, "fast", "MaxValue' must be a number above 0, got 'fast'"),
         ("FailureLimit", 0, -1, "FailureLimit' must be a whole number, at least 0, got -1"),
         ("FailureLimit", 1, 0.5, "FailureLimit' must be a whole number, at least 0, got 0.5"),
-        ("DryRun", True, "yes", "DryRun' must be true or false, got 'yes'"),
+        ("DryRun", True, "yes", "DryRun' must be one of True, False, got 'yes'"),
         (
             "Statistic",
             "p95",
@@ -169,9 +181,9 @@ def test_refuses_a_comparison(comparison: Any, said: str) -> None:
         (
             {"Alarms": ["a" * 256]},
             {"Alarms": ["a" * 255]},
-            "a name of 1 to 255 characters",
+            "must be at most 255 characters, got 256",
         ),
-        ({"Alarms": [""]}, {"Alarms": ["a"]}, "a name of 1 to 255 characters"),
+        ({"Alarms": [""]}, {"Alarms": ["a"]}, "must be at least 1 character, got an empty"),
         ({"Alarms": "a"}, {"Alarms": ["a"]}, "Alarms' must be a list of at most 10, got 'a'"),
         (
             {"Comparisons": []},

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.unit.lifecycle import experiment
 
-from cdk_stop_inference_experiment_handler.contract.evidence import (
+from cdk_stop_inference_experiment_handler.contract.constraints import (
     ERROR_METRICS,
     PERCENTILES,
 )

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StopInferenceExper
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 PROMOTE = "Promote"
@@ -97,3 +98,56 @@ INSTANCE_TYPE = StringLimit(
     pattern=r"ml\.[a-z0-9-]+\.[a-z0-9-]+",
     described="a SageMaker instance type such as 'ml.m5.xlarge'",
 )
+
+MODEL_LATENCY = "ModelLatency"
+ERROR_METRICS = ("Invocation4XXErrors", "Invocation5XXErrors", "InvocationModelErrors")
+METRICS = (MODEL_LATENCY, *ERROR_METRICS)
+"""In microseconds the first, 1 for each error and else 0 the others.
+
+https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
+"""
+
+AVERAGE = "Average"
+PERCENTILES = {"p50": 100, "p90": 200, "p95": 200, "p99": 1000}
+"""The requests that an hour needs in each variant for its percentile to count.
+
+At least what CloudWatch's alarms ask for, 10 / (1 - percentile):
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/percentiles-with-low-samples.html
+"""
+STATISTICS = (AVERAGE, *PERCENTILES)
+
+MAX_RATIO, MAX_INCREASE, MAX_VALUE, MAX_RATE = "MaxRatio", "MaxIncrease", "MaxValue", "MaxRate"
+BOUNDS = (MAX_RATIO, MAX_INCREASE, MAX_VALUE, MAX_RATE)
+
+MAX_LISTED = 10
+"""Comparisons, and alarms."""
+
+PERIOD = 300
+"""Seconds, of sums and sample counts: CloudWatch keeps them for longer than any experiment runs."""
+HOUR = 3600
+MAX_WINDOW = 30 * 24 * HOUR
+DEFAULT_WINDOW = 24 * HOUR
+
+ALARM_NAME = StringLimit("AlarmName", 1, 255, r"(?s).*", "the name of an alarm")
+
+_BOUND = (float, 5e-324, 1e308, "a number above 0")
+_SHARE = (float, 5e-324, 1, "a number above 0 and at most 1")
+_ONE_OF_A_COMPARISON = {"Metric": METRICS, "DryRun": (True, False)}
+OF_EVIDENCE: Mapping[str, Sequence[object]] = {
+    "MinInvocations": (int, 1, 1e308, "a whole number, at least 1"),
+    "Window": (int, PERIOD, MAX_WINDOW, f"{PERIOD} to {MAX_WINDOW} whole seconds"),
+    "Comparisons": (),
+    "Alarms": (),
+}
+"""What ``PromoteIf`` may hold: a number's type, least, most, and what it must be; or nothing."""
+OF_LATENCY: Mapping[str, Sequence[object]] = {
+    **_ONE_OF_A_COMPARISON,
+    "Statistic": STATISTICS,
+    **dict.fromkeys((MAX_RATIO, MAX_INCREASE, MAX_VALUE), _BOUND),
+    "FailureLimit": (int, 0, 1e308, "a whole number, at least 0"),
+}
+"""What a comparison may hold: a number likewise, or the values to choose from."""
+OF_ERRORS: Mapping[str, Sequence[object]] = {
+    **_ONE_OF_A_COMPARISON,
+    **dict.fromkeys((MAX_RATE, MAX_INCREASE), _SHARE),
+}

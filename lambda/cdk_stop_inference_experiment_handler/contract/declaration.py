@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .constraints import (
+    BOUNDS,
     DEFAULT_STOP_ON,
     KEEP_PRODUCTION,
     OUTCOMES,
@@ -25,7 +26,6 @@ from .constraints import (
     REMOVE,
     RETAIN,
 )
-from .evidence import OTHERWISE, PROMOTE_IF, read_evidence, typed_evidence
 from .validation import problems
 from .wire import MAX_SERVICE_TIMEOUT, RESOURCE_TYPE
 
@@ -42,8 +42,8 @@ OWN_PROPERTIES = (
     "StopOn",
     "EndNow",
     "StackOwnsExperiment",
-    PROMOTE_IF,
-    OTHERWISE,
+    "PromoteIf",
+    "Otherwise",
 )
 """``StackOwnsExperiment``: the stack creates the experiment itself and does not retain it. If the
 stack's creation is undone, the experiment is stopped before it is deleted."""
@@ -230,6 +230,9 @@ def parse_replaced(
     if not isinstance(properties.get("Name"), str):
         return None
     typed = {name: _typed(name, value) for name, value in properties.items()}
+    if "PromoteIf" in typed and problems(typed):
+        # Evidence that breaks a rule promotes nothing.
+        typed["PromoteIf"] = {}
     return _declaration(typed, stack_name, logical_id)
 
 
@@ -238,6 +241,7 @@ def _declaration(typed: Mapping[str, object], stack_name: str, logical_id: str) 
     outcome = str(typed["Outcome"]) if typed.get("Outcome") else None
     instances = typed.get("Instances") or PRODUCTION if outcome == PROMOTE_SHADOW else None
     stop_on, state = typed.get("StopOn"), typed.get("DesiredState")
+    promote_if = typed.get("PromoteIf")
     source = f"Stopped by CloudFormation stack {stack_name}, resource {logical_id}"
     return Declaration(
         name=str(typed["Name"]),
@@ -249,8 +253,8 @@ def _declaration(typed: Mapping[str, object], stack_name: str, logical_id: str) 
         stop_on=frozenset(map(str, stop_on) if isinstance(stop_on, list) else DEFAULT_STOP_ON),
         end_now=_flag(typed.get("EndNow")),
         stack_owns_experiment=_flag(typed.get("StackOwnsExperiment")),
-        promote_if=read_evidence(typed.get(PROMOTE_IF)),
-        otherwise=str(typed.get(OTHERWISE) or KEEP_PRODUCTION),
+        promote_if=promote_if if isinstance(promote_if, Mapping) else None,
+        otherwise=str(typed.get("Otherwise") or KEEP_PRODUCTION),
         service_timeout=_service_timeout(typed.get("ServiceTimeout")),
         reason_of_0_1_0=None if outcome else _reason_of_0_1_0(typed, source),
         outcome=outcome,
@@ -268,13 +272,28 @@ def _service_timeout(value: object) -> int:
 
 
 def _typed(name: str, value: object) -> object:
-    if name == PROMOTE_IF:
-        return typed_evidence(value)
+    if name == "PromoteIf":
+        return _typed_evidence(value)
     if name == "DesiredModelVariants" and isinstance(value, list):
         return [_typed_variant(variant) for variant in value]
     if name == "Instances" and isinstance(value, Mapping):
         return _typed_count(value)
     return value
+
+
+def _typed_evidence(value: object, name: str = "") -> object:
+    if isinstance(value, list):
+        return [_typed_evidence(item) for item in value]
+    if isinstance(value, Mapping):
+        return {member: _typed_evidence(item, member) for member, item in value.items()}
+    try:
+        if name in ("MinInvocations", "Window", "FailureLimit"):
+            return int(str(value))
+        if name == "DryRun":
+            return {"true": True, "false": False}.get(str(value), value)
+        return float(str(value)) if name in BOUNDS else value
+    except ValueError:
+        return value
 
 
 def _typed_variant(variant: object) -> object:

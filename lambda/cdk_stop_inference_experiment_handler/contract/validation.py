@@ -10,21 +10,31 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from .constraints import (
+    ALARM_NAME,
+    BOUNDS,
     DESIRED_STATES,
+    ERROR_METRICS,
     EXPERIMENT_NAME,
+    HOUR,
     INFRASTRUCTURE_TYPE,
     INSTANCE_TYPE,
     INSTANCES,
     KEEP_BOTH,
     KEEP_PRODUCTION,
+    MAX_LISTED,
     MAX_VARIANTS,
     MIN_INSTANCE_COUNT,
     MIN_PROMOTED_INSTANCES,
     MODEL_NAME,
     MODEL_VARIANT_ACTIONS,
+    OF_ERRORS,
+    OF_EVIDENCE,
+    OF_LATENCY,
     OUTCOMES,
+    PERCENTILES,
     PROMOTE,
     PROMOTE_SHADOW,
     REASON,
@@ -33,7 +43,6 @@ from .constraints import (
     VARIANT_NAME,
     StringLimit,
 )
-from .evidence import OTHERWISE, PROMOTE_IF, problems_of_evidence
 
 API_NAMES: Mapping[str, str] = {}
 """No other names: problems name the API's members."""
@@ -268,16 +277,69 @@ class _Check:
             yield f"'{self._name(member)}' must be 'true' or 'false', got {_shown(value)}"
 
     def _promote_if(self) -> Iterator[str]:
-        promote_if, label = self.properties.get(PROMOTE_IF), self._name(PROMOTE_IF)
-        if promote_if is not None:
-            yield from problems_of_evidence(promote_if, self._name, self.is_unresolved)
-            actions = self.properties.get("ModelVariantActions")
-            values = list(actions.values()) if isinstance(actions, Mapping) else [actions]
-            if PROMOTE not in values and not any(map(self.is_unresolved, values)):
+        promote_if, label = self.properties.get("PromoteIf"), self._name("PromoteIf")
+        if promote_if is not None and not self.is_unresolved(promote_if):
+            yield from self._evidence(label, promote_if)
+            values = [self.properties.get("Outcome")]
+            if values == [None]:
+                values = list(_mapping(self.properties.get("ModelVariantActions")).values())
+            if not {PROMOTE, PROMOTE_SHADOW} & set(values) and not any(
+                map(self.is_unresolved, values)
+            ):
                 yield f"'{label}' needs a promotion, and none is declared: leave it out"
-        elif self.properties.get(OTHERWISE) is not None:
-            yield f"'{self._name(OTHERWISE)}' needs '{label}': leave it out"
-        yield from self._choice(OTHERWISE, (KEEP_PRODUCTION, KEEP_BOTH))
+        elif promote_if is None and self.properties.get("Otherwise") is not None:
+            yield f"'{self._name('Otherwise')}' needs '{label}': leave it out"
+        yield from self._choice("Otherwise", (KEEP_PRODUCTION, KEEP_BOTH))
+
+    def _evidence(self, label: str, declared: object) -> Iterator[str]:
+        members = _mapping(declared)
+        yield from self._members(label, declared, OF_EVIDENCE, "MinInvocations")
+        listed: dict[str, Any] = {
+            member: members.get(member, []) for member in ("Comparisons", "Alarms")
+        }
+        if not any(listed.values()):
+            yield f"'{label}' must hold a comparison or an alarm, got neither"
+        for member, values in listed.items():
+            if not isinstance(values, list) or len(values) > MAX_LISTED:
+                where = self._in(label, member)
+                yield f"'{where}' must be a list of at most {MAX_LISTED}, got {_shown(values)}"
+                return
+        for index, alarm in enumerate(listed["Alarms"]):
+            yield from self._string(f"{self._in(label, 'Alarms')}[{index}]", alarm, ALARM_NAME)
+        for index, one in enumerate(listed["Comparisons"]):
+            where = f"{self._in(label, 'Comparisons')}[{index}]"
+            yield from self._comparison(where, one, members.get("Window", HOUR))
+
+    def _comparison(self, label: str, declared: object, window: object) -> Iterator[str]:
+        members = _mapping(declared)
+        rules = OF_ERRORS if members.get("Metric") in ERROR_METRICS else OF_LATENCY
+        yield from self._members(label, declared, rules, "Metric")
+        if not any(bound in members for bound in BOUNDS):
+            yield f"'{label}' must have a bound, got none"
+        is_hourly = members.get("Statistic") in PERCENTILES
+        if is_hourly and isinstance(window, int) and window < HOUR:
+            name = self._name("Window")
+            yield f"'{label}' needs a '{name}' of at least {HOUR} seconds, got {window}"
+        if members.get("FailureLimit") and not is_hourly:
+            yield f"'{self._in(label, 'FailureLimit')}' is for percentiles: leave it out"
+
+    def _members(
+        self, label: str, members: object, rules: Mapping[str, Sequence[Any]], required: str
+    ) -> Iterator[str]:
+        if not isinstance(members, Mapping):
+            yield f"'{label}' must be an object, got {_shown(members)}"
+            return
+        for member, value in {required: None, **members}.items():
+            rule = rules.get(member)
+            if rule is None:
+                # A bound that is misspelled would not bind.
+                yield f"'{label}' cannot have '{self._name(member)}': leave it out"
+            elif rule and not self.is_unresolved(value):
+                kind, least, most, must_be = rule if isinstance(rule[0], type) else (None,) * 4
+                fits = type(value) in (int, kind) and least <= value <= most
+                if not (fits if kind else value in rule):
+                    must_be = must_be or f"one of {', '.join(map(str, rule))}"
+                    yield f"'{self._in(label, member)}' must be {must_be}, got {_shown(value)}"
 
 
 def _action_combinations(label: str, actions: Sequence[object]) -> Iterator[str]:

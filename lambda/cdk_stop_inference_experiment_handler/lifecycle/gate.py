@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from ..contract.evidence import (
+from ..contract.constraints import (
     AVERAGE,
     BOUNDS,
     DEFAULT_WINDOW,

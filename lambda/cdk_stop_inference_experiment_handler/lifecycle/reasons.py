@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 
-from ..contract.evidence import AVERAGE, MODEL_LATENCY
+from ..contract.constraints import AVERAGE, MODEL_LATENCY
 from .facts import Experiment
 
 MAX_QUOTED = 240
