@@ -64,6 +64,23 @@ def test_a_polls_answer_that_nobody_takes_is_tried_again_by_the_rule(world: Worl
     assert world.leftovers == []
 
 
+@pytest.mark.parametrize("stop", [18, 80], ids=["first delivery", "poll"])
+@pytest.mark.parametrize("operation", ["RemovePermission", "RemoveTargets", "DeleteRule"])
+def test_a_rule_that_cannot_be_removed_in_the_last_seconds_goes_with_lambdas_retry(
+    operation: str, stop: int
+) -> None:
+    with World(limit=45).installed() as world:
+        world.aws.timeout_scale = 0.05
+        world.experiment("Running", Pace(stop=stop, settle=2))
+        world.fail(operation, "throttled", attempts=6)
+        asked = world.deliver(world.request("Update"))
+
+        assert world.run_to_quiet()
+        assert told(asked)["Status"] == "SUCCESS"
+        assert stops(world) == 1
+        assert world.leftovers == []
+
+
 def test_the_rule_goes_when_cloudformation_waits_no_more(world: World) -> None:
     world.stack.status = FORWARD
     world.experiment("Running", Pace(stop=1000))

@@ -215,6 +215,9 @@ class Resource(CfnResource):
         If a step fails, all of them are retried for a while: another delivery may have recreated
         the rest in the meantime. A rule that is still complete fires again and removes itself; the
         permission is removed first, because nothing would fire to remove it later.
+
+        Raises:
+            RuntimeError: Something is left, so that Lambda delivers the event again.
         """
         name, function = self._rule_name, self._context.function_name
         steps: list[Callable[[], object]] = [
@@ -224,7 +227,9 @@ class Resource(CfnResource):
         ]
         give_up_at = time.time() + min(CLEAN_UP_SECONDS, self.seconds_left() - LEAVE_SECONDS)
         pause = FIRST_PAUSE_SECONDS
-        while False in [_attempt(step) for step in steps] and time.time() < give_up_at:
+        while False in [_attempt(step) for step in steps]:
+            if time.time() >= give_up_at:
+                raise RuntimeError("the polling rule is not removed yet: Lambda has to retry")
             time.sleep(pause)
             pause *= 2
 
