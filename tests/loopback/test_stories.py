@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
+from loopback.cloudformation import Event
 from loopback.sagemaker import Pace, arn_of
-from loopback.world import KEEP, NAME, PROMOTE, World
+from loopback.world import KEEP, LOGICAL_ID, NAME, PROMOTE, RESOURCE_TYPE, World
 
 from .stories import ARMED, BRIEF, CANCEL, NOW, Declared, Story
 
@@ -648,3 +652,157 @@ def test_nothing_is_stopped_without_what_allows_it(world: World, kind: str, oper
     world.fail(operation, "denied", attempts=10**6)
     assert story.asks(kind, PROMOTE if kind == "Update" else KEEP, KEEP) == "FAILED"
     assert story.attempts == 0
+
+
+@pytest.mark.parametrize("kind", ["Update", "Delete"])
+def test_a_retry_that_is_denied_the_events_is_taken_at_its_word(world: World, kind: str) -> None:
+    """Nothing is stopped without them; a delete fails, which says so."""
+    story, _ = failed_promotion(world, undo=False)
+    world.fail("DescribeStackEvents", "denied", attempts=10**6)
+    story.enters(f"{kind.upper()}_IN_PROGRESS")
+    answer = story.asks(kind, PROMOTE, PROMOTE)
+    assert answer == ("SUCCESS" if kind == "Update" else "FAILED")
+    if kind == "Update":
+        assert any("events could not be read" in line for line in world.journal.lines())
+    assert story.stops == []
+
+
+@pytest.mark.parametrize("denied", ["DescribeStackEvents", "DescribeStacks"])
+def test_an_undone_creation_that_cannot_be_read_ends_nothing(world: World, denied: str) -> None:
+    """What can be read proves the undo, but not what allows the end of its own experiment."""
+    declared = {**PROMOTE, "StackOwnsExperiment": "true"}
+    story = Story(world).enters("CREATE_IN_PROGRESS")
+    assert story.asks("Create", declared) == "SUCCESS"
+    story.enters("ROLLBACK_IN_PROGRESS")
+    world.fail(denied, "denied", attempts=10**6)
+    assert story.asks("Delete", declared) == "SUCCESS"
+    assert story.attempts == 0
+
+
+# The construct's id
+
+
+def with_another_id(world: World) -> Story:
+    """CloudFormation creates the resource under its new id, then deletes the old one."""
+    story = Story(world).created(PROMOTE)
+    world.stack.add(LOGICAL_ID, arn_of(NAME), RESOURCE_TYPE, "CREATE_COMPLETE")
+    story.enters("UPDATE_IN_PROGRESS")
+    assert story.asks("Create", PROMOTE, logical_id="Renamed1") == "SUCCESS"
+    world.stack.add("Renamed1", arn_of(NAME), RESOURCE_TYPE, "CREATE_COMPLETE")
+    return story
+
+
+def test_a_construct_with_another_id_keeps_its_experiment(world: World) -> None:
+    story = with_another_id(world).enters(CLEANUP)
+    world.stack.resources[0]["ResourceStatus"] = "DELETE_IN_PROGRESS"
+    assert story.asks("Delete", PROMOTE) == "SUCCESS"
+    assert story.attempts == 0
+
+
+@pytest.mark.parametrize("way", ["rolled back", "taken back after a failure without rollback"])
+def test_a_construct_that_gets_its_id_back_keeps_its_experiment(world: World, way: str) -> None:
+    story = with_another_id(world)
+    if way == "rolled back":
+        story.enters("UPDATE_ROLLBACK_IN_PROGRESS")
+        story.enters("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
+    else:
+        story.enters("UPDATE_FAILED").rests().enters("UPDATE_IN_PROGRESS").enters(CLEANUP)
+    world.stack.resources[1]["ResourceStatus"] = "DELETE_IN_PROGRESS"
+    assert story.asks("Delete", PROMOTE, logical_id="Renamed1") == "SUCCESS"
+    assert story.attempts == 0
+
+
+def test_a_promotion_under_another_id_is_not_asked_for_again(world: World) -> None:
+    declared = {**PROMOTE, "StopOn": ["Create"]}
+    story = Story(world).enters("CREATE_IN_PROGRESS")
+    assert story.asks("Create", declared) == "SUCCESS"
+    story.enters("CREATE_COMPLETE").rests().enters("UPDATE_IN_PROGRESS")
+    assert story.asks("Create", declared, logical_id="Renamed1") == "SUCCESS"
+    assert story.stops == ["Promote"]
+
+
+# What goes on while a request waits
+
+
+def test_a_sibling_that_fails_without_rollback_does_not_undo_an_order(world: World) -> None:
+    story = Story(world).created(KEEP).enters("UPDATE_IN_PROGRESS")
+    world.experiment("Updating", BRIEF)
+    asked = story.sends("Update", PROMOTE, KEEP)
+    world.run(5)
+    now = world.clock.now
+    world.stack.events.append(Event(now, "Bucket", "a", "AWS::S3::Bucket", "UPDATE_FAILED"))
+    story.until_answered(asked)
+    assert story.last["Status"] == "SUCCESS"
+    assert story.stops == ["Promote"]
+
+
+def test_a_sibling_that_fails_with_rollback_does(world: World) -> None:
+    story = Story(world).created(KEEP).enters("UPDATE_IN_PROGRESS")
+    world.experiment("Updating", Pace(begin=300))
+    asked = story.sends("Update", PROMOTE, KEEP)
+    asked.is_abandoned = True
+    world.run(60)
+    story.notes("UPDATE_FAILED", PROMOTE).enters("UPDATE_ROLLBACK_IN_PROGRESS")
+    assert story.asks("Update", KEEP, PROMOTE) == "SUCCESS"
+    story.enters("UPDATE_ROLLBACK_COMPLETE").rests(1000)
+    assert story.stops == []
+    assert asked.answer is not None
+
+
+def test_rules_that_fire_twice_and_invocations_that_are_killed_stop_once(world: World) -> None:
+    world.experiment("Running", Pace(stop=2000))
+    story = Story(world).created(KEEP).enters("UPDATE_IN_PROGRESS")
+    asked = story.sends("Update", PROMOTE, KEEP)
+    world.run(30)
+    for running in world.function.running.values():
+        running.task.is_killed = True
+    for _ in range(30):
+        world.events.fires = 2
+        world.run(60)
+    story.until_answered(asked)
+    assert story.last["Status"] == "SUCCESS"
+    assert story.stops == ["Promote"]
+
+
+@pytest.mark.parametrize("old", [KEEP, PROMOTE], ids=["stable", "failed"])
+@pytest.mark.parametrize("again", [True, False], ids=["again", "withdrawn"])
+def test_requests_without_a_date_are_told_apart_by_the_events(
+    world: World, old: Declared, again: bool
+) -> None:
+    story = Story(world).created(KEEP).enters("UPDATE_IN_PROGRESS")
+    fault = world.fail("StopInferenceExperiment", "denied", attempts=10**6)
+    assert story.asks("Update", PROMOTE, KEEP, dated=False) == "FAILED"
+    fault.attempts = 0
+    assert story.asks("Update", KEEP, PROMOTE, dated=False) == "SUCCESS"
+    assert story.stops == []
+    story.enters("UPDATE_FAILED").rests().enters("UPDATE_IN_PROGRESS")
+    assert story.asks("Update", PROMOTE if again else KEEP, old, dated=False) == "SUCCESS"
+    assert story.stops == (["Promote"] if again else [])
+
+
+# Release 0.1.0
+
+
+def recorded(name: str, number: int) -> Declared:
+    """What release 0.1.0 sent."""
+    events = json.loads((Path(__file__).parents[1] / "compatibility/0.1.0/events.json").read_text())
+    properties: Declared = list(events.values())[number][0]["ResourceProperties"]
+    return {**{key: properties[key] for key in properties if key != "ServiceToken"}, "Name": name}
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_what_0_1_0_armed_is_upgraded_changed_and_deleted(world: World, number: int) -> None:
+    armed = recorded(NAME, number)
+    story = Story(world).enters("CREATE_IN_PROGRESS").notes("CREATE_IN_PROGRESS", armed)
+    story.notes("CREATE_COMPLETE", armed).enters("CREATE_COMPLETE").rests()
+    story.enters("UPDATE_IN_PROGRESS")
+    today = {**armed, "StopOn": ["Update", "Delete"], "EndNow": "false"}
+    assert story.asks("Update", today, armed) == "SUCCESS"
+    assert story.last["PhysicalResourceId"] == arn_of(NAME)
+    assert story.attempts == 0
+    story.enters("UPDATE_COMPLETE").rests().enters("UPDATE_ROLLBACK_IN_PROGRESS")
+    assert story.asks("Update", armed, today) == "SUCCESS"
+    assert story.attempts == 0
+    story.enters("UPDATE_ROLLBACK_COMPLETE").rests().enters("DELETE_IN_PROGRESS")
+    assert story.asks("Delete", armed) == "SUCCESS"
+    assert story.attempts == 1

@@ -94,7 +94,7 @@ def by_events(request: Request, facts: Facts) -> Standing:
     if begun and issued is not None and begun.at > issued + LATER_SECONDS:
         return Standing.OVERTAKEN
     own = [event for event in operation if event.logical_id == request.logical_id]
-    is_shown = any(_is_begin_of(request, event) for event in own)
+    is_shown = bool(own) and _is_begin_of(request, own[0])
     if is_shown and is_in_progress(operation[-1].status):
         found = _of_status(operation[-1].status, request)
         if found is not Standing.ALLOWED:
