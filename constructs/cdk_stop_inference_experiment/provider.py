@@ -21,6 +21,7 @@ from .provider_checks import find_provider_problems
 from .template.cdk_nag import acknowledge_runtime
 from .template.permissions import (
     DECRYPT_POLICY_CHARACTERS,
+    Access,
     RolePermissions,
     polling_rule_prefix,
 )
@@ -183,18 +184,16 @@ class StopInferenceExperimentProvider(Construct):
         return self._log_group
 
 
-def problem_with_another(
-    provider: StopInferenceExperimentProvider, experiment_name: str
-) -> str | None:
+def problem_with_another(provider: StopInferenceExperimentProvider, access: Access) -> str | None:
     """Why the role's permissions have no room for one more experiment; None if they have."""
-    return provider._permissions.problem_with_another(experiment_name)  # noqa: SLF001
+    return provider._permissions.problem_with_another(access)  # noqa: SLF001
 
 
 def permit(
     provider: StopInferenceExperimentProvider,
     scope: Construct,
     construct_id: str,
-    experiment_name: str,
+    access: Access,
 ) -> Sequence[IDependable]:
     """Let the function stop one more experiment, with a policy of its own.
 
@@ -202,14 +201,14 @@ def permit(
         provider: The provider with the function.
         scope: The owner of the policy: the construct that needs the permission.
         construct_id: The id of the policy.
-        experiment_name: The experiment's name, which may be a token.
+        access: The experiment, and what is read to end it.
 
     Returns:
         What the resource must depend on, so that the function works until the resource is deleted.
         The function and its log group are included through the others.
     """
     policy = provider._permissions.permit_experiment(  # noqa: SLF001
-        scope, construct_id, experiment_name
+        scope, construct_id, access
     )
     return provider._ready, policy  # noqa: SLF001
 

@@ -25,6 +25,7 @@ from .provider import (
     problem_with_another,
 )
 from .template.execution_role import keep_execution_role
+from .template.permissions import Access, endpoint_to_count
 from .template.properties import resource_properties
 from .template.timeout import service_timeout, timeout_problems
 from .tokens import known_text
@@ -129,7 +130,8 @@ class StopInferenceExperiment(Construct):
         )
         problems += timeout_problems(timeout)
         existing = find_default_provider(scope) if provider is None else provider
-        problems += _foreign_provider(scope, provider) or _no_room(existing, name)
+        access = Access(str(name), endpoint_to_count(properties, experiment))
+        problems += _foreign_provider(scope, provider) or _no_room(existing, access)
         if problems or name is None:
             path = path_of(scope, construct_id)
             raise InvalidPropsError(type(self).__name__, path, problems)
@@ -137,7 +139,7 @@ class StopInferenceExperiment(Construct):
         super().__init__(scope, construct_id)
         self._experiment_name = name
         self._provider = existing or make_default_provider(self)
-        self._custom_resource = self._resource(properties, service_timeout(timeout))
+        self._custom_resource = self._resource(properties, access, service_timeout(timeout))
         if experiment is not None:
             self._custom_resource.node.add_dependency(experiment)
             keep_execution_role(self._custom_resource, experiment)
@@ -148,12 +150,12 @@ class StopInferenceExperiment(Construct):
             Annotations.of(self).add_warning_v2(warning_id, warning)
 
     def _resource(
-        self, properties: Mapping[str, object], service_timeout: int | None
+        self, properties: Mapping[str, object], access: Access, service_timeout: int | None
     ) -> CustomResource:
         # The ids contain the experiment's name: another name makes a new policy and a new resource,
         # and CloudFormation deletes the old resource before the old policy.
         suffix = f"-{known}" if (known := known_text(self._experiment_name)) else ""
-        needed = permit(self._provider, self, f"Permissions{suffix}", self._experiment_name)
+        needed = permit(self._provider, self, f"Permissions{suffix}", access)
         resource = CustomResource(
             self,
             f"Experiment{suffix}",
@@ -293,8 +295,8 @@ def _foreign_provider(scope: Construct, provider: object) -> list[str]:
     return []
 
 
-def _no_room(provider: StopInferenceExperimentProvider | None, name: str | None) -> list[str]:
-    problem = problem_with_another(provider, name) if provider and name else None
+def _no_room(provider: StopInferenceExperimentProvider | None, access: Access) -> list[str]:
+    problem = problem_with_another(provider, access) if provider else None
     return [problem] if problem else []
 
 

@@ -27,6 +27,10 @@ NETWORK_INTERFACES = (
     "Lambda creates the network interfaces of a function in a VPC under ids that EC2 chooses, and "
     "ec2:DescribeNetworkInterfaces and ec2:DescribeSubnets know no resources."
 )
+ENDPOINTS = (
+    "sagemaker:DescribeEndpoint only reads: how many instances production runs when its shadow is "
+    "promoted. Which endpoint the experiment runs on is not known at synth."
+)
 TESTED_RUNTIME = (
     "The newest Python that this release of cdk-stop-inference-experiment has been tested on. A "
     "newer one can be chosen by 'runtime' of StopInferenceExperimentProvider."

@@ -10,19 +10,30 @@ See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from aws_cdk import Annotations, Aws, Fn, ScopedAws, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct, DependencyGroup, IDependable
 
+from cdk_stop_inference_experiment_handler.contract.constraints import OUTCOMES, PROMOTE
 from cdk_stop_inference_experiment_handler.contract.wire import RULE_PREFIX
 
-from ..tokens import known_text
-from .cdk_nag import NETWORK_INTERFACES, OWN_LOG_STREAMS, OWN_RULES, acknowledge_wildcards
+from ..experiment import is_experiment
+from ..tokens import is_unresolved, known_text
+from .cdk_nag import (
+    ENDPOINTS,
+    NETWORK_INTERFACES,
+    OWN_LOG_STREAMS,
+    OWN_RULES,
+    acknowledge_wildcards,
+)
 
 MAX_EXPERIMENTS = 40
 MAX_INLINE_CHARACTERS = 10_240
 
+COUNT_ACTION = "sagemaker:DescribeEndpoint"
 EXPERIMENT_ACTIONS = ("sagemaker:DescribeInferenceExperiment", "sagemaker:StopInferenceExperiment")
 
 NETWORK_ACTIONS = (
@@ -147,46 +158,83 @@ def _network_statement() -> iam.PolicyStatement:
     )
 
 
-def _experiment_statement(stack: Stack, experiment_name: str) -> iam.PolicyStatement:
-    """What the function needs to stop one experiment."""
-    return iam.PolicyStatement(
-        actions=list(EXPERIMENT_ACTIONS),
-        resources=[
-            stack.format_arn(
-                service="sagemaker", resource="inference-experiment", resource_name=name
-            )
-            for name in _spellings(experiment_name)
-        ],
-    )
+@dataclass(frozen=True)
+class Access:
+    """What the function needs in order to end one experiment.
 
-
-def _experiment_policy_characters(region: str, experiment_name: str) -> int:
-    """The minimum size of an experiment's policy.
-
-    If the region is only known at deployment, the longest one of the commercial partition counts;
-    if the name is, an empty one.
+    Attributes:
+        experiment_name: The experiment; it may be a token.
+        endpoint_name: The endpoint whose instances are counted, ``*`` if synth does not know it;
+            empty if none are counted.
     """
-    known_region = known_text(region) or "ap-southeast-1"
-    prefix = f"arn:aws:sagemaker:{known_region}:123456789012:inference-experiment/"
-    arns = [prefix + (known_text(name) or "") for name in _spellings(experiment_name)]
-    statement = {
-        "Action": EXPERIMENT_ACTIONS,
-        "Effect": "Allow",
-        "Resource": arns if len(arns) > 1 else arns[0],
-    }
-    policy = {"Statement": [statement], "Version": "2012-10-17"}
-    return len(json.dumps(policy, separators=(",", ":")))
+
+    experiment_name: str
+    endpoint_name: str = ""
+
+    def statements(self, stack: Stack) -> list[iam.PolicyStatement]:
+        """The statements of its policy."""
+        return [
+            iam.PolicyStatement(
+                actions=list(actions),
+                resources=[
+                    stack.format_arn(service="sagemaker", resource=kind, resource_name=name)
+                    for name in names
+                ],
+            )
+            for actions, kind, names in self._granted()
+        ]
+
+    def characters(self, region: str) -> int:
+        """The minimum size of its policy.
+
+        If the region is only known at deployment, the longest one of the commercial partition
+        counts; if the name is, an empty one.
+        """
+        prefix = f"arn:aws:sagemaker:{known_text(region) or 'ap-southeast-1'}:123456789012"
+        statements = [
+            {
+                "Action": _one_or_all(list(actions)),
+                "Effect": "Allow",
+                "Resource": _one_or_all([f"{prefix}:{kind}/{known_text(n) or ''}" for n in names]),
+            }
+            for actions, kind, names in self._granted()
+        ]
+        policy = {"Statement": statements, "Version": "2012-10-17"}
+        return len(json.dumps(policy, separators=(",", ":")))
+
+    def _granted(self) -> Iterator[tuple[Sequence[str], str, list[str]]]:
+        yield EXPERIMENT_ACTIONS, "inference-experiment", _spellings(self.experiment_name)
+        if self.endpoint_name:
+            yield (COUNT_ACTION,), "endpoint", _spellings(self.endpoint_name)
 
 
-def _spellings(experiment_name: str) -> list[str]:
+def endpoint_to_count(properties: Mapping[str, object], experiment: object) -> str:
+    """The endpoint whose instances a promotion takes over, or is compared with.
+
+    Returns:
+        ``*`` if synth does not know it; empty if nothing is promoted, or on no given instances.
+    """
+    outcome, actions = properties.get("Outcome"), properties.get("ModelVariantActions")
+    promotes = PROMOTE in OUTCOMES.get(str(outcome), ()) or is_unresolved(outcome)
+    if properties.get("DesiredModelVariants") is not None:
+        named = actions.values() if isinstance(actions, Mapping) else [actions]
+        promotes = any(action == PROMOTE or is_unresolved(action) for action in named)
+    if not promotes:
+        return ""
+    return (known_text(experiment.endpoint_name) if is_experiment(experiment) else None) or "*"
+
+
+def _one_or_all(values: list[str]) -> str | list[str]:
+    return values if len(values) > 1 else values[0]
+
+
+def _spellings(name: str) -> list[str]:
     """The name, and the name in lower case if that differs.
 
     SageMaker writes names in lower case into the ARNs of some of its resources, and IAM compares
     resources case-sensitively. AWS does not document which spelling it uses for experiments.
     """
-    if known_text(experiment_name) is None:
-        return [experiment_name]
-    return list(dict.fromkeys([experiment_name, experiment_name.lower()]))
+    return [name] if known_text(name) is None else list(dict.fromkeys([name, name.lower()]))
 
 
 class RolePermissions:
@@ -232,18 +280,21 @@ class RolePermissions:
             acknowledge_wildcards(policy, (rules_arn, OWN_RULES), (log_group_arn, OWN_LOG_STREAMS))
         return policy or DependencyGroup()
 
-    def permit_experiment(self, scope: Construct, construct_id: str, name: str) -> IDependable:
+    def permit_experiment(self, scope: Construct, construct_id: str, access: Access) -> IDependable:
         """Let the function stop one more experiment, with a policy in the scope."""
         if not self._possible:
             return DependencyGroup()
         self._experiments += 1
-        self._characters += _experiment_policy_characters(self._region, name)
-        statements = [_experiment_statement(self._stack, name)]
-        return iam.Policy(scope, construct_id, roles=[self._role], statements=statements)
+        self._characters += access.characters(self._region)
+        statements = access.statements(self._stack)
+        policy = iam.Policy(scope, construct_id, roles=[self._role], statements=statements)
+        if access.endpoint_name == "*":
+            acknowledge_wildcards(policy, *((arn, ENDPOINTS) for arn in statements[-1].resources))
+        return policy
 
-    def problem_with_another(self, experiment_name: str) -> str | None:
+    def problem_with_another(self, access: Access) -> str | None:
         """Why there is no room for one more experiment; None if there is."""
-        more = _experiment_policy_characters(self._region, experiment_name)
+        more = access.characters(self._region)
         if not self._possible or (
             self._experiments < MAX_EXPERIMENTS and self._characters + more <= MAX_INLINE_CHARACTERS
         ):
