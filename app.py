@@ -2,10 +2,13 @@
 
 Edit ``stop-inference-experiment`` in ``cdk.json`` and run ``cdk deploy``. Its entries are the props
 of the construct ``StopInferenceExperiment``, with SageMaker's values, and ``timeout`` as an ISO
-8601 duration such as ``PT30M``. Setting ``end_now`` to true ends the experiment with the next
-deployment. On the command line, ``-c`` takes the whole declaration as JSON, or one entry::
+8601 duration such as ``PT30M``. ``outcome`` is ``PromoteShadow``, ``KeepProduction`` or
+``KeepBoth``, or an object of ``kind`` and ``instances``. Setting ``end_now`` to true ends the
+experiment with the next deployment. On the command line, ``-c`` takes the whole declaration as
+JSON, or one entry::
 
     cdk deploy -c stop-inference-experiment.experiment_name=fraud-shadow-2
+    cdk deploy -c stop-inference-experiment.outcome=KeepProduction
     cdk deploy -c stop-inference-experiment.end_now=true
     cdk deploy -c 'stop-inference-experiment.stop_on=["Delete"]'
 
@@ -27,8 +30,10 @@ try:
     from constructs import Construct
 
     from cdk_stop_inference_experiment import (
+        Instances,
         InvalidPropsError,
         ModelVariantConfig,
+        Outcome,
         StopInferenceExperiment,
     )
 except ModuleNotFoundError as error:
@@ -42,8 +47,19 @@ STACK_NAME = "stack-name"
 DEFAULT_STACK_NAME = "StopInferenceExperiment"
 
 TEXTS = ("experiment_name", "desired_state", "reason", "timeout")
-ENTRIES = (*TEXTS, "model_variant_actions", "desired_model_variants", "stop_on", "end_now")
+ENTRIES = (
+    *TEXTS,
+    "outcome",
+    "model_variant_actions",
+    "desired_model_variants",
+    "stop_on",
+    "end_now",
+)
 EXAMPLES = {
+    "outcome": (
+        '{"kind": "PromoteShadow", '
+        '"instances": {"instance_type": "ml.m5.xlarge", "instance_count": 2}}'
+    ),
     "model_variant_actions": '{"production": "Remove", "shadow": "Promote"}',
     "desired_model_variants": (
         '[{"model_name": "fraud-v2", "variant_name": "shadow", '
@@ -52,7 +68,8 @@ EXAMPLES = {
     "stop_on": '["Update", "Delete"]',
     "end_now": "true",
 }
-VARIANT_ENTRIES = ("model_name", "variant_name", "instance_type", "instance_count")
+INSTANCE_ENTRIES = ("instance_type", "instance_count")
+VARIANT_ENTRIES = ("model_name", "variant_name", *INSTANCE_ENTRIES)
 
 Context = Callable[[str], object]
 """Looks up a context entry by its key; None if there is none."""
@@ -70,8 +87,7 @@ def declaration(context: Context) -> dict[str, Any]:
     Raises:
         ContextError: The declaration is missing or malformed.
     """
-    actions = EXAMPLES["model_variant_actions"]
-    example = f'{{"experiment_name": "fraud-shadow", "model_variant_actions": {actions}}}'
+    example = '{"experiment_name": "fraud-shadow", "outcome": "PromoteShadow"}'
     entries = _object(DECLARATION, context(DECLARATION), example=example)
     for name in ENTRIES:
         override = context(f"{DECLARATION}.{name}")
@@ -83,9 +99,11 @@ def declaration(context: Context) -> dict[str, Any]:
             f"{_listed(ENTRIES)}"
         )
     _check_names(DECLARATION, entries, allowed=ENTRIES)
-    _check_present(DECLARATION, entries, required=("experiment_name", "model_variant_actions"))
+    _check_present(DECLARATION, entries, required=("experiment_name",))
     if entries.get("timeout") is not None:
         entries["timeout"] = _duration(f"{DECLARATION}.timeout", entries["timeout"])
+    if entries.get("outcome") is not None:
+        entries["outcome"] = _outcome(f"{DECLARATION}.outcome", entries["outcome"])
     variants = entries.get("desired_model_variants")
     if isinstance(variants, list):
         entries["desired_model_variants"] = [
@@ -122,6 +140,8 @@ def _value(key: str, name: str, value: object) -> object:
     """A single entry: on the command line, anything but plain text is JSON."""
     if name in TEXTS or not isinstance(value, str):
         return value
+    if name == "outcome" and not value.startswith("{"):
+        return None if value == "null" else value
     return _json(key, value, example=EXAMPLES[name])
 
 
@@ -153,6 +173,30 @@ def _duration(key: str, value: object) -> Duration:
             f"context entry '{key}' must be a duration such as 'PT30M', got {json.dumps(value)}"
         )
     return Duration.parse(value)
+
+
+def _outcome(key: str, value: object) -> Outcome:
+    if isinstance(value, str):
+        return Outcome(value)
+    entries = _object(key, value, example=EXAMPLES["outcome"])
+    _check_names(key, entries, allowed=("kind", "instances"))
+    _check_present(key, entries, required=("kind",))
+    return Outcome(entries["kind"], _instances(f"{key}.instances", entries.get("instances")))
+
+
+def _instances(key: str, value: object) -> Instances | None:
+    named = {None: None, "Production": Instances.production(), "Shadow": Instances.shadow()}
+    if value is None or isinstance(value, str):
+        if value not in named:
+            raise ContextError(
+                f"context entry '{key}' must be 'Production', 'Shadow' or an object of "
+                f"{_listed(INSTANCE_ENTRIES)}, got {json.dumps(value)}"
+            )
+        return named[value]
+    entries = _object(key, value, example='{"instance_type": "ml.m5.xlarge", "instance_count": 2}')
+    _check_names(key, entries, allowed=INSTANCE_ENTRIES)
+    _check_present(key, entries, required=INSTANCE_ENTRIES)
+    return Instances(**entries)
 
 
 def _variant(key: str, value: object) -> ModelVariantConfig:

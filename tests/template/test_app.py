@@ -48,8 +48,8 @@ def _properties(context: Json) -> Json:
 def test_declares_what_cdk_json_says() -> None:
     properties = _properties({KEY: _declared()})
     assert properties["Name"] == "fraud-shadow"
-    assert properties["ModelVariantActions"] == {"production": "Remove", "shadow": "Promote"}
-    assert properties["DesiredModelVariants"][0]["ModelName"] == "fraud-v2"
+    assert properties["Outcome"] == "PromoteShadow"
+    assert "Instances" not in properties
     assert properties["DesiredState"] == "Completed"
     assert "StopOn" not in properties
     assert properties["EndNow"] == "false"
@@ -58,6 +58,68 @@ def test_declares_what_cdk_json_says() -> None:
 def test_takes_the_whole_declaration_as_json_from_the_command_line() -> None:
     declared = {"experiment_name": "other", "model_variant_actions": {"a": "Retain"}}
     assert _properties({KEY: json.dumps(declared)})["Name"] == "other"
+
+
+BY_NAME: Json = {
+    "experiment_name": "fraud-shadow",
+    "model_variant_actions": {"production": "Remove", "shadow": "Promote"},
+    "desired_model_variants": [
+        {
+            "model_name": "fraud-v2",
+            "variant_name": "shadow",
+            "instance_type": "ml.m5.xlarge",
+            "instance_count": 2,
+        }
+    ],
+}
+
+
+def test_takes_variants_by_their_names() -> None:
+    properties = _properties({KEY: BY_NAME})
+    assert properties["ModelVariantActions"] == BY_NAME["model_variant_actions"]
+    assert properties["DesiredModelVariants"][0]["ModelName"] == "fraud-v2"
+    assert "Outcome" not in properties
+
+
+@pytest.mark.parametrize(
+    ("outcome", "expected"),
+    [
+        ("KeepBoth", {"Outcome": "KeepBoth"}),
+        ('{"kind": "KeepProduction"}', {"Outcome": "KeepProduction"}),
+        (
+            '{"kind": "PromoteShadow", "instances": "Production"}',
+            {"Outcome": "PromoteShadow"},
+        ),
+        (
+            '{"kind": "PromoteShadow", "instances": "Shadow"}',
+            {"Outcome": "PromoteShadow", "Instances": "Shadow"},
+        ),
+        (
+            EXAMPLES["outcome"],
+            {
+                "Outcome": "PromoteShadow",
+                "Instances": {"InstanceType": "ml.m5.xlarge", "InstanceCount": 2},
+            },
+        ),
+    ],
+)
+def test_takes_an_outcome_from_the_file_and_the_command_line(outcome: str, expected: Json) -> None:
+    in_file = json.loads(outcome) if outcome.startswith("{") else outcome
+    for context in (
+        {KEY: {**_declared(), "outcome": in_file}},
+        {KEY: _declared(), f"{KEY}.outcome": outcome},
+    ):
+        properties = _properties(context)
+        assert {name: properties.get(name) for name in ("Outcome", "Instances")} == {
+            "Instances": None,
+            **expected,
+        }
+
+
+def test_the_other_way_is_left_out_by_null() -> None:
+    actions = json.dumps(BY_NAME["model_variant_actions"])
+    context = {KEY: _declared(), f"{KEY}.outcome": "null", f"{KEY}.model_variant_actions": actions}
+    assert "Outcome" not in _properties(context)
 
 
 def test_takes_single_entries_from_the_command_line() -> None:
@@ -116,9 +178,25 @@ WRONG: dict[str, tuple[Json, str]] = {
         {KEY: {"model_variant_actions": {}}},
         f"context entry '{KEY}' must hold 'experiment_name': add it to cdk.json",
     ),
-    "no actions": (
-        {KEY: {"experiment_name": "x"}},
-        f"context entry '{KEY}' must hold 'model_variant_actions': add it to cdk.json",
+    "instances that are nobody's": (
+        {KEY: {"experiment_name": "x", "outcome": {"kind": "PromoteShadow", "instances": "Both"}}},
+        (
+            f"context entry '{KEY}.outcome.instances' must be 'Production', 'Shadow' or an object "
+            """of 'instance_type' and 'instance_count', got "Both\""""
+        ),
+    ),
+    "an outcome of no kind": (
+        {KEY: {"experiment_name": "x", "outcome": {"instances": "Shadow"}}},
+        f"context entry '{KEY}.outcome' must hold 'kind'",
+    ),
+    "instances of no count": (
+        {
+            KEY: {
+                "experiment_name": "x",
+                "outcome": {"kind": "PromoteShadow", "instances": {"instance_type": "ml.m5.large"}},
+            }
+        },
+        f"context entry '{KEY}.outcome.instances' must hold 'instance_count'",
     ),
     "an unknown entry": (
         {KEY: {"experimentName": "x"}},
@@ -161,10 +239,10 @@ def test_every_example_is_a_declaration_that_the_construct_takes() -> None:
     with pytest.raises(ContextError) as error:
         declaration({KEY: "{"}.get)
     whole = str(error.value).partition("for example, '")[2].removesuffix("'")
-    context = {KEY: whole, **{f"{KEY}.{name}": text for name, text in EXAMPLES.items()}}
-    properties = _properties(context)
-    assert properties["DesiredModelVariants"][0]["ModelName"] == "fraud-v2"
-    assert properties["EndNow"] == "true"
+    for other_way in ({"outcome"}, {"model_variant_actions", "desired_model_variants"}):
+        texts = {name: "null" if name in other_way else text for name, text in EXAMPLES.items()}
+        properties = _properties({KEY: whole, **{f"{KEY}.{name}": texts[name] for name in texts}})
+        assert properties["EndNow"] == "true"
     assert set(EXAMPLES) == set(context_app.ENTRIES) - set(context_app.TEXTS)
 
 
