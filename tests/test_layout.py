@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import constructs
@@ -28,16 +30,49 @@ def test_the_handler_never_imports_the_construct() -> None:
         assert not re.search(r"(from|import) (aws_cdk|cdk_stop_inference_experiment)\b", text), file
 
 
-def test_the_construct_imports_of_the_handler_only_what_needs_the_standard_library() -> None:
-    allowed = {"contract"}
-    imported: set[str] = set()
-    for file in (ROOT / "constructs").rglob("*.py"):
+def _imported(files: Iterable[Path]) -> set[str]:
+    """What files import of the handler: its rooms and their modules."""
+    found: set[str] = set()
+    for file in files:
         text = file.read_text()
-        imported |= set(re.findall(r"from cdk_stop_inference_experiment_handler\.(\w+)", text))
-        imported |= set(
-            re.findall(r"from cdk_stop_inference_experiment_handler import (\w+)", text)
-        )
-    assert imported <= allowed
+        handler = "from cdk_stop_inference_experiment_handler"
+        found |= set(re.findall(rf"{handler}\.([\w.]+) import", text))
+        found |= set(re.findall(rf"{handler} import (\w+)", text))
+        found |= {
+            f"lifecycle.{name}" for name in re.findall(rf"{handler}\.lifecycle import (\w+)", text)
+        }
+    return found
+
+
+def _rooms(imported: set[str]) -> set[str]:
+    return {name.split(".")[0] for name in imported}
+
+
+CONSTRUCT = ROOT / "constructs" / "cdk_stop_inference_experiment"
+
+
+def test_the_construct_imports_of_the_handler_only_what_needs_the_standard_library() -> None:
+    files = [file for file in CONSTRUCT.rglob("*.py") if CONSTRUCT / "cli" not in file.parents]
+    assert _rooms(_imported(files)) == {"contract"}
+
+
+def test_the_command_decides_with_the_functions_own_code_and_runs_nothing_of_it() -> None:
+    imported = _imported((CONSTRUCT / "cli").rglob("*.py"))
+    assert _rooms(imported) == {"contract", "lifecycle", "runtime"}
+    assert {name for name in imported if name.startswith("runtime")} == {"runtime.aws"}
+    assert "lifecycle.decide" in imported
+
+
+def test_the_construct_does_not_import_the_command() -> None:
+    for file in CONSTRUCT.glob("*.py"):
+        if file.name != "__main__.py":
+            assert "cli" not in re.findall(r"from \.(\w+)", file.read_text()), file
+
+
+def test_the_command_needs_neither_the_framework_nor_node() -> None:
+    check = "import sys, cdk_stop_inference_experiment.cli.command; print('jsii' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "False"
 
 
 ROOMS = {

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from collections.abc import Iterable
 from email import message_from_bytes
 from pathlib import Path
 
@@ -123,8 +124,39 @@ def test_the_metadata_says_what_it_is_for_and_what_it_needs(dist: Path) -> None:
     )
     assert metadata["Requires-Python"] == ">=3.10"
     assert metadata["License-Expression"] == "Apache-2.0"
-    needed = [re.split(r"[<>=]", one)[0] for one in metadata.get_all("Requires-Dist") or []]
-    assert sorted(needed) == ["aws-cdk-lib", "constructs", "crhelper"]
+    requirements = metadata.get_all("Requires-Dist") or []
+    of_the_command = {one for one in requirements if "extra == 'cli'" in one}
+    assert _names(requirements) - _names(of_the_command) == {
+        "aws-cdk-lib",
+        "constructs",
+        "crhelper",
+    }
+    assert _names(of_the_command) == {"boto3", "rich"}
+
+
+def _names(requirements: Iterable[str]) -> set[str]:
+    return {re.split(r"[<>=]", one)[0] for one in requirements}
+
+
+@pytest.mark.slow
+def test_the_wheel_has_the_command_and_says_what_it_lacks(dist: Path, tmp_path: Path) -> None:
+    wheel = str(_wheel(dist))
+    _run("-m", "pip", "install", "--quiet", "--no-deps", "--target", str(tmp_path), wheel)
+    assert (tmp_path / "bin" / "stop-inference-experiment").exists()
+    # Without site-packages: neither boto3 nor Rich, as without the extra.
+    ran = subprocess.run(
+        [sys.executable, "-S", "-m", CONSTRUCT, "status", "Stack"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 1
+    assert ran.stderr == (
+        "error: this command needs boto3 and Rich: "
+        "run 'pip install cdk-stop-inference-experiment[cli]'\n"
+    )
 
 
 def _first_example() -> str:

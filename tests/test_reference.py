@@ -123,12 +123,8 @@ def test_the_constructs_say_what_they_raise(name: str) -> None:
 
 
 def test_all_is_the_whole_public_surface() -> None:
-    visible = {
-        name
-        for name, value in vars(library).items()
-        if not name.startswith("_") and not inspect.ismodule(value)
-    }
-    assert visible == {*library.__all__, "InstanceType"}
+    assert all(hasattr(library, name) for name in dir(library))
+    assert set(dir(library)) == {*library.__all__, "InstanceType"}
     assert list(library.__all__) == PUBLIC
 
 

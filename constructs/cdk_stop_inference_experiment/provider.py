@@ -25,12 +25,11 @@ from .template.permissions import (
     RolePermissions,
     polling_rule_prefix,
 )
+from .version import PURPOSE, function_description
 
 # CloudFormation refuses another ServiceToken for an existing resource, so this id and those of the
 # constructs below it are part of the public contract.
 _DEFAULT_ID = "Custom::StopInferenceExperimentProvider"
-
-_DESCRIPTION = "Stops SageMaker inference experiments for CloudFormation"
 
 # The newest one that the tests run the function on. By name, since the oldest supported
 # aws-cdk-lib has no constant for it.
@@ -139,7 +138,7 @@ class StopInferenceExperimentProvider(Construct):
             self,
             "Handler",
             code=handler_code(),
-            description=_DESCRIPTION,
+            description=function_description(),
             environment={RULE_PREFIX_VARIABLE: polling_rule_prefix()},
             environment_encryption=key,
             function_name=function_name,
@@ -227,7 +226,7 @@ def _role(scope: Construct) -> iam.Role:
         scope,
         "Role",
         assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-        description=_DESCRIPTION,
+        description=PURPOSE,
     )
 
 

@@ -95,6 +95,9 @@ class NotNow(Exception):
 class Aws:
     """The calls to SageMaker and CloudFormation; clients are created on first use."""
 
+    def __init__(self, session: boto3.Session | None = None) -> None:
+        self._session = session
+
     def describe(self, name: str) -> Experiment | None:
         """The experiment; None if SageMaker does not know it.
 
@@ -230,19 +233,19 @@ class Aws:
         try:
             return call()
         except (ClientError, BotoCoreError) as error:
-            raise _as_aws_error(error) from error
+            raise as_aws_error(error) from error
 
     @cached_property
     def _sagemaker(self) -> Any:  # noqa: ANN401 - boto3 creates its clients' types at run time
-        return boto3.client("sagemaker", config=SDK_CONFIG)
+        return (self._session or boto3).client("sagemaker", config=SDK_CONFIG)
 
     @cached_property
     def _cloudformation(self) -> Any:  # noqa: ANN401
-        return boto3.client("cloudformation", config=SDK_CONFIG)
+        return (self._session or boto3).client("cloudformation", config=SDK_CONFIG)
 
     @cached_property
     def _cloudwatch(self) -> Any:  # noqa: ANN401
-        return boto3.client("cloudwatch", config=SDK_CONFIG)
+        return (self._session or boto3).client("cloudwatch", config=SDK_CONFIG)
 
 
 def _found(describe: Callable[[], Mapping[str, object]]) -> Mapping[str, object] | None:
@@ -281,10 +284,11 @@ def _told_apart(error: ClientError | BotoCoreError) -> Exception:
             code == "ValidationException" and any(words in message for words in _GONE_WORDS)
         ):
             return ExperimentGone(_message(error))
-    return _as_aws_error(error)
+    return as_aws_error(error)
 
 
-def _as_aws_error(error: ClientError | BotoCoreError) -> AwsError:
+def as_aws_error(error: ClientError | BotoCoreError) -> AwsError:
+    """The exception for any failed call."""
     if not isinstance(error, ClientError):
         lost = isinstance(error, HTTPClientError | BotoConnectionError)
         return AwsError(f"{type(error).__name__}: {error}", is_transient=lost)

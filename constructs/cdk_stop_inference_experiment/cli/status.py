@@ -1,0 +1,217 @@
+"""Where the experiments of a stack stand, and what a change and a teardown would do now."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from cdk_stop_inference_experiment_handler.contract.constraints import CANCELLED, COMPLETED
+from cdk_stop_inference_experiment_handler.lifecycle import reasons
+from cdk_stop_inference_experiment_handler.lifecycle.facts import RequestType, Unreadable
+
+from .operations import (
+    UPDATE,
+    Sent,
+    StackThen,
+    deployed_properties,
+    make_request,
+    resources_below,
+)
+from .plan import SHAPE, Verdict, judge, plan_destroy
+from .reading import CannotPlan, Deployed, Json, Reader
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A variant of an experiment.
+
+    Attributes:
+        role: production or shadow.
+        running: How many instances the endpoint runs now; None if that cannot be read.
+        traffic: Percent of the endpoint's requests that it gets; None if not told.
+    """
+
+    name: str
+    role: str
+    model: str
+    status: str
+    instance_type: str
+    configured: int | None
+    running: int | None
+    traffic: int | None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A resource of ours and its experiment.
+
+    Attributes:
+        status: The experiment's; empty if it cannot be told, which ``trouble`` explains.
+        since: When it ended or else began, in ISO 8601; empty if not told.
+        on_change: What an update with a changed declaration would do.
+        on_teardown: What the deletion of the stack would do.
+    """
+
+    stack: str
+    logical_id: str
+    experiment: str
+    status: str
+    since: str
+    scheduled_end: str
+    endpoint: str
+    variants: tuple[Variant, ...]
+    on_change: Verdict | None
+    on_teardown: Verdict | None
+    trouble: str = ""
+
+    def to_json(self) -> dict[str, object]:
+        """The standing as JSON."""
+        return {
+            "stack": self.stack,
+            "logicalId": self.logical_id,
+            "experiment": self.experiment or None,
+            "status": self.status or None,
+            "since": self.since or None,
+            "scheduledEnd": self.scheduled_end or None,
+            "endpoint": self.endpoint or None,
+            "variants": [_camel(asdict(variant)) for variant in self.variants],
+            "onChange": self.on_change.to_json() if self.on_change else None,
+            "onTeardown": self.on_teardown.to_json() if self.on_teardown else None,
+            "trouble": self.trouble or None,
+        }
+
+
+@dataclass(frozen=True)
+class StackStatus:
+    """A stack and the resources of ours in it and in those nested in it."""
+
+    stack_id: str
+    name: str
+    status: str
+    resources: tuple[Standing, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """The status as JSON."""
+        return {
+            "version": SHAPE,
+            "stack": self.stack_id,
+            "stackStatus": self.status,
+            "resources": [one.to_json() for one in self.resources],
+        }
+
+
+def status_of(reader: Reader, stack: str) -> StackStatus:
+    """Where the experiments of a stack stand.
+
+    Raises:
+        CannotPlan: The stack does not exist, or cannot be read.
+    """
+    seen = reader.stack(stack)
+    teardown: Mapping[tuple[str, str], Verdict] = {}
+    if not seen.status.endswith("_IN_PROGRESS"):
+        verdicts = plan_destroy(reader, seen.stack_id).verdicts
+        teardown = {(one.stack, one.logical_id): one for one in verdicts}
+    resources = tuple(
+        _standing(reader, stack_id, found, teardown)
+        for stack_id, found in resources_below(reader, seen.stack_id)
+    )
+    return StackStatus(seen.stack_id, seen.name, seen.status, resources)
+
+
+def _standing(
+    reader: Reader,
+    stack_id: str,
+    found: Deployed,
+    teardown: Mapping[tuple[str, str], Verdict],
+) -> Standing:
+    properties = deployed_properties(reader, stack_id, found.logical_id)
+    name = str((properties or {}).get("Name") or found.physical_id.rpartition("/")[2])
+    stack_name = reader.stack(stack_id).name
+    try:
+        described, trouble = reader.described(name), ""
+    except (CannotPlan, Unreadable) as error:
+        described, trouble = None, str(error)
+    else:
+        if described is None:
+            trouble = "SageMaker does not know the experiment"
+    told: Json = described or {}
+    schedule = told.get("Schedule") or {}
+    began = schedule.get("StartTime") or told.get("CreationTime")
+    endpoint = str((told.get("EndpointMetadata") or {}).get("EndpointName") or "")
+    return Standing(
+        stack=stack_name,
+        logical_id=found.logical_id,
+        experiment=name,
+        status=str(told.get("Status") or ""),
+        since=_moment(told.get("CompletionTime") or began),
+        scheduled_end=_moment(schedule.get("EndTime")),
+        endpoint=endpoint,
+        variants=tuple(_variants(told, _running(reader, endpoint))),
+        on_change=_change(reader, stack_id, found, properties) if teardown else None,
+        on_teardown=teardown.get((stack_name, found.logical_id)),
+        trouble=trouble,
+    )
+
+
+def _change(
+    reader: Reader, stack_id: str, found: Deployed, properties: Json | None
+) -> Verdict | None:
+    """What an update would do that declares another end."""
+    if properties is None:
+        return None
+    state = CANCELLED if properties.get("DesiredState") == COMPLETED else COMPLETED
+    request = make_request(
+        *(RequestType.UPDATE, stack_id, found.logical_id, found.physical_id),
+        *({**properties, "DesiredState": state}, properties, time.time()),
+    )
+    status = "UPDATE_IN_PROGRESS"
+    stacks: dict[str, StackThen] = {}
+    above = stack_id
+    while above:
+        parent = reader.stack(above).parent_id
+        stacks[above] = StackThen(above, status, parent, begun=(status,))
+        above = parent
+    return judge(reader, Sent(request, UPDATE, stacks))
+
+
+def _running(reader: Reader, endpoint: str) -> Mapping[str, int]:
+    try:
+        found = reader.endpoint(endpoint) if endpoint else None
+    except Unreadable:
+        return {}
+    return found.counts if found else {}
+
+
+def _variants(told: Json, running: Mapping[str, int]) -> Iterator[Variant]:
+    mode = told.get("ShadowModeConfig") or {}
+    shares = {
+        one.get("ShadowModelVariantName"): one.get("SamplingPercentage")
+        for one in mode.get("ShadowModelVariants", [])
+    }
+    for one in told.get("ModelVariants", []):
+        name = one.get("VariantName", "")
+        config = (one.get("InfrastructureConfig") or {}).get("RealTimeInferenceConfig") or {}
+        yield Variant(
+            name=name,
+            role="shadow" if name in shares else "production",
+            model=one.get("ModelName", ""),
+            status=one.get("Status", ""),
+            instance_type=config.get("InstanceType", ""),
+            configured=config.get("InstanceCount"),
+            running=running.get(name),
+            traffic=shares.get(name, 100),
+        )
+
+
+def _moment(value: Any) -> str:  # noqa: ANN401 - what botocore reads
+    return reasons.moment(value.timestamp()) if value is not None else ""
+
+
+def _camel(members: Mapping[str, object]) -> dict[str, object]:
+    def camel(name: str) -> str:
+        first, *rest = name.split("_")
+        return first + "".join(part.title() for part in rest)
+
+    return {camel(name): value for name, value in members.items()}

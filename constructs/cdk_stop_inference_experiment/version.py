@@ -1,0 +1,31 @@
+"""The library's version, in the description of the function that it deploys.
+
+A plan is judged by the installed version, and a stack runs the deployed one: the description tells
+whether they differ.
+"""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import version
+
+_DISTRIBUTION = "cdk-stop-inference-experiment"
+
+PURPOSE = "Stops SageMaker inference experiments for CloudFormation"
+"""What the function is for. Release 0.1.0 wrote this alone."""
+
+
+def installed_version() -> str:
+    """The version of this library."""
+    return version(_DISTRIBUTION)
+
+
+def function_description() -> str:
+    """The function's description: what it is for, and the version that made it."""
+    return f"{PURPOSE} ({_DISTRIBUTION} {installed_version()})"
+
+
+def version_in(description: str) -> str | None:
+    """The version in a function's description; None if there is none."""
+    found = re.search(rf"\({_DISTRIBUTION} ([^)]+)\)", description)
+    return found[1] if found else None

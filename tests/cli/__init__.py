@@ -1,0 +1,1 @@
+"""The command: what it plans, prints and exits with."""

@@ -1,0 +1,433 @@
+"""What a change set and a deletion will do, and how certain that is."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cdk_stop_inference_experiment.cli.plan import Plan, Verdict, plan_change_set, plan_destroy
+from cdk_stop_inference_experiment.cli.reading import (
+    STACK_TYPE,
+    CannotPlan,
+    Change,
+    Deployed,
+    StackSeen,
+)
+from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
+from cdk_stop_inference_experiment_handler.lifecycle.facts import Unreadable
+from tests.unit.lifecycle import (
+    ARN,
+    OTHER_ARN,
+    PARENT,
+    PROMOTE,
+    RESOURCE,
+    STACK,
+    created,
+    experiment,
+    of_resource,
+    of_stack,
+    variant,
+)
+
+from .account import (
+    LATER,
+    TOKEN,
+    Account,
+    added,
+    as_event,
+    change_set,
+    modified,
+    other,
+    ours,
+    removed,
+)
+
+STOPS = {"stop": "will", "promote": "no", "fail": "no"}
+NOTHING = {"stop": "no", "promote": "no", "fail": "no"}
+UNKNOWN = {"stop": "unknown", "promote": "unknown", "fail": "unknown"}
+
+
+def planned(*changes: Change, account: Account | None = None, **more: Any) -> Plan:
+    account = account or Account()
+    account.change_sets["verdict"] = change_set(*changes, **more)
+    return plan_change_set(account, "shadow", "verdict")
+
+
+def only(plan: Plan) -> Verdict:
+    (verdict,) = plan.verdicts
+    return verdict
+
+
+def said(verdict: Verdict) -> tuple[str, str, str, str]:
+    return verdict.request, verdict.effect, verdict.certainty, verdict.row
+
+
+def new_stack() -> Account:
+    account = Account(deployed={}, happened={})
+    account.of_stack("REVIEW_IN_PROGRESS")
+    return account
+
+
+def test_a_changed_declaration_alone_will_stop_and_promote() -> None:
+    verdict = only(planned(modified(after=ours(ModelVariantActions=PROMOTE))))
+    assert said(verdict) == ("Update", "stop", "will", "stoppable")
+    assert verdict.order == "update_changed"
+    assert verdict.chances == {"stop": "will", "promote": "will", "fail": "no"}
+    assert verdict.stop_request is not None
+    assert verdict.stop_request["ModelVariantActions"] == PROMOTE
+
+
+def test_a_reworded_reason_stops_nothing() -> None:
+    verdict = only(planned(modified(after=ours(Reason="in other words"))))
+    assert said(verdict) == ("Update", "nothing", "will", "update_unchanged")
+    assert verdict.chances == NOTHING
+    assert verdict.stop_request is None
+
+
+def test_a_new_resource_is_armed() -> None:
+    verdict = only(planned(added(ours()), account=new_stack()))
+    assert said(verdict) == ("Create", "nothing", "will", "stoppable")
+    assert verdict.order == "create_arms"
+
+
+def test_a_new_resource_with_end_now_will_fail() -> None:
+    plan = planned(added(ours(EndNow="true")), account=new_stack())
+    assert said(only(plan)) == ("Create", "fail", "will", "create_end_now")
+    assert plan.may("fail")
+    assert not plan.may("stop")
+
+
+def test_a_removed_resource_is_deleted_in_the_clean_up() -> None:
+    verdict = only(planned(removed()))
+    assert said(verdict) == ("Delete", "stop", "will", "stoppable")
+    assert (verdict.moment, verdict.order) == ("clean-up", "delete_ends")
+
+
+def test_a_removed_resource_that_is_retained_gets_no_request() -> None:
+    verdict = only(planned(removed(policy="Retain")))
+    assert said(verdict) == ("", "nothing", "will", "")
+    assert "retained" in verdict.why
+
+
+def test_a_renamed_construct_stops_nothing() -> None:
+    arms, lets_go = planned(added(ours(), "Renamed"), removed()).verdicts
+    assert said(arms) == ("Create", "nothing", "will", "stoppable")
+    assert said(lets_go) == ("Delete", "nothing", "will", "delete_held_elsewhere")
+    assert "'Renamed'" in lets_go.why
+
+
+def test_another_experiments_name_ends_the_old_one_in_the_clean_up() -> None:
+    account = Account()
+    account.experiments["other"] = experiment(arn=OTHER_ARN, name="other")
+    arms, ends = planned(modified(after=ours(Name="other")), account=account).verdicts
+    assert (arms.experiment, *said(arms)) == ("other", "Update", "nothing", "will", "stoppable")
+    assert (ends.experiment, *said(ends)) == ("fraud-shadow", "Delete", "stop", "may", "stoppable")
+    assert "permission" in ends.because[0]
+
+
+def test_what_else_changes_may_keep_a_stop_from_being_reached() -> None:
+    change = modified(after=ours(ModelVariantActions=PROMOTE))
+    verdict = only(planned(change, other()))
+    assert verdict.certainty == "may"
+    assert "Other" in verdict.because[0]
+    assert only(planned(change, other("Remove"))).certainty == "will"
+    assert only(planned(change, other(resource_type="AWS::CDK::Metadata"))).certainty == "will"
+
+
+@pytest.mark.parametrize("name", ["Name", "EndNow", "StopOn", "DesiredState"])
+def test_a_value_that_is_known_only_later_makes_the_effect_unknown(name: str) -> None:
+    verdict = only(planned(modified(after=ours(**{name: LATER}))))
+    assert (verdict.effect, verdict.chances) == ("unknown", UNKNOWN)
+    assert f"'{name}' is known only after the deployment" in verdict.why
+
+
+def test_the_functions_arn_need_not_be_known() -> None:
+    after = {**ours(), "ServiceToken": LATER}
+    assert only(planned(added(after), account=new_stack())).certainty == "will"
+
+
+def test_a_models_name_that_is_known_only_later_hides_whether_the_end_changes() -> None:
+    before = ours(ModelVariantActions=PROMOTE, DesiredModelVariants=[variant("shadow")])
+    late = {**variant("shadow"), "ModelName": LATER}
+    after = ours(ModelVariantActions=PROMOTE, DesiredModelVariants=[late])
+    verdict = only(planned(modified(before, after)))
+    assert verdict.effect == "unknown"
+    assert "known only later" in verdict.why
+    ends_now = {**after, "EndNow": "true"}
+    assert said(only(planned(modified(before, ends_now)))) == (
+        *("Update", "stop", "will", "stoppable"),
+    )
+    assert said(only(planned(added(after), account=new_stack()))) == (
+        *("Create", "nothing", "will", "stoppable"),
+    )
+
+
+def test_a_change_without_values_is_unknown() -> None:
+    verdict = only(planned(modified({}, None)))
+    assert verdict.effect == "unknown"
+    assert "another resource may change it" in verdict.why
+
+
+def test_a_change_of_metadata_sends_no_request() -> None:
+    verdict = only(planned(modified(after=ours(), scope=("Metadata",))))
+    assert said(verdict) == ("", "nothing", "will", "")
+
+
+def test_a_resource_that_the_change_set_does_not_name_gets_no_request() -> None:
+    verdict = only(planned(other()))
+    assert said(verdict) == ("", "nothing", "will", "")
+    assert verdict.experiment == "fraud-shadow"
+
+
+def test_an_experiment_that_the_deployment_creates_is_armed() -> None:
+    account = new_stack()
+    account.experiments = {}
+    native = Change(
+        *("Add", "ShadowTest", "AWS::SageMaker::InferenceExperiment"),
+        after={"Name": "fraud-shadow", "ModelVariants": [{"VariantName": "production"}]},
+    )
+    actions = {"production": "Retain"}
+    verdict = only(planned(native, added(ours(ModelVariantActions=actions)), account=account))
+    assert said(verdict) == ("Create", "nothing", "will", "stoppable")
+
+
+def test_an_absent_experiment_fails_a_creation() -> None:
+    account = new_stack()
+    account.experiments = {}
+    assert said(only(planned(added(ours()), account=account)))[1:] == ("fail", "will", "absent")
+
+
+def test_an_experiment_that_cannot_be_described_is_unknown() -> None:
+    account = Account(experiments={"fraud-shadow": Unreadable("DescribeInferenceExperiment: no")})
+    verdict = only(planned(modified(after=ours(EndNow="true")), account=account))
+    assert (verdict.effect, verdict.why) == ("unknown", "DescribeInferenceExperiment: no")
+
+
+def test_sagemaker_may_refuse_to_stop_what_has_not_begun() -> None:
+    account = Account(experiments={"fraud-shadow": experiment("Created")})
+    verdict = only(planned(modified(after=ours(EndNow="true")), account=account))
+    assert said(verdict)[:3] == ("Update", "stop", "may")
+    assert "while it is Created" in verdict.because[0]
+
+
+def test_an_experiment_that_ends_by_itself_within_the_hour_may_end_before() -> None:
+    soon = experiment(scheduled_end=time.time() + 3000)
+    account = Account(experiments={"fraud-shadow": soon})
+    change = modified(after=ours(EndNow="true"))
+    assert only(planned(change, account=account)).certainty == "may"
+    account.experiments = {"fraud-shadow": replace(soon, scheduled_end=time.time() + 4000)}
+    assert only(planned(change, account=account)).certainty == "will"
+
+
+def test_a_promotion_that_comes_too_late_will_fail() -> None:
+    account = Account(experiments={"fraud-shadow": experiment("Completed")})
+    verdict = only(planned(modified(after=ours(ModelVariantActions=PROMOTE)), account=account))
+    assert said(verdict)[1:] == ("fail", "will", "ended_otherwise_promote")
+
+
+def test_a_retry_of_a_failed_update_is_compared_with_what_was_deployed_well() -> None:
+    account = Account()
+    account.of_stack("UPDATE_FAILED")
+    wanted = ours(ModelVariantActions=PROMOTE)
+    account.deployed[STACK] = [Deployed(RESOURCE, ARN, RESOURCE_TYPE, "UPDATE_FAILED")]
+    account.happened[STACK] = [
+        *created(ServiceToken=TOKEN),
+        of_stack("UPDATE_IN_PROGRESS", 200),
+        of_resource("UPDATE_IN_PROGRESS", 210, declared=wanted),
+        of_resource("UPDATE_FAILED", 220, declared=wanted),
+        of_stack("UPDATE_FAILED", 230),
+    ]
+    again = modified(wanted, wanted, scope=("Metadata",))
+    assert said(only(planned(again, account=account))) == ("Update", "stop", "will", "stoppable")
+    withdrawn = modified(wanted, ours())
+    assert only(planned(withdrawn, account=account)).row == "update_unchanged"
+
+
+def test_what_was_never_created_is_deleted_and_created() -> None:
+    account = Account()
+    account.of_stack("CREATE_FAILED")
+    marker = "Stop-not-created-1"
+    account.deployed[STACK] = [Deployed(RESOURCE, marker, RESOURCE_TYPE, "CREATE_FAILED")]
+    deletes, creates = planned(added(ours()), account=account).verdicts
+    assert said(deletes) == ("Delete", "nothing", "will", "delete_not_held")
+    assert said(creates)[:2] == ("Create", "nothing")
+
+
+def test_a_second_request_finds_the_experiment_ended() -> None:
+    account = Account()
+    twin = Deployed("Twin", ARN, RESOURCE_TYPE, "CREATE_COMPLETE")
+    account.deployed[STACK].append(twin)
+    account.happened[STACK] += [of_resource("CREATE_COMPLETE", 140, declared=ours())]
+    stops, finds = plan_destroy(account, "shadow").verdicts
+    account.happened[STACK] += [
+        of_resource("CREATE_IN_PROGRESS", 139, logical_id="Twin"),
+        of_resource("CREATE_COMPLETE", 140, declared=ours(), logical_id="Twin"),
+    ]
+    stops, finds = plan_destroy(account, "shadow").verdicts
+    assert (stops.effect, finds.effect) == ("stop", "nothing")
+
+
+def test_a_nested_stack_is_planned_by_its_own_change_set() -> None:
+    below = change_set(modified(after=ours(EndNow="true")))
+    root = change_set(
+        Change("Modify", "Below", STACK_TYPE, STACK, ("Properties",), nested=below),
+        stack_id=PARENT,
+    )
+    account = Account()
+    account.stacks[PARENT] = StackSeen(PARENT, "parent", "CREATE_COMPLETE")
+    account.stacks[STACK] = replace(account.stacks[STACK], parent_id=PARENT)
+    account.deployed[PARENT] = [Deployed("Below", STACK, STACK_TYPE, "CREATE_COMPLETE")]
+    account.change_sets["verdict"] = root
+    verdict = only(plan_change_set(account, "parent", "verdict"))
+    assert said(verdict) == ("Update", "stop", "will", "stoppable")
+
+
+def test_a_nested_stack_without_a_change_set_is_unknown() -> None:
+    account = Account()
+    account.stacks[PARENT] = StackSeen(PARENT, "parent", "CREATE_COMPLETE")
+    account.deployed[PARENT] = [Deployed("Below", STACK, STACK_TYPE, "CREATE_COMPLETE")]
+    change = Change("Modify", "Below", STACK_TYPE, STACK, ("Properties",))
+    account.change_sets["verdict"] = change_set(change, stack_id=PARENT)
+    verdict = only(plan_change_set(account, "parent", "verdict"))
+    assert verdict.effect == "unknown"
+    assert "IncludeNestedStacks" in verdict.why
+
+
+def test_a_nested_stack_that_is_removed_ends_its_experiments_in_the_clean_up() -> None:
+    account = Account()
+    account.stacks[PARENT] = StackSeen(PARENT, "parent", "CREATE_COMPLETE")
+    account.stacks[STACK] = replace(account.stacks[STACK], parent_id=PARENT)
+    account.deployed[PARENT] = [Deployed("Below", STACK, STACK_TYPE, "CREATE_COMPLETE")]
+    change = Change("Remove", "Below", STACK_TYPE, STACK, policy="Delete")
+    account.change_sets["verdict"] = change_set(change, stack_id=PARENT)
+    verdict = only(plan_change_set(account, "parent", "verdict"))
+    assert said(verdict) == ("Delete", "stop", "will", "stoppable")
+    assert verdict.moment == "clean-up"
+
+
+def test_a_nested_stack_that_is_updated_directly_will_fail() -> None:
+    account = Account()
+    account.stacks[PARENT] = StackSeen(PARENT, "parent", "CREATE_COMPLETE")
+    account.stacks[STACK] = replace(account.stacks[STACK], parent_id=PARENT)
+    verdict = only(planned(modified(after=ours(EndNow="true")), account=account))
+    assert said(verdict) == ("Update", "fail", "will", "parent_at_rest")
+
+
+def test_a_deletion_ends_the_experiment_as_it_was_last_deployed() -> None:
+    account = Account()
+    account.happened[STACK] = created(ModelVariantActions=PROMOTE, ServiceToken=TOKEN)
+    verdict = only(plan_destroy(account, "shadow"))
+    assert said(verdict) == ("Delete", "stop", "will", "stoppable")
+    assert (verdict.moment, verdict.order) == ("deletion", "delete_ends")
+    assert verdict.chances["promote"] == "will"
+
+
+def test_a_deletion_without_delete_in_stop_on_stops_nothing() -> None:
+    account = Account()
+    account.happened[STACK] = created(StopOn=["Update"], ServiceToken=TOKEN)
+    assert only(plan_destroy(account, "shadow")).row == "delete_not_in_stop_on"
+
+
+def test_a_deletion_reads_the_template_where_the_events_are_gone() -> None:
+    account = Account()
+    account.happened[STACK] = [of_stack("UPDATE_COMPLETE", 130)]
+    declared = {**ours(), "ServiceToken": {"Fn::GetAtt": ["Handler", "Arn"]}}
+    definition = {"Type": RESOURCE_TYPE, "Properties": declared}
+    account.templates[STACK] = {RESOURCE: definition}
+    assert only(plan_destroy(account, "shadow")).effect == "stop"
+    declared["Name"] = {"Ref": "Name"}
+    verdict = only(plan_destroy(account, "shadow"))
+    assert (verdict.effect, verdict.why) == ("unknown", "its deployed properties cannot be read")
+
+
+def test_a_deletion_may_not_reach_what_another_resource_depends_on() -> None:
+    account = Account()
+    later = {"Type": "AWS::SSM::Parameter", "Properties": {"Value": {"Ref": RESOURCE}}}
+    last = {"Type": "AWS::SSM::Parameter", "DependsOn": ["Later"]}
+    account.templates[STACK] = {"Later": later, "Last": last, "Apart": {"Type": "X"}}
+    verdict = only(plan_destroy(account, "shadow"))
+    assert (verdict.certainty, verdict.because) == (
+        *("may", ("Later, Last must be deleted before it",)),
+    )
+
+
+def test_termination_protection_keeps_a_deletion_from_being_certain() -> None:
+    account = Account()
+    account.stacks[STACK] = replace(account.stacks[STACK], is_protected=True)
+    verdict = only(plan_destroy(account, "shadow"))
+    assert verdict.certainty == "may"
+    assert "termination protection" in verdict.because[0]
+
+
+def test_a_retained_resource_outlives_the_deletion() -> None:
+    account = Account()
+    account.templates[STACK] = {RESOURCE: {"DeletionPolicy": "Retain"}}
+    assert said(only(plan_destroy(account, "shadow"))) == ("", "nothing", "will", "")
+
+
+def test_a_function_of_another_version_makes_the_plan_uncertain() -> None:
+    account = Account(function="Stops SageMaker inference experiments for CloudFormation")
+    plan = plan_destroy(account, "shadow")
+    assert only(plan).certainty == "may"
+    assert "version 0.1.0, or unknown" in plan.notes[0]
+
+
+def test_a_function_that_is_updated_before_is_judged_by_its_new_version() -> None:
+    account = Account(function="of long ago")
+    new = Account().function
+    handler = Change(
+        *("Modify", "Handler", "AWS::Lambda::Function", "stopper", ("Properties",)),
+        after={"Description": new},
+    )
+    change = modified(after=ours(EndNow="true"))
+    assert planned(handler, change, account=account).notes == ()
+    assert planned(change, account=account).notes != ()
+
+
+@pytest.mark.parametrize(
+    ("status", "execution", "said"),
+    [
+        ("CREATE_PENDING", "UNAVAILABLE", "is still being made"),
+        ("CREATE_IN_PROGRESS", "UNAVAILABLE", "is still being made"),
+        ("FAILED", "UNAVAILABLE", "is FAILED: because"),
+        ("CREATE_COMPLETE", "OBSOLETE", "is OBSOLETE"),
+        ("CREATE_COMPLETE", "EXECUTE_COMPLETE", "is EXECUTE_COMPLETE"),
+        ("CREATE_COMPLETE", "UNAVAILABLE", "is UNAVAILABLE: because"),
+    ],
+)
+def test_a_change_set_that_cannot_be_executed_has_no_plan(
+    status: str, execution: str, said: str
+) -> None:
+    with pytest.raises(CannotPlan, match=said):
+        planned(status=status, execution_status=execution, reason="because")
+
+
+def test_a_change_set_without_changes_stops_nothing() -> None:
+    reason = "The submitted information didn't contain changes. Submit different information."
+    plan = planned(status="FAILED", execution_status="UNAVAILABLE", reason=reason)
+    assert plan.verdicts == ()
+    assert not plan.may("stop")
+
+
+def test_a_stack_that_is_being_updated_has_no_plan_for_its_deletion() -> None:
+    account = Account()
+    account.of_stack("UPDATE_IN_PROGRESS")
+    with pytest.raises(CannotPlan, match="run the plan when it is at rest"):
+        plan_destroy(account, "shadow")
+
+
+def test_a_stack_whose_rollback_failed_can_be_deleted() -> None:
+    account = Account()
+    account.of_stack("UPDATE_ROLLBACK_FAILED")
+    account.happened[STACK] += [
+        of_stack("UPDATE_IN_PROGRESS", 200),
+        of_resource("UPDATE_IN_PROGRESS", 210, declared=as_event(ours(EndNow="true"))),
+        of_resource("UPDATE_FAILED", 220, declared=as_event(ours(EndNow="true"))),
+        of_stack("UPDATE_ROLLBACK_IN_PROGRESS", 230),
+        of_stack("UPDATE_ROLLBACK_FAILED", 240),
+    ]
+    verdict = only(plan_destroy(account, "shadow"))
+    assert said(verdict) == ("Delete", "stop", "will", "stoppable")
