@@ -1,4 +1,4 @@
-"""What the folders must and must not hold."""
+"""What the folders must contain, and what they must not."""
 
 from __future__ import annotations
 
@@ -80,13 +80,13 @@ ROOMS = {
     "lifecycle": {"contract"},
     "runtime": {"contract", "lifecycle"},
 }
-"""What each room of the handler may import of the others."""
+"""What each subpackage of the handler may import from the others."""
 
 OUTSIDE = {
     "contract": re.compile(r"(boto3|botocore|crhelper|urllib3)"),
     "lifecycle": re.compile(r"(boto3|botocore|crhelper|urllib3|logging|random)"),
 }
-"""What the pure rooms may not import of anything else."""
+"""What the pure subpackages may not import."""
 
 
 def test_imports_between_the_rooms_of_the_handler_run_one_way() -> None:
@@ -110,7 +110,7 @@ def test_only_tests_import_from_tests() -> None:
 
 
 def test_the_lifecycle_reads_no_clock() -> None:
-    """Only the sentences format a time that they are given."""
+    """Only the messages format a given time."""
     folder = ROOT / "lambda" / "cdk_stop_inference_experiment_handler" / "lifecycle"
     for file in folder.glob("*.py"):
         assert not re.search(r"time\.(time|sleep|monotonic)|datetime", file.read_text()), file

@@ -1,4 +1,4 @@
-"""What is built and installed is what the checkout holds."""
+"""The built and installed packages have the same files as the checkout."""
 
 from __future__ import annotations
 

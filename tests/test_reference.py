@@ -1,4 +1,4 @@
-"""The README's reference and the docstrings say what the code has."""
+"""The README's reference and the docstrings match the code."""
 
 from __future__ import annotations
 

@@ -12,10 +12,10 @@ NO_ROWS_OF_THE_TABLES = {
     "declaration_invalid",  # the properties break a rule
     "update_old_unreadable",  # what was deployed before cannot be read
     "delete_old_unreadable",
-    "overtaken",  # CloudFormation has gone on
-    "stack_unclear",  # what allows a stop cannot be told
+    "overtaken",  # CloudFormation has moved on
+    "stack_unclear",  # it is not clear whether a stop is allowed
     "parent_at_rest",
-    "end_awaited",  # a stop of ours is under way
+    "end_awaited",  # a stop of ours is in progress
 }
 
 

@@ -1,4 +1,4 @@
-"""What mypy and pyright say, both strict, of code that uses the library: right and wrong."""
+"""The results of mypy and pyright, both strict, for correct and wrong uses of the library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waiting for what comes by itself."""
+"""Waits for a condition."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 def eventually(condition: Callable[[], bool], timeout_seconds: float = 20.0) -> bool:
-    """Return whether a condition comes true in time."""
+    """Return whether a condition becomes true in time."""
     deadline = time.monotonic() + timeout_seconds
     while not condition():
         if time.monotonic() > deadline:

@@ -1,1 +1,1 @@
-"""What stacks armed by a released version expect of every later one."""
+"""Upgrades of stacks that a released version has deployed."""

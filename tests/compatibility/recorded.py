@@ -1,8 +1,8 @@
-"""The stack that each release is recorded with, and how it is recorded.
+"""The stack that is recorded for each release.
 
-``python -m tests.compatibility.recorded`` records the version that pyproject.toml names, anew until
-that version is released. Then it goes into :data:`RELEASED`, and its record is never changed: it is
-what users have deployed.
+``python -m tests.compatibility.recorded`` records the version in pyproject.toml. Run it again until
+that version is released; then add it to :data:`RELEASED` and never change its record, since users
+have deployed it.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ PROMOTE = {"production": ModelVariantAction.REMOVE, "shadow": ModelVariantAction
 
 
 def declared() -> cdk.Stack:
-    """A stack that uses every prop of the resource; a later version adds resources of its own.
+    """A stack with every prop of the resource; later versions add resources.
 
-    Ids and props that are recorded must stay as they are.
+    Recorded ids and props must not change.
     """
     stack = cdk.Stack(cdk.App(), "Fraud")
     StopInferenceExperiment(
@@ -87,7 +87,7 @@ def _native(stack: cdk.Stack) -> CfnInferenceExperiment:
 
 
 def resources(template: Json) -> Json:
-    """The template's resources without what belongs to the release of aws-cdk-lib."""
+    """The template's resources without what depends on the release of aws-cdk-lib."""
     kept = ("Type", "Properties", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy")
     found = {
         name: {part: body[part] for part in kept if part in body}
@@ -104,12 +104,12 @@ def custom_resources(found: Json) -> Json:
 
 
 def synthesised() -> Json:
-    """What the stack is today."""
+    """The stack's current template."""
     return resources(dict(Template.from_stack(declared()).to_json()))
 
 
 def delivered(properties: Json) -> Json:
-    """The properties as CloudFormation sends them: resolved, every scalar a string."""
+    """The properties as CloudFormation sends them: resolved, with every scalar as a string."""
     resolved: Json = _delivered({**properties, "ServiceToken": FUNCTION_ARN})
     return resolved
 
@@ -147,7 +147,7 @@ def event(kind: str, logical_id: str, new: Json, old: Json | None = None) -> Jso
 
 
 def _events(found: Json) -> Json:
-    """The events of each resource: created, given another reason, deleted."""
+    """The events of each resource: created, updated with another reason, deleted."""
     events: Json = {}
     for name, body in custom_resources(found).items():
         properties = delivered(body["Properties"])
@@ -161,14 +161,14 @@ def _events(found: Json) -> Json:
 
 
 def version() -> str:
-    """The version that pyproject.toml names."""
+    """The version in pyproject.toml."""
     project = (HERE.parents[1] / "pyproject.toml").read_text()
     (found,) = re.findall(r'^version = "(.+)"$', project, re.MULTILINE)
     return str(found)
 
 
 def main() -> None:
-    """Record the version that pyproject.toml names."""
+    """Record the version in pyproject.toml."""
     if version() in RELEASED:
         sys.exit(
             f"error: {version()} is released and its record must not change: name the next version "

@@ -1,4 +1,4 @@
-"""A stack armed by a released version and updated by this one sends no Stop and keeps its ids."""
+"""A stack of a released version that this one updates sends no Stop and keeps its ids."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ KEPT_IN_PLACE = ("AWS::Lambda::Function", "AWS::IAM::Role", "AWS::Logs::LogGroup
 
 @pytest.fixture(scope="module")
 def today() -> Json:
-    """What the recorded stack is today."""
+    """The recorded stack's current template."""
     return synthesised()
 
 
@@ -101,12 +101,12 @@ def test_the_events_of_a_released_version_are_read_and_carried_out(release: str)
             assert malformation(one) is None
             assert isinstance(read_request(one).new, Declaration)
         create, update, delete = events
-        # EndNow ends only what was armed before.
+        # EndNow only ends what was armed before.
         armed = create["ResourceProperties"].get("EndNow") != "true"
         assert _verb(create) is (Verb.SUCCEED if armed else Verb.FAIL)
         new, old = update["ResourceProperties"], update["OldResourceProperties"]
         if release == "0.1.0":
-            # What was recorded rewords the reason, which that release took for an order.
+            # The recorded update changes the reason, which was an order in that release.
             assert _verb(update) is Verb.SUCCEED
             new["DesiredState"] = "Cancelled"
         assert new.get("DesiredState") != old.get("DesiredState")

@@ -1,4 +1,4 @@
-"""One local AWS for the histories, emptied before each."""
+"""One local AWS for all histories, reset before each."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def running_aws() -> Iterator[LocalAws]:
 
 @pytest.fixture
 def history(running_aws: LocalAws) -> History:
-    """A stack to come, in an account that holds nothing."""
+    """A new stack in an empty account."""
     running_aws.reset()
     scale = running_aws.configure().clock_scale
     running_aws.configure(**{**Settings().to_json(), **QUICK, "clock_scale": scale})
@@ -34,5 +34,5 @@ def history(running_aws: LocalAws) -> History:
 
 @pytest.fixture
 def shadow_test(history: History) -> str:
-    """A running shadow test that no stack made."""
+    """A running shadow test that no stack created."""
     return create_shadow_test(history.sagemaker)

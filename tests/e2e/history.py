@@ -1,4 +1,4 @@
-"""A stack from its creation to its end on the local AWS, driven through CloudFormation's API."""
+"""A stack from its creation to its deletion on the local AWS, through CloudFormation's API."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
 
 
 class History:
-    """One stack of an account that holds nothing else of ours."""
+    """One stack in an account without other stacks of ours."""
 
     def __init__(self, aws: LocalAws) -> None:
         self.aws = aws
@@ -30,12 +30,12 @@ class History:
         self._uploaded: set[str] = set()
 
     def deploy(self, template: Template, *, timeout_seconds: float = 60.0, **options: Any) -> str:
-        """Create or update the stack; return the status it comes to rest in."""
+        """Create or update the stack; return its final status."""
         self.begin(template, **options)
         return self.settled(timeout_seconds)
 
     def begin(self, template: Template, **options: Any) -> None:
-        """Begin to create or to update the stack, with further options of the call."""
+        """Start to create or update the stack, with more options for the call."""
         self._upload(template)
         order = self.cloudformation.update_stack if self._exists() else self._create
         order(
@@ -46,7 +46,7 @@ class History:
         )
 
     def destroy(self, *, timeout_seconds: float = 60.0) -> str:
-        """Delete the stack; return the status it comes to rest in."""
+        """Delete the stack; return its final status."""
         self.cloudformation.delete_stack(StackName=self.stack_id)
         return self.settled(timeout_seconds)
 
@@ -78,7 +78,7 @@ class History:
         return [event for page in pages for event in page["StackEvents"]][::-1]
 
     def reason(self, status: str) -> str:
-        """Why a resource of the stack last had a status, for a person to read."""
+        """The reason of the last event of a resource with a status."""
         reasons = [
             event.get("ResourceStatusReason", "")
             for event in self.events()
@@ -92,12 +92,12 @@ class History:
         return [call for call in calls if call.error_code is None]
 
     def experiment(self, name: str = EXPERIMENT) -> Json:
-        """What SageMaker says of an experiment."""
+        """An experiment as SageMaker describes it."""
         described: Json = self.sagemaker.describe_inference_experiment(Name=name)
         return described
 
     def log(self) -> str:
-        """What the function logged, as far as its log group still exists."""
+        """What the function logged, if its log group still exists."""
         logs = self.aws.client("logs")
         lines: list[str] = []
         for group in logs.describe_log_groups()["logGroups"]:
@@ -106,29 +106,29 @@ class History:
         return "\n".join(lines)
 
     def left_behind(self) -> dict[str, list[str]]:
-        """What there is of the kinds a stack of ours could leave behind."""
+        """The existing resources that our stacks could leave behind."""
         return {kind: names for kind, names in inventory(self.aws).items() if names}
 
     def polling(self) -> list[str]:
-        """The rules, targets and permissions that polling made and has not removed."""
+        """The rules, targets and permissions that polling has created and not removed."""
         found = inventory(self.aws)
         return [*found["rules"], *found["targets"], *found["permissions"]]
 
     def end(self, *, stops: int) -> None:
-        """Destroy what is left of the stack, and hold that nothing else remains.
+        """Destroy what is left of the stack, and check that nothing else remains.
 
         Args:
-            stops: The Stop calls that the whole history brought, no more and no fewer.
+            stops: The exact number of Stop calls in the whole history.
         """
         if self.status != "DELETE_COMPLETE":
             assert self.destroy() == "DELETE_COMPLETE", self.reason("DELETE_FAILED")
         assert len(self.stops()) == stops, self.stops()
         assert all(":inference-experiment/" in name for name in self._ids()), self._ids()
-        # The function cleans up after its answer, so that may still be under way.
+        # The function cleans up after its answer, so that may still be in progress.
         assert eventually(lambda: not self.left_behind()), self.left_behind()
 
     def _ids(self) -> set[str]:
-        """The physical ids that the function answered: the experiment's ARN each time."""
+        """The physical ids in the function's answers: always the experiment's ARN."""
         return {
             event["PhysicalResourceId"]
             for event in self.events()
@@ -138,7 +138,7 @@ class History:
 
     @property
     def stack_id(self) -> str:
-        """The stack's ARN, under which a deleted stack is still found."""
+        """The stack's ARN, which also finds a deleted stack."""
         return self._stack_id
 
     def _create(self, **request: Any) -> None:

@@ -1,4 +1,4 @@
-"""Permissions of a synthesised template: which there are, and the template without one."""
+"""The permissions in a synthesised template, and the template without one of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def actions(value: Any) -> Iterator[str]:
 
 
 def without(template: Template, action: str) -> Template:
-    """The template with one action taken out of every policy."""
+    """The template with one action removed from every policy."""
     return template.changed(lambda body: _remove(body, action))
 
 
@@ -41,7 +41,7 @@ def _remove(value: Any, action: str) -> None:
 
 
 def _kept(statement: dict[str, Any], action: str) -> dict[str, Any] | None:
-    """A statement without an action; None where it names no other."""
+    """A statement without an action; None if it has no other."""
     named = statement["Action"]
     kept = [item for item in (named if isinstance(named, list) else [named]) if item != action]
     return {**statement, "Action": kept} if kept else None

@@ -1,4 +1,4 @@
-"""A stack that holds everything: models, endpoint, shadow test and what ends it."""
+"""A stack with models, endpoint, shadow test and our construct."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def shadow_stack(*, with_stop: bool = True, breaks: bool = False, **props: Any) 
 
     Args:
         with_stop: Whether the construct is in it.
-        breaks: Whether a resource that cannot be made comes last.
+        breaks: Whether the last resource cannot be created.
         props: The construct's props.
     """
 
@@ -39,7 +39,7 @@ def shadow_stack(*, with_stop: bool = True, breaks: bool = False, **props: Any) 
 
 
 def shadow_test(stack: Stack) -> sagemaker.CfnInferenceExperiment:
-    """The endpoint and the experiment on it, as a user of CDK writes them."""
+    """The endpoint and the experiment on it, as a CDK user writes them."""
     models = [model(stack, "Production", "fraud-v1"), model(stack, "Shadow", "fraud-v2")]
     config = sagemaker.CfnEndpointConfig(
         stack,
@@ -84,7 +84,7 @@ def shadow_test(stack: Stack) -> sagemaker.CfnInferenceExperiment:
 
 
 def model(stack: Stack, construct_id: str, name: str) -> sagemaker.CfnModel:
-    """A model; no container of it ever runs."""
+    """A model; its container never runs."""
     image = "000000000000.dkr.ecr.us-east-1.amazonaws.com/fraud:latest"
     container = sagemaker.CfnModel.ContainerDefinitionProperty(image=image)
     return sagemaker.CfnModel(

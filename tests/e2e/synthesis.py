@@ -1,4 +1,4 @@
-"""Templates that the real construct makes."""
+"""Templates of the real construct."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _known: dict[str, Template] = {}
 def stop_shadow_test(
     scope: Construct, construct_id: str = "Stop", **props: Any
 ) -> StopInferenceExperiment:
-    """The construct, on the usual experiment and keeping production unless told otherwise."""
+    """The construct for the default experiment, which keeps production by default."""
     declared: Json = {"model_variant_actions": KEEP_PRODUCTION, **props}
     if "experiment" not in declared:
         declared.setdefault("experiment_name", EXPERIMENT)
@@ -41,7 +41,7 @@ def stop_shadow_test(
 
 
 def stopping(**props: Any) -> Template:
-    """The template of a stack with one construct; equal declarations are synthesised once."""
+    """The template of a stack with one construct; the same declaration is synthesised once."""
     key = repr(sorted(props.items()))
     if key not in _known:
         _known[key] = synthesise(lambda stack: stop_shadow_test(stack, **props))

@@ -1,6 +1,6 @@
 """The real CDK CLI deploys the repository's own app.
 
-Few, because each run of the CLI takes seconds; what needs no CLI is in the other modules.
+Only a few tests, because each run of the CLI takes seconds; the other modules do without it.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ NOBODY = {"production": "Retain", "nobody": "Remove"}
 
 @dataclass
 class Account:
-    """A bootstrapped account, and the CLI to use it with.
+    """A bootstrapped account, and the CLI for it.
 
-    ``synthesised`` takes the app as ``cdk`` synthesised it last, which saves its seconds.
+    ``synthesised`` uses the app that ``cdk`` synthesised last, which saves seconds.
     """
 
     aws: LocalAws
@@ -38,7 +38,7 @@ class Account:
     before: dict[str, list[str]]
 
     def left_behind(self) -> dict[str, list[str]]:
-        """What there is now and was not before the first deployment."""
+        """What exists now and did not before the first deployment."""
         added = {
             kind: sorted(set(names) - set(self.before[kind]))
             for kind, names in inventory(self.aws).items()
@@ -51,20 +51,20 @@ class Account:
         return [call for call in calls if call.request.get("Name") == experiment]
 
     def experiment(self, name: str) -> dict[str, Any]:
-        """What SageMaker says of an experiment."""
+        """An experiment as SageMaker describes it."""
         described: dict[str, Any] = self.aws.client("sagemaker").describe_inference_experiment(
             Name=name
         )
         return described
 
     def stack(self, name: str) -> dict[str, Any]:
-        """What CloudFormation says of a stack."""
+        """A stack as CloudFormation describes it."""
         stacks = self.aws.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
         found: dict[str, Any] = stacks[0]
         return found
 
     def completed_at(self, stack: str, status: str) -> float:
-        """When the stack itself reached a status, seconds since the epoch."""
+        """When the stack itself reached a status, in seconds since the epoch."""
         events = self.aws.client("cloudformation").describe_stack_events(StackName=stack)
         return next(
             float(event["Timestamp"].timestamp())
@@ -75,7 +75,7 @@ class Account:
 
 @pytest.fixture(scope="module")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    """One bootstrap for the module: never reset, so each test has names of its own."""
+    """One bootstrap for the module; it is never reset, so each test uses its own names."""
     with LocalAws(start_seconds=0.1, stop_seconds=2.0) as aws:
         output = tmp_path_factory.mktemp("cdk") / "cdk.out"
         cdk = CdkCli(aws, output=output)
@@ -84,7 +84,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
 
 
 def context(name: str, **entries: object) -> dict[str, str]:
-    """The context of a stack and an experiment that bear one name."""
+    """The context for a stack and an experiment with the same name."""
     prefix = "stop-inference-experiment."
     declared = {
         f"{prefix}{key}": value if isinstance(value, str) else json.dumps(value)
@@ -94,7 +94,7 @@ def context(name: str, **entries: object) -> dict[str, str]:
 
 
 def retaining(name: str, **entries: object) -> dict[str, str]:
-    """A declaration that keeps production and says so in a reason of its own."""
+    """A declaration that keeps production, with its own reason."""
     wanted: dict[str, object] = {
         "model_variant_actions": KEEP_PRODUCTION,
         "desired_model_variants": None,

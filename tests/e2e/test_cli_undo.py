@@ -1,4 +1,4 @@
-"""The real CDK CLI where CloudFormation undoes what it was told to do."""
+"""The real CDK CLI when CloudFormation undoes a deployment."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ APP = Path(__file__).parent / "apps" / "undone.py"
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[LocalAws]:
-    """One for the module; on a fast clock, since IAM's refusals are retried for a minute."""
+    """One for the module; on a fast clock, since IAM's denials are retried for a minute."""
     with LocalAws(start_seconds=1.0, stop_seconds=10.0, clock_scale=30.0) as running:
         yield running
 

@@ -20,7 +20,7 @@ CONFIGURATION = "AWS::SageMaker::EndpointConfig"
 
 @functools.cache
 def template(step: str, *, scaled: bool = True, breaks: bool = False) -> Template:
-    """A step of the example; it may end in a resource that cannot be made."""
+    """A step of the example; its last resource may be one that cannot be created."""
 
     def build(stack: Stack) -> None:
         fraud = FraudEndpoint(stack, "Fraud", step=step, scaled=scaled)
@@ -34,7 +34,7 @@ def template(step: str, *, scaled: bool = True, breaks: bool = False) -> Templat
 
 
 def promoted(history: History) -> None:
-    """Bring a stack from its creation to the promotion."""
+    """Deploy a stack from its creation to the promotion."""
     assert history.deploy(template("test")) == "CREATE_COMPLETE"
     assert history.deploy(template("test", scaled=False)) == "UPDATE_COMPLETE"
     assert history.deploy(template("promote")) == "UPDATE_COMPLETE"
@@ -42,7 +42,7 @@ def promoted(history: History) -> None:
 
 
 def serves(history: History, *variants: Variant) -> bool:
-    """Whether the endpoint serves a variant, just as declared, and shadows the ones after it."""
+    """Whether the endpoint serves a variant exactly as declared, and the others as shadows."""
     found = endpoint_variants(history.sagemaker, ENDPOINT)
     told = [
         (item["VariantName"], item["ModelName"], item["InstanceType"], item["InitialInstanceCount"])
@@ -55,7 +55,7 @@ def serves(history: History, *variants: Variant) -> bool:
 
 
 def endpoint(history: History) -> Json:
-    """What SageMaker says of the endpoint."""
+    """The endpoint as SageMaker describes it."""
     described: Json = history.sagemaker.describe_endpoint(EndpointName=ENDPOINT)
     return described
 
@@ -71,7 +71,7 @@ def scaled(history: History) -> list[str]:
 
 
 def watched(history: History) -> set[str]:
-    """The variants that an alarm watches."""
+    """The variants with an alarm."""
     alarms = history.aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
     return {
         dimension["Value"]
@@ -121,7 +121,7 @@ def test_what_leaves_the_declared_endpoint_alone_leaves_the_promotion_alone(
     history: History,
 ) -> None:
     promoted(history)
-    # Something else in the stack, then the code before the promotion.
+    # Another change in the stack, then the code before the promotion.
     other = template("promote").changed(
         lambda body: body["Resources"].update(
             Other={"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "x"}}

@@ -1,4 +1,4 @@
-"""Histories of how an experiment really ends: by itself, in doubt, or before it has begun."""
+"""Histories of how experiments really end: by themselves, with errors, or before they start."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NO_CAPACITY = "no capacity for ml.m5.xlarge"
 
 @functools.cache
 def told(*, promotes: bool = False, instances: int = 2, **props: Any) -> Template:
-    """A construct whose attributes are the stack's outputs, on a provider that ``left`` has too."""
+    """A construct whose attributes are the stack's outputs, with the same provider as ``left``."""
     if promotes:
         shadow = ModelVariantConfig(
             model_name="fraud-v2",
@@ -60,7 +60,7 @@ def told(*, promotes: bool = False, instances: int = 2, **props: Any) -> Templat
 
 @functools.cache
 def left() -> Template:
-    """What is left when the construct is removed: its provider, and so the log of the removal."""
+    """The stack without the construct: its provider stays, and so does the log of the removal."""
     return synthesise(lambda stack: StopInferenceExperimentProvider(stack, "Provider"))
 
 
@@ -71,7 +71,7 @@ def served(history: History) -> dict[str, list[str]]:
 
 
 def decision(history: History, row: str) -> dict[str, Any]:
-    """The line in the function's log of a decision, which appears when its invocation ends."""
+    """The log line of a decision, which appears when the invocation ends."""
 
     def found() -> list[dict[str, Any]]:
         lines = [json.loads(line) for line in history.log().splitlines() if '"row"' in line]
@@ -82,7 +82,7 @@ def decision(history: History, row: str) -> dict[str, Any]:
 
 
 def spelled(moment: datetime) -> str:
-    """A time as the function tells it."""
+    """A time in the function's format."""
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -93,13 +93,13 @@ def now(history: History) -> datetime:
 
 
 def schedule(history: History, **times: datetime) -> None:
-    """Give the experiment another schedule, as somebody may at any time."""
+    """Change the experiment's schedule, as anybody may at any time."""
     history.sagemaker.update_inference_experiment(Name=EXPERIMENT, Schedule=times)
 
 
 @pytest.fixture
 def to_come(history: History) -> datetime:
-    """When a shadow test begins that SageMaker does not stop before: in days."""
+    """The start, in days, of a shadow test that SageMaker does not stop before it starts."""
     history.aws.configure(stop_accepted_from=("Running",))
     begins = now(history) + timedelta(days=3)
     create_shadow_test(history.sagemaker, schedule={"StartTime": begins}, wait=False)
@@ -219,7 +219,7 @@ def test_a_removal_leaves_a_test_that_begins_in_days_as_it_is_with_a_warning(
 @pytest.mark.usefixtures("to_come")
 def test_a_promotion_waits_for_a_test_that_begins_soon_and_stops_it_then(history: History) -> None:
     assert history.deploy(told()) == "CREATE_COMPLETE"
-    # More than the two minutes after which a test that begins in days is given up.
+    # More than the two minutes after which the function gives up on a test that starts in days.
     schedule(history, StartTime=now(history) + timedelta(minutes=10))
     assert history.deploy(told(promotes=True)) == "UPDATE_COMPLETE"
     refused = [call for call in history.aws.calls(STOP) if call.error_code]
@@ -240,7 +240,7 @@ def test_whichever_state_sagemaker_ends_it_in_the_answers_are_the_same(
     assert served(history) == {"production": ["fraud-v2"], "shadow": []}
     assert decision(history, "end_as_declared")["level"] == "INFO"
     assert (history.outputs["Status"], history.outputs["Stopped"]) == (default, "true")
-    # Later declarations find an end that is their own, or that of the one before.
+    # Later declarations find their own end, or that of the previous one.
     assert history.deploy(told(promotes=True, instances=3)) == "UPDATE_COMPLETE"
     assert decision(history, "ended_as_old")["level"] == "WARNING"
     assert history.deploy(left()) == "UPDATE_COMPLETE"

@@ -1,4 +1,4 @@
-"""Histories in which SageMaker or the endpoint does not do as it should."""
+"""Histories in which SageMaker or the endpoint fails."""
 
 from __future__ import annotations
 

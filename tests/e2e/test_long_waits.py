@@ -1,4 +1,4 @@
-"""Histories that outlast an invocation, on a clock that runs two minutes in a second."""
+"""Histories that take longer than an invocation, on a clock of two minutes per second."""
 
 from __future__ import annotations
 

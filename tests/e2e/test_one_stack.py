@@ -1,4 +1,4 @@
-"""Histories of a stack that holds endpoint, experiment and construct, as users write it."""
+"""Histories of a stack with endpoint, experiment and construct, as users write it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .synthesis import EXPERIMENT, PROMOTE_SHADOW, stop_shadow_test
 
 
 def nothing_is_left_of_the_shadow_test(history: History) -> bool:
-    """Whether SageMaker knows neither experiment nor endpoint any more."""
+    """Whether SageMaker has neither experiment nor endpoint."""
     experiments = history.sagemaker.list_inference_experiments()["InferenceExperiments"]
     return not experiments and not history.sagemaker.list_endpoints()["Endpoints"]
 
@@ -27,7 +27,7 @@ def order(history: History, *operations: str) -> list[str]:
 def test_history_2_a_destruction_ends_the_experiment_before_it_deletes_it_and_its_endpoint(
     history: History,
 ) -> None:
-    # An endpoint that is still in flux when the experiment has ended refuses its deletion.
+    # SageMaker refuses to delete an endpoint that is still updating after the experiment's end.
     history.aws.configure(settle_seconds=20)
     assert history.deploy(shadow_stack(model_variant_actions=PROMOTE_SHADOW)) == "CREATE_COMPLETE"
     assert history.experiment()["Status"] == "Running"

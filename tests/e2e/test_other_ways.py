@@ -1,4 +1,4 @@
-"""The real CDK CLI's other ways to deploy: which of them see an end, and which bring one."""
+"""The real CDK CLI's other ways to deploy: which of them show an end, and which cause one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def aws() -> Iterator[LocalAws]:
 
 @pytest.fixture(scope="module")
 def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the app is synthesised to."""
+    """The folder for the synthesised app."""
     return tmp_path_factory.mktemp("cdk") / "cdk.out"
 
 
@@ -38,7 +38,7 @@ def cdk(aws: LocalAws, output: Path) -> CdkCli:
 
 @pytest.fixture
 def synthesised(aws: LocalAws, output: Path) -> CdkCli:
-    """The CLI on the app as it was synthesised last, which saves its seconds."""
+    """The CLI with the app that was synthesised last, which saves seconds."""
     return CdkCli(aws, app=output, output=output)
 
 

@@ -1,4 +1,4 @@
-"""Every permission of the template is needed: without it, a short history goes another way."""
+"""Every permission in the template is needed: without it, a short history changes."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def template(construct_id: str, *, promotes: bool = False) -> Template:
 
 
 def hastened(wanted: Template, service_timeout: int) -> Template:
-    """The template with the hand-over to the polling rule and the deadline brought nearer."""
+    """The template with an earlier hand-over to the polling rule and an earlier deadline."""
 
     def hasten(body: dict[str, Any]) -> None:
         for resource in body["Resources"].values():
@@ -62,9 +62,9 @@ def hastened(wanted: Template, service_timeout: int) -> Template:
 
 
 def goes_as_declared(history: History, missing: str | None) -> bool:
-    """Create, move to another id, stop for longer than an invocation lasts, look at the log.
+    """Create, change the construct's id, stop for longer than an invocation takes, read the log.
 
-    The move costs seconds and is left out where another permission than its own is missing.
+    The change of the id takes seconds, and is skipped if it does not need the missing permission.
     """
 
     def deploy(wanted: Template) -> str:

@@ -22,11 +22,11 @@ SECTION = "Reading cdk diff"
 
 
 def synthesised(folder: Path, construct_id: str = "StopShadowTest", **props: Any) -> Path:
-    """Synthesise the README's stack into a folder; without a construct id, its construct left out.
+    """Synthesise the README's stack into a folder; without a construct id, without the construct.
 
-    What a case does not name is as it was deployed.
+    Props that a case does not change are as deployed.
     """
-    # As the CLI synthesises: with it, the diff names constructs.
+    # Like the CLI; without it, the diff has no construct paths.
     context = {"aws:cdk:enable-path-metadata": True}
     app = App(outdir=str(folder), analytics_reporting=False, context=context)
     stack = Stack(app, "FraudShadowTest")

@@ -1,4 +1,4 @@
-"""The README's recipes, and what it says of two things in one deployment, step by step."""
+"""The README's recipes, and what it says about two changes in one deployment."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NEXT_ACTIONS = {"shadow": ModelVariantAction.RETAIN, "challenger": ModelVariantA
 
 
 def beside_another(*, construct: bool = True, **props: Any) -> Template:
-    """A stack with the construct or without, and a resource that stays: it needs one at least."""
+    """A stack with or without the construct, and with a resource that stays: it needs one."""
 
     def build(stack: Stack) -> None:
         properties = {"Type": "String", "Value": "stays"}
@@ -71,7 +71,7 @@ def test_the_next_test_after_a_promotion_takes_its_name_new_actions_and_end_now_
 ) -> None:
     assert history.deploy(promoting()) == "CREATE_COMPLETE"
     assert history.deploy(promoting(end_now=True)) == "UPDATE_COMPLETE"
-    # The promoted variant keeps its name: "shadow" is production now.
+    # The promoted variant keeps its name: "shadow" is now production.
     serving = endpoint_variants(history.sagemaker)["production"]
     assert [item["VariantName"] for item in serving] == ["shadow"]
     begin_next_test(history)
@@ -86,7 +86,7 @@ def test_the_next_test_after_a_promotion_takes_its_name_new_actions_and_end_now_
 
 
 def begin_next_test(history: History) -> None:
-    """Start a test of a third model on the endpoint that the promotion left."""
+    """Start a test of a third model on the endpoint after the promotion."""
     third = history.sagemaker.describe_model(ModelName="fraud-v2")
     third.update(ModelName="fraud-v3")
     members = ("ModelName", "PrimaryContainer", "ExecutionRoleArn")
@@ -117,7 +117,7 @@ def test_a_verdict_together_with_a_rename_of_the_construct_is_armed_and_not_appl
     assert history.deploy(renamed(model_variant_actions=PROMOTE_SHADOW)) == "UPDATE_COMPLETE"
     assert history.experiment()["Status"] == "Running"
     assert not history.stops()
-    # What README advises then: the same declaration, and end_now.
+    # As the README says: the same declaration, with end_now.
     verdict = renamed(model_variant_actions=PROMOTE_SHADOW, end_now=True)
     assert history.deploy(verdict) == "UPDATE_COMPLETE"
     (stop,) = history.stops()

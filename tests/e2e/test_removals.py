@@ -1,4 +1,4 @@
-"""Histories in which the resource or its stack goes: renames, moves, removals, deletions."""
+"""Histories in which the resource or its stack is deleted: renames, moves, removals, deletions."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .synthesis import EXPERIMENT, stop_shadow_test, stopping
 
 
 def bystander(stack: Stack) -> None:
-    """A resource that is in every template of a history: a stack needs one at least."""
+    """A resource in every template of a history: a stack needs at least one."""
     properties = {"Type": "String", "Value": "unchanged"}
     CfnResource(stack, "Bystander", type="AWS::SSM::Parameter", properties=properties)
 
 
 def with_bystander(construct_id: str = "Stop", **props: object) -> Template:
-    """A construct beside the resource that stays."""
+    """The construct, and a resource that stays."""
 
     def build(stack: Stack) -> None:
         bystander(stack)
@@ -101,7 +101,7 @@ def test_history_13_an_experiment_deleted_by_hand_does_not_hinder_the_destructio
 
 
 @pytest.mark.usefixtures("shadow_test")
-def test_history_17_a_failed_deletion_succeeds_once_its_cause_is_mended(history: History) -> None:
+def test_history_17_a_failed_deletion_succeeds_once_its_cause_is_fixed(history: History) -> None:
     assert history.deploy(stopping()) == "CREATE_COMPLETE"
     refusal = "the endpoint's model was deleted"
     history.aws.fail("StopInferenceExperiment", "ValidationException", message=refusal)

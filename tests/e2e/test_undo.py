@@ -1,4 +1,4 @@
-"""Histories in which CloudFormation undoes things without a rollback of the stack."""
+"""Histories in which CloudFormation undoes changes without a rollback of the stack."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("shadow_test")
 
 VARIANTS = list(itertools.product(("in_update", "after_update", "never"), ("stable", "failed")))
 """What AWS does not document: when the undo of a failed resource is delivered, if at all, and which
-old properties come next. Whether the undo has events of its own goes by turns."""
+old properties the next update has. The undo has its own events in every other case."""
 
 
 @pytest.fixture(params=VARIANTS, ids=["-".join(variant) for variant in VARIANTS])

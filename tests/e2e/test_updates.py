@@ -1,4 +1,4 @@
-"""Histories of updates of a stack whose experiment was made outside of it."""
+"""Histories of updates of a stack whose experiment was created outside of it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BY_HAND = "stopped in the console"
 
 
 def followed_by(*, actions: object, breaks: bool) -> Template:
-    """A stack in which a resource comes after ours, one that can be made or one that cannot."""
+    """A stack with a resource after ours, which can be created or not."""
 
     def build(stack: Stack) -> None:
         stop = stop_shadow_test(stack, model_variant_actions=actions)
@@ -44,7 +44,7 @@ def followed_by(*, actions: object, breaks: bool) -> Template:
 
 
 def stop_by_hand(history: History) -> None:
-    """Stop the experiment as somebody in the console would."""
+    """Stop the experiment like a user in the console."""
     history.sagemaker.stop_inference_experiment(
         Name=EXPERIMENT,
         ModelVariantActions={"production": "Retain", "shadow": "Remove"},
@@ -124,7 +124,7 @@ def test_history_11_a_promotion_after_the_scheduled_end_fails_with_a_reason(
     history: History,
 ) -> None:
     assert history.deploy(stopping()) == "CREATE_COMPLETE"
-    # The schedule's end has passed when the experiment runs again.
+    # The scheduled end has passed when the experiment runs again.
     passed = {"EndTime": history.experiment()["CreationTime"]}
     history.sagemaker.update_inference_experiment(Name=EXPERIMENT, Schedule=passed)
     wait_for_experiment(history.sagemaker, EXPERIMENT, "Completed")
@@ -151,7 +151,7 @@ def test_history_12_an_experiment_stopped_by_hand_while_the_update_waits(
     history.aws.fail("StopInferenceExperiment", "ConflictException", times=1000)
     history.begin(wanted(desired_state=DesiredState.COMPLETED))
     assert eventually(lambda: bool(history.aws.calls("StopInferenceExperiment")))
-    # In one breath: the update asks again every few seconds of a clock sixty times as fast.
+    # Quickly: the update describes every few seconds, on a clock that is sixty times as fast.
     history.aws.configure(stop_accepted_from=())
     history.aws.clear_faults()
     history.aws.end_experiment(EXPERIMENT, status="Completed", status_reason=BY_HAND)

@@ -1,4 +1,4 @@
-"""A stack that an older release made, deployed with today's."""
+"""A stack of an older release, deployed with the current one."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_history_19_an_upgrade_from_the_recorded_template_stops_nothing(
 
 
 def as_recorded(body: dict[str, Any]) -> None:
-    """The stack as release 0.1.0 made it, but for its function's code, which no record keeps."""
+    """The stack of release 0.1.0, except for its function's code, which is not recorded."""
     recorded = json.loads(RECORD.read_text())
     for name, resource in body["Resources"].items():
         if name in recorded:
@@ -50,7 +50,7 @@ def as_recorded(body: dict[str, Any]) -> None:
 
 
 def in_other_words(body: dict[str, Any]) -> None:
-    """Send the same declaration in another shape, from another function's code."""
+    """Deploy the same declaration with other properties, and with other code."""
     for resource in body["Resources"].values():
         if resource["Type"] == "Custom::StopInferenceExperiment":
             resource["Properties"]["StopOn"] = ["Delete", "Update"]

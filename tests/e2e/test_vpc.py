@@ -1,4 +1,4 @@
-"""A function in a VPC with NAT gateways, as CDK makes one."""
+"""A function in a VPC with NAT gateways, as CDK creates it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .synthesis import stop_shadow_test
 
 
 def in_a_vpc(stack: Stack) -> None:
-    """A VPC with everything that CDK puts into one, and the function in its private subnets."""
+    """CDK's default VPC, with the function in its private subnets."""
     vpc = ec2.Vpc(stack, "Network")
     provider = StopInferenceExperimentProvider(stack, "Provider", vpc=vpc)
     stop_shadow_test(stack, provider=provider)

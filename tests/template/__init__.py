@@ -1,1 +1,1 @@
-"""Synthesised templates: what the construct puts into a user's stack."""
+"""Synthesised templates: what the construct adds to a user's stack."""

@@ -1,4 +1,4 @@
-"""One synthesis for all tests that only look at its template."""
+"""One synthesis for all tests that only read its template."""
 
 from __future__ import annotations
 

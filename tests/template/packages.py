@@ -1,4 +1,4 @@
-"""Where the packages are that the Lambda function's code is made of."""
+"""The packages of the Lambda function's code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stacks to synthesise, and how to look into their templates."""
+"""Stacks to synthesise, and helpers to read their templates."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ EVERY_PROP: Json = {
 
 
 def new_stack(name: str = "Stack", **props: Any) -> cdk.Stack:
-    """An empty stack in an app of its own."""
+    """An empty stack in a new app."""
     return cdk.Stack(cdk.App(), name, **props)
 
 
@@ -50,7 +50,7 @@ def declare(
     construct_id: str = "StopShadowTest",
     **props: Any,
 ) -> StopInferenceExperiment:
-    """The construct with the least it needs, but for the props given."""
+    """The construct with the minimum of props, plus the given ones."""
     if "experiment" not in props:
         props.setdefault("experiment_name", "fraud-shadow")
     if "outcome" not in props:
@@ -111,14 +111,14 @@ def only(template: Json, resource_type: str) -> tuple[str, Json]:
 
 
 def statements(template: Json) -> Iterator[Json]:
-    """Every statement of every policy that grants something."""
+    """Every statement of every policy."""
     for resource_type in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
         for policy in resources(template, resource_type).values():
             yield from policy["Properties"]["PolicyDocument"]["Statement"]
 
 
 def dependencies(template: Json, name: str) -> set[str]:
-    """Everything that a resource depends on, directly or not, by reference or by declaration."""
+    """Everything that a resource depends on, directly or indirectly, by reference or DependsOn."""
     found: set[str] = set()
     pending = [name]
     while pending:

@@ -41,7 +41,7 @@ def _recommended_flags() -> Json:
 
 
 def _assert_guarantees(template: Json) -> None:
-    """What must hold of a stack of one experiment, whatever surrounds it."""
+    """What must hold for a stack with one experiment in any app."""
     name, resource = only(template, RESOURCE_TYPE)
     function, _ = only(template, "AWS::Lambda::Function")
     assert resource["Properties"]["ServiceToken"] == {"Fn::GetAtt": [function, "Arn"]}

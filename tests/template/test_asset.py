@@ -22,7 +22,7 @@ from .stacks import declare, new_stack, only, synthesised
 
 
 def _asset_hash() -> str:
-    # Another process would not have built it yet.
+    # In another process it would not be built yet.
     cdk.AssetStaging.clear_asset_hash_cache()
     code = only(synthesised(_declared()), "AWS::Lambda::Function")[1]["Properties"]["Code"]
     return str(code["S3Key"])
@@ -36,7 +36,7 @@ def _declared() -> cdk.Stack:
 
 @pytest.fixture
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Copies of both packages at another place, found instead of the installed ones."""
+    """Copies of both packages in another folder, used instead of the installed ones."""
     for package in PACKAGES:
         shutil.copytree(folder(package), tmp_path / package)
     monkeypatch.setattr(handler_code, "_folder_of", lambda package: tmp_path / package)

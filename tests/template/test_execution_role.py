@@ -1,4 +1,4 @@
-"""The role that an experiment of the app runs with outlives the stop, and so do its permissions."""
+"""The execution role of an experiment of the app, and its policies, are deleted after the stop."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_the_role_and_every_policy_attached_to_it_outlive_the_resource() -> None
     stack = new_stack()
     role = _role(stack)
     declare(stack, experiment=shadow_test(stack, role_arn=role.role_arn))
-    # All of these are attached after the construct was made.
+    # All of these are attached after the construct was created.
     role.add_to_policy(_statement())
     attached = iam.Policy(stack, "Attached", statements=[_statement()])
     attached.attach_to_role(role)

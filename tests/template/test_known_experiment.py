@@ -1,4 +1,4 @@
-"""What synth refuses because it knows the experiment: the construct was given its resource."""
+"""What synth refuses if it knows the experiment, since the construct was given its resource."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Logical ids are a public contract: another id is another resource.
 
-An id that changes here replaces the resource of every user who upgrades, and CloudFormation refuses
-a function under another id, because it refuses a changed ServiceToken. Such a change is a breaking
-one and the changelog says so.
+If an id changes here, the resource of every user who upgrades is replaced, or, for the function,
+CloudFormation refuses the deployment, because ServiceToken changes. Such a change is a breaking
+change, and must be in the changelog.
 """
 
 from __future__ import annotations

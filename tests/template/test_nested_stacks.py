@@ -1,4 +1,4 @@
-"""What the function of a nested stack may ask of the stacks above it."""
+"""The permissions of a nested stack's function on its parent stacks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _family(depth: int) -> list[cdk.Stack]:
 
 
 def _readable(template: Json) -> dict[str, list[Any]]:
-    """The stacks that each action of CloudFormation is permitted on."""
+    """The stacks for which each CloudFormation action is allowed."""
     found: dict[str, list[Any]] = {}
     for statement in statements(template):
         actions, places = statement["Action"], statement["Resource"]
@@ -33,7 +33,7 @@ def _readable(template: Json) -> dict[str, list[Any]]:
 
 
 def _resolved(stacks: list[cdk.Stack], value: Any) -> str:
-    """Which of the stacks an id in the template of the last one is, through the parameters."""
+    """The stack of an id in the last one's template, resolved through the parameters."""
     if value == OWN:
         return stacks[-1].node.id
     parameter = value["Ref"]

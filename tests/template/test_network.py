@@ -1,4 +1,4 @@
-"""Whether a function in a VPC can reach what it calls, as far as synth can tell."""
+"""Synth checks whether a function in a VPC can reach the services that it calls."""
 
 from __future__ import annotations
 

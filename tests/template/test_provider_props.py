@@ -1,4 +1,4 @@
-"""What a provider made by hand can be given, and what becomes of it."""
+"""The props of a provider, and their effect on the template."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _function(template: Json) -> Json:
 
 @pytest.fixture(scope="module")
 def in_vpc() -> Json:
-    """A function in a VPC, with everything else that a provider can be given."""
+    """A function in a VPC, with every other prop of a provider."""
     stack = new_stack(env=cdk.Environment(account="123456789012", region="eu-west-1"))
     group = ec2.SecurityGroup.from_security_group_id(stack, "Group", "sg-0123456789abcdef0")
     return _served(
@@ -87,7 +87,7 @@ def test_the_function_is_placed_and_named_as_told(in_vpc: Json) -> None:
 def test_the_function_runs_on_the_runtime_it_is_given() -> None:
     template = _served(new_stack(), runtime=lambda_.Runtime.PYTHON_3_12)
     assert _function(template)["Runtime"] == "python3.12"
-    # Whoever chooses an older runtime answers for it in a review.
+    # Users who choose an older runtime suppress the finding themselves.
     assert "cdk_nag" not in only(template, "AWS::Lambda::Function")[1].get("Metadata", {})
 
 

@@ -1,4 +1,4 @@
-"""What synth refuses of a provider's props, and what passes."""
+"""The props of a provider that synth refuses, and those that it accepts."""
 
 from __future__ import annotations
 

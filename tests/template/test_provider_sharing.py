@@ -113,7 +113,7 @@ def _compact(document: Json) -> str:
 def test_the_providers_own_permissions_do_not_count_against_the_experiments(template: Json) -> None:
     (policy,) = resources(template, "AWS::IAM::ManagedPolicy").values()
     assert len(resources(template, "AWS::IAM::Policy")) == 1
-    # 6,144 characters a managed policy.
+    # At most 6,144 characters per managed policy.
     assert len(json.dumps(policy["Properties"]["PolicyDocument"], separators=(",", ":"))) < 3000
 
 
@@ -129,5 +129,5 @@ def test_an_aspect_sets_a_permissions_boundary_and_tags() -> None:
 
 
 def _boundary(stack: cdk.Stack) -> iam.IManagedPolicy:
-    """A boundary as an organisation would prescribe it."""
+    """A permissions boundary as an organisation may require it."""
     return iam.ManagedPolicy.from_managed_policy_name(stack, "Boundary", "boundary")

@@ -1,4 +1,4 @@
-"""The checks a security review runs: cdk-nag and cfn-lint find nothing."""
+"""The tools of a security review, cdk-nag and cfn-lint, find nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What synth refuses and what it passes: both sides of each limit."""
+"""What synth refuses and what it accepts: both sides of each limit."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ARN = "arn:aws:sagemaker:eu-west-1:123456789012:inference-experiment/"
 
 @pytest.fixture(scope="module")
 def stack() -> cdk.Stack:
-    """A stack for constructs that are refused: none of them leaves anything in it."""
+    """A stack for constructs that are refused: they leave nothing in it."""
     return new_stack()
 
 

@@ -1,4 +1,4 @@
-"""What synth warns of: what AWS does not document is warned of, never refused."""
+"""The warnings of synth: it warns about what AWS does not document, and never refuses it."""
 
 from __future__ import annotations
 

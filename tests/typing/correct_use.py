@@ -1,4 +1,4 @@
-"""Every public name, used as it is meant to be: type checkers find nothing here."""
+"""Correct uses of every public name: type checkers find nothing here."""
 
 from __future__ import annotations
 

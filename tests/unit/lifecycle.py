@@ -1,4 +1,4 @@
-"""What the tests of the three tables share: a declaration, an experiment, and facts to ask for."""
+"""Shared by the tests of the three tables: a declaration, an experiment, and facts."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def of_resource(
 
 
 def created(**changes: Any) -> list[StackEvent]:
-    """The events of a stack that was created well, oldest first."""
+    """The events of a successful creation, oldest first."""
     declared = properties(**changes)
     return [
         of_stack("CREATE_IN_PROGRESS", 100),
@@ -115,7 +115,7 @@ def created(**changes: Any) -> list[StackEvent]:
 
 
 def updating(*before: StackEvent) -> list[StackEvent]:
-    """The events of an update that asks the resource, oldest first."""
+    """The events of an update of the resource, oldest first."""
     return [
         *(before or created()),
         of_stack("UPDATE_IN_PROGRESS"),
@@ -140,10 +140,10 @@ def deleting(*before: StackEvent) -> list[StackEvent]:
 
 @dataclass
 class World:
-    """The facts that a decision can ask for, and what it asked.
+    """The facts that a decision can ask for, and which ones it asked for.
 
     Attributes:
-        events: Of each stack, oldest first.
+        events: The events of each stack, oldest first.
         unreadable: Facts that cannot be read: "experiment", "events", a StackId …
     """
 

@@ -1,4 +1,4 @@
-"""Every limit is the API's own: botocore's service model is the reference."""
+"""Every limit is the API's: botocore's service model is the reference."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ STRINGS = [*NAMES, constraints.REASON]
 
 @pytest.fixture(scope="module")
 def model() -> Any:
-    """SageMaker's API as the SDK knows it; its shapes have attributes by their kind."""
+    """SageMaker's API in botocore; the attributes of a shape depend on its kind."""
     return botocore.session.get_session().get_service_model("sagemaker")
 
 
 def _shape(model: Any, *path: str) -> Any:
-    """A member of StopInferenceExperiment's request, by the names on the way to it."""
+    """A member of StopInferenceExperiment's request, by its path."""
     shape = model.operation_model("StopInferenceExperiment").input_shape
     for name in path:
         shape = shape.members[name] if shape.type_name == "structure" else getattr(shape, name)
@@ -57,7 +57,7 @@ def test_a_limit_is_of_the_shape_that_the_request_has_there(
 def test_a_string_has_the_lengths_of_the_api(model: Any, limit: StringLimit) -> None:
     metadata = model.shape_for(limit.shape).metadata
     assert metadata["max"] == limit.maximum
-    # The model states no minimum, or 0, where the pattern alone refuses an empty string.
+    # The model has no minimum, or 0, if the pattern alone refuses an empty string.
     by_pattern = 0 if re.fullmatch(metadata["pattern"], "") else 1
     assert max(metadata.get("min", 0), by_pattern) == limit.minimum
 
@@ -120,7 +120,7 @@ def test_a_pattern_is_matched_whole(
 def test_one_or_two_variants_as_the_api_says(model: Any, path: str) -> None:
     metadata = _shape(model, path).metadata
     assert metadata["max"] == constraints.MAX_VARIANTS
-    # An empty list is refused here; the API's model leaves the minimum of one list open.
+    # We refuse empty lists; the API's model has no minimum for one of them.
     assert metadata.get("min", 1) == 1
 
 

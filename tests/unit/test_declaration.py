@@ -1,4 +1,4 @@
-"""The resource's properties as CloudFormation delivers them, read back into the API's types."""
+"""The resource's properties as CloudFormation delivers them, parsed to the API's types."""
 
 from __future__ import annotations
 

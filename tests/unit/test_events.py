@@ -1,4 +1,4 @@
-"""CloudFormation's events: what is one, what it says, and how the polling rule carries it."""
+"""CloudFormation's events: validated, parsed, and packed for the polling rule."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ FAILED_UPDATE = [
     of_resource("UPDATE_FAILED", 220, declared=properties(ModelVariantActions=PROMOTE)),
     of_stack("UPDATE_FAILED", 230),
 ]
-"""A promotion failed with rollback disabled; what was deployed well before keeps production."""
+"""A promotion failed with rollback disabled; the last successful declaration keeps production."""
 
 
 NEVER_COMPLETE = [
@@ -64,7 +64,7 @@ NEVER_COMPLETE = [
     of_resource("CREATE_IN_PROGRESS", 110),
     of_resource("CREATE_COMPLETE", 120, declared=properties()),
 ]
-"""A resource that was created well in a stack that was not."""
+"""A resource whose creation succeeded in a stack whose creation failed."""
 
 
 def promote(world: World) -> Decision:
@@ -152,7 +152,7 @@ class TestUpdate:
     @pytest.mark.parametrize("status", ["UPDATE_IN_PROGRESS", "UPDATE_FAILED"])
     @pytest.mark.parametrize("has_own_event", [True, False])
     def test_update_undone_without_rollback(self, status: str, has_own_event: bool) -> None:
-        """The failed resource alone is restored: old and new are exchanged."""
+        """Only the failed resource is restored: old and new are swapped."""
         events = [
             *created(),
             of_stack("UPDATE_IN_PROGRESS"),
@@ -270,7 +270,7 @@ class TestUpdate:
 
 
 class TestTheOldDeclaration:
-    """After a failed update: what the resource last completed with, whatever the event says."""
+    """After a failed update: the resource's last successful properties, whatever the event says."""
 
     @pytest.mark.parametrize("said_old", [PROMOTE, KEEP])
     def test_a_retry_is_an_order(self, said_old: dict[str, str]) -> None:

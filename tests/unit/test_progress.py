@@ -1,4 +1,4 @@
-"""What an invocation hands over to the next one."""
+"""The data that an invocation hands over to the next one."""
 
 from __future__ import annotations
 

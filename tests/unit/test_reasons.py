@@ -1,4 +1,4 @@
-"""What a person reads in CloudFormation: whole sentences, whatever the names and AWS's own text."""
+"""The messages in CloudFormation: complete, whatever the names and AWS's own text."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ FAILURES = [
 README = (Path(__file__).parents[2] / "README.md").read_text()
 TABLE = README.partition("## When something goes wrong")[2].partition("## Reliability")[0]
 DOCUMENTED = re.findall(r"^\| `(.+?)` \|", TABLE, re.MULTILINE)[:-1]
-"""What the README's table of errors is looked up by; the last is the validation's."""
+"""The messages in the README's table of errors; the last one is the validation's."""
 
 
 @pytest.mark.parametrize("sentence", FAILURES)

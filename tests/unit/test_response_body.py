@@ -1,4 +1,4 @@
-"""The body of an answer: within CloudFormation's 4096 bytes, and never without what matters."""
+"""The body of an answer: within CloudFormation's 4096 bytes, with everything important."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Table 2, what the experiment's state makes of the order: a test for each row and column."""
+"""Table 2, what the experiment's state allows: a test for each row and column."""
 
 from __future__ import annotations
 

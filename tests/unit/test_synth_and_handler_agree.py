@@ -1,7 +1,7 @@
-"""What passes synth is accepted by botocore and by the handler; what does not is refused by both.
+"""Synth and the handler accept and refuse the same declarations, and botocore accepts them.
 
-Declarations are made at random around each limit. They take the way of the real ones: from props
-to properties of the resource, through CloudFormation, which delivers every scalar as a string.
+Declarations are random, around each limit. They are processed like real ones: from props to
+properties of the resource, and through CloudFormation, which delivers every scalar as a string.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ ALPHABET = "aB9-_. \n"
 
 
 def _names(longest: int, *, sound: bool) -> st.SearchStrategy[str]:
-    """Names on both sides of their limit, in and out of their pattern."""
+    """Names on both sides of their limit, that match their pattern or not."""
     good = st.from_regex(r"\A[a-z0-9](-{0,2}[a-z0-9]){0,8}\Z")
     edge = st.integers(longest - 1, longest + (not sound)).map(lambda length: "x" * length)
     return st.one_of(good, edge) if sound else st.one_of(good, edge, st.text(ALPHABET, max_size=4))
 
 
 def _declarations(*, sound: bool) -> st.SearchStrategy[Props]:
-    """Props of their own types; sound ones keep to what is easily kept."""
+    """Props of the right types; sound ones avoid the obvious mistakes."""
     variants = ["production", "shadow"]
     name = _names(63, sound=sound)
     keys = st.sampled_from(variants) if sound else st.one_of(st.sampled_from(variants), name)
@@ -111,7 +111,7 @@ def _with_the_rest(
 
 @pytest.fixture(autouse=True)
 def _no_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
-    """None of the values is a token: asking jsii for each of them would take minutes."""
+    """No value is a token: asking jsii about each of them would take minutes."""
     monkeypatch.setattr(checks, "is_unresolved", lambda _value: False)
     monkeypatch.setattr(
         checks, "known_text", lambda value: value if isinstance(value, str) else None
@@ -184,7 +184,7 @@ def _assert_arrives_whole(properties: Mapping[str, object], request: Mapping[str
 @given(props=_declarations(sound=False))
 def test_the_handler_refuses_in_the_same_words_what_synth_refuses(props: Props) -> None:
     properties, refused = _refused_at_synth(props)
-    # A sentence with "; " in a value could not be told from two.
+    # A value with "; " would look like two sentences.
     assume("; " not in repr(props))
     assert _refused_by_the_handler(properties) == [
         part for problem in refused for part in _in_the_apis_names(problem).split("; ")

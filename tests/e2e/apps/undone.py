@@ -1,8 +1,8 @@
-"""An app whose stacks CloudFormation undoes, steered by the context.
+"""An app whose stacks CloudFormation rolls back or deletes, controlled by the context.
 
 ``experiment`` names the experiment, ``promotes`` declares a promotion, ``permitted`` lets the
 function stop, ``nested`` puts the construct into a nested stack, ``alone`` leaves it out, and
-``breaks`` adds what cannot be made.
+``breaks`` adds a resource that cannot be created.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ NAME = app.node.try_get_context("experiment") or "unnamed"
 
 
 def said(key: str) -> bool:
-    """Whether the context says so."""
+    """Whether a context entry is set."""
     return str(app.node.try_get_context(key)) == "yes"
 
 
