@@ -91,9 +91,9 @@ def _random_rule_name() -> Patch:
 
 def _stops_while_a_describe_lags() -> Patch:
     def forgetful(
-        request: facts.Request, seen: facts.Facts, progress: facts.Progress, region: str
+        request: facts.Request, seen: facts.Facts, progress: facts.Progress
     ) -> facts.Decision:
-        return decide.decide(request, seen, replace(progress, sent=""), region)
+        return decide.decide(request, seen, replace(progress, sent=""))
 
     return mock.patch.object(ending, "decide", forgetful)
 

@@ -233,7 +233,7 @@ def request(
 
 
 def ask(made: Request, world: World, **progress: Any) -> Decision:
-    return decide(made, world, Progress(ISSUED, **progress), "eu-west-1")
+    return decide(made, world, Progress(ISSUED, **progress))
 
 
 def create(world: World, new: Declaration | str, **progress: Any) -> Decision:

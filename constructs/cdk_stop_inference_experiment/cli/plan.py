@@ -305,12 +305,11 @@ def _verdict(reader: Reader, sent: Sent, ended: dict[str, Experiment], note: str
 
 def _decided(sent: Sent, facts: FactsThen) -> tuple[Decision, Mapping[str, Any]]:
     """The function's decision, and the evidence that it looked at."""
-    region = sent.request.stack_id.split(":")[3]
     progress = Progress(facts.now())
-    decision = decide(sent.request, facts, progress, region)
+    decision = decide(sent.request, facts, progress)
     if decision.evidence and decision.verb is Verb.WAIT:
         progress.evidence = decision.evidence
-        return decide(sent.request, facts, progress, region), progress.evidence
+        return decide(sent.request, facts, progress), progress.evidence
     return decision, decision.evidence
 
 

@@ -15,14 +15,13 @@ from .standing import is_undo
 from .state import found_over, state
 
 
-def decide(request: Request, facts: Facts, progress: Progress, region: str) -> Decision:
+def decide(request: Request, facts: Facts, progress: Progress) -> Decision:
     """What to do next about a request.
 
     Args:
         request: The request.
         facts: Looked up when a decision needs them, again for each call of this function.
         progress: What earlier steps of the same request have done.
-        region: For the error if the experiment is not found.
 
     Raises:
         Unreadable: A fact that the decision depends on cannot be read.
@@ -32,8 +31,7 @@ def decide(request: Request, facts: Facts, progress: Progress, region: str) -> D
     try:
         decision = _over(request, facts) or order(request, facts)
         if isinstance(decision, Order):
-            found = state(decision, request, facts, progress, region)
-            decision = replace(found, order=decision.row)
+            decision = replace(state(decision, request, facts, progress), order=decision.row)
         decision = unless_undone(decision, request, facts)
     except Unreadable:
         if not is_undo(request, facts):
@@ -48,7 +46,7 @@ def _over(request: Request, facts: Facts) -> Decision | None:
     may_end = not isinstance(new, Declaration) or DELETE in new.stop_on
     if request.type is RequestType.DELETE and request.holds_its_experiment and may_end:
         try:
-            return found_over(request, facts)
+            return found_over(new, request, facts.experiment())
         except Unreadable:
             return None  # the order may not need the experiment
     return None

@@ -187,6 +187,11 @@ class Request:
     issued_at: float | None = None
 
     @property
+    def region(self) -> str:
+        """The stack's region: a function is called in it, and its experiments are in it, too."""
+        return self.stack_id.split(":")[3]
+
+    @property
     def service_timeout(self) -> int:
         """Seconds after which CloudFormation gives up."""
         timeout = MAX_SERVICE_TIMEOUT

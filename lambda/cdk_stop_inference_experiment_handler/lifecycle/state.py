@@ -32,124 +32,74 @@ REFUSED_SECONDS = 90.0
 """How long a Stop of a test that has not started is retried before it counts as refused."""
 
 
-def state(
-    order: Order, request: Request, facts: Facts, progress: Progress, region: str
-) -> Decision:
+def state(order: Order, request: Request, facts: Facts, progress: Progress) -> Decision:
     """What to do about the experiment, according to table 2.
 
     Raises:
         Unreadable: The experiment cannot be described.
     """
-    experiment = facts.experiment()
-    if not order.ends:
-        return _arm(order.declared, experiment, region)
-    if request.type is RequestType.DELETE:
-        return _end_by_delete(order, experiment, facts, progress)
-    return _end(order, request, experiment, facts, progress, region)
-
-
-def found_over(request: Request, facts: Facts) -> Decision | None:
-    """The answer to a Delete if there is nothing to stop, whatever was ordered."""
-    experiment = facts.experiment()
+    declared, experiment = order.declared, facts.experiment()
+    is_delete = request.type is RequestType.DELETE
+    if is_delete and (over := found_over(declared, request, experiment)):
+        return over
     if experiment is None:
-        return succeed("absent", reasons.absent_on_delete(request.declared_name))
-    if experiment.is_over:
-        new = request.new if isinstance(request.new, Declaration) else None
-        return succeed(_row_of_deleted(experiment, new), reasons.ended(experiment))
-    return None
-
-
-def _arm(declared: Declaration, experiment: Experiment | None, region: str) -> Decision:
-    if experiment is None:
-        return fail("absent", reasons.absent(declared.name, region))
+        return fail("absent", reasons.absent(declared.name, request.region))
     if experiment.has_ended:
-        return succeed(_row_of_end(experiment, declared), reasons.ended(experiment), warn=True)
+        return _found_ended(order, request, experiment, progress)
     if experiment.status == "Stopping":
-        return succeed("stopping", reasons.armed(experiment), warn=True)
-    if misfit := _misfit(declared, experiment):
-        return misfit
-    is_known = experiment.status in STOPPABLE_STATUSES
-    row = "stoppable" if is_known else "status_unknown"
-    return succeed(row, reasons.armed(experiment), warn=not is_known)
-
-
-def _end(
-    order: Order,
-    request: Request,
-    experiment: Experiment | None,
-    facts: Facts,
-    progress: Progress,
-    region: str,
-) -> Decision:
-    new, old = order.declared, order.old
-    if experiment is None:
-        return fail("absent", reasons.absent(new.name, region))
-    if experiment.has_ended:
-        return _found_ended(request, experiment, new, old, progress)
-    if experiment.status == "Stopping":
-        return _stopping(new if new.ended(experiment.status_reason) else None, experiment)
-    if misfit := _misfit(new, experiment):
-        return misfit
-    if _is_refused(experiment, facts, progress):
+        return _stopping(order, experiment, is_delete=is_delete)
+    if declared.outcome and not_a_pair(experiment):
+        return fail("not_a_pair", reasons.not_a_pair(experiment))
+    if not is_delete and (mismatch := _mismatch(declared, experiment)):
+        return fail("variants_mismatch", mismatch)
+    if order.ends and _is_refused(experiment, facts, progress):
+        if is_delete:
+            return succeed("created_refused", reasons.not_begun_on_delete(experiment), warn=True)
         starts = experiment.scheduled_start
         if starts is None or starts > facts.deadline() - BEGIN_AND_STOP_SECONDS:
             return fail("created_refused", reasons.not_begun(experiment))
-    if experiment.status not in STOPPABLE_STATUSES:
-        return wait("status_unknown", reasons.standing(experiment))
-    return Decision(Verb.STOP, "stoppable", reasons.stop(experiment), stop=new)
-
-
-def _end_by_delete(
-    order: Order, experiment: Experiment | None, facts: Facts, progress: Progress
-) -> Decision:
-    declared = order.declared
-    if experiment is None:
-        return succeed("absent", reasons.absent_on_delete(declared.name))
-    if experiment.has_ended:
-        row = _row_of_deleted(experiment, declared)
-        if row == "ended_unsettled":
-            return wait(row, reasons.standing(experiment))
-        return succeed(row, reasons.ended(experiment))
-    if experiment.status == "Stopping":
-        return _stopping(_ordered_by_delete(declared, experiment), experiment)
-    if declared.outcome and not_a_pair(experiment):
-        return fail("not_a_pair", reasons.not_a_pair(experiment))
-    if _is_refused(experiment, facts, progress):
-        return succeed("created_refused", reasons.not_begun_on_delete(experiment), warn=True)
-    if experiment.status not in STOPPABLE_STATUSES:
+    is_known = experiment.status in STOPPABLE_STATUSES
+    if not order.ends:
+        row = "stoppable" if is_known else "status_unknown"
+        return succeed(row, reasons.armed(experiment), warn=not is_known)
+    if not is_known:
         return wait("status_unknown", reasons.standing(experiment))
     return Decision(Verb.STOP, "stoppable", reasons.stop(experiment), stop=declared)
 
 
-def _row_of_end(
-    experiment: Experiment, new: Declaration | None, old: Declaration | None = None
-) -> str:
+def found_over(
+    declared: Declaration | str, request: Request, experiment: Experiment | None
+) -> Decision | None:
+    """The answer to a Delete if there is nothing to stop, whatever was ordered."""
+    if experiment is None:
+        return succeed("absent", reasons.absent_on_delete(request.declared_name))
+    if not experiment.is_over:
+        return None
+    row = "ended_otherwise"
+    if isinstance(declared, Declaration):
+        is_ours = _ordered_by_delete(declared, experiment) is not None
+        row = "ended_as_new" if is_ours else _row_of_end(experiment, declared)
+    return succeed(row, reasons.ended(experiment))
+
+
+def _row_of_end(experiment: Experiment, new: Declaration, old: Declaration | None = None) -> str:
     """The row for an experiment that has already ended: who ended it, and is a promotion wanted?"""
     if not experiment.is_over:
         return "ended_unsettled"
-    if new is not None and new.ended(experiment.status_reason):
+    if new.ended(experiment.status_reason):
         return "ended_as_new"
     if old is not None and old.may_have_ended(experiment.status_reason):
         return "ended_as_old"
-    return "ended_otherwise_promote" if new is not None and new.promotes else "ended_otherwise"
-
-
-def _row_of_deleted(experiment: Experiment, declared: Declaration | None) -> str:
-    """The same for a Delete, which ends by another end where the gate is closed."""
-    row = _row_of_end(experiment, declared)
-    is_ours = declared is not None and _ordered_by_delete(declared, experiment) is not None
-    return "ended_as_new" if is_ours and row != "ended_unsettled" else row
+    return "ended_otherwise_promote" if new.promotes else "ended_otherwise"
 
 
 def _found_ended(
-    request: Request,
-    experiment: Experiment,
-    new: Declaration,
-    old: Declaration | None,
-    progress: Progress,
+    order: Order, request: Request, experiment: Experiment, progress: Progress
 ) -> Decision:
-    """An Update, or a Create that stops, finds an experiment that has ended."""
+    new, old = order.declared, order.old
     row = _row_of_end(experiment, new, old)
+    if not order.ends:
+        return succeed(row, reasons.ended(experiment), warn=True)
     if row == "ended_unsettled":
         return wait(row, reasons.standing(experiment))
     if row == "ended_as_new":
@@ -163,8 +113,13 @@ def _found_ended(
     return fail(row, reasons.too_late(str(promoted), experiment))
 
 
-def _stopping(ours: Declaration | None, experiment: Experiment) -> Decision:
+def _stopping(order: Order, experiment: Experiment, *, is_delete: bool) -> Decision:
     """Wait for a stop in progress; with our reason it is ours, whichever delivery sent it."""
+    if not order.ends:
+        return succeed("stopping", reasons.armed(experiment), warn=True)
+    ours = _ordered_by_delete(order.declared, experiment) if is_delete else None
+    if order.declared.ended(experiment.status_reason):
+        ours = order.declared
     return Decision(Verb.WAIT, "stopping", reasons.standing(experiment), stop=ours)
 
 
@@ -180,16 +135,12 @@ def _is_refused(experiment: Experiment, facts: Facts, progress: Progress) -> boo
     return experiment.status == "Created" and is_lasting
 
 
-def _misfit(declared: Declaration, experiment: Experiment) -> Decision | None:
+def _mismatch(declared: Declaration, experiment: Experiment) -> str | None:
     """Why the declaration does not match the experiment's variants, if SageMaker lists them."""
-    if declared.outcome:
-        if not_a_pair(experiment):
-            return fail("not_a_pair", reasons.not_a_pair(experiment))
-        return None
     unknown = [name for name in declared.actions if name not in experiment.variants]
     if unknown and experiment.variants:
-        return fail("variants_mismatch", reasons.unknown_variants(unknown, experiment))
+        return reasons.unknown_variants(unknown, experiment)
     promoted = promoted_by(declared, experiment)
     if promoted is not None and experiment.shadows and promoted not in experiment.shadows:
-        return fail("variants_mismatch", reasons.not_a_shadow(promoted, experiment))
+        return reasons.not_a_shadow(promoted, experiment)
     return None

@@ -65,8 +65,7 @@ def fulfil(resource: Resource, aws: Aws, event: Event, context: Any) -> str | No
         hand_over=lambda: resource.hand_over(progress.carried()),
     )
     sagemaker_arn = _sagemaker_arn(context.invoked_function_arn)
-    region = sagemaker_arn.split(":")[3]
-    answer = Ending(request, progress, invocation, aws, region).run()
+    answer = Ending(request, progress, invocation, aws).run()
     if answer is None:
         return None
     resource.Data = attributes(request, answer)
@@ -150,17 +149,15 @@ class Ending:
 
     Args:
         progress: What earlier invocations for the same request have done; updated in place.
-        region: For the error if the experiment is not found.
     """
 
     def __init__(
-        self, request: Request, progress: Progress, invocation: Invocation, aws: Aws, region: str
+        self, request: Request, progress: Progress, invocation: Invocation, aws: Aws
     ) -> None:
         self._request = request
         self._progress = progress
         self._invocation = invocation
         self._aws = aws
-        self._region = region
         self._wait = Wait(invocation, progress.started_at, request.service_timeout)
         self._seen: Experiment | None = None
         self._unread_since: float | None = None
@@ -192,7 +189,7 @@ class Ending:
     def _step(self, facts: Lookup) -> Decision:
         """Decide, and carry out a STOP; never returns STOP."""
         try:
-            decision = decide(self._request, facts, self._progress, self._region)
+            decision = decide(self._request, facts, self._progress)
             if decision.verb is Verb.STOP:
                 self._log(decision)
                 decision = self._stop(decision, facts)
