@@ -236,6 +236,7 @@ class StopInferenceExperimentStack(Stack):
         experiment = StopInferenceExperiment(self, "StopInferenceExperiment", **props)
         CfnOutput(self, "ExperimentArn", value=experiment.experiment_arn)
         CfnOutput(self, "Status", value=experiment.status)
+        CfnOutput(self, "StopRequest", value=experiment.stop_request)
 
 
 def main() -> None:

@@ -29,6 +29,8 @@ Client: TypeAlias = Any
 STACK = "StopInferenceExperiment"
 EXPERIMENT = "fraud-shadow"
 STOP_SECONDS = 6.0
+RUNNING = 4
+"""Instances that production has been scaled to; one is configured."""
 
 DECLARATION = "stop-inference-experiment"
 PATIENT = {f"{DECLARATION}.stop_on": json.dumps(["Delete"])}
@@ -122,7 +124,8 @@ def _story(timeline: Timeline, folder: Path) -> None:
 def _begin(timeline: Timeline, aws: LocalAws) -> None:
     with timeline.step("A shadow test, started by hand"):
         create_shadow_test(aws.client("sagemaker"), EXPERIMENT)
-    timeline.say(f"[bold]{EXPERIMENT}[/] is Running")
+        aws.scale_variant("fraud", "production", current=RUNNING)
+    timeline.say(f"[bold]{EXPERIMENT}[/] is Running, production on {RUNNING} instances")
     _show_endpoint(timeline, aws)
 
 
@@ -141,8 +144,11 @@ def _promote(timeline: Timeline, aws: LocalAws, cdk: CdkCli) -> None:
         cdk.deploy(context=VERDICT)
     stops = aws.calls("StopInferenceExperiment")
     timeline.check(len(stops) == 1, f"{len(stops)} StopInferenceExperiment was sent")
-    if stops:
-        timeline.console.print_json(data=stops[0].request, indent=2)
+    stack = aws.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
+    (sent,) = [one for one in stack["Outputs"] if one["OutputKey"] == "StopRequest"]
+    timeline.console.print_json(sent["OutputValue"], indent=2)
+    told = json.loads(sent["OutputValue"]) == stops[0].request if stops else False
+    timeline.check(told, "the output StopRequest tells what was sent")
     ended = aws.client("sagemaker").describe_inference_experiment(Name=EXPERIMENT)
     timeline.check(ended["Status"] == "Completed", f"it ended as {ended['Status']}")
     lag = _told_at(aws) - ended["CompletionTime"].timestamp()
@@ -150,6 +156,8 @@ def _promote(timeline: Timeline, aws: LocalAws, cdk: CdkCli) -> None:
     serving = endpoint_variants(aws.client("sagemaker"))
     now_production = [variant["ModelName"] for variant in serving["production"]]
     timeline.check(now_production == ["fraud-v2"], f"{_listed(now_production)} serves production")
+    counts = [variant["InitialInstanceCount"] for variant in serving["production"]]
+    timeline.check(counts == [RUNNING], f"on {counts[0]} instances, as production ran")
     timeline.check(not serving["shadow"], "no shadow is left deployed")
     _show_endpoint(timeline, aws)
 

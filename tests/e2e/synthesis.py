@@ -34,7 +34,9 @@ def stop_shadow_test(
     scope: Construct, construct_id: str = "Stop", **props: Any
 ) -> StopInferenceExperiment:
     """The construct for the default experiment, which keeps production by default."""
-    declared: Json = {"model_variant_actions": KEEP_PRODUCTION, **props}
+    declared: Json = dict(props)
+    if "outcome" not in declared:
+        declared.setdefault("model_variant_actions", KEEP_PRODUCTION)
     if "experiment" not in declared:
         declared.setdefault("experiment_name", EXPERIMENT)
     return StopInferenceExperiment(scope, construct_id, **declared)

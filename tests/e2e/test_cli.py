@@ -96,8 +96,8 @@ def context(name: str, **entries: object) -> dict[str, str]:
 def retaining(name: str, **entries: object) -> dict[str, str]:
     """A declaration that keeps production, with its own reason."""
     wanted: dict[str, object] = {
+        "outcome": None,
         "model_variant_actions": KEEP_PRODUCTION,
-        "desired_model_variants": None,
         "reason": "no verdict yet",
     }
     return context(name, **{**wanted, **entries})
@@ -108,6 +108,7 @@ def test_history_1_and_20_deploy_arms_an_update_promotes_and_destroy_leaves_noth
 ) -> None:
     name = "verdict"
     create_shadow_test(account.aws.client("sagemaker"), name, endpoint_name=name)
+    account.aws.scale_variant(name, "production", current=4)
     account.cdk.deploy(context=retaining(name))
     assert account.experiment(name)["Status"] == "Running"
     account.cdk.run("diff", context=context(name))
@@ -122,9 +123,11 @@ def test_history_1_and_20_deploy_arms_an_update_promotes_and_destroy_leaves_noth
     assert sent == {
         "Name": name,
         "ModelVariantActions": {"production": "Remove", "shadow": "Promote"},
-        "DesiredModelVariants": [model_variant("shadow", "fraud-v2", "ml.m5.xlarge", 2)],
+        "DesiredModelVariants": [model_variant("shadow", "fraud-v2", "ml.m5.large", 4)],
         "DesiredState": "Completed",
     }
+    outputs = {item["OutputKey"]: item["OutputValue"] for item in account.stack(name)["Outputs"]}
+    assert json.loads(outputs["StopRequest"]) == stop.request
     ended = account.experiment(name)
     assert ended["Status"] == "Completed"
     told = account.completed_at(name, "UPDATE_COMPLETE")

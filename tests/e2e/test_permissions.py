@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from aws_cdk import Stack
 
+from cdk_stop_inference_experiment import Outcome
 from local_aws.synthesis import Template, synthesise
 from tests.waiting import eventually
 
 from .history import History
 from .policies import actions, without
-from .synthesis import KEEP_PRODUCTION, PROMOTE_SHADOW, stop_shadow_test
+from .synthesis import stop_shadow_test
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("shadow_test")]
 
@@ -29,6 +30,7 @@ ACTIONS = [
     "lambda:RemovePermission",
     "logs:CreateLogStream",
     "logs:PutLogEvents",
+    "sagemaker:DescribeEndpoint",
     "sagemaker:DescribeInferenceExperiment",
     "sagemaker:StopInferenceExperiment",
 ]
@@ -40,10 +42,10 @@ PATIENCE_SECONDS = 900
 @cache
 def template(construct_id: str, *, promotes: bool = False) -> Template:
     """A stack with one construct."""
-    actions = PROMOTE_SHADOW if promotes else KEEP_PRODUCTION
+    outcome = Outcome.promote_shadow() if promotes else Outcome.keep_production()
 
     def build(stack: Stack) -> None:
-        stop_shadow_test(stack, construct_id, model_variant_actions=actions)
+        stop_shadow_test(stack, construct_id, outcome=outcome)
 
     return synthesise(build)
 
@@ -85,7 +87,7 @@ def goes_as_declared(history: History, missing: str | None) -> bool:
 
 
 def test_the_list_holds_every_action_of_the_template() -> None:
-    found = {*actions(template("Stop").body["Resources"])}
+    found = {*actions(template("Stop", promotes=True).body["Resources"])}
     assert found == set(ACTIONS)
 
 

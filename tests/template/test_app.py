@@ -154,6 +154,7 @@ def test_puts_the_experiments_arn_and_status_out() -> None:
     assert template["Outputs"] == {
         "ExperimentArn": {"Value": {"Ref": name}},
         "Status": {"Value": {"Fn::GetAtt": [name, "Status"]}},
+        "StopRequest": {"Value": {"Fn::GetAtt": [name, "StopRequest"]}},
     }
 
 

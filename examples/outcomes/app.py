@@ -1,0 +1,45 @@
+"""One stack for each way in which a shadow test can end: see README.md beside this file."""
+
+from __future__ import annotations
+
+from aws_cdk import App, CfnOutput, Stack
+from constructs import Construct
+
+from cdk_stop_inference_experiment import Instances, Outcome, StopInferenceExperiment, StopOn
+
+CHOICES = {
+    "Promote": Outcome.promote_shadow(),
+    "PromoteOnShadows": Outcome.promote_shadow(Instances.shadow()),
+    "PromoteOnGiven": Outcome.promote_shadow(Instances("ml.c5.2xlarge", 3)),
+    "KeepProduction": Outcome.keep_production(),
+    "KeepBoth": Outcome.keep_both(),
+}
+
+
+class Verdict(Stack):
+    """Ends an experiment by one of the choices, as soon as it is deployed."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, experiment_name: str, outcome: Outcome
+    ) -> None:
+        super().__init__(scope, construct_id)
+        verdict = StopInferenceExperiment(
+            self,
+            "Verdict",
+            experiment_name=experiment_name,
+            outcome=outcome,
+            stop_on=[StopOn.CREATE],
+        )
+        CfnOutput(self, "StopRequest", value=verdict.stop_request)
+
+
+def main() -> None:
+    """A stack for each choice; it ends the experiment that has its name."""
+    app = App()
+    for name, outcome in CHOICES.items():
+        Verdict(app, name, experiment_name=f"fraud-{name}", outcome=outcome)
+    app.synth()
+
+
+if __name__ == "__main__":
+    main()
