@@ -1,4 +1,4 @@
-"""The outcome of an experiment, said without naming variants."""
+"""The outcome of an experiment, declared without variant names."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from .model_variant import InstanceType
 
 @dataclass(frozen=True)
 class Instances:
-    """The instances that a promoted shadow variant serves production on.
+    """The instances for a promoted shadow variant.
 
-    The values are checked by the construct that uses them, together with its other props. See
+    The construct that uses it checks the values, together with its other props. See
     https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_RealTimeInferenceConfig.html
 
     Attributes:
         instance_type: A type of SageMaker's ProductionVariantInstanceType such as
             ``"ml.m5.xlarge"``, or :meth:`InstanceType.of` for one newer than this release.
-        instance_count: How many: a whole number, at least 1. A ``float`` is for number tokens only.
+        instance_count: A whole number, at least 1. A ``float`` is for number tokens only.
     """
 
     instance_type: str | InstanceType
@@ -27,17 +27,17 @@ class Instances:
 
     @classmethod
     def production(cls) -> Instances:
-        """The type of the production variant, and as many as it runs when the experiment is ended.
+        """The production variant's instance type, and its instance count when the experiment ends.
 
-        That is ``CurrentInstanceCount`` of DescribeEndpoint, not the count that was configured,
-        which autoscaling may have left behind. See
+        The count is ``CurrentInstanceCount`` of DescribeEndpoint, not the configured count, which
+        autoscaling may have changed. See
         https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ProductionVariantSummary.html
         """
         return _PRODUCTION
 
     @classmethod
     def shadow(cls) -> Instances:
-        """The type and the count that the experiment configures for the shadow variant."""
+        """The shadow variant's instance type and count in the experiment."""
         return _SHADOW
 
 
@@ -47,15 +47,15 @@ _SHADOW = Instances(constraints.SHADOW, 0)
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an experiment shall end, said without naming its variants.
+    """How an experiment is to end, without the names of its variants.
 
-    One of :meth:`promote_shadow`, :meth:`keep_production` and :meth:`keep_both`. Which variant is
-    production and which is the shadow is found in the experiment when it is ended. See
+    One of :meth:`promote_shadow`, :meth:`keep_production` and :meth:`keep_both`. The function finds
+    out which variant is production and which is the shadow when it ends the experiment. See
     https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StopInferenceExperiment.html
 
     Attributes:
         kind: ``PromoteShadow``, ``KeepProduction`` or ``KeepBoth``.
-        instances: Of a promoted shadow variant; None for production's, and for other outcomes.
+        instances: For a promoted shadow variant; None for production's, and for other outcomes.
     """
 
     kind: str
@@ -66,18 +66,18 @@ class Outcome:
         """The shadow variant serves production, and the production variant is removed.
 
         Args:
-            instances: What it serves on: :meth:`Instances.production`, :meth:`Instances.shadow`,
-                or ``Instances(instance_type, instance_count)``.
-                Default: those that production runs when the experiment is ended.
+            instances: Its instances: :meth:`Instances.production`, :meth:`Instances.shadow`, or
+                ``Instances(instance_type, instance_count)``.
+                Default: those that production runs when the experiment ends.
         """
         return cls(constraints.PROMOTE_SHADOW, instances)
 
     @classmethod
     def keep_production(cls) -> Outcome:
-        """The production variant stays as it is, and the shadow variant is removed."""
+        """The production variant does not change, and the shadow variant is removed."""
         return cls(constraints.KEEP_PRODUCTION)
 
     @classmethod
     def keep_both(cls) -> Outcome:
-        """Both variants stay as they are; the shadow variant stays deployed, and billed."""
+        """Both variants stay; the shadow variant stays deployed, and is billed."""
         return cls(constraints.KEEP_BOTH)

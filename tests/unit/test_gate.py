@@ -202,7 +202,7 @@ class TestWithoutAQuestion:
         assert broken is not None
         decision = delete(removing(seen=running()), broken)
         assert answers(decision) == (Verb.WAIT, "gate_error")
-        assert "'PromoteIf' breaks a rule" in decision.why
+        assert "'PromoteIf' is invalid" in decision.why
 
     def test_an_experiment_that_has_just_begun_is_inconclusive(self) -> None:
         world = told(seen=running(scheduled_start=ISSUED - 600.0))
@@ -214,12 +214,12 @@ class TestWithoutAQuestion:
     def test_variants_that_are_not_told_are_an_error(self) -> None:
         decision = updated(told(seen=running(shadows=())))
         assert answers(decision) == (Verb.FAIL, "gate_error")
-        assert "which variant is production, which the shadow" in decision.why
+        assert "the production variant, the shadow variant" in decision.why
 
     def test_a_beginning_that_is_not_told_is_an_error(self) -> None:
         decision = updated(told(seen=running(scheduled_start=None)))
         assert answers(decision) == (Verb.FAIL, "gate_error")
-        assert "since when" in decision.why
+        assert "the start time" in decision.why
 
 
 def test_the_window_is_anchored_to_the_request() -> None:

@@ -347,7 +347,7 @@ class TestFewerInstances:
         if warned:
             assert told is not None
             assert "promoted on 9 instances" in told
-            assert "runs 10 now" in told
+            assert "now runs 10" in told
 
     @pytest.mark.parametrize(
         "declared",

@@ -149,7 +149,7 @@ class TestRequests:
         got, why, _ = verdict(declared, bad, requests(production, shadow), alarms=alarms)
         assert got == "inconclusive"
         assert why == (
-            f"{production} requests of production and {shadow} of the shadow, needed are 100"
+            f"production got {production} requests and the shadow {shadow}; 100 are needed"
         )
 
     def test_as_many_as_declared_are_enough(self) -> None:
@@ -193,8 +193,8 @@ class TestAverage:
         declared = latency(MaxRatio=1.1, MaxValue=90_000.0)
         _, why, report = verdict(evidence(declared), series)
         assert why == (
-            "ModelLatency Average is 61 ms of the shadow and 50 ms of production, allowed is at "
-            "most 55 ms"
+            "ModelLatency Average is 61 ms for the shadow and 50 ms for production; at most 55 ms "
+            "is allowed"
         )
         assert report["comparisons"] == [
             {
@@ -230,7 +230,7 @@ class TestRate:
     def test_says_a_rate_in_percent(self) -> None:
         series = sums("Invocation5XXErrors", (0, 1000), (2, 1000))
         why = verdict(evidence(rate(MaxRate=0.001)), series)[1]
-        assert "0.2 % of the shadow and 0 % of production, allowed is at most 0.1 %" in why
+        assert "0.2 % for the shadow and 0 % for production; at most 0.1 %" in why
 
     @pytest.mark.parametrize("missing", ["production", "shadow"])
     def test_a_missing_metric_is_an_error_never_zero(self, missing: str) -> None:
@@ -261,8 +261,8 @@ class TestPercentile:
         bad = hours("p99", (10_000.0, 10_000.0), (20_000.0, 22_001.0), (10_000.0, 10_000.0))
         got, why, report = verdict(declared, bad)
         assert got == "failed"
-        assert "22.001 ms of the shadow and 20 ms of production in the hour from" in why
-        assert why.endswith("from 2024-10-04T13:00:00Z, allowed is at most 22 ms")
+        assert "22.001 ms for the shadow and 20 ms for production in the hour from" in why
+        assert why.endswith("from 2024-10-04T13:00:00Z; at most 22 ms is allowed")
         assert report["comparisons"][0]["hours"] == 3
         assert report["comparisons"][0]["hoursFailed"] == 1
 
@@ -301,7 +301,7 @@ class TestAlarm:
     def test_that_cloudwatch_does_not_show_is_an_error(self) -> None:
         got, why, _ = verdict(evidence(alarms=("a", "b")), alarms={"a": "OK"})
         assert got == "error"
-        assert "alarm 'b' is not there" in why
+        assert "alarm 'b' is missing" in why
 
 
 class TestWorst:

@@ -29,12 +29,12 @@ OUTCOMES = {
     KEEP_PRODUCTION: (RETAIN, REMOVE),
     KEEP_BOTH: (RETAIN, RETAIN),
 }
-"""The action for the production variant and the one for the shadow variant, by the outcome."""
+"""The actions for the production and the shadow variant, by outcome."""
 
 PRODUCTION = "Production"
 SHADOW = "Shadow"
 INSTANCES = (PRODUCTION, SHADOW)
-"""Whose instances a promoted variant gets; an object names them instead."""
+"""The variant whose instances a promoted variant gets; alternatively, an object has them."""
 
 CREATE = "Create"
 UPDATE = "Update"
@@ -47,7 +47,7 @@ MAX_VARIANTS = 2
 
 MIN_INSTANCE_COUNT = 0
 MIN_PROMOTED_INSTANCES = 1
-"""Of ``Instances``: without an instance nothing would serve."""
+"""The minimum in ``Instances``: without an instance nothing would serve."""
 
 INFRASTRUCTURE_TYPE = "RealTimeInference"
 
@@ -102,16 +102,16 @@ INSTANCE_TYPE = StringLimit(
 MODEL_LATENCY = "ModelLatency"
 ERROR_METRICS = ("Invocation4XXErrors", "Invocation5XXErrors", "InvocationModelErrors")
 METRICS = (MODEL_LATENCY, *ERROR_METRICS)
-"""In microseconds the first, 1 for each error and else 0 the others.
+"""The first is in microseconds; the others are 1 for each error and otherwise 0.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
 """
 
 AVERAGE = "Average"
 PERCENTILES = {"p50": 100, "p90": 200, "p95": 200, "p99": 1000}
-"""The requests that an hour needs in each variant for its percentile to count.
+"""The requests per hour and variant that a percentile needs to count.
 
-At least what CloudWatch's alarms ask for, 10 / (1 - percentile):
+At least what CloudWatch's alarms need, 10 / (1 - percentile):
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/percentiles-with-low-samples.html
 """
 STATISTICS = (AVERAGE, *PERCENTILES)
@@ -120,10 +120,10 @@ MAX_RATIO, MAX_INCREASE, MAX_VALUE, MAX_RATE = "MaxRatio", "MaxIncrease", "MaxVa
 BOUNDS = (MAX_RATIO, MAX_INCREASE, MAX_VALUE, MAX_RATE)
 
 MAX_LISTED = 10
-"""Comparisons, and alarms."""
+"""The maximum number of comparisons, and of alarms."""
 
 PERIOD = 300
-"""Seconds, of sums and sample counts: CloudWatch keeps them for longer than any experiment runs."""
+"""Period of sums and counts, in seconds: CloudWatch keeps it longer than any experiment runs."""
 HOUR = 3600
 MAX_WINDOW = 30 * 24 * HOUR
 DEFAULT_WINDOW = 24 * HOUR
@@ -139,14 +139,14 @@ OF_EVIDENCE: Mapping[str, Sequence[object]] = {
     "Comparisons": (),
     "Alarms": (),
 }
-"""What ``PromoteIf`` may hold: a number's type, least, most, and what it must be; or nothing."""
+"""Members of ``PromoteIf``: a number's type, minimum, maximum and description; or None."""
 OF_LATENCY: Mapping[str, Sequence[object]] = {
     **_ONE_OF_A_COMPARISON,
     "Statistic": STATISTICS,
     **dict.fromkeys((MAX_RATIO, MAX_INCREASE, MAX_VALUE), _BOUND),
     "FailureLimit": (int, 0, 1e308, "a whole number, at least 0"),
 }
-"""What a comparison may hold: a number likewise, or the values to choose from."""
+"""Members of a comparison: a number likewise, or the allowed values."""
 OF_ERRORS: Mapping[str, Sequence[object]] = {
     **_ONE_OF_A_COMPARISON,
     **dict.fromkeys((MAX_RATE, MAX_INCREASE), _SHARE),

@@ -73,13 +73,13 @@ class Declaration:
         stop_on: Any of ``Create``, ``Update`` and ``Delete``.
         end_now: Ends the experiment with the update that sets it.
         stack_owns_experiment: The experiment is a resource of the same stack and is not retained.
-        promote_if: What must be measured before a variant is promoted; None if nothing must.
-        otherwise: The outcome of a deletion that the evidence does not allow to promote.
+        promote_if: The evidence that a promotion needs; None if it needs none.
+        otherwise: The outcome of a deletion if the evidence does not allow the promotion.
         service_timeout: Seconds after which CloudFormation gives up, 1 to 3600.
-        reason_of_0_1_0: The reason that release 0.1.0 sent; None for what it did not know.
-        instead_of: The digest of the promotion that a closed gate has turned into this end.
+        reason_of_0_1_0: The reason that release 0.1.0 sent; None if it did not know the properties.
+        instead_of: The digest of the promotion that this end replaces, because of the evidence.
         outcome: One of ``OUTCOMES``, in place of actions and variants; None if those are declared.
-        instances: Of a promoted shadow: ``Production``, ``Shadow``, or an ``InstanceType`` and an
+        instances: For a promoted shadow: ``Production``, ``Shadow``, or an ``InstanceType`` and an
             ``InstanceCount``; None for other outcomes.
     """
 
@@ -102,7 +102,7 @@ class Declaration:
 
     @property
     def request(self) -> Mapping[str, object]:
-        """The request of StopInferenceExperiment; an outcome has to be resolved before."""
+        """The request of StopInferenceExperiment; an outcome must be resolved first."""
         members = {"Name": self.name, **self._end_by_variants, "Reason": self.reason}
         return {member: value for member, value in members.items() if value is not None}
 
@@ -120,7 +120,7 @@ class Declaration:
 
     @property
     def promotes(self) -> bool:
-        """Whether a variant is to be promoted."""
+        """Whether it promotes a variant."""
         by_outcome = OUTCOMES.get(self.outcome or "", ())
         return PROMOTE in (by_outcome if self.outcome else self.actions.values())
 
@@ -141,7 +141,7 @@ class Declaration:
         return self.is_of(other.name) and self.has_the_end_of(other)
 
     def is_of(self, name: str) -> bool:
-        """Whether it is about the experiment of this name, in either case."""
+        """Whether it is for the experiment with this name, ignoring case."""
         return self.name.lower() == name.lower()
 
     def with_shadow_removed(self, production: str, shadow: str) -> Declaration:
@@ -151,7 +151,7 @@ class Declaration:
         return self._by_actions(actions, words)
 
     def kept(self, verdict: str = "") -> Declaration:
-        """The end of an experiment whose promotion its evidence does not allow."""
+        """The declaration for an experiment whose evidence does not allow the promotion."""
         words = f"Deleted with CloudFormation stack {self.stack_name}; evidence: {verdict}"
         kept = self._by_actions({}, words)
         return replace(kept, outcome=self.otherwise, instead_of=self.digest)
@@ -169,7 +169,7 @@ class Declaration:
 
     @property
     def _end(self) -> dict[str, object]:
-        """What counts as a change: what is declared, not what an outcome resolves to."""
+        """What counts as a change: the declaration, not what an outcome resolves to."""
         if self.outcome is None:
             return self._end_by_variants
         return {
@@ -231,7 +231,7 @@ def parse_replaced(
         return None
     typed = {name: _typed(name, value) for name, value in properties.items()}
     if "PromoteIf" in typed and problems(typed):
-        # Evidence that breaks a rule promotes nothing.
+        # Invalid evidence promotes nothing.
         typed["PromoteIf"] = {}
     return _declaration(typed, stack_name, logical_id)
 

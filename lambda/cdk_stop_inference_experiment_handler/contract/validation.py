@@ -332,7 +332,7 @@ class _Check:
         for member, value in {required: None, **members}.items():
             rule = rules.get(member)
             if rule is None:
-                # A bound that is misspelled would not bind.
+                # A misspelled bound would have no effect.
                 yield f"'{label}' cannot have '{self._name(member)}': leave it out"
             elif rule and not self.is_unresolved(value):
                 kind, least, most, must_be = rule if isinstance(rule[0], type) else (None,) * 4

@@ -59,7 +59,7 @@ class Experiment:
 
     @property
     def began(self) -> float | None:
-        """Seconds since the epoch, as far as it is told."""
+        """When it started, in seconds since the epoch; None if not given."""
         return self.created if self.scheduled_start is None else self.scheduled_start
 
     @property
@@ -85,8 +85,8 @@ class Endpoint:
     https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html
 
     Attributes:
-        counts: The instances that each variant runs now, shadows included, by the variant's name;
-            without the variants that have no count, such as serverless ones.
+        counts: The current instance count of each variant, shadows included, by its name; without
+            variants that have no count, such as serverless ones.
     """
 
     counts: Mapping[str, int]
@@ -126,7 +126,7 @@ class StackEvent:
 
 
 class Query(NamedTuple):
-    """A time series of CloudWatch: a variant's metric, by periods of seconds."""
+    """A time series in CloudWatch: a metric of a variant, with a period in seconds."""
 
     variant: str
     metric: str
@@ -135,7 +135,7 @@ class Query(NamedTuple):
 
 
 class Question(NamedTuple):
-    """What to ask CloudWatch about an endpoint's production and shadow variant, in a window."""
+    """What to read from CloudWatch about an endpoint's production and shadow variant."""
 
     endpoint_name: str
     pair: tuple[str, str]
@@ -146,7 +146,7 @@ class Question(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """Values by the beginning of their period, of whole periods only, and states of alarms."""
+    """Values by the start of their period, for whole periods only, and states of alarms."""
 
     series: Mapping[Query, Mapping[float, float]] = {}
     alarms: Mapping[str, str] = {}
@@ -230,7 +230,7 @@ class Progress:
         refused_at: When a Stop was first refused because the test has not started.
         failure_before: The endpoint's FailureReason before the Stop; None if it was not read.
         evidence: The report of the verdict on a promotion; empty before that.
-        unmeasured_since: When the evidence could first not be read.
+        unmeasured_since: Since when the evidence could not be read.
         request: The last Stop that was tried, as JSON.
     """
 
@@ -322,7 +322,7 @@ class Decision:
         order: The row of table 1 that led there, if that is another one.
         warn: Log it as a warning, even if the request succeeds.
         stop: With STOP, the declaration to send; with WAIT, the one that is being carried out.
-        evidence: The report of a verdict that was just reached, to be remembered.
+        evidence: The report of a new verdict, to be remembered.
     """
 
     verb: Verb

@@ -1,8 +1,8 @@
 """The gate: does the evidence allow the promotion that is about to be sent?
 
 Its rows are those of the table "Does the evidence allow the promotion?" in the README. A request
-has one verdict, in the words of Argo Rollouts: it is remembered, and whether the order stands is
-asked anew before a Stop.
+has one verdict, in the terms of Argo Rollouts, which is remembered. Whether the order still holds
+is checked again before a Stop.
 """
 
 from __future__ import annotations
@@ -43,19 +43,19 @@ from .facts import (
 SUCCESSFUL, INCONCLUSIVE, ERROR, FAILED = "successful", "inconclusive", "error", "failed"
 
 LATE_SECONDS = 300
-"""The window ends this long before the request: metrics come late."""
+"""The window ends this long before the request, since metrics arrive late."""
 
 WARM_UP_SECONDS = 600
-"""The window begins this long after the experiment."""
+"""The window starts at least this long after the experiment."""
 
 MAX_REPORT = 2000
-"""Characters; ten comparisons take fewer, ten alarms with long names do not."""
+"""Characters. Ten comparisons need fewer, ten alarms with long names may need more."""
 
 _ALARMS = {"OK": SUCCESSFUL, "ALARM": FAILED, "INSUFFICIENT_DATA": INCONCLUSIVE}
 _ROUNDING = 1e-9
 
 UNREADABLE_SECONDS = 300.0
-"""How long evidence that cannot be read is asked for again."""
+"""How long to retry evidence that cannot be read."""
 
 GATES = {
     SUCCESSFUL: "gate_open",
@@ -63,14 +63,14 @@ GATES = {
     ERROR: "gate_error",
     FAILED: "gate_failed",
 }
-"""The row for each verdict, the worst last, which wins."""
+"""The row for each verdict. The worst one, which wins, is last."""
 
 
 def gate(decision: Decision, request: Request, facts: Facts, progress: Progress) -> Decision:
-    """A decision, unless it is a promotion that its evidence does not allow.
+    """The decision, unless it is a promotion that the evidence does not allow.
 
     Raises:
-        Unreadable: The evidence cannot be read, and may be later.
+        Unreadable: The evidence cannot be read, but a later attempt may succeed.
     """
     declared = decision.stop
     if decision.verb is not Verb.STOP or declared is None or declared.promote_if is None:
@@ -115,7 +115,7 @@ def _report(evidence: Mapping[str, Any], facts: Facts, at: float) -> Mapping[str
 
 
 class Result(NamedTuple):
-    """What a comparison or an alarm came to, why, and what the report tells of it."""
+    """The verdict of a comparison or an alarm, its reason, and its values for the report."""
 
     verdict: str
     why: str = ""
@@ -123,7 +123,7 @@ class Result(NamedTuple):
 
 
 def question(evidence: Mapping[str, Any], experiment: Experiment, at: float) -> Question:
-    """What has to be known for a request that was made at a time."""
+    """The metrics and alarms to read for a request that was made at a time."""
     end = math.floor((at - LATE_SECONDS) / PERIOD) * PERIOD
     earliest = (experiment.began or 0) + WARM_UP_SECONDS
     begin = max(end - evidence.get("Window", DEFAULT_WINDOW), earliest)
@@ -136,7 +136,7 @@ def question(evidence: Mapping[str, Any], experiment: Experiment, at: float) -> 
 
 
 def _asked(comparisons: list[Mapping[str, Any]]) -> Iterator[tuple[str, str, int]]:
-    """Averages and rates are made of sums and counts; percentiles do not add up."""
+    """Averages and rates are computed from sums and counts; percentiles cannot be combined."""
     yield "Invocations", "Sum", PERIOD
     for one in comparisons:
         statistic = one.get("Statistic", AVERAGE)
@@ -148,7 +148,7 @@ def _asked(comparisons: list[Mapping[str, Any]]) -> Iterator[tuple[str, str, int
 def judge(
     evidence: Mapping[str, Any], asked: Question, measured: Measured, sampling: float | None
 ) -> dict[str, object]:
-    """A report of the verdict, the first reason for it, and everything that was measured."""
+    """A report with the verdict, the first reason for it, and all measurements."""
     production, shadow = (
         _total(Query(variant, "Invocations", "Sum", PERIOD), measured) for variant in asked.pair
     )
@@ -180,7 +180,7 @@ def judge(
 
 
 def _compared(one: Mapping[str, Any], pair: tuple[str, str], measured: Measured) -> Result:
-    """By its worst hour, or by the window."""
+    """Compare the worst hour, or the whole window."""
     metric, statistic = one["Metric"], one.get("Statistic", AVERAGE)
     if statistic == AVERAGE:
         values: dict[float, list[float]] = {0.0: []}
@@ -217,7 +217,7 @@ def _compared(one: Mapping[str, Any], pair: tuple[str, str], measured: Measured)
 
 
 def _bound(one: Mapping[str, Any], production: float) -> float:
-    """The lowest of its bounds."""
+    """The lowest bound of the comparison."""
     bounds = {name: float(one[name]) for name in BOUNDS if name in one}
     for name, value in bounds.items():
         relative = {MAX_RATIO: production * value, MAX_INCREASE: production + value}

@@ -137,12 +137,12 @@ def unless_undone(decision: Decision, request: Request, facts: Facts) -> Decisio
     if found is Standing.ALLOWED:
         return decision
     refusal = _not_allowed(found, request, facts)
-    # A refusal is for a Stop; what stops nothing is answered by its own row.
+    # Only a Stop is refused; other decisions are answered by their own row.
     return refusal if decision.verb is Verb.STOP or refusal.verb is not Verb.FAIL else decision
 
 
 def _is_in_doubt(decision: Decision, request: Request, facts: Facts) -> bool:
-    """Whether an undo would answer otherwise: asking whether it is one costs calls."""
+    """Whether an undo would have another answer: finding that out costs calls."""
     if decision.verb in (Verb.STOP, Verb.FAIL):
         return True
     if request.type is RequestType.CREATE:
@@ -151,7 +151,8 @@ def _is_in_doubt(decision: Decision, request: Request, facts: Facts) -> bool:
         found = by_events(request, facts)
         if found is not Standing.UNCLEAR:
             return found is Standing.UNDO
-        # Nothing is stopped in any case, but an undo waits for a stop, and says that an end stays.
+        # Nothing is stopped either way, but an undo waits for a stop, and says that an end is
+        # final.
         experiment = facts.experiment()
     except Unreadable as error:
         if not facts.gives_up(error):

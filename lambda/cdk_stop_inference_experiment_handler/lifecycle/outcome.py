@@ -1,6 +1,6 @@
-"""What an outcome is for one experiment: the request that it makes.
+"""Resolves an outcome to the request for one experiment.
 
-It is resolved right before each attempt to stop, from the facts that the decision rests on.
+It is resolved right before each attempt to stop, from the same facts as the decision.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Variant = Mapping[str, Any]
 
 
 def not_a_pair(experiment: Experiment) -> bool:
-    """Whether there is not one production variant and one shadow variant."""
+    """Whether the experiment does not have exactly one production and one shadow variant."""
     pair = _pair(experiment)
     return not pair or set(experiment.variants) != set(pair)
 
@@ -38,7 +38,7 @@ def promoted_by(declared: Declaration, experiment: Experiment) -> str | None:
 
 
 def resolved(decision: Decision, facts: Facts) -> Decision:
-    """The decision with the request that an outcome makes now; any other decision as it is.
+    """The decision with its outcome resolved; any other decision is returned unchanged.
 
     Raises:
         Unreadable: The experiment's endpoint cannot be described.
@@ -58,7 +58,7 @@ def resolved(decision: Decision, facts: Facts) -> Decision:
 
 
 def fewer_instances(declared: Declaration, facts: Facts) -> str | None:
-    """Why a promotion shrinks what serves now; None if it does not, or names no instances.
+    """Why a promotion reduces the instance count; None if it does not, or names no instances.
 
     Raises:
         Unreadable: The experiment or its endpoint cannot be described.
@@ -75,9 +75,9 @@ def fewer_instances(declared: Declaration, facts: Facts) -> str | None:
 def make_the_same_request(one: Declaration, other: Declaration, facts: Facts) -> bool:
     """Whether two declarations end the same experiment in the same way.
 
-    Two outcomes, or two that name variants, are compared as declared. One of each is compared by
-    the request that it makes of this experiment. In doubt they are the same: a difference would be
-    an order to stop.
+    Two outcomes, or two declarations that name variants, are compared as declared. An outcome and a
+    declaration that names variants are compared by their requests for this experiment. In case of
+    doubt they are the same, since a difference would be an order to stop.
 
     Raises:
         Unreadable: The experiment or its endpoint cannot be described.
@@ -120,7 +120,7 @@ def _pair(experiment: Experiment) -> tuple[str, ...]:
 def _remaining(
     declared: Declaration, experiment: Experiment, counts: Mapping[str, int]
 ) -> dict[str, Variant]:
-    """The variants that an outcome leaves, by name; as configured if no counts are given."""
+    """The variants that an outcome keeps, by name; as configured if no counts are given."""
     remaining, wanted = {}, declared.instances
     for name, action in actions_of(declared, experiment).items():
         source = experiment.production if wanted == PRODUCTION else name

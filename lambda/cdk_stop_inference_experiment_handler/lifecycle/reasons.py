@@ -66,31 +66,31 @@ def not_a_shadow(variant: str, experiment: Experiment) -> str:
 
 
 def not_a_pair(experiment: Experiment) -> str:
-    """An outcome needs to know which variant is which."""
+    """An outcome needs one production variant and one shadow variant."""
     return (
-        f"{_named(experiment)} has not one production variant and one shadow variant, which "
-        f"'Outcome' needs; nothing was stopped: name its variants by 'ModelVariantActions'; found: "
+        f"{_named(experiment)} does not have one production variant and one shadow variant, which "
+        f"'Outcome' needs; nothing was stopped: use 'ModelVariantActions' instead; found: "
         f"production {_quoted([experiment.production])}, shadows {_quoted(experiment.shadows)}, "
         f"variants {_quoted(experiment.variants)}"
     )
 
 
 def instances_unknown(experiment: Experiment, count: int | None) -> str:
-    """Production's instances cannot be given to the promoted variant."""
+    """The promoted variant cannot get production's instance count."""
     found = "no CurrentInstanceCount" if count is None else f"CurrentInstanceCount {count}"
     return (
-        f"variant '{experiment.production}' of {_named(experiment)} does not tell the instances "
-        f"that it runs now; nothing was stopped: name them by 'InstanceType' and 'InstanceCount' "
-        f"in 'Instances'; DescribeEndpoint says of endpoint '{experiment.endpoint_name}': {found}"
+        f"the current instance count of variant '{experiment.production}' of {_named(experiment)} "
+        f"is not known; nothing was stopped: set 'InstanceType' and 'InstanceCount' in "
+        f"'Instances'; DescribeEndpoint returns {found} for endpoint '{experiment.endpoint_name}'"
     )
 
 
 def fewer_instances(variant: str, declared: int, experiment: Experiment, now: int) -> str:
-    """A promotion by a declared count may shrink a fleet that autoscaling has grown."""
+    """A declared count may be smaller than what autoscaling runs now."""
     return (
         f"variant '{variant}' of {_named(experiment)} is to be promoted on {declared} instances, "
-        f"while variant '{experiment.production}' runs {now} now: declare as many, or use "
-        f"'Outcome' with production's instances"
+        f"but variant '{experiment.production}' now runs {now}: declare as many, or use 'Outcome' "
+        f"with production's instances"
     )
 
 
@@ -277,12 +277,12 @@ def aws_refused(name: str, cause: str, *, may_be_stopped: bool) -> str:
     return f"inference experiment '{name}' was left as it is: {_shortened(cause)}"
 
 
-BROKEN_EVIDENCE = "'PromoteIf' breaks a rule"
-NO_PAIR = "SageMaker does not tell which variant is production, which the shadow, and since when"
+BROKEN_EVIDENCE = "'PromoteIf' is invalid"
+NO_PAIR = "SageMaker does not return the production variant, the shadow variant and the start time"
 
 
 def gate(name: str, report: Mapping[str, object]) -> str:
-    """The verdict on a promotion; read by somebody who sees nothing else."""
+    """The verdict on a promotion, understandable without the report."""
     done = "can be" if report["verdict"] == "successful" else "was not"
     text = f"the shadow of inference experiment '{name}' {done} promoted: the evidence is "
     text += ": ".join(filter(None, [str(report["verdict"]), _shortened(str(report["why"]))]))
@@ -294,17 +294,17 @@ def gate(name: str, report: Mapping[str, object]) -> str:
 
 
 def too_few_requests(production: float, shadow: float, least: int) -> str:
-    """Too few to tell anything."""
-    return f"{production:g} requests of production and {shadow:g} of the shadow, needed are {least}"
+    """Too few requests for a verdict."""
+    return f"production got {production:g} requests and the shadow {shadow:g}; {least} are needed"
 
 
 def too_young(earliest: float) -> str:
-    """Nothing is measured while the models warm up."""
-    return f"the experiment is too young, what counts begins at {moment(earliest)}"
+    """Measurements do not count while the models warm up."""
+    return f"the experiment is too young: measurements count from {moment(earliest)}"
 
 
 def not_measured(metric: str, variant: str) -> str:
-    """A missing metric, which is never taken for zero."""
+    """A missing metric, which never counts as zero."""
     return f"CloudWatch has no {metric} of variant '{variant}'"
 
 
@@ -314,21 +314,21 @@ def no_hour(statistic: str, least: int) -> str:
 
 
 def out_of_bound(one: Mapping[str, object], told: Mapping[str, float], hour: float) -> str:
-    """The shadow's value, production's and the bound."""
+    """The shadow's value, production's value and the bound."""
     unit, scale = ("ms", 1e-3) if one["Metric"] == MODEL_LATENCY else ("%", 100)
     shadow, production, bound = (
         f"{told[name] * scale:.6g} {unit}" for name in ("shadow", "production", "bound")
     )
     at = f" in the hour from {moment(hour)}" if hour else ""
     return (
-        f"{one['Metric']} {one.get('Statistic', AVERAGE)} is {shadow} of the shadow and "
-        f"{production} of production{at}, allowed is at most {bound}"
+        f"{one['Metric']} {one.get('Statistic', AVERAGE)} is {shadow} for the shadow and "
+        f"{production} for production{at}; at most {bound} is allowed"
     )
 
 
 def alarm(name: str, state: str) -> str:
     """An alarm that is not OK; without a state, CloudWatch does not show it."""
-    return f"alarm '{name}' is {state or 'not there, or not permitted to be seen'}"
+    return f"alarm '{name}' is {state or 'missing, or the function may not describe it'}"
 
 
 def moment(seconds: float | None) -> str:

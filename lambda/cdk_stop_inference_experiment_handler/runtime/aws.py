@@ -191,7 +191,7 @@ class Aws:
             AwsError: A call failed, or CloudWatch did not read everything.
         """
         series: dict[Query, dict[float, float]] = {query: {} for query in question.queries}
-        # 28 queries at most, of the 500 that one call may hold.
+        # At most 28 queries; one call may have 500.
         queries = {f"q{index}": query for index, query in enumerate(series)}
         pages = self._cloudwatch.get_paginator("get_metric_data").paginate
         for period in {query.period for query in series}:
@@ -218,7 +218,7 @@ class Aws:
         return Measured(series, self._alarm_states(question.alarms))
 
     def _alarm_states(self, names: tuple[str, ...]) -> dict[str, str]:
-        """Composite alarms come last: only a permission on all alarms shows them."""
+        """Read composite alarms last: they need a permission for all alarms."""
         states: dict[str, str] = {}
         for kind in ("MetricAlarm", "CompositeAlarm"):
             rest = [name for name in names if name not in states]
@@ -249,7 +249,7 @@ class Aws:
 
 
 def _found(describe: Callable[[], Mapping[str, object]]) -> Mapping[str, object] | None:
-    """SageMaker's answer; None if what is described does not exist."""
+    """SageMaker's answer; None if the resource does not exist."""
     try:
         return describe()
     except (ClientError, BotoCoreError) as error:

@@ -1,4 +1,4 @@
-"""Brings a request to its answer: reads facts, stops, waits, answers."""
+"""Processes a request: reads facts, stops, waits, answers."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ class Ending:
         return decision
 
     def _note_unmeasured(self, facts: Lookup) -> None:
-        """Note since when the evidence cannot be read."""
+        """Remember since when the evidence could not be read."""
         if facts.is_unmeasured and self._progress.unmeasured_since is None:
             self._progress.unmeasured_since = self._wait.now
             if self._has_rule:
@@ -265,7 +265,7 @@ class Ending:
         return wait("end_awaited", decision.why)
 
     def _warn_of_fewer_instances(self, declared: Declaration | str, facts: Lookup) -> None:
-        """Warn of a promotion that shrinks what serves; asked where it cannot delay a stop."""
+        """Warn about a promotion that reduces the instance count; must not delay a stop."""
         try:
             why = fewer_instances(declared, facts) if isinstance(declared, Declaration) else None
         except Unreadable as error:
@@ -423,7 +423,7 @@ class Lookup:
 
     @property
     def is_unmeasured(self) -> bool:
-        """Whether this step asked for evidence that cannot be read."""
+        """Whether this step could not read the evidence."""
         return isinstance(self._known.get("evidence"), Unreadable)
 
     def may_lag(self) -> bool:

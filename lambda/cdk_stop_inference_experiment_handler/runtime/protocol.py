@@ -1,4 +1,4 @@
-"""CloudFormation's protocol for custom resources: requests are read and packed, answers sent.
+"""CloudFormation's protocol for custom resources: parses and packs requests, sends answers.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html
@@ -206,13 +206,13 @@ def _put(http: urllib3.PoolManager, url: str, encoded: bytes) -> int | None:
 def encode(body: Mapping[str, Any]) -> bytes:
     """The body as JSON within 4096 bytes; status, ids and the cause are kept.
 
-    The request to stop loses its reason first; then attribute values are shortened, starting with
-    the longest that is no JSON object, then the reason in its middle: it starts with what happened
-    and ends with the cause.
+    The reason is removed from the request to stop first. Then attribute values are shortened,
+    starting with the longest one that is not a JSON object, and then the answer's reason in its
+    middle: it starts with what happened and ends with the cause.
     """
     shortened: dict[str, Any] = {**body, "Data": dict(body.get("Data") or {})}
     if shortened["Data"].get(STOP_REQUEST) and len(_json(shortened)) > MAX_BODY_BYTES:
-        # JSON that is cut is no JSON; without its reason the request is shorter than StatusReason.
+        # JSON cannot be cut; without its reason, the request is shorter than StatusReason.
         request = json.loads(shortened["Data"][STOP_REQUEST])
         request.pop("Reason", None)
         shortened["Data"][STOP_REQUEST] = json.dumps(request)
