@@ -160,7 +160,7 @@ def _clean_up_turns_the_answer() -> Iterator[None]:
 
 
 def _promotion_taken_for_done() -> Patch:
-    return mock.patch.object(Declaration, "promoted", None)
+    return mock.patch.object(Declaration, "promotes", new=False)
 
 
 def _reads_one_page() -> Patch:

@@ -34,7 +34,7 @@ from ..lifecycle.outcome import fewer_instances
 from .aws import Aws, AwsError, ExperimentGone, NotNow
 from .protocol import PROGRESS, Event, read_request
 from .resource import Resource
-from .waiting import ComeAgain, HandOverFailed, Invocation, Wait
+from .waiting import ComeAgain, Invocation, PollingRule, Wait
 
 logger = logging.getLogger(__name__)
 
@@ -156,14 +156,12 @@ class Ending:
     ) -> None:
         self._request = request
         self._progress = progress
-        self._invocation = invocation
         self._aws = aws
         self._wait = Wait(invocation, progress.started_at, request.service_timeout)
         self._seen: Experiment | None = None
         self._unread_since: float | None = None
         self._trouble = ""
-        self._rule_trouble = ""
-        self._has_rule = invocation.is_poll
+        self._rule = PollingRule(invocation)
         self._logged = ("", "")
 
     def run(self) -> Answer | None:
@@ -180,8 +178,8 @@ class Ending:
             self._log(decision)
             if decision.verb is not Verb.WAIT:
                 return self._answer(decision, facts)
-            if self._rule_trouble or (not self._has_rule and self._wait.needs_hand_over):
-                self._make_rule()
+            if self._rule.trouble or (not self._rule.is_made and self._wait.needs_hand_over):
+                self._rule.make()
             if self._wait.must_leave:
                 return self._leave(facts)
             self._wait.pause()
@@ -220,8 +218,7 @@ class Ending:
         """Remember since when the evidence could not be read."""
         if facts.is_unmeasured and self._progress.unmeasured_since is None:
             self._progress.unmeasured_since = self._wait.now
-            if self._has_rule:
-                self._make_rule()
+            self._rule.refresh()
 
     def _remember(self, seen: Experiment | None) -> None:
         self._seen = seen or self._seen
@@ -259,8 +256,7 @@ class Ending:
         logger.info({"decision": "stop accepted", "experiment": seen.name, "arn": arn})
         if arn.lower() != seen.arn.lower():
             logger.warning({"decision": "another ARN", "stop": arn, "describe": seen.arn})
-        if self._has_rule:
-            self._make_rule()
+        self._rule.refresh()
         self._warn_of_fewer_instances(ordered, facts)
         return wait("end_awaited", decision.why)
 
@@ -280,24 +276,13 @@ class Ending:
             self._progress.refused_at = None
         elif self._progress.refused_at is None:
             self._progress.refused_at = self._wait.now
-            if self._has_rule:
-                self._make_rule()
-
-    def _make_rule(self) -> None:
-        """Create the polling rule or update its input; a failure is retried after the pause."""
-        try:
-            self._invocation.hand_over()
-        except HandOverFailed as error:
-            self._rule_trouble = str(error)
-            logger.warning({"decision": "hand over later", "why": self._rule_trouble})
-        else:
-            self._has_rule, self._rule_trouble = True, ""
+            self._rule.refresh()
 
     def _leave(self, facts: Lookup) -> Answer | None:
-        if self._has_rule:
+        if self._rule.is_made:
             logger.info({"decision": "the polling rule continues", "experiment": self._name})
             return None
-        why = reasons.cannot_hand_over(self._name, self._standing, self._rule_trouble)
+        why = reasons.cannot_hand_over(self._name, self._standing, self._rule.trouble)
         # Without a date in the request it is not known how often it has been delivered.
         is_dated = self._progress.started_at == self._request.issued_at
         if is_dated and self._wait.is_delivered_again:

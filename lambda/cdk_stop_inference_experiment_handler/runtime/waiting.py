@@ -5,6 +5,7 @@ Only the ``time`` module is used, so that tests can replace the clock.
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 
 from ..contract.wire import seconds_to_answer
 from ..lifecycle.facts import Unreadable
+
+logger = logging.getLogger(__name__)
 
 IAM_PROPAGATION_SECONDS = 60
 """AccessDenied is retried for this long after the first delivery: IAM may not know a new policy."""
@@ -54,6 +57,35 @@ class Invocation:
 
 class HandOverFailed(Exception):
     """The polling rule could not be created."""
+
+
+class PollingRule:
+    """The rule that continues a request when its invocation ends.
+
+    Attributes:
+        is_made: It fires.
+        trouble: Why it could not be created or updated the last time; empty if it could.
+    """
+
+    def __init__(self, invocation: Invocation) -> None:
+        self.is_made = invocation.is_poll
+        self.trouble = ""
+        self._hand_over = invocation.hand_over
+
+    def make(self) -> None:
+        """Create the rule or update its input; after a failure, try again later."""
+        try:
+            self._hand_over()
+        except HandOverFailed as error:
+            self.trouble = str(error)
+            logger.warning({"decision": "hand over later", "why": self.trouble})
+        else:
+            self.is_made, self.trouble = True, ""
+
+    def refresh(self) -> None:
+        """Update the rule's input, if there is a rule."""
+        if self.is_made:
+            self.make()
 
 
 class ComeAgain(BaseException):
