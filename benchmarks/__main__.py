@@ -1,4 +1,4 @@
-"""``python -m benchmarks [NAME …] [--quick]``: measure, keep the results, write the report."""
+"""``python -m benchmarks [NAME …] [--quick]``: measure, save the results, write the report."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BENCHMARKS: dict[str, Callable[[bool], Json]] = {
 
 
 def main() -> None:
-    """Run what was asked for; the results of the rest stay as they are."""
+    """Run the given benchmarks; keep the results of the others."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}")
     parser.add_argument("--quick", action="store_true", help="few runs, to see that it works")

@@ -20,7 +20,7 @@ BUNDLED = ("boto3", "botocore", "jmespath", "dateutil", "s3transfer", "urllib3",
 
 
 def measure() -> Json:
-    """Put every asset together and zip it as the CLI does."""
+    """Create every asset and zip it like the CLI."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         ours, crhelper, bundled = folder / "ours", folder / "crhelper", folder / "bundled"
@@ -47,7 +47,7 @@ def _synthesised(contestant: str, folder: Path) -> list[Path]:
 
 
 def _bundle_boto3(target: Path) -> None:
-    """Copy the SDK that the workers hold, as ``pip install boto3 -t .`` would."""
+    """Copy the workers' SDK, like ``pip install boto3 -t .``."""
     code = "import boto3, pathlib; print(pathlib.Path(boto3.__file__).parent.parent)"
     found = subprocess.run(
         [str(python_of("lambda")), "-s", "-c", code], capture_output=True, text=True, check=True

@@ -1,12 +1,12 @@
-"""What one measured process runs, with the interpreter of Lambda's workers.
+"""The code of one measured process, which runs with the interpreter of Lambda's workers.
 
 python cold_child.py FOLDER MODULE [answer]
 
-Imports a handler as Lambda's runtime does. With ``answer`` it also answers one Create. Everything
-is real down to the sockets: clients, connections, TLS contexts with the certificates they trust,
-HTTP. Only name look-up, TCP and the TLS handshake are cut, once for SageMaker and once for the
-answer, whoever the contestant is. The request was signed just now, as a first delivery's is.
-Standard library first: nothing but the handler decides what is loaded.
+Imports a handler like Lambda's runtime. With ``answer`` it also answers one Create. Everything is
+real down to the sockets: clients, connections, TLS contexts with their trusted certificates, HTTP.
+Only name lookup, TCP and the TLS handshake are skipped, once for SageMaker and once for the answer,
+for every contestant. The request was signed just now, like a first delivery.
+Standard library only, so that only the handler decides what is loaded.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ CREATE = {
 
 
 class Context:
-    """What Lambda hands the handler."""
+    """The context that Lambda passes to the handler."""
 
     aws_request_id = "invocation"
     function_name = "stop"
@@ -55,38 +55,38 @@ class Context:
     log_stream_name = "stream"
 
     def get_remaining_time_in_millis(self) -> int:
-        """A quarter of an hour."""
+        """15 minutes."""
         return 900_000
 
 
 ANSWERS = {SAGEMAKER: DESCRIPTION, BUCKET: b""}
 HANG_SECONDS = 120
-"""crhelper repeats its answer without end."""
+"""crhelper retries its answer forever."""
 
 
 def cut_connections() -> list[tuple[str, Any]]:
-    """Have every connection lead to an answer that lies ready.
+    """Make every connection return a prepared answer.
 
     Returns:
-        The hosts that were called, with the far end of each connection; grows with the calls.
+        The called hosts, with the other end of each connection; grows with the calls.
     """
-    # By now the handler has loaded all of these.
+    # The handler has already loaded all of these.
     sockets: Any = importlib.import_module("socket")
     tls: Any = importlib.import_module("ssl")
     urllib3_connection: Any = importlib.import_module("urllib3.util.connection")
     calls: list[tuple[str, Any]] = []
 
     class Socket(sockets.socket):  # type: ignore[misc]
-        """Our end, which passes for a TLS socket."""
+        """Our end, which acts as a TLS socket."""
 
         host = ""
 
         def getpeercert(self) -> dict[str, object]:
-            """A certificate for whichever host was asked for."""
+            """A certificate for the requested host."""
             return {"subjectAltName": (("DNS", self.host),)}
 
         def setsockopt(self, *_: object) -> None:
-            """Nothing: a pair of sockets knows none of TCP's options."""
+            """Do nothing: a socket pair has no TCP options."""
 
     def connect(address: tuple[str, int], *_: object, **__: object) -> Socket:
         host = address[0]
@@ -110,7 +110,7 @@ def cut_connections() -> list[tuple[str, Any]]:
 
 
 def main() -> None:
-    """Import the handler, and have it answer if asked to."""
+    """Import the handler; with ``answer``, let it answer."""
     folder, module, *rest = sys.argv[1:]
     sys.path[0] = folder
     signal.alarm(HANG_SECONDS)

@@ -37,8 +37,8 @@ VARIANTS = (
     "crhelper without clients, first answer",
 )
 WITHOUT_CLIENTS = {"AWS_SAM_LOCAL": "true"}
-"""Where crhelper believes to run under SAM local, it makes no clients of its own. A README-style
-handler without them is the floor: no handler on crhelper can answer sooner."""
+"""If crhelper believes that it runs under SAM local, it creates no clients. A README-style handler
+without them is the lower bound: no handler on crhelper can answer sooner."""
 
 PARTS = (
     "Python",
@@ -56,14 +56,14 @@ COMPARED = (("ours", "import"), ("ours", "first answer"), (_FLOOR, "first answer
 
 
 def measure(*, runs: int) -> Json:
-    """Measure every variant in turn, ``runs`` times."""
+    """Measure every variant alternately, ``runs`` times."""
     with tempfile.TemporaryDirectory() as folder:
         commands = _commands(Path(folder))
         taken: dict[str, list[Taken]] = defaultdict(list)
         for number in range(runs + 1):
             for name, command in commands.items():
                 result = run(command, environment(_variables(name)))
-                if number:  # The first round warms the disk's cache.
+                if number:  # The first round warms the disk cache.
                     taken[name].append(result)
         split = {
             who: composition(commands[f"{who}, import"], taken[f"{who}, import"])
@@ -85,7 +85,7 @@ def measure(*, runs: int) -> Json:
 
 
 def _commands(folder: Path) -> dict[str, list[str]]:
-    """Source files only, as they are deployed: Lambda's disk is read-only, nothing is cached."""
+    """Only source files, as deployed: Lambda's disk is read-only, so there is no cache."""
     ours, theirs = folder / "ours", folder / "crhelper"
     ours.mkdir()
     copy_code(ours)
@@ -127,10 +127,10 @@ def _pairs(
 
 
 def composition(command: Sequence[str], taken: Sequence[Taken]) -> dict[str, float]:
-    """Split the median import into parts, in CPU seconds, by ``-X importtime``'s own times.
+    """Split the median import into parts, in CPU seconds, by ``-X importtime``'s self times.
 
-    The report makes imports slower; only its shares are taken. What no import accounts for is made
-    by the handler when it is imported: clients, for one.
+    The report slows imports down, so only its shares are used. Time outside of imports is what the
+    handler does when it is imported, such as creating clients.
     """
     traced = [command[0], "-X", "importtime", *command[1:]]
     runs = [run(traced, environment()) for _ in range(3)]
@@ -144,7 +144,7 @@ def composition(command: Sequence[str], taken: Sequence[Taken]) -> dict[str, flo
 
 
 def parts(printed: str) -> dict[str, float]:
-    """Add up the own times of ``-X importtime``'s report by part, in seconds."""
+    """Add up the self times in ``-X importtime``'s report by part, in seconds."""
     found: dict[str, float] = defaultdict(float)
     is_started = False
     for line in printed.splitlines():
@@ -182,7 +182,7 @@ def _memory_curve(taken: Sequence[Taken], slowed: dict[int, list[float]]) -> lis
     curve = []
     for memory in MEMORY_MB:
         share = min(1.0, memory / VCPU_MB)
-        computed = cpu / share  # it waits for nothing but the CPU
+        computed = cpu / share  # it only waits for the CPU
         curve.append(
             {
                 "memory_mb": memory,

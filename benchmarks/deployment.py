@@ -1,8 +1,8 @@
 """Deploy, update and destroy through the real CDK CLI on the local AWS, in real time.
 
-Our stack and AwsCustomResource's take turns. crhelper's waits for more than ten minutes, so it goes
-on a clock that is faster: its polls, its two minutes' sleep before each answer to a Delete, and the
-Delete that follows its update, since it gives the resource a new physical id.
+Our stack and AwsCustomResource's alternate. crhelper's waits for more than ten minutes, so it runs
+on a faster clock: it polls, it sleeps for two minutes before each answer to a Delete, and it gets a
+Delete after its update, since it gives the resource a new physical id.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ IN_TURN = ("ours", "AwsCustomResource")
 
 
 def measure(*, runs: int, with_crhelper: bool) -> Json:
-    """Take every contestant through its life, ``runs`` times where it does not wait."""
+    """Run every contestant's deployments, ``runs`` times if it does not wait."""
     _install_node_sdk()
     lives: dict[str, list[Json]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:
@@ -61,13 +61,13 @@ def _bootstrap(aws: LocalAws, root: Path) -> None:
 
 
 def _install_node_sdk() -> None:
-    """Install what AWS's Node runtimes hold, from the lock file, once."""
+    """Install the SDK of AWS's Node runtimes from the lock file, once."""
     if not (NODE / "node_modules").exists():
         subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=NODE, check=True)
 
 
 def _life(aws: LocalAws, root: Path, contestant: str, number: int) -> Json:
-    """Deploy, update and destroy one stack; return seconds by phase, and how each ended."""
+    """Deploy, update and destroy one stack; return seconds and final status by phase."""
     name = _name(contestant, number)
     sagemaker = aws.client("sagemaker")
     create_shadow_test(sagemaker, name, endpoint_name=name)
@@ -91,7 +91,7 @@ def _life(aws: LocalAws, root: Path, contestant: str, number: int) -> Json:
 
 def _synthesised(aws: LocalAws, root: Path, contestant: str, number: int, reason: str) -> Path:
     output = root / f"{contestant}-{number}-{reason}"
-    # ministack's own choice for Node is the leaf certificate, which Node refuses.
+    # ministack uses the leaf certificate for Node, which Node refuses.
     trusted = aws.environment()["NODE_EXTRA_CA_CERTS"]
     variables = {"NODE_PATH": str(NODE / "node_modules"), "NODE_EXTRA_CA_CERTS": trusted}
     name = _name(contestant, number)

@@ -1,4 +1,4 @@
-"""Two figures as SVG, written by hand: they need lines, bars and text, and no library."""
+"""Two figures as SVG, without a library: they only need lines, bars and text."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def lag_figure(lag: Json) -> str:
 
 
 def composition_figure(cold: Json) -> str:
-    """CPU seconds of the import by part, one bar a contestant."""
+    """CPU seconds of the import by part, with one bar per contestant."""
     bars = cold["composition"]
     longest = max(sum(parts.values()) for parts in bars.values())
     drawn = [

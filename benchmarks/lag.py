@@ -1,4 +1,4 @@
-"""Detection lag and cost of stops, the work of a Delete that has nothing to do, many at once."""
+"""Lag and cost of stops, a Delete with nothing to do, and many stops at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["STOP_MINUTES", "measure", "measure_idle", "told"]
 Json = dict[str, Any]
 STOP_MINUTES = (1, 5, 14, 20, 30, 50)
 AROUND_SECONDS = 60.0
-"""A stop of 14 minutes is one of 13 to 15: the lag depends on where in a polling period it ends."""
+"""A stop of 14 minutes takes 13 to 15: the lag depends on when in a polling period it ends."""
 
 LONGEST_SECONDS = 54.5 * 60
 
@@ -67,7 +67,7 @@ def measure_idle() -> Json:
 
 
 def told(outcomes: Sequence[Outcome]) -> Json:
-    """Return what a table says of many stops."""
+    """Return the statistics of many stops."""
     lags = [outcome.lag for outcome in outcomes]
     return {
         "runs": len(outcomes),
@@ -80,7 +80,7 @@ def told(outcomes: Sequence[Outcome]) -> Json:
 
 
 def _draw(stop: float, times: int) -> list[tuple[float, int]]:
-    """Evenly over the minutes around a stop, so that few runs meet every phase too."""
+    """Spread evenly around a duration, so that a few runs cover every phase."""
     step = 2 * AROUND_SECONDS / times
     first = stop - AROUND_SECONDS + step / 2
     return [(first + step * number, number) for number in range(times)]

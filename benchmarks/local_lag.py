@@ -1,8 +1,8 @@
 """Stops on the local AWS with a clock that runs faster: our function and crhelper's, side by side.
 
-Everything is real there but AWS: CloudFormation's requests, the functions in processes of their
-own, their signed calls over TLS, the polling rule. A real millisecond counts as many as the clock
-is faster, which is why the lags here are longer than in virtual time.
+Everything but AWS is real: CloudFormation's requests, the functions in their own processes, their
+signed calls over TLS, the polling rule. The clock multiplies each real millisecond, so the lags are
+longer than in virtual time.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _plan(contestant: str, seconds: float, name: str) -> Stop:
 
 
 def _origin(aws: LocalAws, scale: float) -> float:
-    """When the local AWS's clock showed real time; CompletionTime is told in its time."""
+    """When the local AWS's clock showed real time; CompletionTime is in its time."""
     before = time.time()
     aws.client("sagemaker").list_inference_experiments()
     real = (before + time.time()) / 2
@@ -85,7 +85,7 @@ def _arm(aws: LocalAws, stop: Stop) -> None:
 
 
 def _begin(aws: LocalAws, stop: Stop) -> None:
-    """Update the stack, and wait until its Stop has been accepted with the wanted duration."""
+    """Update the stack, and wait until its Stop was accepted with the given duration."""
     aws.configure(stop_seconds=stop.seconds)
     aws.client("cloudformation").update_stack(
         StackName=stop.name,

@@ -27,7 +27,7 @@ HANDLERS: dict[str, tuple[_Load, int]] = {
     "ours": (fresh_index, OUR_MEMORY_MB),
     "crhelper": (_stock, DEFAULT_MEMORY_MB),
 }
-"""How a container of each is made, and the memory it has."""
+"""How to create a container of each, and its memory."""
 
 
 def new_world(contestant: str, outcome: Outcome, seed: int = 0) -> World:
@@ -48,8 +48,8 @@ def one_request(
     """Deliver one request and let everything happen.
 
     Returns:
-        What it took, its lag counted from the end of the experiment, and the seconds from the
-        request to its answer.
+        Its cost, its lag after the experiment's end, and the seconds from the request to the
+        answer.
 
     Raises:
         RuntimeError: It was not answered SUCCESS, or something was left behind.
@@ -71,7 +71,7 @@ def one_request(
 
 
 def _timed(handler: Handler, memory: int, outcome: Outcome) -> Handler:
-    """Count what an invocation took in virtual time."""
+    """Count the virtual time of an invocation."""
 
     def timed(event: dict[str, Any], context: Context) -> object:
         started = context.clock.now

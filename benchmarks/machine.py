@@ -1,4 +1,4 @@
-"""The machine and the versions, as far as they say nothing of whose it is."""
+"""The machine and the versions, without anything that identifies its owner."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PACKAGES = ("aws-cdk-lib", "constructs", "jsii", "crhelper", "boto3")
 
 
 def describe() -> dict[str, str]:
-    """Return what the tables depend on."""
+    """Return the data for the tables."""
     node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True)
     lambda_python = subprocess.run(
         [str(python_of("lambda")), "-c", "import platform; print(platform.python_version())"],

@@ -1,7 +1,7 @@
 """Forty experiments of one stack, stopped by one update, with SageMaker throttling.
 
-AWS does not publish the rates of these two calls, so several are tried. The handlers are the real
-ones, forty invocations at once on the loopback AWS; a token bucket answers ThrottlingException.
+AWS does not publish the rate limits of these two calls, so several are tried. The handlers are the
+real ones, in forty concurrent invocations on the loopback AWS; a token bucket throttles.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _THROTTLED = ("DescribeInferenceExperiment", "StopInferenceExperiment")
 
 
 class Bucket(Faults):
-    """Throttles SageMaker's calls: a bucket of tokens that fills at a rate."""
+    """Throttles SageMaker's calls with a token bucket."""
 
     def __init__(self, rate: float | None) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class Bucket(Faults):
         self._filled_at = 0.0
 
     def due(self, operation: str, now: float) -> str | None:
-        """Take a token, or say that the call is throttled."""
+        """Take a token, or throttle the call."""
         if operation not in _THROTTLED:
             return None
         self.asked.append(now)
@@ -60,7 +60,7 @@ class Bucket(Faults):
 
 
 def measure() -> Json:
-    """Stop forty at once, at each rate."""
+    """Stop forty experiments at once, at each rate."""
     rows = [_stop_all(name, rate) for rate in RATES for name in HANDLERS]
     return {"experiments": EXPERIMENTS, "stop_seconds": STOP_SECONDS, "rows": rows}
 

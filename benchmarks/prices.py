@@ -1,9 +1,9 @@
-"""List prices, and what a stop costs by them.
+"""List prices, and the price of a stop.
 
 US East (N. Virginia), on demand, without any free tier, as AWS publishes them:
 https://aws.amazon.com/lambda/pricing/, https://aws.amazon.com/step-functions/pricing/,
 https://aws.amazon.com/eventbridge/pricing/. SageMaker, CloudFormation and IAM calls are free of
-charge; logs and the endpoint itself are left out, since they are everybody's.
+charge; logs and the endpoint itself are left out, since every contestant has them.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _GB_SECOND, _REQUEST, _TRANSITION, _FIRING = LIST.values()
 
 @dataclass(frozen=True)
 class Usage:
-    """What is billed of one stop.
+    """What is billed for one stop.
 
     Attributes:
-        gb_seconds: Of all functions: memory in GB times billed seconds.
+        gb_seconds: Memory in GB times billed seconds, for all functions.
         requests: Invocations of all functions.
         transitions: State transitions of a standard workflow.
         firings: Of polling rules.
@@ -39,7 +39,7 @@ class Usage:
 
 
 def dollars(usage: Usage) -> float:
-    """Return what the usage costs at list prices."""
+    """Return the price of the usage at list prices."""
     return (
         usage.gb_seconds * _GB_SECOND
         + usage.requests * _REQUEST
@@ -49,5 +49,5 @@ def dollars(usage: Usage) -> float:
 
 
 def waiting_dollars(memory_mb: float, seconds: float) -> float:
-    """Return what a function of some memory costs while it runs for some seconds."""
+    """Return the price of a function with some memory for some seconds."""
     return memory_mb / 1024 * seconds * _GB_SECOND

@@ -1,4 +1,4 @@
-"""Runs a process and tells what it took: wall, CPU, peak memory, at full speed or slowed down."""
+"""Runs a process and measures wall time, CPU and peak memory, at full speed or slowed down."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ __all__ = ["PEAK", "Taken", "environment", "run", "run_slowed"]
 
 PERIOD_SECONDS = 0.02
 PEAK = "print(open('/proc/self/status').read())"
-"""What a measured process does last, so that its peak memory is known."""
+"""The last statement of a measured process, which prints its peak memory."""
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What a process took.
+    """The measurements of a process.
 
     Attributes:
-        wall: Seconds from its start to its end.
-        cpu: Seconds of user and system time, of its waited-for children too.
-        peak_mb: The most memory it held, in MiB; 0 unless it printed ``PEAK``'s line at its end,
-            since the kernel's own figure for a child begins with that of its parent.
-        printed: What it printed, errors too.
+        wall: Seconds from start to end.
+        cpu: Seconds of user and system time, including its children.
+        peak_mb: Its peak memory in MiB; 0 unless it printed ``PEAK``'s line at its end, since the
+            kernel's value for a child starts with that of its parent.
+        printed: Its output, including errors.
     """
 
     wall: float
@@ -38,7 +38,7 @@ class Taken:
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return Lambda's variables as far as Python and botocore read them; nothing of the user's."""
+    """Return Lambda's variables that Python and botocore read, and none of the user's."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "LANG": "en_US.UTF-8",
@@ -61,15 +61,15 @@ def run(
     """Run a command to its end.
 
     Raises:
-        RuntimeError: It failed; the message is what it printed.
+        RuntimeError: It failed; the message is its output.
     """
     return _measured(command, variables, cwd, share=1.0)
 
 
 def run_slowed(command: Sequence[str], variables: Mapping[str, str], share: float) -> Taken:
-    """Run a command with a share of one CPU: paused for the rest of each 20 ms.
+    """Run a command with a share of one CPU: it is paused for the rest of each 20 ms.
 
-    What it is owed is told from the CPU time it has had, so that a late pause is made up for.
+    The pauses depend on its CPU time so far, so that a late pause is compensated.
     """
     return _measured(command, variables, None, share=share)
 
@@ -101,7 +101,7 @@ def _measured(
 
 
 def _slow_down(pid: int, share: float) -> None:
-    """Pause and continue a process until it has ended; it stays to be waited for."""
+    """Pause and continue a process until it has ended; it is not reaped."""
     started = time.perf_counter()
     while (used := _cpu_seconds(pid)) is not None:
         ahead = used / share - (time.perf_counter() - started)
@@ -114,7 +114,7 @@ def _slow_down(pid: int, share: float) -> None:
 
 
 def _cpu_seconds(pid: int) -> float | None:
-    """The CPU time of a process in nanosecond steps, None once it has ended."""
+    """The CPU time of a process in nanosecond steps; None after it has ended."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         if state in ("Z", "X"):

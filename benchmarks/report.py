@@ -1,4 +1,4 @@
-"""``RESULTS.md`` and the figures, made from ``results.json`` and from nothing else."""
+"""Creates ``RESULTS.md`` and the figures from ``results.json`` alone."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def load() -> Json:
 
 
 def save(results: Json) -> None:
-    """Keep the results."""
+    """Save the results."""
     RESULTS.write_text(json.dumps(_rounded(results), indent=1) + "\n")
 
 
@@ -87,7 +87,7 @@ def figures(results: Json) -> dict[str, str]:
 
 
 def _rounded(value: Value) -> Value:
-    """Six significant digits: the same figures in the file as in the report made from it."""
+    """Round to six significant digits, so that the file and the report have the same numbers."""
     if isinstance(value, float):
         return float(f"{value:.6g}")
     if isinstance(value, dict):

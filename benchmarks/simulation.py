@@ -1,8 +1,8 @@
 """A discrete-event simulation of one stop by each contestant, from Update to answer.
 
-It is written from what each contestant is documented to do and shares no code with any of them;
-``lag.py`` holds it against the real handlers. Time 0 is CloudFormation's request; the experiment
-ends ``stop`` seconds after its Stop was accepted.
+It follows each contestant's documentation and shares no code with any of them; ``lag.py`` compares
+it with the real handlers. Time 0 is CloudFormation's request; the experiment ends ``stop`` seconds
+after its Stop was accepted.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ from .prices import Usage
 __all__ = ["CONTESTANTS", "LATENCY", "OUR_MEMORY_MB", "Outcome", "crhelper", "ours", "provider"]
 
 LATENCY = 0.04
-"""Seconds of any AWS call, of an invocation on its way, and of the PUT: an assumption."""
+"""Seconds for any AWS call, the delivery of an invocation, and the PUT: an assumption."""
 
 COLD_SECONDS = 0.5
 """Billed for the cold start of any function: an assumption, the same for every contestant."""
 
 OUR_MEMORY_MB = 256
-"""Of the function; a test holds it against the template."""
+"""The function's memory; a test compares it with the template."""
 
 DEFAULT_MEMORY_MB = 128
-"""Lambda's own default, which the other contestants' documentation leaves in place."""
+"""Lambda's default, which the other contestants' documentation does not change."""
 
 LIMIT = 900.0
 MINUTE = 60.0
 BEFORE_STOP = 4 * LATENCY
-"""Of ours: stack events, describe, stack status, stop. The events are taken to show at once."""
+"""Our calls: stack events, describe, stack status, stop. Events are assumed to show at once."""
 
 
 @dataclass
 class Outcome:
-    """What a stop took.
+    """The result of a stop.
 
     Attributes:
-        lag: Seconds from the end to the answer; below 0 where the answer did not wait for it.
-        invocations: Of every function.
-        calls: AWS calls of every function.
+        lag: Seconds from the end to the answer; negative if the answer did not wait for it.
+        invocations: Invocations of all functions.
+        calls: AWS calls of all functions.
         busy: Billed seconds by the memory of the function, cold starts included.
     """
 
@@ -71,7 +71,7 @@ class Outcome:
 
 @dataclass
 class _Watch:
-    """One invocation of ours that waits: when it saw the end, if it did, and when it left."""
+    """One of our invocations that waits: when it saw the end, if at all, and when it left."""
 
     saw_end_at: float | None
     left_at: float
@@ -80,9 +80,9 @@ class _Watch:
 
 
 def _watch(entered: float, end: float, chance: random.Random, *, is_poll: bool) -> _Watch:
-    """Look, pause and look again; the first pauses are short and grow.
+    """Describe, pause and describe again; the first pauses are short, and grow.
 
-    An invocation that is no poll has ordered the Stop before.
+    An invocation that is not a poll has ordered the Stop before.
     """
     now, pause, looks = entered, 0.5, 0
     rule: float | None = None
@@ -130,12 +130,12 @@ def ours(stop: float, chance: random.Random) -> Outcome:
 
 
 def _rule_ends(watch: _Watch) -> float:
-    """When an invocation that saw the end has taken the rule's target away."""
+    """When an invocation that saw the end has removed the rule's target."""
     return float("inf") if watch.saw_end_at is None else watch.saw_end_at + 2 * LATENCY
 
 
 def _count(outcome: Outcome, watch: _Watch, started: float, end: float, lag: float) -> None:
-    """Add an invocation of ours: every one that sees the end answers and cleans up."""
+    """Add one of our invocations: each one that sees the end answers and cleans up."""
     outcome.calls += watch.looks + (3 if watch.made_rule_at is not None else 0)
     left = watch.left_at
     if watch.saw_end_at is not None:
@@ -167,7 +167,7 @@ def crhelper(stop: float, _chance: random.Random, *, interval: float = 2 * MINUT
 
 
 def provider(stop: float, _chance: random.Random, *, interval: float = 5.0) -> Outcome:
-    """(c): Step Functions asks through two functions, again ``interval`` after each refusal."""
+    """(c): Step Functions polls through two functions, every ``interval``."""
     end = 3 * LATENCY + stop  # to onEvent, to the user's onEvent, its Stop
     outcome = Outcome(0.0, calls=3, transitions=1)
     outcome.run(DEFAULT_MEMORY_MB, 3 * LATENCY + COLD_SECONDS)  # framework: invoke, StartExecution
@@ -203,4 +203,4 @@ CONTESTANTS: dict[str, Callable[[float, random.Random], Outcome]] = {
     "provider framework": provider,
     "crhelper": crhelper,
 }
-"""By name. (e) is CloudFormation's own code: nothing is known of how often it looks."""
+"""By name. (e) is CloudFormation's own code: how often it polls is not known."""

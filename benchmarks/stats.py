@@ -1,4 +1,4 @@
-"""What is told of a series of runs: median, spread, percentiles, and ratios of pairs."""
+"""Statistics of a series of runs: median, spread, percentiles, and ratios of pairs."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def series(values: Sequence[float]) -> Series:
 
 
 def ratios(numerators: Sequence[float], denominators: Sequence[float]) -> Series:
-    """Return median and quartiles of the ratios of runs that were made in turn.
+    """Return median and quartiles of the ratios of alternating runs.
 
-    Pairs are divided first, so that what slows the machine for a while slows both of a pair.
+    Pairs are divided first, so that a slower machine affects both runs of a pair.
 
     Raises:
         ValueError: The runs are not pairs.

@@ -1,4 +1,4 @@
-"""What the construct adds to ``python app.py``, to the template and to the policies."""
+"""What the construct adds to ``python app.py``, the template and the policies."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COMPARED = (
 
 
 def measure(*, runs: int, runs_by_count: int) -> Json:
-    """Synthesise one experiment with every contestant in turn, and ours with more and more."""
+    """Synthesise one experiment with each contestant, and more experiments with ours."""
     with tempfile.TemporaryDirectory() as folder:
         taken: dict[str, list[Taken]] = defaultdict(list)
         for number in range(runs + 1):
@@ -72,7 +72,7 @@ def measure(*, runs: int, runs_by_count: int) -> Json:
 def synthesise(
     contestant: str, count: int, output: Path, extra: Mapping[str, str] | None = None
 ) -> Taken:
-    """Run a contestant's app as the CDK CLI does, and tell what it took."""
+    """Run a contestant's app like the CDK CLI, and measure it."""
     variables = {
         **os.environ,
         "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
@@ -83,7 +83,7 @@ def synthesise(
 
 
 def template_facts(folder: Path) -> Json:
-    """Return the sizes that the stack's template has, as it is sent: without white space."""
+    """Return the sizes of the stack's template as it is sent, without white space."""
     body = json.loads((folder / "Stack.template.json").read_text())
     resources = {
         name: resource

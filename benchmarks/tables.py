@@ -1,4 +1,4 @@
-"""The tables of the report, one function a benchmark."""
+"""The tables of the report, with one function per benchmark."""
 
 from __future__ import annotations
 

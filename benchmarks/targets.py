@@ -1,4 +1,4 @@
-"""The targets that were set before anything was measured, and whether they are met."""
+"""The targets, which were set before any measurement, and whether they are met."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ P50, P99, FASTER, OVERHEAD, FIRST, FURTHER, ZIPPED = 1.6, 3.2, 1.2, 1.10, 7, 2.0
 
 
 def target_rows(results: Json) -> list[list[str]]:
-    """Return target, measured value and verdict, as far as there are results."""
+    """Return target, measured value and verdict for the existing results."""
     rows: list[tuple[str, str, bool]] = []
     for name, make in _TARGETS.items():
         if name in results:
@@ -66,7 +66,7 @@ def _synth(synth: Json) -> list[tuple[str, str, bool]]:
     ours = next(row for row in synth["one"] if row["contestant"] == "ours")
     ratio = ours["wall_ratio"]["median"]
     first, *_, last = synth["many"]
-    # Each provider beyond the first brings what the first experiment's brought.
+    # Each further provider adds the same as the first one.
     rest = synth["many"][1:3]
     further = max(
         (row["resources"] - first["resources"]) / (row["experiments"] - 1) for row in rest

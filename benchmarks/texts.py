@@ -1,4 +1,4 @@
-"""The prose of the report."""
+"""The texts of the report."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a user could write instead, each as its own documentation recommends."""
+"""The alternatives, each written as its own documentation recommends."""

@@ -1,4 +1,4 @@
-"""A CDK app of one stack: ``python -m benchmarks.contestants CONTESTANT COUNT OUTPUT``."""
+"""A CDK app with one stack: ``python -m benchmarks.contestants CONTESTANT COUNT OUTPUT``."""
 
 from __future__ import annotations
 

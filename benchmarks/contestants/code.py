@@ -1,4 +1,4 @@
-"""The code that each contestant's functions are deployed with, as folders."""
+"""The code of each contestant's functions, as folders."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _FIRST_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 def copy_crhelper_readme(target: Path) -> None:
-    """Copy the handler as crhelper's README leads to it, with ``pip install crhelper -t .``.
+    """Copy the handler of crhelper's README, with ``pip install crhelper -t .``.
 
-    The handler is the one that the tests hold ours against.
+    It is the same handler as in the tests.
     """
     target.mkdir(parents=True, exist_ok=True)
     shutil.copy(_ROOT / "loopback" / "stock.py", target / "index.py")
@@ -32,7 +32,7 @@ def copy_provider_handlers(target: Path) -> None:
 
 
 def copy_distributions(target: Path, *names: str) -> None:
-    """Copy installed distributions as ``pip install --target`` lays them out, without ``*.pyc``."""
+    """Copy installed distributions like ``pip install --target``, without ``*.pyc``."""
     for name in names:
         for file in metadata.distribution(name).files or []:
             if ".." in file.parts or "__pycache__" in file.parts:
@@ -43,7 +43,7 @@ def copy_distributions(target: Path, *names: str) -> None:
 
 
 def zipped(folder: Path) -> bytes:
-    """Return a folder's zip as the CDK CLI makes it: deflated, sorted, without dates."""
+    """Return a folder's zip like the CDK CLI's: deflated, sorted, without dates."""
     package = BytesIO()
     with zipfile.ZipFile(package, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in sorted(folder.rglob("*")):

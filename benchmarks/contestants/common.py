@@ -1,4 +1,4 @@
-"""What several contestants need."""
+"""Shared code of several contestants."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def python_function(
     code: lambda_.Code,
     timeout: Duration | None = None,
 ) -> lambda_.Function:
-    """Return a function with Lambda's defaults, but for its time-out."""
+    """Return a function with Lambda's defaults, except for its timeout."""
     return lambda_.Function(
         stack,
         construct_id,
@@ -44,7 +44,7 @@ def custom_resources(stack: Stack, names: Sequence[str], reason: str, service_to
 
 
 def statement(actions: Sequence[str], resources: Sequence[str]) -> iam.PolicyStatement:
-    """Return what allows some actions."""
+    """Return a statement that allows some actions."""
     return iam.PolicyStatement(actions=list(actions), resources=list(resources))
 
 

@@ -32,5 +32,5 @@ def fill(stack: Stack, names: Sequence[str], reason: str) -> None:
     custom_resources(stack, names, reason, function.function_arn)
     for resource in stack.node.children:
         if isinstance(resource, CustomResource):
-            # Else a teardown deletes the role's policy before the resource.
+            # Otherwise a teardown deletes the role's policy before the resource.
             resource.node.add_dependency(function)

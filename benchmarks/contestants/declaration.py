@@ -1,4 +1,4 @@
-"""What every contestant declares."""
+"""The declaration of every contestant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Not a contestant but the floor: a function that does nothing, and custom resources."""
+"""Not a contestant but a baseline: a function that does nothing, and custom resources."""
 
 from __future__ import annotations
 

@@ -17,11 +17,11 @@ from .declaration import ACTIONS
 __all__ = ["fill"]
 
 PER_PROVIDER = 40
-"""Experiments that one provider serves."""
+"""Experiments per provider."""
 
 
 def fill(stack: Stack, names: Sequence[str], reason: str) -> None:
-    """Add a construct for each experiment, and the providers that takes."""
+    """Add a construct for each experiment, and the providers that they need."""
     actions = {variant: ModelVariantAction(action) for variant, action in ACTIONS.items()}
     for first in range(0, len(names), PER_PROVIDER):
         provider = StopInferenceExperimentProvider(stack, f"Provider{first}") if first else None

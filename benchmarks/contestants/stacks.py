@@ -1,7 +1,7 @@
 """The contestants as stacks: the same declaration, written five ways.
 
-Each is a module of its own, imported when it is asked for: what an app has to import is part of
-what a contestant costs.
+Each is a separate module that is imported on demand: what an app has to import is part of a
+contestant's cost.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MODULES = {
     "native": ".native",
     "function alone": ".function_alone",
 }
-"""Where the contestants are; ``empty`` is an app without any, ``function alone`` the floor."""
+"""The contestants' modules; ``empty`` is an app without any, ``function alone`` the baseline."""
 
 
 def build(
@@ -33,14 +33,14 @@ def build(
         stack: An empty stack.
         contestant: ``empty`` or a key of ``MODULES``.
         names: The experiments to stop.
-        reason: The declaration's only part that changes; a new one stops the experiments.
+        reason: The only part of the declaration that changes; a new one stops the experiments.
     """
     if contestant != "empty":
         importlib.import_module(MODULES[contestant], __package__).fill(stack, names, reason)
 
 
 def local_node(stack: Stack, variables: Mapping[str, str]) -> None:
-    """Give Node functions the SDK that AWS's runtimes hold and the local AWS's do not."""
+    """Give Node functions the SDK, which AWS's runtimes have and the local AWS's do not."""
     from aws_cdk import aws_lambda as lambda_  # noqa: PLC0415 - no app but a local one needs it
 
     for child in stack.node.find_all():

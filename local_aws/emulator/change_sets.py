@@ -2,13 +2,14 @@
 
 API reference, DescribeChangeSet (``IncludePropertyValues``, ``IncludeNestedStacks``) and
 ResourceChange (``BeforeContext``, ``AfterContext``, ``ChangeSetId``); user guide, "Change sets for
-nested stacks". What the reference leaves open is done as answers of AWS that others recorded show:
+nested stacks". Where the reference is silent, this follows recorded answers of AWS:
 
-- A context is JSON text with ``Properties`` and the resource's other attributes. What depends on a
-  resource that is made or replaced reads ``{{changeSet:KNOWN_AFTER_APPLY}}``.
-- With values, a change is left out that could only come from an attribute of another resource and
-  does not with that attribute's present value. Without them it is listed.
-- A nested change set cannot be executed: it goes with its root's.
+- A context is JSON text with ``Properties`` and the resource's other attributes. A value that
+depends
+  on a resource that is created or replaced reads ``{{changeSet:KNOWN_AFTER_APPLY}}``.
+- A change that could only come from an attribute of another resource, and does not with the current
+  value, is left out with values. Without values it is listed.
+- A nested change set cannot be executed on its own, only with its root's.
 """
 
 # ruff: noqa: SLF001 (ministack's private names, each listed in private_names.py)
@@ -31,7 +32,7 @@ from local_aws.settings import Settings
 __all__ = ["ChangeSets"]
 
 Json = dict[str, Any]
-# Whatever a template can hold.
+# Any value in a template.
 Value: TypeAlias = Any
 Params: TypeAlias = Any  # A request as ministack has parsed it.
 HttpAnswer: TypeAlias = Any  # What ministack's handlers return.
@@ -49,8 +50,8 @@ class _Plan:
     """What a change set does to one stack.
 
     Attributes:
-        stack: As it is now; for a nested stack that is to be made, without resources.
-        template: What it is to become, and its parameters' values.
+        stack: The current stack; without resources for a nested stack that will be created.
+        template: The new template, and its parameters' values.
         change_set: The change set, whose changes get their contexts.
     """
 
@@ -64,10 +65,10 @@ class ChangeSets:
     """Wraps ministack's actions."""
 
     def __init__(self, settings: Settings) -> None:
-        """Put the wrappers into ministack.
+        """Add the wrappers to ministack.
 
         Args:
-            settings: How many changes a page holds.
+            settings: The page size.
         """
         self.settings = settings
         actions = handlers._ACTION_HANDLERS
@@ -142,13 +143,13 @@ def _found(params: Params) -> Json | None:
 
 
 def _fill(plan: _Plan) -> None:
-    """Give every change its contexts, and a nested stack's change its change set."""
+    """Add the contexts to every change, and the change set to a nested stack's change."""
     unknown = {
         change["LogicalResourceId"]
         for change in _changes(plan.change_set)
         if change["Action"] == "Add" or change.get("Replacement") == "True"
     }
-    # What a nested stack will answer is known only once it has been updated.
+    # The outputs of a nested stack are only known after its update.
     unknown |= {
         change["LogicalResourceId"]
         for change in _changes(plan.change_set)
@@ -180,7 +181,7 @@ def _context(definition: Json, properties: Json) -> Json:
 
 
 def _resolved(properties: Json, plan: _Plan, unknown: set[str]) -> Json:
-    """Return properties as far as they are known before the change set is executed."""
+    """Return properties, as far as they are known before the execution."""
     conditions = engine._evaluate_conditions(plan.template, plan.parameters)
     resources = {
         name: record
@@ -203,7 +204,7 @@ def _resolved(properties: Json, plan: _Plan, unknown: set[str]) -> Json:
 
 
 def _marked(value: Value, unknown: set[str]) -> Value:
-    """Replace what refers to a resource that does not exist yet."""
+    """Replace references to resources that do not exist yet."""
     if isinstance(value, list):
         return [_marked(item, unknown) for item in value]
     if not isinstance(value, dict):
@@ -222,7 +223,7 @@ def _marked(value: Value, unknown: set[str]) -> Value:
 
 
 def _plain(value: Value) -> Value:
-    """Return a value whose texts are known as a whole or not at all."""
+    """Return a value in which each text is known completely or not at all."""
     if isinstance(value, dict):
         return {name: _plain(item) for name, item in value.items() if item is not engine._NO_VALUE}
     if isinstance(value, list):
@@ -231,7 +232,7 @@ def _plain(value: Value) -> Value:
 
 
 def _nest(plan: _Plan, change: Json, properties: Json) -> None:
-    """Make the change set of a nested stack, if its template can be read already."""
+    """Create the change set of a nested stack, if its template can already be read."""
     body, error = helpers._resolve_template({"TemplateURL": [properties.get("TemplateURL")]})
     if error is not None or not body:
         return
@@ -280,7 +281,7 @@ def _nest(plan: _Plan, change: Json, properties: Json) -> None:
 
 
 def _to_be_made(parent: Json, logical_id: str) -> Json:
-    """Return a nested stack that does not exist; AWS shows it in REVIEW_IN_PROGRESS already."""
+    """Return a nested stack that does not exist yet; AWS shows it in REVIEW_IN_PROGRESS."""
     name = f"{parent['StackName']}-{logical_id}-{new_uuid().replace('-', '')[:12].upper()}"
     place = f"arn:aws:cloudformation:{get_region()}:{get_account_id()}"
     return {"StackName": name, "StackId": f"{place}:stack/{name}/{new_uuid()}"}
@@ -293,7 +294,7 @@ def _drop_nested(change_set: Json) -> None:
 
 
 def _comes_to_nothing(change: Json) -> bool:
-    """Return whether a change that only another resource's attribute may bring does not come."""
+    """Return whether a change that depends on another resource's attribute does not happen."""
     details = change.get("Details", [])
     return (
         change["Action"] == "Modify"
@@ -305,7 +306,7 @@ def _comes_to_nothing(change: Json) -> bool:
 
 
 def _split(text: str) -> tuple[str, list[str], str]:
-    """Split an answer into what precedes its changes, the changes, and what follows them."""
+    """Split an answer into the text before its changes, the changes, and the rest."""
     before, _, rest = text.partition("<Changes>")
     inner, _, after = rest.partition("</Changes>")
     parts = [part for part in inner.split(_END) if part]
@@ -313,7 +314,7 @@ def _split(text: str) -> tuple[str, list[str], str]:
 
 
 def _with_values(text: str, change: Json, *, with_values: bool) -> str:
-    """Return a change's text with its nested change set and, if asked for, its values."""
+    """Return a change's text with its nested change set and, if requested, its values."""
     more = ""
     if change.get("ChangeSetId"):
         more += f"<ChangeSetId>{change['ChangeSetId']}</ChangeSetId>"

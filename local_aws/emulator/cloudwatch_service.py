@@ -1,7 +1,7 @@
-"""Puts SageMaker's metrics into ministack's CloudWatch, and alarms that see them.
+"""Adds SageMaker's metrics to ministack's CloudWatch, and alarms on them.
 
-ministack's own alarms look at every metric of a name, whatever its dimensions, and never go back
-to INSUFFICIENT_DATA. Here they are evaluated whenever CloudWatch is asked for anything.
+ministack's own alarms ignore a metric's dimensions and never go back to INSUFFICIENT_DATA. Here
+they are evaluated on every call of CloudWatch.
 """
 
 # ruff: noqa: SLF001 (ministack's private names, each listed in private_names.py)
@@ -26,7 +26,7 @@ from local_aws.settings import Settings
 
 __all__ = ["CloudWatch", "install"]
 
-PassedOn: TypeAlias = Any  # Arguments we do not look at.
+PassedOn: TypeAlias = Any  # Arguments that are only passed on.
 Json = dict[str, Any]
 HttpAnswer = tuple[int, dict[str, str], bytes]
 
@@ -36,15 +36,15 @@ _SEPARATOR = " "
 
 
 class CloudWatch:
-    """CloudWatch, as far as it is about endpoints: its metrics, its alarms, and faults."""
+    """CloudWatch for endpoints: metrics, alarms, and faults."""
 
     def __init__(self, settings: Settings, clock: Clock, sagemaker: SageMaker) -> None:
         """Start without any traffic.
 
         Args:
-            settings: How late metrics come, and in pages of what size.
+            settings: How late metrics are visible, and the page size.
             clock: The local AWS's clock.
-            sagemaker: Keeps the faults on order and the log of calls.
+            sagemaker: Has the pending faults and the log of calls.
         """
         self._settings = settings
         self._clock = clock
@@ -54,21 +54,21 @@ class CloudWatch:
         self._empty = cloudwatch.reset
 
     def configure(self, settings: Settings) -> None:
-        """Change how late metrics come, and in pages of what size."""
+        """Change how late metrics are visible, and the page size."""
         self._settings = settings
 
     def reset(self) -> None:
-        """Take part in ministack's own reset."""
+        """Reset together with ministack."""
         self.metrics = Metrics()
         self._empty()
 
     def tell(self, endpoint: str, traffic: dict[str, Json], hours: float) -> None:
-        """Let an endpoint's variants have some traffic, for some hours already.
+        """Give an endpoint's variants traffic, including some past hours.
 
-        The experiments that run on the endpoint began as long ago, at least.
+        The experiments on the endpoint have started at least as long ago.
 
         Raises:
-            ValueError: There is no such traffic.
+            ValueError: The traffic is invalid.
         """
         since = (self._clock.now() - hours * 3600) // 60 * 60
         for variant, told in traffic.items():
@@ -78,7 +78,7 @@ class CloudWatch:
     async def handle_request(
         self, method: str, path: str, headers: dict[str, str], body: bytes, query: PassedOn
     ) -> HttpAnswer:
-        """Answer a request that IAM has let through."""
+        """Answer a request that IAM has allowed."""
         self._evaluate_alarms()
         operation = headers.get("x-amz-target", "").removeprefix(_TARGET_PREFIX)
         fault = self._sagemaker.faults.take(operation, self._clock.now())
@@ -142,7 +142,7 @@ def install(settings: Settings, clock: Clock, sagemaker: SageMaker) -> CloudWatc
 
 
 def _install_alarm_arns() -> None:
-    """Tell IAM which alarms DescribeAlarms is about.
+    """Tell IAM the alarms of a DescribeAlarms request.
 
     API reference, DescribeAlarms: composite alarms need a permission on all alarms.
     """
@@ -174,7 +174,7 @@ def _install_alarm_arns() -> None:
 
 
 def _answer(status: int, members: Json) -> HttpAnswer:
-    # ministack writes into the headers that it is given.
+    # ministack modifies the headers.
     return status, {"Content-Type": "application/x-amz-json-1.0"}, json.dumps(members).encode()
 
 

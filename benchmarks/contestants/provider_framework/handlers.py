@@ -31,7 +31,7 @@ def on_event(event: dict[str, Any], _context: object) -> dict[str, str]:
 
 
 def is_complete(event: dict[str, Any], _context: object) -> dict[str, bool]:
-    """Whether it has ended; the framework asks every five seconds."""
+    """Whether it has ended; the framework calls this every five seconds."""
     if event["RequestType"] == "Create":
         return {"IsComplete": True}
     name = event["ResourceProperties"]["Name"]

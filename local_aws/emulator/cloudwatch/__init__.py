@@ -1,4 +1,4 @@
-"""What SageMaker writes into CloudWatch about an endpoint's variants, and alarms on it."""
+"""SageMaker's metrics of an endpoint's variants, and alarms on them."""
 
 from local_aws.emulator.cloudwatch.alarms import alarm_state
 from local_aws.emulator.cloudwatch.metrics import Metrics, metric_data

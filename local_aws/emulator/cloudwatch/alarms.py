@@ -1,4 +1,4 @@
-"""The state of a metric alarm, from what was measured.
+"""The state of a metric alarm, from the measurements.
 
 CloudWatch user guide, "Evaluating an alarm" and "Configuring how CloudWatch alarms treat missing
 data": without any data an alarm is INSUFFICIENT_DATA, unless it treats missing data otherwise.
@@ -29,8 +29,8 @@ def alarm_state(
     """Return the state of an alarm.
 
     Args:
-        alarm: As DescribeAlarms tells it.
-        measured: What was measured of its metric, with its dimensions, between two times.
+        alarm: The alarm, as in DescribeAlarms.
+        measured: Returns its metric's values between two times.
         now: The time.
     """
     period, count = int(alarm["Period"]), int(alarm["EvaluationPeriods"])

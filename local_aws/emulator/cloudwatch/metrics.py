@@ -16,20 +16,20 @@ Json = dict[str, Any]
 
 
 class Metrics:
-    """Which traffic each variant has had since when."""
+    """The traffic of each variant over time."""
 
     def __init__(self) -> None:
         """Start without any traffic."""
         self._told: dict[tuple[str, str], list[tuple[float, Traffic]]] = {}
 
     def tell(self, endpoint: str, variant: str, traffic: Traffic, since: float) -> None:
-        """Let a variant have some traffic from a time on, whatever it had after that."""
+        """Set a variant's traffic from a time on."""
         told = self._told.setdefault((endpoint, variant), [])
         told[:] = [(at, other) for at, other in told if at < since]
         told.append((since, traffic))
 
     def samples(self, name: str, dimensions: Json, begin: float, end: float) -> Samples:
-        """Return what was measured between two times."""
+        """Return the values between two times."""
         if set(dimensions) != {"EndpointName", "VariantName"}:
             return []
         told = self._told.get((dimensions["EndpointName"], dimensions["VariantName"]), [])
@@ -47,15 +47,15 @@ def metric_data(
 ) -> Json:
     """GetMetricData, of SageMaker's own metrics.
 
-    API reference, GetMetricData: the newest values come first; a page that cannot hold everything
-    says PartialData of what is to come, and has a NextToken.
+    API reference, GetMetricData: the newest values come first; a page that is too small for
+    everything has the status PartialData and a NextToken.
 
     Args:
-        metrics: What was measured.
-        request: As the API has it; times are seconds since the epoch.
+        metrics: The measurements.
+        request: The API's request, with times in seconds since the epoch.
         now: The time.
-        delay: How late a minute is seen, in seconds.
-        page_size: How many values a page may hold.
+        delay: How late a minute is visible, in seconds.
+        page_size: The maximum number of values on a page.
     """
     seen = math.floor((now - delay) / _MINUTE) * _MINUTE
     ascending = request.get("ScanBy") == "TimestampAscending"
@@ -93,7 +93,7 @@ def metric_data(
 
 
 def statistic(samples: Samples, name: str) -> float:
-    """Return a statistic of what was measured.
+    """Return a statistic of the values.
 
     Raises:
         ValueError: There is no such statistic.

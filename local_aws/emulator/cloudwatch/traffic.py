@@ -1,7 +1,7 @@
-"""Requests to a variant, and what SageMaker measures of them.
+"""Requests to a variant, and SageMaker's metrics of them.
 
 SageMaker developer guide, "Amazon SageMaker AI metrics in Amazon CloudWatch": metrics are written
-by the minute; latencies are microseconds, the error metrics are 1 for each error and else 0.
+each minute; latencies are in microseconds, and error metrics are 1 for each error, otherwise 0.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from typing import Any
 __all__ = ["Samples", "Traffic"]
 
 Samples = list[tuple[float, float]]
-"""Values, each with how many times it was measured."""
+"""Values, each with its number of samples."""
 
 _SLOWEST = 0.02
-"""The share of requests that take ``slow_ms``, so that p99 and nothing below p98 is that."""
+"""The share of requests that take ``slow_ms``: p99 is that, percentiles below p98 are not."""
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """What a variant gets and how it answers, from some minute on.
+    """The requests to a variant and their results, from some minute on.
 
     Attributes:
-        requests: Requests in a minute. At least 0. Default: 0, with which nothing is written.
-        latency_ms: What most of them take, in milliseconds. Default: 50.
-        slow_ms: What the slowest two in a hundred take, so p99. Default: ``latency_ms``.
+        requests: Requests per minute. At least 0. Default: 0, which writes no metrics.
+        latency_ms: The latency of most of them, in milliseconds. Default: 50.
+        slow_ms: The latency of the slowest 2 %, so p99. Default: ``latency_ms``.
         errors_4xx: The share with a 4xx status, 0 to 1. Default: 0.
         errors_5xx: The share with a 5xx status, 0 to 1. Default: 0.
         model_errors: The share with an error of the model, 0 to 1. Default: 0.
-        lacks: Metrics that are not written, by name. Default: none.
+        lacks: Names of metrics that are not written. Default: none.
     """
 
     requests: float = 0.0
@@ -43,7 +43,7 @@ class Traffic:
     lacks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what no traffic can be."""
+        """Refuse invalid values."""
         for name in ("requests", "latency_ms"):
             if getattr(self, name) < 0:
                 raise ValueError(f"'{name}' must be at least 0, got {getattr(self, name)}")
@@ -66,7 +66,7 @@ class Traffic:
         return cls(**told)
 
     def samples(self, metric: str, minutes: float) -> Samples:
-        """Return what is written of a metric in some minutes."""
+        """Return the values of a metric in some minutes."""
         count = self.requests * minutes
         if not count or metric in self.lacks:
             return []
