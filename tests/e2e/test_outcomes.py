@@ -138,7 +138,7 @@ class TestOneExperiment:
     ) -> None:
         history.aws.scale_variant("fraud", "production", current=5)
         assert history.deploy(promoting()) == "CREATE_COMPLETE"
-        assert "is to be promoted on 2 instances, while variant 'production' runs 5 now" in (
+        assert "is to be promoted on 2 instances, but variant 'production' now runs 5" in (
             history.log()
         )
         assert not history.stops()

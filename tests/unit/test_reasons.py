@@ -30,6 +30,8 @@ FAILURES = [
     reasons.absent(NAME, "ap-southeast-1"),
     reasons.unknown_variants(["a" * 63, "b" * 63], LONGEST),
     reasons.not_a_shadow(VARIANT, LONGEST),
+    reasons.not_a_pair(LONGEST),
+    reasons.instances_unknown(LONGEST, None),
     reasons.too_late(VARIANT, LONGEST),
     reasons.not_armed_before(LONGEST),
     reasons.not_begun(LONGEST),
