@@ -25,6 +25,7 @@ LONGEST = experiment(
     variants={VARIANT: "InService", "w" * 63: "Deleted"},
     shadows=("w" * 63,),
 )
+MOMENT = reasons.moment(1e9)
 STANDING = reasons.standing(LONGEST)
 FAILURES = [
     reasons.absent(NAME, "ap-southeast-1"),
@@ -32,6 +33,9 @@ FAILURES = [
     reasons.not_a_shadow(VARIANT, LONGEST),
     reasons.not_a_pair(LONGEST),
     reasons.instances_unknown(LONGEST, None),
+    reasons.not_a_pair(LONGEST),
+    reasons.instances_unknown(LONGEST, None),
+    reasons.gate(NAME, {"verdict": "inconclusive", "why": CAUSE, "from": MOMENT, "to": MOMENT}),
     reasons.too_late(VARIANT, LONGEST),
     reasons.not_armed_before(LONGEST),
     reasons.not_begun(LONGEST),
