@@ -1,4 +1,4 @@
-"""One stack for each way in which a shadow test can end: see README.md beside this file."""
+"""A stack for each way to end a shadow test: see README.md in this folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CHOICES = {
 
 
 class Verdict(Stack):
-    """Ends an experiment by one of the choices, as soon as it is deployed."""
+    """Ends an experiment with one of the choices as soon as it is deployed."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, experiment_name: str, outcome: Outcome
