@@ -3,9 +3,12 @@
 Edit ``stop-inference-experiment`` in ``cdk.json`` and run ``cdk deploy``. Its entries are the props
 of the construct ``StopInferenceExperiment``, with SageMaker's values, and ``timeout`` as an ISO
 8601 duration such as ``PT30M``. ``outcome`` is ``PromoteShadow``, ``KeepProduction`` or
-``KeepBoth``, or an object of ``kind`` and ``instances``. Setting ``end_now`` to true ends the
-experiment with the next deployment. On the command line, ``-c`` takes the whole declaration as
-JSON, or one entry::
+``KeepBoth``, or an object of ``kind`` and ``instances``; ``otherwise`` is one of the last two.
+``promote_if`` is an object of ``min_invocations``, ``window``, ``comparisons`` and ``alarms``. The
+``metric`` of a comparison is ``model_latency``, ``error_rate_4xx``, ``error_rate_5xx`` or
+``model_error_rate``, and its other entries are what that method of ``Comparison`` takes; ``alarms``
+are names of metric alarms. Setting ``end_now`` to true ends the experiment with the next
+deployment. On the command line, ``-c`` takes the whole declaration as JSON, or one entry::
 
     cdk deploy -c stop-inference-experiment.experiment_name=fraud-shadow-2
     cdk deploy -c stop-inference-experiment.outcome=KeepProduction
@@ -17,19 +20,24 @@ JSON, or one entry::
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
 try:
     from aws_cdk import App, CfnOutput, Duration, Stack
+    from aws_cdk.aws_cloudwatch import Alarm
     from constructs import Construct
 
     from cdk_stop_inference_experiment import (
+        Comparison,
+        Evidence,
         Instances,
         InvalidPropsError,
         ModelVariantConfig,
@@ -54,6 +62,8 @@ ENTRIES = (
     "desired_model_variants",
     "stop_on",
     "end_now",
+    "promote_if",
+    "otherwise",
 )
 EXAMPLES = {
     "outcome": (
@@ -67,7 +77,22 @@ EXAMPLES = {
     ),
     "stop_on": '["Update", "Delete"]',
     "end_now": "true",
+    "promote_if": (
+        '{"min_invocations": 10000, "window": "PT24H", "alarms": ["fraud-errors"], "comparisons": '
+        '[{"metric": "model_latency", "statistic": "p99", "max_ratio": 1.1}]}'
+    ),
+    "otherwise": '{"kind": "KeepBoth"}',
 }
+COMPARISONS: Mapping[str, Callable[..., Comparison]] = {
+    "model_latency": Comparison.model_latency,
+    "error_rate_4xx": Comparison.error_rate_4xx,
+    "error_rate_5xx": Comparison.error_rate_5xx,
+    "model_error_rate": Comparison.model_error_rate,
+}
+"""The kinds of comparisons, by the entry ``metric``."""
+DURATIONS = ("max_increase", "max_value")
+"""The entries of a latency, such as ``PT0.005S``."""
+
 INSTANCE_ENTRIES = ("instance_type", "instance_count")
 VARIANT_ENTRIES = ("model_name", "variant_name", *INSTANCE_ENTRIES)
 
@@ -104,6 +129,10 @@ def declaration(context: Context) -> dict[str, Any]:
         entries["timeout"] = _duration(f"{DECLARATION}.timeout", entries["timeout"])
     if entries.get("outcome") is not None:
         entries["outcome"] = _outcome(f"{DECLARATION}.outcome", entries["outcome"])
+    if entries.get("promote_if") is not None:
+        entries["promote_if"] = _evidence(f"{DECLARATION}.promote_if", entries["promote_if"])
+    if entries.get("otherwise") is not None:
+        entries["otherwise"] = _outcome(f"{DECLARATION}.otherwise", entries["otherwise"])
     variants = entries.get("desired_model_variants")
     if isinstance(variants, list):
         entries["desired_model_variants"] = [
@@ -140,7 +169,7 @@ def _value(key: str, name: str, value: object) -> object:
     """A single entry: on the command line, anything but plain text is JSON."""
     if name in TEXTS or not isinstance(value, str):
         return value
-    if name == "outcome" and not value.startswith("{"):
+    if name in ("outcome", "otherwise") and not value.startswith("{"):
         return None if value == "null" else value
     return _json(key, value, example=EXAMPLES[name])
 
@@ -168,11 +197,14 @@ def _object(key: str, value: object, *, example: str) -> dict[str, Any]:
 
 
 def _duration(key: str, value: object) -> Duration:
-    if not isinstance(value, str) or not re.fullmatch(r"PT(?=\d)(\d+H)?(\d+M)?(\d+S)?", value):
+    form = r"PT(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?"
+    found = re.fullmatch(form, value) if isinstance(value, str) else None
+    if found is None:
         raise ContextError(
             f"context entry '{key}' must be a duration such as 'PT30M', got {json.dumps(value)}"
         )
-    return Duration.parse(value)
+    hours, minutes, seconds = (float(number or 0) for number in found.groups())
+    return Duration.millis(round(1000 * (3600 * hours + 60 * minutes + seconds), 3))
 
 
 def _outcome(key: str, value: object) -> Outcome:
@@ -197,6 +229,45 @@ def _instances(key: str, value: object) -> Instances | None:
     _check_names(key, entries, allowed=INSTANCE_ENTRIES)
     _check_present(key, entries, required=INSTANCE_ENTRIES)
     return Instances(**entries)
+
+
+def _evidence(key: str, value: object) -> Evidence:
+    entries = _object(key, value, example=EXAMPLES["promote_if"])
+    _check_names(key, entries, allowed=("min_invocations", "window", "comparisons", "alarms"))
+    _check_present(key, entries, required=("min_invocations",))
+    if entries.get("window") is not None:
+        entries["window"] = _duration(f"{key}.window", entries["window"])
+    comparisons = entries.get("comparisons", [])
+    if isinstance(comparisons, list):
+        entries["comparisons"] = [
+            _comparison(f"{key}.comparisons[{index}]", one) for index, one in enumerate(comparisons)
+        ]
+    alarms = entries.get("alarms", [])
+    if not isinstance(alarms, list) or not all(isinstance(name, str) and name for name in alarms):
+        raise ContextError(
+            f"context entry '{key}.alarms' must list names of metric alarms, got "
+            f"{json.dumps(alarms)}"
+        )
+    return Evidence(**entries)
+
+
+def _comparison(key: str, value: object) -> Comparison:
+    example = '{"metric": "model_latency", "statistic": "p99", "max_ratio": 1.1}'
+    entries = _object(key, value, example=example)
+    _check_present(key, entries, required=("metric",))
+    metric = entries.pop("metric")
+    if metric not in COMPARISONS:
+        raise ContextError(
+            f"context entry '{key}.metric' must be one of {_listed(tuple(COMPARISONS))}, got "
+            f"{json.dumps(metric)}"
+        )
+    made = COMPARISONS[metric]
+    _check_names(key, entries, allowed=tuple(inspect.signature(made).parameters))
+    if metric == "model_latency":
+        entries |= {
+            name: _duration(f"{key}.{name}", entries[name]) for name in DURATIONS if name in entries
+        }
+    return made(**entries)
 
 
 def _variant(key: str, value: object) -> ModelVariantConfig:
@@ -233,6 +304,13 @@ class StopInferenceExperimentStack(Stack):
         super().__init__(
             scope, construct_id, description="Ends a SageMaker inference experiment as declared"
         )
+        evidence = props.get("promote_if")
+        if evidence is not None:
+            alarms = [
+                Alarm.from_alarm_name(self, f"Alarm{index}", name)
+                for index, name in enumerate(evidence.alarms)
+            ]
+            props = {**props, "promote_if": replace(evidence, alarms=alarms)}
         experiment = StopInferenceExperiment(self, "StopInferenceExperiment", **props)
         CfnOutput(self, "ExperimentArn", value=experiment.experiment_arn)
         CfnOutput(self, "Status", value=experiment.status)

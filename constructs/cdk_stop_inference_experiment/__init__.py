@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .enums import DesiredState, ModelVariantAction, StopOn
     from .errors import InvalidPropsError, MissingCodeError
+    from .evidence import Comparison, Evidence
     from .model_variant import InstanceType as InstanceType
     from .model_variant import ModelVariantConfig
     from .outcome import Instances, Outcome
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 else:
     # Loaded on first use: the command is in this package, and needs neither aws_cdk nor Node.js.
     _MODULES = {
+        "Comparison": "evidence",
         "DesiredState": "enums",
+        "Evidence": "evidence",
         "InstanceType": "model_variant",
         "Instances": "outcome",
         "InvalidPropsError": "errors",
@@ -40,7 +43,9 @@ else:
 
 # Without InstanceType, which would hide aws_ec2.InstanceType after "import *".
 __all__ = [
+    "Comparison",
     "DesiredState",
+    "Evidence",
     "Instances",
     "InvalidPropsError",
     "MissingCodeError",

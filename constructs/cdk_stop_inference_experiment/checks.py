@@ -10,13 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from math import ceil
 
+from aws_cdk import Duration
 from aws_cdk import aws_ec2 as ec2
 
 from cdk_stop_inference_experiment_handler.contract.constraints import (
     CANCELLED,
     DEFAULT_STOP_ON,
     INSTANCE_TYPE,
+    MODEL_LATENCY,
     OUTCOMES,
     PROMOTE,
     RETAIN,
@@ -25,6 +28,7 @@ from cdk_stop_inference_experiment_handler.contract.constraints import (
 from cdk_stop_inference_experiment_handler.contract.declaration import MAX_WORDS
 from cdk_stop_inference_experiment_handler.contract.validation import problems
 
+from .evidence import Comparison, Evidence
 from .experiment import KnownExperiment, is_experiment
 from .instance_types import INSTANCE_TYPES
 from .model_variant import ModelVariantConfig
@@ -38,6 +42,7 @@ DECLARED_BY_TOKENS = "cdk-stop-inference-experiment:declaredByTokens"
 LONG_REASON = "cdk-stop-inference-experiment:longReason"
 UNKNOWN_NAME = "cdk-stop-inference-experiment:unknownName"
 SCHEDULE_IS_OVER = "cdk-stop-inference-experiment:scheduleIsOver"
+TOO_FEW_REQUESTS = "cdk-stop-inference-experiment:tooFewRequests"
 HELD_TWICE = "cdk-stop-inference-experiment:heldTwice"
 
 _UNKNOWN = object()
@@ -52,6 +57,8 @@ def find_problems(
     outcome: object,
     desired_model_variants: object,
     end_now: object,
+    promote_if: object,
+    otherwise: object,
 ) -> list[str]:
     """Everything wrong with a construct's props, one sentence each."""
     found = list(_name_or_experiment(experiment_name, experiment))
@@ -69,6 +76,13 @@ def find_problems(
     if not isinstance(end_now, bool) and not is_unresolved(end_now):
         found.append(f"'end_now' must be a bool, got {end_now!r}")
         checked["EndNow"] = _UNKNOWN
+    if of_other_types := list(_evidence_of_other_types(promote_if)):
+        found += of_other_types
+        checked["PromoteIf"] = _UNKNOWN
+    if otherwise is not None and not isinstance(otherwise, Outcome):
+        ways = "Outcome.keep_production() or Outcome.keep_both()"
+        found.append(f"'otherwise' must be an Outcome, got {otherwise!r}: write {ways}")
+        checked["Otherwise"] = None
     names = {**PROP_NAMES, "Name": "experiment_name" if experiment is None else "experiment.name"}
     found += problems(checked, names=names, is_unresolved=_is_unknown)
     for label, instances in _instances_of(outcome, desired_model_variants):
@@ -119,6 +133,7 @@ def find_warnings(
             f"{' or for '.join(combinations)}: try it on a test endpoint first"
         )
         yield UNDOCUMENTED_COMBINATION, text
+    yield from _too_few_requests(properties)
     tokens = list(_tokens(properties))
     if tokens and _a_change_ends_it(properties.get("StopOn", DEFAULT_STOP_ON)):
         text = (
@@ -135,6 +150,27 @@ def find_warnings(
             f"cut off, since the function adds a digest by which it recognises its own stop"
         )
         yield LONG_REASON, text
+
+
+def _too_few_requests(properties: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """The rule of three: 3 / n is what n requests without an error exclude, with 95 % confidence.
+
+    See https://en.wikipedia.org/wiki/Rule_of_three_(statistics)
+    """
+    evidence = properties.get("PromoteIf")
+    members = evidence if isinstance(evidence, Mapping) else {}
+    least = members.get("MinInvocations")
+    for index, comparison in enumerate(members.get("Comparisons", [])):
+        rate = comparison.get("MaxRate")
+        if is_unresolved(rate) or is_unresolved(least) or rate is None:
+            continue
+        if least * rate < 3 - 1e-9:
+            text = (
+                f"'promote_if.comparisons[{index}].max_rate' is {rate}, and "
+                f"'promote_if.min_invocations' is {least}: so few requests do not show such a "
+                f"rate: require at least {ceil(3 / rate - 1e-9)} requests"
+            )
+            yield TOO_FEW_REQUESTS, text
 
 
 def _undocumented_combinations(properties: Mapping[str, object]) -> list[str]:
@@ -245,6 +281,39 @@ def _outcome_of_other_types(outcome: object) -> Iterator[str]:
             )
     elif outcome.instances and isinstance(outcome.instances.instance_type, ec2.InstanceType):
         yield _of_ec2("outcome.instances", outcome.instances.instance_type)
+
+
+def _evidence_of_other_types(evidence: object) -> Iterator[str]:
+    """What has a type of its own; numbers are for the shared checks."""
+    if evidence is None:
+        return
+    if not isinstance(evidence, Evidence):
+        yield f"'promote_if' must be Evidence, got {evidence!r}: write Evidence(...)"
+        return
+    yield from _not_a_duration("promote_if.window", evidence.window)
+    for name, values, kind, written in (
+        ("comparisons", evidence.comparisons, "Comparison", "Comparison.model_latency(...)"),
+        ("alarms", evidence.alarms, "IAlarm", "Alarm.from_alarm_name(...)"),
+    ):
+        if isinstance(values, str) or not isinstance(values, Sequence):
+            yield f"'promote_if.{name}' must list {kind}s, got {values!r}"
+            continue
+        for index, value in enumerate(values):
+            of_kind = isinstance(value, Comparison) or hasattr(value, "alarm_arn")
+            if not of_kind or isinstance(value, Comparison) != (kind == "Comparison"):
+                label = f"promote_if.{name}[{index}]"
+                yield f"'{label}' must be of type {kind}, got {value!r}: write {written}"
+            elif isinstance(value, Comparison) and value.metric == MODEL_LATENCY:
+                for bound in ("max_increase", "max_value"):
+                    label = f"promote_if.{name}[{index}].{bound}"
+                    yield from _not_a_duration(label, getattr(value, bound))
+
+
+def _not_a_duration(label: str, value: object) -> Iterator[str]:
+    if value is not None and not isinstance(value, Duration):
+        yield f"'{label}' must be a Duration such as Duration.millis(5), got {value!r}"
+    elif isinstance(value, Duration) and value.is_unresolved():
+        yield f"'{label}' must be known at synth, got a token"
 
 
 def _of_ec2(label: str, instance_type: ec2.InstanceType) -> str:

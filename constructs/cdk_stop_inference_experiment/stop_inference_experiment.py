@@ -14,6 +14,7 @@ from cdk_stop_inference_experiment_handler.contract import wire
 from .checks import find_problems, find_warnings
 from .enums import DesiredState, ModelVariantAction, StopOn
 from .errors import InvalidPropsError, path_of
+from .evidence import Evidence
 from .experiment import GoesWithItsStack, is_experiment
 from .model_variant import ModelVariantConfig
 from .outcome import Outcome
@@ -25,7 +26,7 @@ from .provider import (
     problem_with_another,
 )
 from .template.execution_role import keep_execution_role
-from .template.permissions import Access, endpoint_to_count
+from .template.permissions import Access, alarms_to_describe, endpoint_to_count
 from .template.properties import resource_properties
 from .template.timeout import service_timeout, timeout_problems
 from .tokens import known_text
@@ -64,6 +65,8 @@ class StopInferenceExperiment(Construct):
         reason: str | None = None,
         stop_on: Sequence[StopOn] | None = None,
         end_now: bool = False,
+        promote_if: Evidence | None = None,
+        otherwise: Outcome | None = None,
         timeout: Duration | None = None,
         provider: StopInferenceExperimentProvider | None = None,
     ) -> None:
@@ -97,6 +100,14 @@ class StopInferenceExperiment(Construct):
             end_now: A change from False to True ends the experiment with this update, whatever
                 ``stop_on`` says. If it stays True, it has no further effect. Creating a resource
                 with it fails if the experiment has not ended, and leaves the experiment unchanged.
+            promote_if: What CloudWatch must have measured for the promotion: see :class:`Evidence`.
+                Only with a promotion. If it was not, an update or a creation fails and stops
+                nothing, and a deletion ends the experiment by ``otherwise``. A change of
+                ``promote_if`` or ``otherwise`` alone ends nothing.
+                Default: a promotion needs no evidence.
+            otherwise: How a deletion ends the experiment if the evidence does not allow the
+                promotion: ``Outcome.keep_production()`` or ``Outcome.keep_both()``, only with
+                ``promote_if``. Default: ``Outcome.keep_production()``.
             timeout: How long to wait for the experiment's end before the deployment fails: 1 to 55
                 minutes, known at synth. Default: 55 minutes.
             provider: The provider of the function, in the same stack.
@@ -118,6 +129,8 @@ class StopInferenceExperiment(Construct):
             reason=reason,
             stop_on=stop_on,
             end_now=end_now,
+            promote_if=promote_if,
+            otherwise=otherwise,
             stack_owns_experiment=_owned(scope, experiment),
         )
         problems = find_problems(
@@ -127,10 +140,18 @@ class StopInferenceExperiment(Construct):
             outcome=outcome,
             desired_model_variants=desired_model_variants,
             end_now=end_now,
+            promote_if=promote_if,
+            otherwise=otherwise,
         )
         problems += timeout_problems(timeout)
         existing = find_default_provider(scope) if provider is None else provider
-        access = Access(str(name), endpoint_to_count(properties, experiment))
+        sound = None if problems else promote_if
+        access = Access(
+            str(name),
+            endpoint_to_count(properties, experiment),
+            measures=sound is not None,
+            alarms=alarms_to_describe(sound),
+        )
         problems += _foreign_provider(scope, provider) or _no_room(existing, access)
         if problems or name is None:
             path = path_of(scope, construct_id)

@@ -6,14 +6,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import aws_cdk as cdk
+from aws_cdk import Duration
 from aws_cdk.assertions import Template
 from aws_cdk.aws_sagemaker import CfnInferenceExperiment
 from constructs import Construct
 
 from cdk_stop_inference_experiment import (
+    Comparison,
     DesiredState,
+    Evidence,
     ModelVariantAction,
     ModelVariantConfig,
+    Outcome,
     StopInferenceExperiment,
 )
 
@@ -38,6 +42,18 @@ EVERY_PROP: Json = {
     "desired_state": DesiredState.COMPLETED,
     "reason": "v2 wins: p99 41 ms against 55 ms",
 }
+PROMOTION: Json = {"outcome": Outcome.promote_shadow()}
+EVIDENCE = Evidence(
+    min_invocations=10_000,
+    comparisons=[
+        Comparison.model_latency("p99", max_ratio=1.1, failure_limit=1),
+        Comparison.model_latency(
+            max_increase=Duration.millis(5), max_value=Duration.millis(60), dry_run=True
+        ),
+        Comparison.error_rate_5xx(max_rate=0.001, max_increase=0.0005),
+    ],
+    window=Duration.hours(12),
+)
 
 
 def new_stack(name: str = "Stack", **props: Any) -> cdk.Stack:

@@ -122,6 +122,57 @@ def test_the_other_way_is_left_out_by_null() -> None:
     assert "Outcome" not in _properties(context)
 
 
+def test_takes_evidence_by_words() -> None:
+    declared = {
+        "min_invocations": 10_000,
+        "window": "PT1H30M",
+        "comparisons": [
+            {"metric": "model_latency", "statistic": "p99", "max_increase": "PT0.005S"},
+            {"metric": "error_rate_5xx", "max_rate": 0.001, "dry_run": True},
+        ],
+        "alarms": ["fraud-errors"],
+    }
+    context = {KEY: {**_declared(), "outcome": "PromoteShadow", "promote_if": declared}}
+    properties = _properties({**context, f"{KEY}.otherwise": "KeepBoth"})
+    assert properties["PromoteIf"] == {
+        "MinInvocations": 10_000,
+        "Window": 5400,
+        "Comparisons": [
+            {"Metric": "ModelLatency", "Statistic": "p99", "MaxIncrease": 5000},
+            {"Metric": "Invocation5XXErrors", "MaxRate": 0.001, "DryRun": True},
+        ],
+        "Alarms": ["fraud-errors"],
+    }
+    assert properties["Otherwise"] == "KeepBoth"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"comparisons": [{"metric": "latency"}]}, "metric' must be one of 'model_latency', "),
+        ({"comparisons": [{"max_ratio": 1}]}, "comparisons[0]' must hold 'metric'"),
+        (
+            {"comparisons": [{"metric": "error_rate_4xx", "max_ratio": 1}]},
+            "comparisons[0]' may hold 'max_rate', 'max_increase' and 'dry_run', got 'max_ratio'",
+        ),
+        (
+            {"comparisons": [{"metric": "model_latency", "max_value": 5}]},
+            "max_value' must be a duration such as 'PT30M', got 5",
+        ),
+        ({"alarms": "fraud-errors"}, "alarms' must list names of metric alarms"),
+        ({"min_invocations": None}, "promote_if' must hold 'min_invocations'"),
+        ({"windows": "PT1H"}, "got 'windows': did you mean 'window'?"),
+    ],
+)
+def test_wrong_evidence_is_one_error_that_names_the_entry(changes: Json, message: str) -> None:
+    promote_if = {"min_invocations": 1, **changes}
+    declared = {**_declared(), "outcome": "PromoteShadow", "promote_if": promote_if}
+    with pytest.raises(ContextError) as error:
+        declaration({KEY: declared}.get)
+    assert message in str(error.value)
+    assert f"context entry '{KEY}.promote_if" in str(error.value)
+
+
 def test_takes_single_entries_from_the_command_line() -> None:
     properties = _properties(
         {
@@ -202,7 +253,7 @@ WRONG: dict[str, tuple[Json, str]] = {
     "an unknown entry": (
         {KEY: {"experimentName": "x"}},
         (
-            "'desired_model_variants', 'stop_on' and 'end_now', got 'experimentName': did you mean "
+            "'end_now', 'promote_if' and 'otherwise', got 'experimentName': did you mean "
             "'experiment_name'?"
         ),
     ),

@@ -12,11 +12,14 @@ from typing import Any
 
 import boto3
 import pytest
+from aws_cdk import Duration
 from botocore.validate import ParamValidator
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from cdk_stop_inference_experiment import (
+    Comparison,
+    Evidence,
     Instances,
     ModelVariantAction,
     ModelVariantConfig,
@@ -26,12 +29,20 @@ from cdk_stop_inference_experiment import (
 from cdk_stop_inference_experiment.enums import DesiredState, StopOn
 from cdk_stop_inference_experiment.instance_types import INSTANCE_TYPES
 from cdk_stop_inference_experiment.template.properties import PROP_NAMES, resource_properties
+from cdk_stop_inference_experiment_handler.contract.constraints import (
+    METRICS,
+    MODEL_LATENCY,
+    STATISTICS,
+)
 from cdk_stop_inference_experiment_handler.contract.declaration import InvalidDeclaration, parse
 from loopback.delivery import as_delivered
 
 Props = dict[str, Any]
 
 RUNS = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+DURATIONS = [
+    Duration.seconds(seconds) for seconds in (0, 1, 299, 300, 3599, 3600, 2_592_000, 2_592_001)
+]
 ALPHABET = "aB9-_. \n"
 
 
@@ -104,8 +115,33 @@ def _with_the_rest(
             ),
             "stop_on": st.none() | st.lists(st.sampled_from(StopOn), max_size=4),
             "end_now": st.booleans(),
+            "promote_if": st.none() if sound else st.none() | _evidence(),
+            "otherwise": st.none() if sound else st.none() | _outcomes(),
             "stack_owns_experiment": st.booleans(),
         }
+    )
+
+
+def _evidence() -> st.SearchStrategy[Evidence]:
+    """Bounds, numbers and lists on both sides of their limits."""
+    bound = st.none() | st.sampled_from([-1, 0, 1e-6, 0.001, 1, 1.1])
+    whole = st.none() | st.sampled_from([-1, 0, 1, 3599, 3600, 10**9])
+    comparisons = st.builds(
+        Comparison,
+        metric=st.sampled_from([*METRICS, "Latency"]),
+        statistic=st.none() | st.sampled_from([*STATISTICS, "p75"]),
+        max_ratio=bound,
+        max_increase=st.none() | st.just(0.001),
+        max_value=st.none() | st.sampled_from(DURATIONS),
+        max_rate=bound,
+        failure_limit=whole,
+        dry_run=st.booleans(),
+    ).filter(lambda one: one.metric != MODEL_LATENCY or one.max_increase is None)
+    return st.builds(
+        Evidence,
+        min_invocations=whole,
+        comparisons=st.lists(comparisons, max_size=11),
+        window=st.none() | st.sampled_from(DURATIONS),
     )
 
 
@@ -127,6 +163,8 @@ def _refused_at_synth(props: Props) -> tuple[Mapping[str, object], list[str]]:
         outcome=props["outcome"],
         desired_model_variants=props["desired_model_variants"],
         end_now=props["end_now"],
+        promote_if=props["promote_if"],
+        otherwise=props["otherwise"],
     )
     return properties, refused
 
@@ -205,6 +243,8 @@ def test_fewer_than_no_instances_are_refused_by_both() -> None:
             "reason": None,
             "stop_on": None,
             "end_now": False,
+            "promote_if": None,
+            "otherwise": None,
             "stack_owns_experiment": False,
         }
     )

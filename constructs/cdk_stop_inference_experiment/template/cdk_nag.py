@@ -31,6 +31,10 @@ ENDPOINTS = (
     "sagemaker:DescribeEndpoint only reads: how many instances production runs when its shadow is "
     "promoted. Which endpoint the experiment runs on is not known at synth."
 )
+MEASUREMENTS = (
+    "cloudwatch:GetMetricData supports no resources. cloudwatch:DescribeAlarms only returns "
+    "composite alarms to who may describe all alarms. Both only read."
+)
 TESTED_RUNTIME = (
     "The newest Python that this release of cdk-stop-inference-experiment has been tested on. A "
     "newer one can be chosen by 'runtime' of StopInferenceExperimentProvider."

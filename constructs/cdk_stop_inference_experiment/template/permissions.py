@@ -14,16 +14,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from aws_cdk import Annotations, Aws, Fn, ScopedAws, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from constructs import Construct, DependencyGroup, IDependable
 
 from cdk_stop_inference_experiment_handler.contract.constraints import OUTCOMES, PROMOTE
 from cdk_stop_inference_experiment_handler.contract.wire import RULE_PREFIX
 
+from ..evidence import Evidence
 from ..experiment import is_experiment
 from ..tokens import is_unresolved, known_text
 from .cdk_nag import (
     ENDPOINTS,
+    MEASUREMENTS,
     NETWORK_INTERFACES,
     OWN_LOG_STREAMS,
     OWN_RULES,
@@ -33,6 +36,8 @@ from .cdk_nag import (
 MAX_EXPERIMENTS = 40
 MAX_INLINE_CHARACTERS = 10_240
 
+MEASURE_ACTION = "cloudwatch:GetMetricData"
+ALARMS_ACTION = "cloudwatch:DescribeAlarms"
 COUNT_ACTION = "sagemaker:DescribeEndpoint"
 EXPERIMENT_ACTIONS = ("sagemaker:DescribeInferenceExperiment", "sagemaker:StopInferenceExperiment")
 
@@ -166,10 +171,14 @@ class Access:
         experiment_name: The experiment; it may be a token.
         endpoint_name: The endpoint whose instances are counted, ``*`` if synth does not know it;
             empty if none are counted.
+        measures: A promotion needs evidence.
+        alarms: The ARNs of the alarms that the evidence includes, ``*`` for all.
     """
 
     experiment_name: str
     endpoint_name: str = ""
+    measures: bool = False
+    alarms: tuple[str, ...] = ()
 
     def statements(self, stack: Stack) -> list[iam.PolicyStatement]:
         """The statements of its policy."""
@@ -182,6 +191,9 @@ class Access:
                 ],
             )
             for actions, kind, names in self._granted()
+        ] + [
+            iam.PolicyStatement(actions=[action], resources=list(resources))
+            for action, resources in self._measured()
         ]
 
     def characters(self, region: str) -> int:
@@ -199,6 +211,9 @@ class Access:
             }
             for actions, kind, names in self._granted()
         ]
+        for action, resources in self._measured():
+            named = [one if known_text(one) else _AN_ALARM for one in resources]
+            statements.append({"Action": action, "Effect": "Allow", "Resource": _one_or_all(named)})
         policy = {"Statement": statements, "Version": "2012-10-17"}
         return len(json.dumps(policy, separators=(",", ":")))
 
@@ -206,6 +221,25 @@ class Access:
         yield EXPERIMENT_ACTIONS, "inference-experiment", _spellings(self.experiment_name)
         if self.endpoint_name:
             yield (COUNT_ACTION,), "endpoint", _spellings(self.endpoint_name)
+
+    def _measured(self) -> Iterator[tuple[str, Sequence[str]]]:
+        if self.measures:
+            yield MEASURE_ACTION, ["*"]
+        if self.alarms:
+            yield ALARMS_ACTION, self.alarms
+
+
+_AN_ALARM = f"arn:aws:cloudwatch:ap-southeast-1:123456789012:alarm:{'a' * 100}"
+"""An estimate for an alarm whose name CloudFormation chooses."""
+
+
+def alarms_to_describe(evidence: object) -> tuple[str, ...]:
+    """The ARNs of the alarms that evidence includes; ``*`` for all if one is composite."""
+    if not isinstance(evidence, Evidence):
+        return ()
+    if any(isinstance(alarm, cloudwatch.CompositeAlarm) for alarm in evidence.alarms):
+        return ("*",)
+    return tuple(dict.fromkeys(alarm.alarm_arn for alarm in evidence.alarms))
 
 
 def endpoint_to_count(properties: Mapping[str, object], experiment: object) -> str:
@@ -288,8 +322,11 @@ class RolePermissions:
         self._characters += access.characters(self._region)
         statements = access.statements(self._stack)
         policy = iam.Policy(scope, construct_id, roles=[self._role], statements=statements)
+        wildcards = [("*", MEASUREMENTS)] if access.measures else []
         if access.endpoint_name == "*":
-            acknowledge_wildcards(policy, *((arn, ENDPOINTS) for arn in statements[-1].resources))
+            wildcards += [(arn, ENDPOINTS) for arn in statements[1].resources]
+        if wildcards:
+            acknowledge_wildcards(policy, *wildcards)
         return policy
 
     def problem_with_another(self, access: Access) -> str | None:

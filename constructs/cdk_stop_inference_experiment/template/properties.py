@@ -5,8 +5,10 @@ A prop of a wrong type is passed on unchanged; the checks report it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
+
+from aws_cdk import Duration
 
 from cdk_stop_inference_experiment_handler.contract.constraints import (
     DEFAULT_STOP_ON,
@@ -15,6 +17,7 @@ from cdk_stop_inference_experiment_handler.contract.constraints import (
     STOP_ON,
 )
 
+from ..evidence import Comparison, Evidence
 from ..model_variant import InstanceType, ModelVariantConfig
 from ..outcome import Instances, Outcome
 
@@ -32,6 +35,20 @@ PROP_NAMES: Mapping[str, str] = {
     "Reason": "reason",
     "StopOn": "stop_on",
     "EndNow": "end_now",
+    "PromoteIf": "promote_if",
+    "MinInvocations": "min_invocations",
+    "Window": "window",
+    "Comparisons": "comparisons",
+    "Alarms": "alarms",
+    "Metric": "metric",
+    "Statistic": "statistic",
+    "MaxRatio": "max_ratio",
+    "MaxIncrease": "max_increase",
+    "MaxValue": "max_value",
+    "MaxRate": "max_rate",
+    "FailureLimit": "failure_limit",
+    "DryRun": "dry_run",
+    "Otherwise": "otherwise",
 }
 """The prop for each property of the resource."""
 
@@ -46,6 +63,8 @@ def resource_properties(
     reason: object,
     stop_on: object,
     end_now: object,
+    promote_if: object,
+    otherwise: object,
     stack_owns_experiment: object,
 ) -> dict[str, object]:
     """The properties of ``Custom::StopInferenceExperiment``, without defaults."""
@@ -59,6 +78,8 @@ def resource_properties(
         "Reason": None if reason == "" else reason,
         "StopOn": _stop_on(stop_on),
         "EndNow": _end_now(end_now),
+        "PromoteIf": _promote_if(promote_if),
+        "Otherwise": otherwise.kind if isinstance(otherwise, Outcome) else otherwise,
         # Only if true, so that other resources stay the same as before this property existed.
         "StackOwnsExperiment": stack_owns_experiment or None,
     }
@@ -72,6 +93,48 @@ def _plain(value: object) -> object:
 def _end_now(end_now: object) -> object:
     """The flag as text, false included: ``cdk diff`` prints no values of JSON booleans."""
     return str(end_now).lower() if isinstance(end_now, bool) else end_now
+
+
+def _promote_if(evidence: object) -> object:
+    if not isinstance(evidence, Evidence):
+        return evidence
+    members = {
+        "MinInvocations": evidence.min_invocations,
+        "Window": _in_units(evidence.window, per_millisecond=0.001),
+        "Comparisons": _listed(evidence.comparisons, _comparison),
+        "Alarms": _listed(evidence.alarms, lambda alarm: getattr(alarm, "alarm_name", alarm)),
+    }
+    return {name: value for name, value in members.items() if value not in (None, [])}
+
+
+def _comparison(comparison: object) -> object:
+    if not isinstance(comparison, Comparison):
+        return comparison
+    members = {
+        "Metric": comparison.metric,
+        "Statistic": comparison.statistic,
+        "MaxRatio": comparison.max_ratio,
+        "MaxIncrease": _in_units(comparison.max_increase, per_millisecond=1000),
+        "MaxValue": _in_units(comparison.max_value, per_millisecond=1000),
+        "MaxRate": comparison.max_rate,
+        "FailureLimit": comparison.failure_limit,
+        "DryRun": comparison.dry_run or None,
+    }
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def _listed(values: object, written: Callable[[object], object]) -> object:
+    if isinstance(values, str) or not isinstance(values, Sequence):
+        return values
+    return [written(value) for value in values]
+
+
+def _in_units(value: object, *, per_millisecond: float) -> object:
+    """A duration as a number, whole where it is; CloudWatch's latencies are microseconds."""
+    if not isinstance(value, Duration) or value.is_unresolved():
+        return value
+    number = value.to_milliseconds(integral=False) * per_millisecond
+    return round(number) if abs(number - round(number)) < 1e-6 else number
 
 
 def _instances(outcome: object) -> object:

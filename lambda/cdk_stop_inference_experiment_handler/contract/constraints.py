@@ -118,6 +118,7 @@ STATISTICS = (AVERAGE, *PERCENTILES)
 
 MAX_RATIO, MAX_INCREASE, MAX_VALUE, MAX_RATE = "MaxRatio", "MaxIncrease", "MaxValue", "MaxRate"
 BOUNDS = (MAX_RATIO, MAX_INCREASE, MAX_VALUE, MAX_RATE)
+NUMBERS = ("MinInvocations", "Window", "FailureLimit", *BOUNDS)
 
 MAX_LISTED = 10
 """The maximum number of comparisons, and of alarms."""

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .constraints import (
-    BOUNDS,
     DEFAULT_STOP_ON,
     KEEP_PRODUCTION,
+    NUMBERS,
     OUTCOMES,
     PRODUCTION,
     PROMOTE,
@@ -286,14 +286,13 @@ def _typed_evidence(value: object, name: str = "") -> object:
         return [_typed_evidence(item) for item in value]
     if isinstance(value, Mapping):
         return {member: _typed_evidence(item, member) for member, item in value.items()}
+    if name == "DryRun":
+        return {"true": True, "false": False}.get(str(value), value)
     try:
-        if name in ("MinInvocations", "Window", "FailureLimit"):
-            return int(str(value))
-        if name == "DryRun":
-            return {"true": True, "false": False}.get(str(value), value)
-        return float(str(value)) if name in BOUNDS else value
+        number = float(str(value)) if name in NUMBERS else value
     except ValueError:
         return value
+    return int(str(value)) if number is not value and str(value).isdecimal() else number
 
 
 def _typed_variant(variant: object) -> object:

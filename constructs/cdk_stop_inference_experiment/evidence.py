@@ -1,0 +1,166 @@
+"""What must be measured before a shadow variant is promoted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+
+from cdk_stop_inference_experiment_handler.contract.constraints import (
+    AVERAGE,
+    ERROR_METRICS,
+    MODEL_LATENCY,
+)
+
+_4XX, _5XX, _MODEL_ERRORS = ERROR_METRICS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """A metric of the shadow variant, compared with production's or with a fixed bound.
+
+    One of :meth:`model_latency`, :meth:`error_rate_4xx`, :meth:`error_rate_5xx` and
+    :meth:`model_error_rate`. At least one bound; of several, all must hold. The values are checked
+    by the construct that uses them, together with its other props. See
+    https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
+
+    Attributes:
+        metric: SageMaker's name of the metric.
+        statistic: ``Average`` or a percentile of a latency; None for an error rate.
+        max_ratio: At most this many times production's value.
+        max_increase: At most this much over production's value.
+        max_value: At most this.
+        max_rate: At most this share of the requests.
+        failure_limit: How many hours may break the bounds of a percentile.
+        dry_run: Measured and reported, not judged.
+    """
+
+    metric: str
+    statistic: str | None = None
+    max_ratio: float | None = None
+    max_increase: Duration | float | None = None
+    max_value: Duration | None = None
+    max_rate: float | None = None
+    failure_limit: int | None = None
+    dry_run: bool = False
+
+    @classmethod
+    def model_latency(
+        cls,
+        statistic: str = AVERAGE,
+        *,
+        max_ratio: float | None = None,
+        max_increase: Duration | None = None,
+        max_value: Duration | None = None,
+        failure_limit: int | None = None,
+        dry_run: bool = False,
+    ) -> Comparison:
+        """Compare how long the model takes to answer: ``ModelLatency``.
+
+        The average is that of the whole window. Percentiles do not add up: each whole hour (UTC)
+        in which both variants had enough requests must hold, and there must be one. Enough for
+        p50 are 100 requests, for p90 and p95 200, for p99 1,000.
+
+        Args:
+            statistic: ``Average``, ``p50``, ``p90``, ``p95`` or ``p99``. Default: ``Average``.
+            max_ratio: At most this many times production's latency, above 0: with 1.1, 10 % more.
+            max_increase: At most this much longer than production, above 0, to the microsecond.
+            max_value: At most this long, whatever production takes; above 0.
+            failure_limit: How many hours may break the bounds, for percentiles only; at least 0.
+                Default: 0.
+            dry_run: Measured and reported, not judged. Default: False.
+        """
+        return cls(
+            metric=MODEL_LATENCY,
+            statistic=statistic,
+            max_ratio=max_ratio,
+            max_increase=max_increase,
+            max_value=max_value,
+            failure_limit=failure_limit,
+            dry_run=dry_run,
+        )
+
+    @classmethod
+    def error_rate_4xx(
+        cls,
+        *,
+        max_rate: float | None = None,
+        max_increase: float | None = None,
+        dry_run: bool = False,
+    ) -> Comparison:
+        """Compare the share of requests with a 4xx status: ``Invocation4XXErrors``.
+
+        Args:
+            max_rate: At most this share, above 0 and at most 1: 0.001 is one in a thousand.
+            max_increase: At most this much over production's share, above 0 and at most 1.
+            dry_run: Measured and reported, not judged. Default: False.
+        """
+        return cls(metric=_4XX, max_rate=max_rate, max_increase=max_increase, dry_run=dry_run)
+
+    @classmethod
+    def error_rate_5xx(
+        cls,
+        *,
+        max_rate: float | None = None,
+        max_increase: float | None = None,
+        dry_run: bool = False,
+    ) -> Comparison:
+        """Compare the share of requests with a 5xx status: ``Invocation5XXErrors``.
+
+        Args:
+            max_rate: At most this share, above 0 and at most 1: 0.001 is one in a thousand.
+            max_increase: At most this much over production's share, above 0 and at most 1.
+            dry_run: Measured and reported, not judged. Default: False.
+        """
+        return cls(metric=_5XX, max_rate=max_rate, max_increase=max_increase, dry_run=dry_run)
+
+    @classmethod
+    def model_error_rate(
+        cls,
+        *,
+        max_rate: float | None = None,
+        max_increase: float | None = None,
+        dry_run: bool = False,
+    ) -> Comparison:
+        """Compare the share of requests that the model failed: ``InvocationModelErrors``.
+
+        Args:
+            max_rate: At most this share, above 0 and at most 1: 0.001 is one in a thousand.
+            max_increase: At most this much over production's share, above 0 and at most 1.
+            dry_run: Measured and reported, not judged. Default: False.
+        """
+        return cls(
+            metric=_MODEL_ERRORS, max_rate=max_rate, max_increase=max_increase, dry_run=dry_run
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What CloudWatch must have measured for the shadow variant to be promoted.
+
+    It is looked at once, right before the experiment would be stopped. The verdict is successful,
+    inconclusive, error or failed; the worst of all comparisons and alarms wins, and only
+    successful promotes. CloudFormation cannot wait for better evidence: an update fails, the
+    experiment goes on, and the same declaration can be deployed again.
+
+    Attributes:
+        min_invocations: Requests that production and the shadow variant each must have had in the
+            window, at least 1. With fewer the verdict is inconclusive. A shadow variant gets its
+            ``SamplingPercentage`` of the requests.
+        comparisons: At most ten. Default: none; then there must be an alarm.
+        alarms: At most ten. OK counts as successful, ALARM as failed, INSUFFICIENT_DATA as
+            inconclusive. An alarm that treats missing data as not breaching is OK without any
+            traffic. For a composite alarm the function may describe every alarm of the account and
+            region; for an imported one, permit ``cloudwatch:DescribeAlarms`` on all resources to
+            ``provider.role``. Default: none; then there must be a comparison.
+        window: How far to look back from 5 minutes before the request: 5 minutes to 30 days, at
+            least an hour with percentiles. Not further than 10 minutes after the experiment's
+            start. Default: 24 hours.
+    """
+
+    min_invocations: int
+    comparisons: Sequence[Comparison] = ()
+    alarms: Sequence[cloudwatch.IAlarm] = ()
+    window: Duration | None = None

@@ -1,0 +1,261 @@
+"""Evidence in the template: the property, what synth refuses and warns of, and the permissions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk.assertions import Annotations, Match
+
+from cdk_stop_inference_experiment import (
+    Comparison,
+    Evidence,
+    InvalidPropsError,
+    Outcome,
+    StopInferenceExperimentProvider,
+)
+from tests.template.stacks import (
+    EVIDENCE,
+    KEEP_PRODUCTION,
+    PROMOTE_SHADOW,
+    PROMOTION,
+    RESOURCE_TYPE,
+    Json,
+    declare,
+    new_stack,
+    only,
+    resources,
+    synthesised,
+)
+
+LATENCY = Comparison.model_latency("p99", max_ratio=1.1)
+
+
+def evidence(*comparisons: Any, **changes: Any) -> Evidence:
+    values: Json = {"min_invocations": 10_000, "comparisons": list(comparisons or [LATENCY])}
+    return Evidence(**{**values, **changes})
+
+
+def declared(**props: Any) -> Json:
+    stack = new_stack()
+    declare(stack, **{**PROMOTION, "promote_if": EVIDENCE, **props})
+    found: Json = only(synthesised(stack), RESOURCE_TYPE)[1]["Properties"]
+    return found
+
+
+def refused(promote_if: Any, **props: Any) -> str:
+    with pytest.raises(InvalidPropsError) as error:
+        declare(new_stack(), **{**PROMOTION, "promote_if": promote_if, **props})
+    return str(error.value)
+
+
+def alarm(stack: cdk.Stack, construct_id: str = "Alarm") -> cloudwatch.Alarm:
+    metric = cloudwatch.Metric(namespace="AWS/SageMaker", metric_name="ModelLatency")
+    return cloudwatch.Alarm(stack, construct_id, metric=metric, threshold=1, evaluation_periods=1)
+
+
+def test_the_property_has_cloudwatchs_units() -> None:
+    assert (
+        declared(otherwise=Outcome.keep_both()).items()
+        >= {
+            "PromoteIf": {
+                "MinInvocations": 10_000,
+                "Window": 43_200,
+                "Comparisons": [
+                    {
+                        "Metric": "ModelLatency",
+                        "Statistic": "p99",
+                        "MaxRatio": 1.1,
+                        "FailureLimit": 1,
+                    },
+                    {
+                        "Metric": "ModelLatency",
+                        "Statistic": "Average",
+                        "MaxIncrease": 5000,
+                        "MaxValue": 60_000,
+                        "DryRun": True,
+                    },
+                    {"Metric": "Invocation5XXErrors", "MaxRate": 0.001, "MaxIncrease": 0.0005},
+                ],
+            },
+            "Otherwise": "KeepBoth",
+        }.items()
+    )
+
+
+def test_defaults_are_left_out() -> None:
+    properties = declared(promote_if=evidence(Comparison.error_rate_4xx(max_rate=0.5)))
+    assert properties["PromoteIf"] == {
+        "MinInvocations": 10_000,
+        "Comparisons": [{"Metric": "Invocation4XXErrors", "MaxRate": 0.5}],
+    }
+    assert "Otherwise" not in properties
+
+
+def test_actions_that_promote_may_need_evidence() -> None:
+    assert "PromoteIf" in declared(outcome=None, model_variant_actions=PROMOTE_SHADOW)
+
+
+@pytest.mark.parametrize(
+    ("comparison", "said"),
+    [
+        (Comparison.model_latency(max_ratio=0), "max_ratio' must be a number above 0, got 0"),
+        (
+            Comparison.model_latency(max_value=Duration.millis(0)),
+            "max_value' must be a number above 0, got 0",
+        ),
+        (
+            Comparison.model_error_rate(max_rate=1.1),
+            "max_rate' must be a number above 0 and at most 1, got 1.1",
+        ),
+        (Comparison.error_rate_5xx(), "comparisons[0]' must have a bound, got none"),
+        (
+            Comparison.model_latency("p75", max_ratio=1.1),
+            "statistic' must be one of Average, p50, p90, p95, p99, got 'p75'",
+        ),
+        (
+            Comparison.model_latency(max_increase=5),  # type: ignore[arg-type]
+            "max_increase' must be a Duration such as Duration.millis(5), got 5",
+        ),
+        (
+            Comparison.model_latency(max_value=Duration.millis(cdk.Token.as_number({"Ref": "x"}))),
+            "max_value' must be known at synth, got a token",
+        ),
+        ("p99", "comparisons[0]' must be of type Comparison, got 'p99'"),
+    ],
+)
+def test_refuses_a_comparison(comparison: Any, said: str) -> None:
+    text = refused(evidence(comparison))
+    assert f"'promote_if.{said}" in text or f"'promote_if.comparisons[0].{said}" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"min_invocations": 0}, "min_invocations' must be a whole number, at least 1, got 0"),
+        ({"window": Duration.minutes(59)}, "comparisons[0]' needs a 'window' of at least 3600"),
+        ({"window": Duration.days(31)}, "window' must be 300 to 2592000 whole seconds"),
+        ({"window": 3600}, "window' must be a Duration such as"),
+        ({"comparisons": [LATENCY] * 11}, "comparisons' must be a list of at most 10"),
+        ({"comparisons": LATENCY}, "comparisons' must list Comparisons"),
+        ({"comparisons": []}, "' must hold a comparison or an alarm"),
+        ({"alarms": ["too-slow"]}, "alarms[0]' must be of type IAlarm, got 'too-slow'"),
+    ],
+)
+def test_refuses_evidence(changes: Json, said: str) -> None:
+    assert said in refused(evidence(**changes))
+
+
+def test_refuses_evidence_of_another_type() -> None:
+    assert "'promote_if' must be Evidence, got {}" in refused({})
+
+
+def test_refuses_evidence_without_a_promotion() -> None:
+    said = "'promote_if' needs a promotion, and none is declared: leave it out"
+    assert said in refused(EVIDENCE, outcome=Outcome.keep_both())
+    assert said in refused(EVIDENCE, outcome=None, model_variant_actions=KEEP_PRODUCTION)
+
+
+@pytest.mark.parametrize(
+    ("otherwise", "said"),
+    [
+        (Outcome.promote_shadow(), "'otherwise' must be 'KeepProduction' or 'KeepBoth'"),
+        ("KeepBoth", "'otherwise' must be an Outcome, got 'KeepBoth'"),
+    ],
+)
+def test_refuses_another_end(otherwise: Any, said: str) -> None:
+    assert said in refused(EVIDENCE, otherwise=otherwise)
+
+
+def test_refuses_another_end_without_evidence() -> None:
+    assert "'otherwise' needs 'promote_if': leave it out" in refused(
+        None, otherwise=Outcome.keep_both()
+    )
+
+
+@pytest.mark.parametrize(("least", "warns"), [(2999, True), (3000, False)])
+def test_warns_of_too_few_requests_for_a_rate(least: int, warns: bool) -> None:
+    stack = new_stack()
+    rate = Comparison.error_rate_5xx(max_rate=0.001)
+    declare(stack, **PROMOTION, promote_if=evidence(rate, min_invocations=least))
+    said = Match.string_like_regexp(
+        "'promote_if.comparisons.0..max_rate' is 0.001.*require at least 3000 requests"
+    )
+    found = Annotations.from_stack(stack).find_warning("*", said)
+    assert bool(found) == warns
+
+
+class TestPermissions:
+    @staticmethod
+    def statements(stack: cdk.Stack) -> list[Json]:
+        policies = resources(synthesised(stack), "AWS::IAM::Policy")
+        ((_, policy),) = policies.items()
+        found: list[Json] = policy["Properties"]["PolicyDocument"]["Statement"]
+        return [one for one in found if "cloudwatch:" in str(one["Action"])]
+
+    def test_metrics_are_read_only_where_a_promotion_needs_evidence(self) -> None:
+        stack = new_stack()
+        declare(stack, **PROMOTION)
+        assert self.statements(stack) == []
+
+    def test_metrics_cannot_be_named(self) -> None:
+        stack = new_stack()
+        declare(stack, **PROMOTION, promote_if=EVIDENCE)
+        assert self.statements(stack) == [
+            {"Action": "cloudwatch:GetMetricData", "Effect": "Allow", "Resource": "*"}
+        ]
+
+    def test_alarms_are_named(self) -> None:
+        stack = new_stack()
+        imported = cloudwatch.Alarm.from_alarm_arn(
+            stack, "Imported", "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:errors"
+        )
+        made = alarm(stack)
+        declare(stack, **PROMOTION, promote_if=evidence(alarms=[made, imported]))
+        assert self.statements(stack)[1] == {
+            "Action": "cloudwatch:DescribeAlarms",
+            "Effect": "Allow",
+            "Resource": [
+                stack.resolve(made.alarm_arn),
+                "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:errors",
+            ],
+        }
+        properties = only(synthesised(stack), RESOURCE_TYPE)[1]["Properties"]
+        assert properties["PromoteIf"]["Alarms"] == [stack.resolve(made.alarm_name), "errors"]
+
+    def test_composite_alarms_need_all(self) -> None:
+        stack = new_stack()
+        rule = cloudwatch.AlarmRule.from_alarm(alarm(stack), cloudwatch.AlarmState.ALARM)
+        composite = cloudwatch.CompositeAlarm(stack, "Any", alarm_rule=rule)
+        declare(stack, **PROMOTION, promote_if=evidence(alarms=[composite]))
+        (found,) = [one for one in self.statements(stack) if "DescribeAlarms" in str(one)]
+        assert found["Resource"] == "*"
+
+    def test_longer_policies_leave_room_for_fewer_experiments(self) -> None:
+        stack = new_stack()
+        alarms = [alarm(stack, f"Alarm{number}") for number in range(10)]
+        provider = StopInferenceExperimentProvider(stack, "Provider")
+
+        def one_more(number: int) -> None:
+            declare(
+                stack,
+                f"Stop{number}",
+                experiment_name=f"fraud-{number}",
+                provider=provider,
+                **PROMOTION,
+                promote_if=evidence(alarms=alarms),
+            )
+
+        for number in range(4):
+            one_more(number)
+        with pytest.raises(InvalidPropsError, match="'provider' can serve experiments with"):
+            one_more(5)
+
+
+def test_a_token_passes_synth() -> None:
+    least: Any = cdk.Token.as_number({"Ref": "Least"})
+    assert declared(promote_if=replace(EVIDENCE, min_invocations=least))
