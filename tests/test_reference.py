@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTED = (
     "StopInferenceExperiment",
     "Instances",
+    "Evidence",
     "ModelVariantConfig",
     "StopInferenceExperimentProvider",
 )
@@ -44,7 +45,7 @@ def _rows(name: str) -> dict[str, list[str]]:
 def _plain_type(annotation: str) -> str:
     """As the README writes it: no None, no modules."""
     kept = [part for part in annotation.split(" | ") if part != "None"]
-    return re.sub(r"\b(aws_cdk\.aws_\w+|ec2|iam|lambda_|logs)\.", "", " | ".join(kept))
+    return re.sub(r"\b(aws_cdk\.aws_\w+|cloudwatch|ec2|iam|lambda_|logs)\.", "", " | ".join(kept))
 
 
 @pytest.mark.parametrize("name", DOCUMENTED)

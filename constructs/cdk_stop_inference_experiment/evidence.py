@@ -1,4 +1,7 @@
-"""What must be measured before a shadow variant is promoted."""
+"""What must be measured before a shadow variant is promoted.
+
+See https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
+"""
 
 from __future__ import annotations
 

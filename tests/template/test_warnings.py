@@ -16,6 +16,7 @@ from aws_cdk.aws_sagemaker import CfnInferenceExperiment
 from cdk_stop_inference_experiment import (
     DesiredState,
     ModelVariantConfig,
+    Outcome,
     StopInferenceExperiment,
     StopInferenceExperimentProvider,
     StopOn,
@@ -23,6 +24,7 @@ from cdk_stop_inference_experiment import (
 
 from .stacks import (
     EVERY_PROP,
+    EVIDENCE,
     KEEP_PRODUCTION,
     PROMOTE,
     PROMOTE_SHADOW,
@@ -122,9 +124,10 @@ def test_all_props_together_make_cdk_warn_of_nothing() -> None:
     parameters = inspect.signature(StopInferenceExperiment.__init__).parameters.keys()
     props = parameters - {"self", "scope", "construct_id"}
     # Of the two ways to say how it ends, one is taken.
-    assert props == EVERY_KNOWN_PROP.keys() | CONSTRUCTS.keys() | {"outcome"}
+    evidence: dict[str, Any] = {"promote_if": EVIDENCE, "otherwise": Outcome.keep_both()}
+    assert props == {*EVERY_KNOWN_PROP, *CONSTRUCTS, *evidence, "outcome"}
     by_name = {name: value for name, value in EVERY_KNOWN_PROP.items() if name != "experiment_name"}
-    declare(stack, **by_name, **made)
+    declare(stack, **by_name, **made, **evidence)
     assert _warnings(stack) == []
 
 

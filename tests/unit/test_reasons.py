@@ -50,6 +50,16 @@ FAILURES = [
     reasons.unclear(NAME, "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"),
     reasons.parent_at_rest(NAME),
     reasons.overtaken(NAME),
+    reasons.gate(
+        NAME,
+        {
+            "verdict": "failed",
+            "why": CAUSE,
+            "from": "2026-11-24T10:00:00Z",
+            "to": "2026-11-25T10:00:00Z",
+            "samplingPercentage": 50.0,
+        },
+    ),
 ]
 README = (Path(__file__).parents[2] / "README.md").read_text()
 TABLE = README.partition("## When something goes wrong")[2].partition("## Reliability")[0]

@@ -292,7 +292,8 @@ def _typed_evidence(value: object, name: str = "") -> object:
         number = float(str(value)) if name in NUMBERS else value
     except ValueError:
         return value
-    return int(str(value)) if number is not value and str(value).isdecimal() else number
+    is_whole = number is not value and str(value).removeprefix("-").isdecimal()
+    return int(str(value)) if is_whole else number
 
 
 def _typed_variant(variant: object) -> object:
