@@ -148,6 +148,9 @@ def _may_come(letter: str, history: History, since: Moment) -> bool:
         return world.events.fired > since.fired
     if letter == "turns":
         return history.scenario.is_gated and history.asked.answered_at >= then
+    if letter == "scales":
+        is_scaled = history.scenario.running is not None and history.scenario.may_stop
+        return is_scaled and history.asked.answered_at >= then
     if letter == "undone":
         return history.scenario.can_be_undone and history.asked.answered_at >= then
     if letter.startswith("ends"):

@@ -26,6 +26,7 @@ class History:
         prelude: The request that warmed the container up.
         interventions: When others ended or deleted the experiment, or undid the order.
         undone_at: When CloudFormation undid the order while its request waited.
+        scaled_at: When production began to run other instances.
         faults: The faults, with the times when they were hit.
         kills: Invocations that a fault killed.
         malformed: Numbers of the invocations with a malformed event.
@@ -39,6 +40,7 @@ class History:
     prelude: Asked
     interventions: list[float] = field(default_factory=list)
     undone_at: float = NEVER
+    scaled_at: float = NEVER
     faults: list[Fault] = field(default_factory=list)
     kills: int = 0
     malformed: list[int] = field(default_factory=list)

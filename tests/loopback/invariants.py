@@ -16,9 +16,11 @@ from loopback.cloudformation import MAX_RESPONSE_BYTES, SIGNATURE
 from loopback.cloudwatch import OPEN
 from loopback.journal import INVOCATION, Entry
 from loopback.sagemaker import arn_of
+from loopback.wire import Members
 
 from .history import History
 from .oracle import is_as_ordered, promotes
+from .scenarios import SCALED, SCALED_AGAIN
 
 CLEAN_UP = ("RemoveTargets", "DeleteRule", "RemovePermission")
 MARGIN_SECONDS = 60.0
@@ -285,10 +287,38 @@ def every_stop_has_its_order(history: History) -> Iterator[str]:
     """
     look = "DescribeStacks" + (OF_AN_ANCESTOR if history.scenario.above else "")
     for stop in history.world.journal.calls("StopInferenceExperiment"):
-        if not is_as_ordered(stop.detail["request"], history.scenario):
+        if not is_as_ordered(_as_scaled_once(stop, history), history.scenario):
             yield f"Stop as {stop.detail['request']}"
         if _has_fallen(history, stop, history.undone_at, look):
             yield f"a Stop {stop.at - history.undone_at:.1f} s after its order was undone"
+
+
+def _as_scaled_once(stop: Entry, history: History) -> Members:
+    """The request of a Stop, with the first count if it has the one that ran when it was read.
+
+    Each attempt reads it, after the experiment.
+    """
+    request: Members = stop.detail["request"]
+    if "Outcome" not in history.scenario.new or not promotes(request):
+        return request
+    looks = [
+        call
+        for call in history.world.journal.calls("DescribeEndpoint", "DescribeInferenceExperiment")
+        if call.invocation == stop.invocation and not call.detail["code"] and call.at <= stop.at
+    ]
+    seen = SCALED_AGAIN if looks[-1].at > history.scaled_at else SCALED
+    (variant,) = request["DesiredModelVariants"]
+    real_time = variant["InfrastructureConfig"]["RealTimeInferenceConfig"]
+    if looks[-1].name != "DescribeEndpoint" or real_time["InstanceCount"] != seen:
+        return {}
+    infrastructure = {
+        **variant["InfrastructureConfig"],
+        "RealTimeInferenceConfig": {**real_time, "InstanceCount": SCALED},
+    }
+    return {
+        **request,
+        "DesiredModelVariants": [{**variant, "InfrastructureConfig": infrastructure}],
+    }
 
 
 def promotes_on_evidence(history: History) -> Iterator[str]:

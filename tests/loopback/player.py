@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from loopback.cloudformation import Asked
 from loopback.faults import Fault
-from loopback.sagemaker import BY_HAND, ON_SCHEDULE, UNEXPECTED
+from loopback.sagemaker import BY_HAND, NEVER, ON_SCHEDULE, UNEXPECTED
 from loopback.world import World
 
 from .history import History
-from .scenarios import Scenario, set_up
+from .scenarios import SCALED_AGAIN, Scenario, set_up
 
 BEAT_SECONDS = 1.2
 LATER_SECONDS = 70.0
@@ -25,12 +25,13 @@ TIMED = (
     "later",
     "undone",
     "turns",
+    "scales",
 )
 """``twin`` delivers at the same time as the step before, ``deliver`` a moment later. ``later`` lets
 time pass until the answer, or for 70 s. ``ends`` is an end by schedule, or the result of a Stop;
 ``ends Cancelled`` is an end by hand, or an error after a Stop. ``undone``: the update is cancelled,
 another resource fails, or a parent stack rolls back. ``turns``: what CloudWatch tells, also of the
-past, opens a gate that was closed, or closes it."""
+past, opens a gate that was closed, or closes it. ``scales``: production runs other instances."""
 
 
 class SameAsAnother(Exception):
@@ -139,6 +140,14 @@ class Player:
 
     def _turns(self) -> bool:
         self._world.cloudwatch.turn()
+        return True
+
+    def _scales(self) -> bool:
+        experiment = self._world.sagemaker.experiments.get(self._name)
+        if experiment is None or self.history.scaled_at != NEVER:
+            return False
+        experiment.running = {"production": SCALED_AGAIN}
+        self.history.scaled_at = self._world.clock.now
         return True
 
     def _undone(self) -> bool:

@@ -51,8 +51,20 @@ NOT_BEGUN = ("Created, refuses", "Created, begins soon")
 """Stop is refused until the experiment starts: in a week, or in two minutes."""
 
 RENAMED = "fraud-shadow-2"
+SHADOW_MODEL = "model-shadow"
 IAM_SECONDS = 60.0
 """AccessDenied is transient for this long after the request."""
+
+
+NO_PAIR = "a third variant"
+NO_COUNT = "no count"
+SCALED, SCALED_AGAIN = 10, 13
+"""Instances that production runs, and after the step ``scales``."""
+
+OUTCOMES = {
+    "PromoteShadow": {"production": "Remove", "shadow": "Promote"},
+    "KeepProduction": {"production": "Retain", "shadow": "Remove"},
+}
 
 
 @dataclass(frozen=True)
@@ -118,6 +130,7 @@ class Scenario:
             step, and the undo comes between two attempts.
         by_change_set: The stack has a LastUpdatedTime.
         waits: Nothing is ordered, but a stop in progress is waited for.
+        running: The instances that production runs, if autoscaling has changed them.
         evidence: What CloudWatch tells, if a promotion needs evidence.
         starts: The situations of the experiment that matter.
     """
@@ -136,6 +149,7 @@ class Scenario:
     event_lag: float = 2.0
     by_change_set: bool = False
     waits: bool = False
+    running: int | None = None
     evidence: str = OPEN
     physical_id: str = arn_of(NAME)
     starts: tuple[str, ...] = STARTS
@@ -170,16 +184,18 @@ class Scenario:
     @property
     def promotes(self) -> bool:
         """Whether the ordered end is a promotion."""
-        return "Promote" in self.declared["ModelVariantActions"].values()
+        return _promotes(self.declared)
 
     @property
     def promoted_before(self) -> bool:
         """Whether the old declaration is a promotion."""
-        return "Promote" in self.old["ModelVariantActions"].values()
+        return _promotes(self.old)
 
     @property
     def names_unknown_variants(self) -> bool:
-        """Whether the declaration names variants that the experiment does not have."""
+        """Whether the experiment does not have the variants that the declaration needs."""
+        if "Outcome" in self.new:
+            return self.start.endswith(NO_PAIR) or (self.may_stop and self.start.endswith(NO_COUNT))
         return not set(self.declared["ModelVariantActions"]) <= {"production", "shadow"}
 
     @property
@@ -210,6 +226,17 @@ class Scenario:
     def key(self) -> str:
         """Its name for people."""
         return f"{self.name}/{self.start}/{self.tempo.name}"
+
+
+def _actions(declared: Declared) -> Mapping[str, str]:
+    if "Outcome" in declared:
+        return OUTCOMES[declared["Outcome"]]
+    actions: Mapping[str, str] = declared["ModelVariantActions"]
+    return actions
+
+
+def _promotes(declared: Declared) -> bool:
+    return "Promote" in _actions(declared).values()
 
 
 def _with(base: Declared, **more: Any) -> dict[str, Any]:
@@ -1187,6 +1214,93 @@ _AT_REST = (
     ),
 )
 
+SAID_PROMOTE = {"Name": NAME, "Outcome": "PromoteShadow", "DesiredState": "Completed"}
+SAID_KEEP = _with(SAID_PROMOTE, Outcome="KeepProduction")
+_AS_IT_RUNS = _with(
+    PROMOTE,
+    DesiredModelVariants=[
+        {
+            "ModelName": SHADOW_MODEL,
+            "VariantName": "shadow",
+            "InfrastructureConfig": {
+                "InfrastructureType": "RealTimeInference",
+                "RealTimeInferenceConfig": {
+                    "InstanceType": "ml.m5.xlarge",
+                    "InstanceCount": str(SCALED),
+                },
+            },
+        }
+    ],
+)
+_WITHOUT = (f"Running, {NO_PAIR}", f"Running, {NO_COUNT}")
+
+_OUTCOMES = (
+    Scenario(
+        "outcome update",
+        "Update",
+        UPDATING,
+        "end",
+        new=SAID_PROMOTE,
+        old=SAID_KEEP,
+        sent=_AS_IT_RUNS,
+        running=SCALED,
+        event_lag=0,
+        starts=(*A_FEW, *FOUND_ENDED, *ENDINGS, *_WITHOUT),
+    ),
+    Scenario(
+        "outcome update that keeps",
+        "Update",
+        UPDATING,
+        "end",
+        new=SAID_KEEP,
+        old=SAID_PROMOTE,
+        sent=KEEP,
+        running=SCALED,
+        starts=(*A_FEW, *FOUND_ENDED, f"Running, {NO_PAIR}"),
+    ),
+    Scenario(
+        "outcome delete",
+        "Delete",
+        DELETING,
+        "end",
+        new=SAID_PROMOTE,
+        sent=_AS_IT_RUNS,
+        running=SCALED,
+        starts=(*A_FEW, *_WITHOUT),
+    ),
+    Scenario(
+        "outcome create",
+        "Create",
+        CREATING,
+        "arm",
+        new=SAID_PROMOTE,
+        sent=_AS_IT_RUNS,
+        running=SCALED,
+        starts=(*A_FEW, f"Running, {NO_PAIR}"),
+    ),
+    Scenario(
+        "outcome in place of named variants that promotes",
+        "Update",
+        UPDATING,
+        "end",
+        new=SAID_PROMOTE,
+        sent=_AS_IT_RUNS,
+        running=SCALED,
+        starts=("Running", "Updating", "Completed, as before"),
+    ),
+    *(
+        Scenario(
+            name, "Update", UPDATING, "nothing", new=new, old=old, running=SCALED, starts=A_FEW
+        )
+        for name, new, old in (
+            ("outcome of the named variants", SAID_KEEP, KEEP),
+            ("named variants of the outcome", KEEP, SAID_KEEP),
+            ("named instances that run now, of the outcome", _AS_IT_RUNS, SAID_PROMOTE),
+            ("outcome that resolves differently", SAID_PROMOTE, _with(SAID_PROMOTE, Reason="x")),
+        )
+    ),
+)
+
 _GATED = (
     Scenario("gated update", "Update", UPDATING, "end", new=GATED, starts=A_FEW),
     Scenario(
@@ -1260,6 +1374,7 @@ _GATED = (
 )
 
 MORE = (
+    *_OUTCOMES,
     *_GATED,
     *_CHANGES,
     *_END_NOW,
@@ -1376,16 +1491,20 @@ def _set_up_experiment(world: World, scenario: Scenario) -> None:
     if status == "absent":
         return
     experiment = world.sagemaker.add(scenario.new["Name"], status, scenario.tempo.pace)
+    if scenario.running is not None:
+        experiment.running = {"production": scenario.running}
     if how in _WORDS:
         experiment.reason = _WORDS[how](scenario)
         by = scenario.declared if how == "as declared" else scenario.old
-        experiment.ended_as = by["ModelVariantActions"]
+        experiment.ended_as = dict(_actions(by))
     elif how:
         _VARIED[how](experiment)
 
 
 _WORDS: Mapping[str, Callable[[Scenario], str]] = {
-    "as declared": lambda scenario: reason_of(scenario.declared),
+    "as declared": lambda scenario: reason_of(
+        scenario.new if "Outcome" in scenario.new else scenario.declared
+    ),
     "as before": lambda scenario: reason_of(scenario.old),
     "in the old words": lambda scenario: str(scenario.old["Reason"]),
 }
@@ -1414,6 +1533,8 @@ _VARIED: Mapping[str, Callable[[Experiment], None]] = {
     "failed before": _varied(failure=UPDATE_FAILED),
     "refuses": _varied(refuses_created=True),
     "begins soon": _begins_soon,
+    NO_PAIR: _varied(variants=("production", "canary", "shadow")),
+    NO_COUNT: _varied(running={"production": None}),
 }
 
 
@@ -1425,13 +1546,22 @@ def reason_of(declared: Declared) -> str:
     return _learned(json.dumps({name: declared[name] for name in _MEMBERS if name in declared}))
 
 
-_MEMBERS = ("Name", "ModelVariantActions", "DesiredModelVariants", "DesiredState", "Reason")
+_MEMBERS = (
+    "Name",
+    "Outcome",
+    "Instances",
+    "ModelVariantActions",
+    "DesiredModelVariants",
+    "DesiredState",
+    "Reason",
+)
 
 
 @cache
 def _learned(declared: str) -> str:
     new = json.loads(declared)
-    old = {"Name": new["Name"], "ModelVariantActions": {"production": "Retain", "shadow": "Retain"}}
+    kept = {"production": "Retain", "shadow": "Retain"}
+    old = {"Name": new["Name"], "ModelVariantActions": kept}
     world = World()
     with world.installed():
         world.stack.event_lag = 0

@@ -20,6 +20,7 @@ from cdk_stop_inference_experiment_handler.lifecycle import (
     facts,
     gate,
     order,
+    outcome,
     standing,
 )
 from cdk_stop_inference_experiment_handler.runtime import (
@@ -337,6 +338,41 @@ def _kept_in_the_users_words() -> Patch:
     return mock.patch.object(Declaration, "kept", worded)
 
 
+def _configured_instances() -> Patch:
+    remaining = outcome._remaining
+
+    def as_configured(
+        declared: Declaration, experiment: facts.Experiment, _counts: Mapping[str, int]
+    ) -> object:
+        return remaining(declared, experiment, {})
+
+    return mock.patch.object(outcome, "_remaining", as_configured)
+
+
+def _shadow_and_production_exchanged() -> Patch:
+    pair = outcome._pair
+    return mock.patch.object(outcome, "_pair", lambda experiment: pair(experiment)[::-1])
+
+
+def _resolved_once() -> Patch:
+    known: dict[str, facts.Decision] = {}
+
+    def remembered(decision: facts.Decision, seen: facts.Facts) -> facts.Decision:
+        if decision.verb is not facts.Verb.STOP or not decision.stop:
+            return decision
+        return known.setdefault(decision.stop.digest, resolved(decision, seen))
+
+    resolved = outcome.resolved
+    return mock.patch.object(decide, "resolved", remembered)
+
+
+def _outcomes_are_compared_resolved() -> Patch:
+    def resolved(one: Declaration, other: Declaration, seen: facts.Facts) -> bool:
+        return one.is_same_as(other)
+
+    return mock.patch.object(order, "make_the_same_request", resolved)
+
+
 SEEDED_BUGS = (
     SeededBug("SUCCESS without waiting", _success_without_waiting, (2,), "update"),
     SeededBug("the endpoint is not awaited", _endpoint_not_awaited, (2,), "delete"),
@@ -408,6 +444,27 @@ SEEDED_BUGS = (
         _failed_creation_stops_as_declared,
         (15,),
         "rollback delete of what the stack owns",
+    ),
+    SeededBug("configured instances", _configured_instances, (15,), "outcome update"),
+    SeededBug(
+        "shadow and production exchanged",
+        _shadow_and_production_exchanged,
+        (15,),
+        "outcome update that keeps",
+    ),
+    SeededBug(
+        "an outcome is resolved once",
+        _resolved_once,
+        (15,),
+        "outcome update",
+        depth=1,
+        start="Updating",
+    ),
+    SeededBug(
+        "the two ways always differ",
+        _outcomes_are_compared_resolved,
+        (5,),
+        "outcome of the named variants",
     ),
     SeededBug("the gate stands open", _the_gate_stands_open, (16,), "gated update, closed"),
     SeededBug(
