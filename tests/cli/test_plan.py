@@ -155,7 +155,7 @@ def test_a_models_name_that_is_known_only_later_hides_whether_the_end_changes() 
     after = ours(ModelVariantActions=PROMOTE, DesiredModelVariants=[late])
     verdict = only(planned(modified(before, after)))
     assert verdict.effect == "unknown"
-    assert "known only later" in verdict.why
+    assert "the deployment decides whether" in verdict.why
     ends_now = {**after, "EndNow": "true"}
     assert said(only(planned(modified(before, ends_now)))) == (
         *("Update", "stop", "will", "stoppable"),
@@ -372,7 +372,7 @@ def test_a_function_of_another_version_makes_the_plan_uncertain() -> None:
     account = Account(function="Stops SageMaker inference experiments for CloudFormation")
     plan = plan_destroy(account, "shadow")
     assert only(plan).certainty == "may"
-    assert "version 0.1.0, or unknown" in plan.notes[0]
+    assert "version 0.1.0 or an unknown one" in plan.notes[0]
 
 
 def test_a_function_that_is_updated_before_is_judged_by_its_new_version() -> None:
@@ -390,8 +390,8 @@ def test_a_function_that_is_updated_before_is_judged_by_its_new_version() -> Non
 @pytest.mark.parametrize(
     ("status", "execution", "said"),
     [
-        ("CREATE_PENDING", "UNAVAILABLE", "is still being made"),
-        ("CREATE_IN_PROGRESS", "UNAVAILABLE", "is still being made"),
+        ("CREATE_PENDING", "UNAVAILABLE", "is still being created"),
+        ("CREATE_IN_PROGRESS", "UNAVAILABLE", "is still being created"),
         ("FAILED", "UNAVAILABLE", "is FAILED: because"),
         ("CREATE_COMPLETE", "OBSOLETE", "is OBSOLETE"),
         ("CREATE_COMPLETE", "EXECUTE_COMPLETE", "is EXECUTE_COMPLETE"),
@@ -415,7 +415,7 @@ def test_a_change_set_without_changes_stops_nothing() -> None:
 def test_a_stack_that_is_being_updated_has_no_plan_for_its_deletion() -> None:
     account = Account()
     account.of_stack("UPDATE_IN_PROGRESS")
-    with pytest.raises(CannotPlan, match="run the plan when it is at rest"):
+    with pytest.raises(CannotPlan, match="run the plan when no operation is in progress"):
         plan_destroy(account, "shadow")
 
 

@@ -1,14 +1,14 @@
 """The command ``stop-inference-experiment``: what a deployment will do to each experiment.
 
-It reads, decides and prints, and changes nothing. What it says is decided by the function's own
-``decide()``, with facts as they will be when CloudFormation sends the request:
+It only reads and prints, and changes nothing. It uses the function's own ``decide()``, with the
+facts as they will be when CloudFormation sends the request:
 
 - ``arguments.py``: the command line;
-- ``reading.py``: what AWS says;
+- ``reading.py``: reads from AWS;
 - ``operations.py``: the requests that CloudFormation will send in an operation;
-- ``facts.py``: what the function will then see;
-- ``plan.py``: what it will decide, and how certain that is;
-- ``status.py``: where the experiments of stacks stand;
+- ``facts.py``: the facts that the function will then see;
+- ``plan.py``: its decisions, and how certain they are;
+- ``status.py``: the current state of experiments;
 - ``printing.py``: text and JSON.
 """
 

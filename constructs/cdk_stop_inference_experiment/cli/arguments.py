@@ -9,15 +9,15 @@ FAIL_ON = "stop", "promote", "fail"
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line; argparse ends the program if it is wrong."""
+    """Parse the command line; argparse exits if it is wrong."""
     parser = argparse.ArgumentParser(
         prog="stop-inference-experiment",
         description="Shows what a deployment will do to the inference experiments of a stack. "
-        "It reads only: it makes and executes no change set.",
+        "It only reads: it creates and executes no change set.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _add_plan(commands.add_parser("plan", help="what a deployment or a deletion will do"))
-    status = commands.add_parser("status", help="where the experiments of stacks stand")
+    _add_plan(commands.add_parser("plan", help="show what a deployment or a deletion will do"))
+    status = commands.add_parser("status", help="show the state of the experiments of stacks")
     status.add_argument("stacks", metavar="STACK", nargs="+", help="a stack's name or ARN")
     _add_common(status)
     return parser.parse_args(arguments)
@@ -29,7 +29,7 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--change-set",
         metavar="NAME",
-        help="a change set that was made, such as by 'cdk deploy --method=prepare-change-set'",
+        help="an existing change set, such as one of 'cdk deploy --method=prepare-change-set'",
     )
     what.add_argument("--destroy", action="store_true", help="the stack's deletion")
     parser.add_argument(
@@ -37,7 +37,7 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         choices=FAIL_ON,
-        help="exit with 2 if this will or may happen, or is not known; may be repeated",
+        help="exit with 2 if this will or may happen, or is not known; can be repeated",
     )
     _add_common(parser)
 

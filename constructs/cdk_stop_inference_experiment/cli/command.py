@@ -1,4 +1,4 @@
-"""Runs the command: what it prints, and with which status it exits."""
+"""Runs the command, and chooses its exit status."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FAILED_ON = 2
 
 
 def run(arguments: Sequence[str] | None) -> int:
-    """Run the command, and tell a user's mistake or AWS's refusal on one line."""
+    """Run the command; print a wrong argument or an error of AWS on one line."""
     options = parse_arguments(arguments)
     try:
         reader = Reader(boto3.Session(profile_name=options.profile, region_name=options.region))

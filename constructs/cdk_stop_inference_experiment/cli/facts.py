@@ -1,4 +1,4 @@
-"""The facts that the function will see when it gets a request, as far as they can be read now."""
+"""The facts that the function will see when it gets a request, as far as they are known now."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from .reading import CannotPlan, Reader
 
 
 class FactsThen:
-    """The stack's past and the experiment are read; the operation to come is added.
+    """Reads the stack's past and the experiment, and adds the coming operation.
 
     See :class:`~cdk_stop_inference_experiment_handler.lifecycle.facts.Facts`.
 
     Args:
-        ended: The experiment as an earlier request of the operation leaves it.
+        ended: The experiment after an earlier request of the operation.
     """
 
     def __init__(self, reader: Reader, sent: Sent, ended: Experiment | None = None) -> None:
@@ -46,14 +46,14 @@ class FactsThen:
         return self._reader.endpoint(name) if name else None
 
     def stack(self, stack_id: str) -> Stack:
-        """A stack as it will be; one that the operation does not touch as it is."""
+        """A stack as it will be; the current one if the operation does not change it."""
         then = self._sent.stacks.get(stack_id)
         if then:
             return Stack(stack_id, then.status, then.parent_id)
         return self._reader.aws.stack(stack_id)
 
     def events(self, stack_id: str) -> Iterator[StackEvent]:
-        """A stack's events, newest first: those to come, then those that have happened."""
+        """A stack's events, newest first: the coming ones, then the existing ones."""
         then = self._sent.stacks.get(stack_id)
         request = self._sent.request
         if stack_id == request.stack_id:
@@ -72,7 +72,7 @@ class FactsThen:
             raise Unreadable(str(error)) from error
 
     def _own_event(self) -> StackEvent:
-        """What CloudFormation writes right before it sends the request."""
+        """The event that CloudFormation writes right before it sends the request."""
         request = self._sent.request
         status = f"{request.type.value.upper()}_IN_PROGRESS"
         return StackEvent(self._now, request.logical_id, request.physical_id, status)
@@ -83,7 +83,7 @@ class FactsThen:
         return held.get(self._sent.request.physical_id.lower(), ())
 
     def may_lag(self) -> bool:
-        """No: what the request will see is assumed to be up to date."""
+        """No: the request is assumed to see current data."""
         return False
 
     def gives_up(self, error: Unreadable) -> bool:  # noqa: ARG002 - the protocol's
@@ -91,7 +91,7 @@ class FactsThen:
         return False
 
     def evidence(self, question: Question) -> Measured:
-        """What CloudWatch measured so far, and the states of alarms."""
+        """What CloudWatch has measured so far, and the states of alarms."""
         return self._reader.aws.evidence(question)
 
     def now(self) -> float:

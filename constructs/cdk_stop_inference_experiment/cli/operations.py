@@ -1,8 +1,8 @@
 """The requests that CloudFormation will send to the function in an operation.
 
-A custom resource that is added gets a Create, one whose properties change an Update, one that is
-removed a Delete in the clean-up. An Update that names another experiment is followed by a Delete
-of the old one in the clean-up.
+An added custom resource gets a Create, one with changed properties gets an Update, and a removed
+one gets a Delete in the clean-up. After an Update with another experiment's name, the old one gets
+a Delete in the clean-up.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html
 """
 
@@ -32,7 +32,7 @@ from cdk_stop_inference_experiment_handler.lifecycle.facts import (
 from .reading import STACK_TYPE, Change, ChangeSet, Deployed, Json, Reader, StackSeen
 
 KNOWN_AFTER_APPLY = "{{changeSet:KNOWN_AFTER_APPLY}}"
-"""What a change set shows for a value that is known only once it has been executed."""
+"""The value in a change set that is only known after its execution."""
 
 NATIVE_TYPE = "AWS::SageMaker::InferenceExperiment"
 FUNCTION_TYPE = "AWS::Lambda::Function"
@@ -68,11 +68,11 @@ class Sent:
         moment: When it is sent.
         stacks: The stacks of the operation as they will be then, by id.
         holders: The resources that hold each physical id after the update, in lower case.
-        unknown: What about the request is not known.
-        otherwise: The same request with another value for what is known only later.
-        risks: What may keep it from being sent, or change what it finds.
-        experiment: The experiment that the operation creates before it; None if it creates none.
-        service_token: The function that it is sent to, as far as it is known.
+        unknown: What is not known about the request.
+        otherwise: The same request with other values for what is only known later.
+        risks: What may prevent the request, or change what it finds.
+        experiment: The experiment that the operation creates before it, if any.
+        service_token: The function that gets it, if known.
     """
 
     request: Request
@@ -88,10 +88,10 @@ class Sent:
 
 @dataclass(frozen=True)
 class NotSent:
-    """A resource of ours that gets no request, or about which none can be told.
+    """A resource of ours without a request, or whose request is not known.
 
     Attributes:
-        is_known: Whether it is known that it gets none.
+        is_known: Whether it certainly gets none.
     """
 
     stack_name: str
@@ -105,7 +105,7 @@ Step = Sent | NotSent
 
 
 def of_change_set(reader: Reader, root: ChangeSet, seen: StackSeen) -> list[Step]:
-    """What the execution of a change set sends, in the order in which CloudFormation sends it."""
+    """The requests of a change set's execution, in CloudFormation's order."""
     update = _Update(reader, root, seen)
     return [*update.forward(), *update.clean_up()]
 
@@ -130,7 +130,7 @@ class _Update:
         self._names = [one.logical_id for _, one in _ours(self._tree)]
 
     def forward(self) -> Iterator[Step]:
-        """What is sent while the stacks are created and updated."""
+        """The requests while the stacks are created and updated."""
         for change_set, stack in self._tree:
             for change in change_set.changes:
                 if change.resource_type == RESOURCE_TYPE:
@@ -140,7 +140,7 @@ class _Update:
             yield from self._untouched(change_set, stack)
 
     def clean_up(self) -> Iterator[Step]:
-        """What is sent after the update has succeeded."""
+        """The requests after the update has succeeded."""
         for change_set, stack in self._tree:
             then = {one: _cleaning(known) for one, known in self._stacks.items()}
             holders = self._holders(change_set, stack)
@@ -154,7 +154,7 @@ class _Update:
                     yield self._removed(change, stack, then, holders)
                 elif change.resource_type == RESOURCE_TYPE and _is_renamed(change):
                     sent = self._delete(change, stack, then, holders)
-                    gone = "the permission for the old experiment may be deleted before"
+                    gone = "the permission for the old experiment may be deleted first"
                     yield replace(sent, risks=(*sent.risks, gone))
 
     def _of_ours(self, change: Change, stack: StackThen) -> Iterator[Step]:
@@ -174,19 +174,19 @@ class _Update:
             why = "its properties do not change"
             yield NotSent(name, change.logical_id, change.physical_id, why)
         elif change.action not in ("Add", "Modify"):
-            why = f"CloudFormation does not tell what it will do with it: {change.action}"
+            why = f"CloudFormation does not say what it will do with it: {change.action}"
             yield NotSent(name, change.logical_id, change.physical_id, why, is_known=False)
         elif change.after is None:
             why = (
-                "an attribute of another resource may change it, and its new properties are not "
-                "known before"
+                "an attribute of another resource may change it, so its new properties are only "
+                "known during the deployment"
             )
             yield NotSent(name, change.logical_id, change.physical_id, why, is_known=False)
         else:
             yield self._declared(change, stack)
 
     def _declared(self, change: Change, stack: StackThen) -> Sent:
-        """A Create or an Update with the properties that the change set shows."""
+        """A Create or an Update with the properties in the change set."""
         kind = RequestType.CREATE if change.action == "Add" else RequestType.UPDATE
         after = change.after or {}
         known = {
@@ -265,7 +265,7 @@ class _Update:
         """The resources of a nested stack whose changes the change set does not include."""
         if change.action == "Remove":
             return
-        why = "the change set does not include its nested stack: make it with IncludeNestedStacks"
+        why = "the change set does not include its nested stack: create it with IncludeNestedStacks"
         if change.action == "Add":
             place = (_name_of(stack.stack_id), change.logical_id, "")
             yield NotSent(*place, why, is_known=False)
@@ -275,7 +275,7 @@ class _Update:
             yield NotSent(*place, why, is_known=False)
 
     def _untouched(self, change_set: ChangeSet, stack: StackThen) -> Iterator[Step]:
-        """The resources that the change set does not name."""
+        """The resources that are not in the change set."""
         if stack.is_new:
             return
         changed = {change.logical_id for change in change_set.changes}
@@ -304,10 +304,10 @@ class _Update:
             others += [name for name in self._names if name != logical_id]
         if others:
             shown = ", ".join(others[:3]) + (", …" if len(others) > 3 else "")
-            yield f"other resources change with it ({shown}), and one that fails undoes the rest"
+            yield f"other resources change, too ({shown}), and a failure undoes the deployment"
 
     def _holders(self, change_set: ChangeSet, stack: StackThen) -> Mapping[str, tuple[str, ...]]:
-        """Which resources hold which physical id after the update."""
+        """The resources by physical id after the update."""
         if stack.is_new:
             return {}
         changes = {change.logical_id: change for change in change_set.changes}
@@ -424,10 +424,10 @@ def make_request(  # noqa: PLR0917 - the parts of a request
 
 
 def deployed_properties(reader: Reader, stack_id: str, logical_id: str) -> Json | None:
-    """The properties that a resource was last deployed with; None if they cannot be read.
+    """The last deployed properties of a resource; None if they cannot be read.
 
-    The events of the stack have them as CloudFormation resolved them. A template has them only
-    where they hold no function.
+    The stack's events have them as CloudFormation resolved them. A template only has them if they
+    contain no intrinsic function.
     """
     for event in reader.events(stack_id):
         if (
@@ -451,7 +451,7 @@ def _read(event: StackEvent) -> Json | None:
 
 
 def parse_json(text: str) -> Json | None:
-    """A JSON object; None if the text is none."""
+    """A JSON object; None if the text is not one."""
     try:
         found = json.loads(text)
     except ValueError:
@@ -460,7 +460,7 @@ def parse_json(text: str) -> Json | None:
 
 
 def resources_below(reader: Reader, stack_id: str) -> Iterator[tuple[str, Deployed]]:
-    """Our resources of a stack and of those nested in it, each with its stack's id."""
+    """Our resources in a stack and in its nested stacks, each with its stack's id."""
     for found in reader.resources(stack_id):
         if found.resource_type == RESOURCE_TYPE:
             yield stack_id, found
@@ -469,7 +469,7 @@ def resources_below(reader: Reader, stack_id: str) -> Iterator[tuple[str, Deploy
 
 
 def dependents(template: Json, logical_id: str) -> list[str]:
-    """The resources of a template that depend on one, and are deleted before it."""
+    """The resources that depend on one, and are deleted before it."""
     found: list[str] = []
     wanted = {logical_id}
     while True:
@@ -509,13 +509,13 @@ def _in_sub(value: object) -> Iterator[str]:
 
 
 LATER = "known-after-apply"
-"""Stands for a name that is known only later, in a form that SageMaker takes."""
+"""A placeholder for a name that is only known later, in a valid form."""
 
 _ASSUMED = {"ModelName": LATER, "InstanceType": "ml.known-after.apply", "Reason": LATER}
 
 
 def _is_late(value: object) -> bool:
-    """Whether something in a value is known only after the change set has been executed."""
+    """Whether a part of a value is only known after the execution."""
     if isinstance(value, Mapping):
         return any(_is_late(item) for item in value.values())
     if isinstance(value, list):
@@ -524,7 +524,7 @@ def _is_late(value: object) -> bool:
 
 
 def _assumed(name: str, value: object) -> object:
-    """The value with what no decision but "changed" depends on filled in."""
+    """The value with placeholders for parts that only matter for whether it changes."""
     if isinstance(value, Mapping):
         return {key: _assumed(key, item) for key, item in value.items()}
     if isinstance(value, list):
@@ -533,7 +533,7 @@ def _assumed(name: str, value: object) -> object:
 
 
 def _filled(value: object, old: object) -> object:
-    """The value with what is known only later as it is now."""
+    """The value with the current values for parts that are only known later."""
     if isinstance(value, Mapping):
         known = old if isinstance(old, Mapping) else {}
         return {key: _filled(item, known.get(key)) for key, item in value.items()}
@@ -546,7 +546,7 @@ def _filled(value: object, old: object) -> object:
 def _tree(
     change_set: ChangeSet, parent_id: str, *, is_new: bool
 ) -> Iterator[tuple[ChangeSet, StackThen]]:
-    """A change set and those nested in it, each with its stack as it will be."""
+    """A change set and its nested ones, each with its future stack."""
     status = "CREATE_IN_PROGRESS" if is_new else "UPDATE_IN_PROGRESS"
     stack_id = change_set.stack_id
     yield change_set, StackThen(stack_id, status, parent_id, is_new, begun=(status,))

@@ -26,7 +26,7 @@ from .operations import FUNCTION_TYPE, NotSent, Sent, of_change_set, of_destroy
 from .reading import CannotPlan, ChangeSet, Reader, StackSeen
 
 SHAPE = 1
-"""The version of the JSON's shape. A member may be added to it; none is renamed or removed."""
+"""The version of the JSON format. Members may be added to it, but not renamed or removed."""
 
 WILL, MAY, UNKNOWN, NO = "will", "may", "unknown", "no"
 STOP, WAIT, FAIL, NOTHING = "stop", "wait", "fail", "nothing"
@@ -47,10 +47,10 @@ class Verdict:
         moment: When it is sent: update, clean-up or deletion.
         effect: stop, wait, fail, nothing, or unknown.
         certainty: will, may or unknown.
-        because: Why it is not certain.
-        chances: Whether it stops, promotes and fails: will, may, unknown or no.
-        stop_request: What SageMaker will be sent; None if nothing.
-        evidence: The report of the gate as it is now; empty where none is declared.
+        because: Why the effect is not certain.
+        chances: Whether it stops, promotes or fails: will, may, unknown or no.
+        stop_request: The request to SageMaker, if any.
+        evidence: The current report of the gate; empty if no evidence is declared.
     """
 
     stack: str
@@ -100,7 +100,7 @@ class Plan:
 
     Attributes:
         operation: change-set or destroy.
-        notes: What a reader should know about all of it.
+        notes: Remarks about the whole plan.
     """
 
     stack: StackSeen
@@ -151,7 +151,9 @@ def plan_destroy(reader: Reader, stack: str) -> Plan:
     """
     seen = reader.stack(stack)
     if seen.status.endswith("_IN_PROGRESS") and seen.status != "REVIEW_IN_PROGRESS":
-        raise CannotPlan(f"stack '{seen.name}' is {seen.status}: run the plan when it is at rest")
+        raise CannotPlan(
+            f"stack '{seen.name}' is {seen.status}: run the plan when no operation is in progress"
+        )
     verdicts, notes = _judged(reader, of_destroy(reader, seen), {})
     return Plan(seen, "destroy", "", verdicts, notes)
 
@@ -159,12 +161,12 @@ def plan_destroy(reader: Reader, stack: str) -> Plan:
 def _check_is_executable(change_set: ChangeSet) -> None:
     name, status = change_set.name, change_set.status
     if status in ("CREATE_PENDING", "CREATE_IN_PROGRESS"):
-        why = f"is still being made ({status}): run the plan when it is CREATE_COMPLETE"
+        why = f"is still being created ({status}): run the plan when it is CREATE_COMPLETE"
     elif status != "CREATE_COMPLETE":
         why = f"is {status}" + (f": {change_set.reason}" if change_set.reason else "")
     elif change_set.execution_status != "AVAILABLE":
         why = f"cannot be executed, it is {change_set.execution_status}" + (
-            f": {change_set.reason}" if change_set.reason else ": make a new one"
+            f": {change_set.reason}" if change_set.reason else ": create a new one"
         )
     else:
         return
@@ -204,7 +206,7 @@ def _judged(
 
 
 def _version_note(reader: Reader, sent: Sent, versions: Mapping[str, str]) -> str:
-    """Why the function that decides may be another version than this one; empty if it is not."""
+    """Why the function may have another version than this command; empty if it has not."""
     installed = installed_version()
     if not sent.service_token:
         version = versions.get("")
@@ -221,13 +223,13 @@ def _version_note(reader: Reader, sent: Sent, versions: Mapping[str, str]) -> st
     if version == installed:
         return ""
     return (
-        f"the function is version {version or '0.1.0, or unknown'}, and this plan is made by "
+        f"the function has version {version or '0.1.0 or an unknown one'}, but this command has "
         f"version {installed}"
     )
 
 
 def judge(reader: Reader, sent: Sent) -> Verdict:
-    """The verdict on one request, whatever else the operation does."""
+    """The verdict on one request, without the rest of the operation."""
     return _verdict(reader, sent, {}, "")
 
 
@@ -263,7 +265,7 @@ def _verdict(reader: Reader, sent: Sent, ended: dict[str, Experiment], note: str
                 other = replace(sent, request=sent.otherwise)
                 same, _ = _decided(other, FactsThen(reader, other, ended.get(name)))
                 if (same.verb, same.row) != (decision.verb, decision.row):
-                    unknown.append("whether the declaration changes is known only later")
+                    unknown.append("the deployment decides whether the declaration changes")
         except (CannotPlan, Unreadable) as error:
             unknown.append(str(error))
     experiment = _seen(facts) if "Name" not in str(unknown) else None
@@ -334,14 +336,14 @@ def _as_ended(experiment: Experiment, declared: Declaration) -> Experiment:
 def _risks(
     sent: Sent, decision: Decision, experiment: Experiment | None, note: str, *, is_gated: bool
 ) -> list[str]:
-    """Why the effect is not certain; nothing is certain to be nothing."""
+    """Why the effect is not certain; "nothing" is always certain."""
     if decision.verb is Verb.SUCCEED and not note:
         return []
     found = list(sent.risks) if decision.verb is not Verb.SUCCEED else []
     if note:
         found.append(note)
     if is_gated:
-        found.append("the metrics move on")
+        found.append("the metrics may change")
     if experiment is None or decision.verb is not Verb.STOP:
         return found
     if experiment.status != "Running":

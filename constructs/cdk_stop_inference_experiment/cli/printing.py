@@ -1,4 +1,4 @@
-"""What the command prints: text by Rich, which heeds NO_COLOR and the terminal's width, or JSON."""
+"""The output: JSON, or text by Rich, which respects NO_COLOR and the terminal's width."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def print_plan(plan: Plan) -> None:
 
 
 def print_status(stacks: Iterable[StackStatus]) -> None:
-    """Print where experiments stand, for people."""
+    """Print the state of experiments, for people."""
     out = _Out()
     for stack in stacks:
         out.line(Text.assemble((stack.name, "bold"), f" ({stack.status})"))
@@ -55,7 +55,7 @@ class _Out:
         self._console = Console(highlight=False, markup=False)
 
     def line(self, text: str | Text = "", *, indent: int = 0) -> None:
-        """Print a paragraph; its further lines have the same indent."""
+        """Print a paragraph with an indent."""
         text = Text(text) if isinstance(text, str) else text
         for line in text.wrap(self._console, self._console.width - indent) or [Text()]:
             line.rstrip()
@@ -71,11 +71,11 @@ class _Out:
         if verdict.because:
             self.line(f"Not certain: {'; '.join(verdict.because)}.", indent=4)
         if verdict.effect == STOP and verdict.scheduled_end:
-            self.line(f"Left alone, it ends by itself at {verdict.scheduled_end}.", indent=4)
+            self.line(f"Otherwise it ends by itself at {verdict.scheduled_end}.", indent=4)
         if verdict.evidence:
             self._evidence(verdict.evidence)
         if verdict.stop_request:
-            self.line("A stop cannot be undone. SageMaker is sent:", indent=4)
+            self.line("A stop cannot be undone. The request to SageMaker:", indent=4)
             for member, value in verdict.stop_request.items():
                 shown = value if isinstance(value, str) else json.dumps(value)
                 self.line(f"{member}: {shown}", indent=6)
@@ -85,7 +85,7 @@ class _Out:
         self.line(f"Evidence now: {report.get('verdict')}{f', {why}' if why else ''}.", indent=4)
 
     def standing(self, one: Standing) -> None:
-        """Print where an experiment stands."""
+        """Print the state of an experiment."""
         self.line()
         since = f" since {one.since}" if one.since else ""
         status = one.status or one.trouble
@@ -114,7 +114,7 @@ def _headline(verdict: Verdict) -> Text:
 
 def _does(verdict: Verdict) -> str:
     if verdict.effect == UNKNOWN:
-        return "what it does is not known"
+        return "its effect is not known"
     if verdict.effect == NOTHING:
         return "stops nothing"
     text = f"{_WORDS[verdict.certainty]} {_DOES[verdict.effect]}"
@@ -134,7 +134,7 @@ def _would(verdict: Verdict) -> str:
         return f"would fail: {verdict.why}."
     if verdict.effect == WAIT:
         return f"would wait: {verdict.why}."
-    return f"is not known to do anything: {verdict.why}."
+    return f"has an unknown effect: {verdict.why}."
 
 
 def _variant(variant: Variant) -> str:

@@ -1,4 +1,4 @@
-"""What AWS says about stacks, change sets, experiments and the function. It changes nothing."""
+"""Reads stacks, change sets, experiments and the function from AWS, and changes nothing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 
 
 class CannotPlan(Exception):
-    """There is nothing that can be planned; the message says why."""
+    """A plan is not possible; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ class Change:
         action: Add, Modify, Remove, Import, Dynamic or SyncWithActual.
         scope: Which attributes change, such as Properties; empty unless modified.
         replaced: Whether it is replaced: True, False, Conditional, or empty.
-        policy: What becomes of a resource that is removed or replaced, such as Retain.
-        before: Its properties now; None if they are not told.
-        after: Its properties then; None if they are not told.
+        policy: What happens to a removed or replaced resource, such as Retain.
+        before: Its current properties; None if not given.
+        after: Its new properties; None if not given.
         nested: The change set of a nested stack; None if there is none.
     """
 
@@ -133,8 +133,8 @@ class Reader:
     def change_set(self, name: str, stack: str | None = None) -> ChangeSet:
         """A change set with all its changes and, if it has them, those of nested stacks.
 
-        It is read twice. With values, CloudFormation leaves out what an attribute of another
-        resource may still change; without them, it lists that.
+        It is read twice: with values, CloudFormation leaves out changes that only an attribute of
+        another resource may cause; without values, it lists them.
 
         Raises:
             CannotPlan: It does not exist, or it cannot be described.
@@ -232,7 +232,7 @@ class Reader:
         return self._once("experiment", name, lambda: self.aws.describe(name))
 
     def described(self, name: str) -> Json | None:
-        """All that SageMaker says about an experiment; None if SageMaker does not know it."""
+        """The full description of an experiment; None if SageMaker does not know it."""
         if self.experiment(name) is None:
             return None
         answer: Json = _ask(lambda: self._sagemaker.describe_inference_experiment(Name=name))

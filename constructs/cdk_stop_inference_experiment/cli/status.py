@@ -1,4 +1,4 @@
-"""Where the experiments of a stack stand, and what a change and a teardown would do now."""
+"""The state of a stack's experiments, and what a change and a teardown would do now."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Variant:
 
     Attributes:
         role: production or shadow.
-        running: How many instances the endpoint runs now; None if that cannot be read.
-        traffic: Percent of the endpoint's requests that it gets; None if not told.
+        running: The endpoint's current instance count; None if it cannot be read.
+        traffic: Its percentage of the endpoint's requests; None if not given.
     """
 
     name: str
@@ -48,8 +48,8 @@ class Standing:
     """A resource of ours and its experiment.
 
     Attributes:
-        status: The experiment's; empty if it cannot be told, which ``trouble`` explains.
-        since: When it ended or else began, in ISO 8601; empty if not told.
+        status: The experiment's status; empty if it is not known, for the reason in ``trouble``.
+        since: When it ended, or else started, in ISO 8601; empty if not given.
         on_change: What an update with a changed declaration would do.
         on_teardown: What the deletion of the stack would do.
     """
@@ -67,7 +67,7 @@ class Standing:
     trouble: str = ""
 
     def to_json(self) -> dict[str, object]:
-        """The standing as JSON."""
+        """The state as JSON."""
         return {
             "stack": self.stack,
             "logicalId": self.logical_id,
@@ -85,7 +85,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class StackStatus:
-    """A stack and the resources of ours in it and in those nested in it."""
+    """A stack with our resources, including those of its nested stacks."""
 
     stack_id: str
     name: str
@@ -103,7 +103,7 @@ class StackStatus:
 
 
 def status_of(reader: Reader, stack: str) -> StackStatus:
-    """Where the experiments of a stack stand.
+    """The state of a stack's experiments.
 
     Raises:
         CannotPlan: The stack does not exist, or cannot be read.
@@ -158,7 +158,7 @@ def _standing(
 def _change(
     reader: Reader, stack_id: str, found: Deployed, properties: Json | None
 ) -> Verdict | None:
-    """What an update would do that declares another end."""
+    """What an update with another declared end would do."""
     if properties is None:
         return None
     state = CANCELLED if properties.get("DesiredState") == COMPLETED else COMPLETED
