@@ -1,4 +1,4 @@
-"""What must be measured before a shadow variant is promoted.
+"""The evidence that a promotion of the shadow variant needs.
 
 See https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
 """
@@ -25,19 +25,19 @@ class Comparison:
     """A metric of the shadow variant, compared with production's or with a fixed bound.
 
     One of :meth:`model_latency`, :meth:`error_rate_4xx`, :meth:`error_rate_5xx` and
-    :meth:`model_error_rate`. At least one bound; of several, all must hold. The values are checked
-    by the construct that uses them, together with its other props. See
+    :meth:`model_error_rate`, with at least one bound; if there are several, all must hold. The
+    construct that uses it checks the values, together with its other props. See
     https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
 
     Attributes:
-        metric: SageMaker's name of the metric.
+        metric: SageMaker's metric name.
         statistic: ``Average`` or a percentile of a latency; None for an error rate.
         max_ratio: At most this many times production's value.
         max_increase: At most this much over production's value.
         max_value: At most this.
         max_rate: At most this share of the requests.
-        failure_limit: How many hours may break the bounds of a percentile.
-        dry_run: Measured and reported, not judged.
+        failure_limit: How many hours may exceed the bounds of a percentile.
+        dry_run: It is measured and reported, but does not affect the verdict.
     """
 
     metric: str
@@ -60,20 +60,20 @@ class Comparison:
         failure_limit: int | None = None,
         dry_run: bool = False,
     ) -> Comparison:
-        """Compare how long the model takes to answer: ``ModelLatency``.
+        """Compare the model's latency: ``ModelLatency``.
 
-        The average is that of the whole window. Percentiles do not add up: each whole hour (UTC)
-        in which both variants had enough requests must hold, and there must be one. Enough for
-        p50 are 100 requests, for p90 and p95 200, for p99 1,000.
+        The average is that of the whole window. Percentiles cannot be combined, so every whole hour
+        (UTC) in which both variants had enough requests must hold, and there must be at least one.
+        Enough are 100 requests for p50, 200 for p90 and p95, and 1,000 for p99.
 
         Args:
             statistic: ``Average``, ``p50``, ``p90``, ``p95`` or ``p99``. Default: ``Average``.
             max_ratio: At most this many times production's latency, above 0: with 1.1, 10 % more.
             max_increase: At most this much longer than production, above 0, to the microsecond.
-            max_value: At most this long, whatever production takes; above 0.
-            failure_limit: How many hours may break the bounds, for percentiles only; at least 0.
+            max_value: At most this long, whatever production's latency; above 0.
+            failure_limit: How many hours may exceed the bounds, for percentiles only; at least 0.
                 Default: 0.
-            dry_run: Measured and reported, not judged. Default: False.
+            dry_run: Only measure and report, without an effect on the verdict. Default: False.
         """
         return cls(
             metric=MODEL_LATENCY,
@@ -98,7 +98,7 @@ class Comparison:
         Args:
             max_rate: At most this share, above 0 and at most 1: 0.001 is one in a thousand.
             max_increase: At most this much over production's share, above 0 and at most 1.
-            dry_run: Measured and reported, not judged. Default: False.
+            dry_run: Only measure and report, without an effect on the verdict. Default: False.
         """
         return cls(metric=_4XX, max_rate=max_rate, max_increase=max_increase, dry_run=dry_run)
 
@@ -115,7 +115,7 @@ class Comparison:
         Args:
             max_rate: At most this share, above 0 and at most 1: 0.001 is one in a thousand.
             max_increase: At most this much over production's share, above 0 and at most 1.
-            dry_run: Measured and reported, not judged. Default: False.
+            dry_run: Only measure and report, without an effect on the verdict. Default: False.
         """
         return cls(metric=_5XX, max_rate=max_rate, max_increase=max_increase, dry_run=dry_run)
 
@@ -127,12 +127,12 @@ class Comparison:
         max_increase: float | None = None,
         dry_run: bool = False,
     ) -> Comparison:
-        """Compare the share of requests that the model failed: ``InvocationModelErrors``.
+        """Compare the share of requests with an error of the model: ``InvocationModelErrors``.
 
         Args:
             max_rate: At most this share, above 0 and at most 1: 0.001 is one in a thousand.
             max_increase: At most this much over production's share, above 0 and at most 1.
-            dry_run: Measured and reported, not judged. Default: False.
+            dry_run: Only measure and report, without an effect on the verdict. Default: False.
         """
         return cls(
             metric=_MODEL_ERRORS, max_rate=max_rate, max_increase=max_increase, dry_run=dry_run
@@ -141,26 +141,27 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What CloudWatch must have measured for the shadow variant to be promoted.
+    """What CloudWatch must have measured before the shadow variant is promoted.
 
-    It is looked at once, right before the experiment would be stopped. The verdict is successful,
-    inconclusive, error or failed; the worst of all comparisons and alarms wins, and only
-    successful promotes. CloudFormation cannot wait for better evidence: an update fails, the
-    experiment goes on, and the same declaration can be deployed again.
+    The function reads it once, right before it would stop the experiment. The verdict is
+    successful, inconclusive, error or failed: the worst of all comparisons and alarms. Only
+    "successful" promotes. CloudFormation cannot wait for better evidence: otherwise an update
+    fails, the experiment keeps running, and you can deploy the same declaration again.
 
     Attributes:
-        min_invocations: Requests that production and the shadow variant each must have had in the
-            window, at least 1. With fewer the verdict is inconclusive. A shadow variant gets its
+        min_invocations: How many requests production and the shadow variant each need in the
+            window, at least 1. With fewer, the verdict is inconclusive. A shadow variant gets
             ``SamplingPercentage`` of the requests.
-        comparisons: At most ten. Default: none; then there must be an alarm.
+        comparisons: At most ten. Default: none; then at least one alarm is required.
         alarms: At most ten. OK counts as successful, ALARM as failed, INSUFFICIENT_DATA as
             inconclusive. An alarm that treats missing data as not breaching is OK without any
-            traffic. For a composite alarm the function may describe every alarm of the account and
-            region; for an imported one, permit ``cloudwatch:DescribeAlarms`` on all resources to
-            ``provider.role``. Default: none; then there must be a comparison.
-        window: How far to look back from 5 minutes before the request: 5 minutes to 30 days, at
-            least an hour with percentiles. Not further than 10 minutes after the experiment's
-            start. Default: 24 hours.
+            traffic. With a composite alarm, the function gets permission to describe every alarm
+            of the account and region. For an imported composite alarm, give ``provider.role``
+            ``cloudwatch:DescribeAlarms`` on all resources. Default: none; then at least one
+            comparison is required.
+        window: The length of the window, which ends 5 minutes before the request and starts 10
+            minutes after the experiment's start at the earliest: 5 minutes to 30 days, and at least
+            an hour with percentiles. Default: 24 hours.
     """
 
     min_invocations: int

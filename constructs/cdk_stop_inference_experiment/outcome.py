@@ -65,6 +65,8 @@ class Outcome:
     def promote_shadow(cls, instances: Instances | None = None) -> Outcome:
         """The shadow variant serves production, and the production variant is removed.
 
+        Autoscaling, alarms and dashboards that name the old production variant are not updated.
+
         Args:
             instances: Its instances: :meth:`Instances.production`, :meth:`Instances.shadow`, or
                 ``Instances(instance_type, instance_count)``.

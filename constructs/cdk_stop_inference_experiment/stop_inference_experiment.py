@@ -246,10 +246,10 @@ class StopInferenceExperiment(Construct):
 
     @property
     def evidence(self) -> str:
-        """What was measured before the promotion, as a JSON object; empty if nothing was.
+        """The measurements before the promotion, as a JSON object; empty if there are none.
 
-        It has ``verdict``, the window (``from`` and ``to``), ``invocations``, and of each of the
-        ``comparisons`` the values of production and the shadow, the bound and the verdict.
+        It has ``verdict``, the window (``from`` and ``to``), ``invocations``, and ``comparisons``,
+        each with the values of production and the shadow, the bound and the verdict.
         """
         return self._attribute(wire.EVIDENCE)
 
@@ -262,8 +262,8 @@ class StopInferenceExperiment(Construct):
     def stop_request(self) -> str:
         """The request of StopInferenceExperiment that was sent, as JSON.
 
-        Empty where the last creation or update of the resource sent none. ``Reason`` is left out
-        where the attributes would not fit into CloudFormation's 4,096 bytes otherwise.
+        Empty if the last create or update of the resource sent none. ``Reason`` is left out if the
+        attributes would not fit into CloudFormation's 4,096 bytes otherwise.
         """
         return self._attribute(wire.STOP_REQUEST)
 
