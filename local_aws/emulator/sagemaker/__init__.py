@@ -1,4 +1,4 @@
-"""SageMaker's inference experiments as a service of its own, held against botocore's model."""
+"""SageMaker's inference experiments as a separate service, validated with botocore's model."""
 
 from local_aws.emulator.sagemaker.arns import Scope, resource_arn
 from local_aws.emulator.sagemaker.errors import ApiError

@@ -1,4 +1,4 @@
-"""Which resource a SageMaker call is about: for its answer and for IAM's decision."""
+"""The resource of a SageMaker call, for its answer and for IAM."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import Any
 
 __all__ = ["Scope", "resource_arn"]
 
-# The member that names the resource, and the resource's type in its ARN (AWS's service
-# authorization reference). An operation whose request has none of them, such as List…, is about
-# no resource in particular.
+# The member with the resource's name, and the resource's type in its ARN (AWS's service
+# authorization reference). A request without any of them, such as List…, has no specific resource.
 _RESOURCE_TYPES = (
     ("InferenceExperiment", "Name", "inference-experiment"),
     ("EndpointConfig", "EndpointConfigName", "endpoint-config"),
@@ -31,7 +30,7 @@ class Scope:
 
 
 def resource_arn(scope: Scope, operation: str, request: dict[str, Any]) -> str:
-    """Return the ARN that IAM decides a call on, or ``*`` when it names no single resource."""
+    """Return the ARN for IAM's decision, or ``*`` if the call has no specific resource."""
     for suffix, member, resource_type in _RESOURCE_TYPES:
         name = request.get(member)
         if operation.endswith(suffix) and isinstance(name, str):

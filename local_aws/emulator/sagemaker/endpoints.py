@@ -1,4 +1,4 @@
-"""Models, endpoint configurations and endpoints: as much as an experiment's endpoint needs."""
+"""Models, endpoint configurations and endpoints, as far as experiments need them."""
 
 # ruff: noqa: ARG001 (every operation takes the same arguments)
 from __future__ import annotations
@@ -22,7 +22,7 @@ _IN_FLUX = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 
 
 def create_model(state: State, scope: Scope, request: Json, now: float) -> Json:
-    """CreateModel: kept as it was declared; no container ever runs."""
+    """CreateModel: stored as declared; no container ever runs."""
     name = request["ModelName"]
     arn = scope.arn("model", name)
     if name in state.models:
@@ -63,7 +63,7 @@ def create_endpoint_config(state: State, scope: Scope, request: Json, now: float
 
 
 def describe_endpoint_config(state: State, scope: Scope, request: Json, now: float) -> Json:
-    """DescribeEndpointConfig: the place where a variant's model and instance type are shown."""
+    """DescribeEndpointConfig: the only answer with a variant's model and instance type."""
     config = _config(state, scope, request["EndpointConfigName"])
     answer = {
         **config.rest,
@@ -100,7 +100,7 @@ def create_endpoint(state: State, scope: Scope, request: Json, now: float) -> Js
 
 
 def describe_endpoint(state: State, scope: Scope, request: Json, now: float) -> Json:
-    """DescribeEndpoint: what serves now, production and shadow apart."""
+    """DescribeEndpoint: the current variants, production and shadow separately."""
     name = request["EndpointName"]
     endpoint = state.endpoint(name, scope.arn("endpoint", name))
     answer = {
@@ -150,7 +150,7 @@ def list_endpoints(state: State, scope: Scope, request: Json, now: float) -> Jso
 
 
 def delete_endpoint(state: State, scope: Scope, request: Json, now: float) -> Json:
-    """DeleteEndpoint: refused while the endpoint is in flux, which is why a teardown must wait."""
+    """DeleteEndpoint: refused while the endpoint is updating, so a teardown must wait."""
     name = request["EndpointName"]
     endpoint = state.endpoint(name, scope.arn("endpoint", name))
     if endpoint.status in _IN_FLUX:
@@ -193,7 +193,7 @@ def _variant(item: Json) -> Variant:
 
 
 def _declared(variant: Variant) -> Json:
-    """Return a variant as an endpoint configuration declares it."""
+    """Return a variant for an endpoint configuration."""
     declared = {
         "VariantName": variant.name,
         "ModelName": variant.model,
@@ -205,9 +205,9 @@ def _declared(variant: Variant) -> Json:
 
 
 def _served(endpoint: Endpoint, variant: Variant) -> Json:
-    """Return a variant as an endpoint reports it, which is without model and instance type.
+    """Return a variant for DescribeEndpoint, without model and instance type.
 
-    The counts are those that run and that are asked for now, whatever the configuration says.
+    The counts are the current and the desired ones, whatever the configuration says.
     """
     served: Json = {
         "VariantName": variant.name,

@@ -1,8 +1,8 @@
-"""The errors SageMaker answers with.
+"""SageMaker's errors.
 
-The codes are SageMaker's own. Messages follow AWS's wording where it is publicly known (validation
-constraints, "Could not find …"); those of ConflictException and ResourceNotFound on an inference
-experiment are modelled, so nothing should depend on their text.
+The codes are SageMaker's. Messages follow AWS's wording if it is publicly known (validation
+constraints, "Could not find …"); those of ConflictException and ResourceNotFound for an inference
+experiment are modelled, so nothing may depend on their text.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from typing import Any
 
 __all__ = ["ApiError", "conflict", "not_found", "validation"]
 
-# These shapes declare their member as "Message"; every other error is sent with "message".
+# These shapes have a member "Message"; every other error has "message".
 _MODELLED = {"ConflictException", "ResourceInUse", "ResourceLimitExceeded", "ResourceNotFound"}
 
 
 class ApiError(Exception):
-    """An error that goes back to the caller as SageMaker's JSON 1.1 protocol words it."""
+    """An error, returned to the caller in SageMaker's JSON 1.1 protocol."""
 
     def __init__(self, code: str, message: str, http_status: int = 400) -> None:
-        """Keep the parts of the answer.
+        """Store the parts of the answer.
 
         Args:
             code: The error code, such as ``ConflictException``.
-            message: The text for a person.
+            message: The message for the user.
             http_status: The HTTP status; SageMaker answers 400 to client errors. Default: 400.
         """
         super().__init__(f"{code}: {message}")
@@ -48,5 +48,5 @@ def not_found(arn: str) -> ApiError:
 
 
 def validation(message: str) -> ApiError:
-    """Return a ValidationException for input that has the right form and a wrong meaning."""
+    """Return a ValidationException for input that is well-formed but invalid."""
     return ApiError("ValidationException", message)

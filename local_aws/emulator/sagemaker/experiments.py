@@ -1,4 +1,4 @@
-"""Inference experiments: every operation but Stop, which has a module of its own."""
+"""Inference experiments: every operation except Stop, which has its own module."""
 
 # ruff: noqa: ARG001 (every operation takes the same arguments)
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SUMMARY_KEYS = ("Name", "Type", "Schedule", "Status", "StatusReason", "Descript
 def create(state: State, scope: Scope, request: Json, now: float) -> Json:
     """CreateInferenceExperiment: deploys the shadow onto the endpoint, then runs.
 
-    With a ``Schedule.StartTime`` to come, the experiment stands at Created until then.
+    With a future ``Schedule.StartTime``, the experiment is Created until then.
     """
     name = request["Name"]
     arn = scope.arn("inference-experiment", name)
@@ -81,7 +81,7 @@ def describe(state: State, scope: Scope, request: Json, now: float) -> Json:
 
 
 def list_experiments(state: State, scope: Scope, request: Json, now: float) -> Json:
-    """ListInferenceExperiments: filtered, sorted and paged as asked."""
+    """ListInferenceExperiments: filtered, sorted and in pages."""
     found = [item for item in state.experiments.values() if _wanted(item, request)]
     keys = {
         "Name": lambda item: item.name,
@@ -102,7 +102,7 @@ def list_experiments(state: State, scope: Scope, request: Json, now: float) -> J
 
 
 def start(state: State, scope: Scope, request: Json, now: float) -> Json:
-    """StartInferenceExperiment: from Created only, which is where a scheduled one waits."""
+    """StartInferenceExperiment: only from Created, in which a scheduled one waits."""
     experiment = _find(state, scope, request)
     _require(experiment, ("Created",), "started")
     state.timeline.cancel(owner(experiment))
@@ -147,7 +147,7 @@ def update(state: State, scope: Scope, request: Json, now: float) -> Json:
 
 
 def delete(state: State, scope: Scope, request: Json, now: float) -> Json:
-    """DeleteInferenceExperiment: leaves endpoint and variants alone; not while it is active."""
+    """DeleteInferenceExperiment: does not change the endpoint; refused while active."""
     experiment = _find(state, scope, request)
     _require(experiment, ("Created", "Completed", "Cancelled"), "deleted")
     state.timeline.cancel(owner(experiment))
@@ -179,7 +179,7 @@ def _require(experiment: Experiment, statuses: tuple[str, ...], done: str) -> No
 
 
 def _check_endpoint(state: State, scope: Scope, name: str) -> Endpoint:
-    """Raise unless an endpoint stands still and has no experiment on it already."""
+    """Raise unless an endpoint is settled and has no experiment yet."""
     endpoint = state.endpoint(name, scope.arn("endpoint", name))
     if endpoint.status != "InService":
         raise validation(f"Endpoint {endpoint.arn} is {endpoint.status}, not InService.")
@@ -203,7 +203,7 @@ def _check_shadow_mode(config: Json, variants: list[Variant]) -> str:
 
 
 def _summary(experiment: Experiment) -> Json:
-    """Return what both Describe and List tell of an experiment."""
+    """Return the members that Describe and List share."""
     answer: Json = {
         **{key: experiment.request[key] for key in _SUMMARY_KEYS if key in experiment.request},
         "RoleArn": experiment.request["RoleArn"],

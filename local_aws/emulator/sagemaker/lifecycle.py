@@ -1,9 +1,9 @@
-"""How an experiment goes from one status to the next by itself.
+"""How an experiment changes its status by itself.
 
-API reference, CreateInferenceExperiment (Schedule): without an end it concludes after seven days.
-SageMaker developer guide, "Shadow tests": then the endpoint goes back to the state it was in before
-the test. The shape InferenceExperimentSchedule: thirty days are the most, and its times say when
-the experiment started and ended, once it has.
+API reference, CreateInferenceExperiment (Schedule): without an end time it ends after seven days.
+SageMaker developer guide, "Shadow tests": the endpoint then goes back to its state before the test.
+The shape InferenceExperimentSchedule: thirty days at most; after the start and the end, its times
+are the real ones.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def schedule(given: dict[str, Any], now: float) -> dict[str, Any]:
     """Return a schedule with both of its times.
 
     Raises:
-        ApiError: ValidationException when it lasts more than thirty days.
+        ApiError: ValidationException if it lasts more than thirty days.
     """
     start = given.get("StartTime", now)
     finish = given.get("EndTime", start + _DEFAULT_DAYS * _DAY)
@@ -34,7 +34,7 @@ def schedule(given: dict[str, Any], now: float) -> dict[str, Any]:
 
 
 def owner(experiment: Experiment) -> str:
-    """Return the name an experiment's coming steps are noted under."""
+    """Return the owner of an experiment's scheduled steps."""
     return f"inference-experiment/{experiment.name}"
 
 
@@ -57,7 +57,7 @@ def begin(state: State, experiment: Experiment, now: float, status: str = "Start
 
 
 def _run(state: State, experiment: Experiment, at: float) -> None:
-    """Let a deployed experiment run, and note the end that its schedule sets."""
+    """Let a deployed experiment run, and schedule its end."""
     set_status(experiment, "Running", at)
     experiment.variant_status = {variant.name: "InService" for variant in experiment.variants}
     endpoint = state.endpoints.get(experiment.endpoint_name)
@@ -70,7 +70,7 @@ def _run(state: State, experiment: Experiment, at: float) -> None:
 
 
 def _expire(state: State, experiment: Experiment, at: float) -> None:
-    """End an experiment as its schedule says: the endpoint becomes what it was before the test."""
+    """End an experiment by its schedule: the endpoint goes back to its state before the test."""
     set_status(experiment, "Stopping", at)
     over = at + state.settings.stop_seconds
     before = experiment.before
@@ -86,7 +86,7 @@ def _expire(state: State, experiment: Experiment, at: float) -> None:
 
 
 def _revert(state: State, experiment: Experiment, before: Endpoint | None, at: float) -> None:
-    """Let the endpoint serve what it served before the test, and end the experiment."""
+    """Restore the endpoint's variants before the test, and end the experiment."""
     endpoint = state.endpoints.get(experiment.endpoint_name)
     fails = endpoint is not None and endpoint.next_failure is not None
     if endpoint is not None and before is not None and not fails:
@@ -101,5 +101,5 @@ def _revert(state: State, experiment: Experiment, before: Endpoint | None, at: f
 
 
 def set_status(experiment: Experiment, status: str, at: float) -> None:
-    """Set what Describe shows as status and last change."""
+    """Set the status and the time of the last change."""
     experiment.status, experiment.modified = status, at

@@ -1,4 +1,4 @@
-"""What a test can see and order: the log of calls, and faults to answer with."""
+"""The log of calls, and injected faults."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Fault", "Faults", "Record"]
 
 @dataclass(frozen=True)
 class Record:
-    """One call as it was received and answered; ``error_code`` is None if it succeeded."""
+    """A received call and its answer; ``error_code`` is None if it succeeded."""
 
     operation: str
     request: dict[str, Any]
@@ -21,23 +21,23 @@ class Record:
     error_code: str | None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the record as the control routes send it."""
+        """Return the record for the control routes."""
         return asdict(self)
 
 
 @dataclass
 class Fault:
-    """An order to answer the next calls of an operation late, with an error, or both.
+    """A fault: the next calls of an operation are answered late, with an error, or both.
 
     Attributes:
-        operation: The operation it applies to, such as ``StopInferenceExperiment``.
-        error_code: The error to answer with; None lets the call through. Default: None.
+        operation: The operation, such as ``StopInferenceExperiment``.
+        error_code: The error of the answer; None for none. Default: None.
         message: The error's text. Default: empty.
         http_status: The error's HTTP status. Default: 400.
-        delay_seconds: How long the answer is held back. Default: 0.
-        times: How many calls it still applies to. Default: 1.
-        seconds: How long it applies, to however many calls. Default: not set, ``times`` counts.
-        until: The time it ends, known once it is noted.
+        delay_seconds: How long the answer is delayed. Default: 0.
+        times: The number of remaining calls. Default: 1.
+        seconds: How long it applies, to any number of calls. Default: not set, ``times`` counts.
+        until: When it ends, set when it is added.
     """
 
     operation: str
@@ -51,7 +51,7 @@ class Fault:
 
     @classmethod
     def from_json(cls, order: dict[str, Any]) -> Fault:
-        """Return the fault that a control request orders.
+        """Return the fault of a control request.
 
         Raises:
             ValueError: A member is unknown or the operation is missing.
@@ -63,30 +63,30 @@ class Fault:
         return cls(**order)
 
     def error(self) -> ApiError | None:
-        """Return the error to answer with, if any."""
+        """Return the error of the answer, if any."""
         if self.error_code is None:
             return None
         return ApiError(self.error_code, self.message, self.http_status)
 
 
 class Faults:
-    """The faults that are still to come, in the order they were given."""
+    """The pending faults, in the order in which they were added."""
 
     def __init__(self) -> None:
         """Start with none."""
         self._pending: list[Fault] = []
 
     def add(self, fault: Fault, now: float) -> None:
-        """Note a fault for the calls to come."""
+        """Add a fault for future calls."""
         fault.until = None if fault.seconds is None else now + fault.seconds
         self._pending.append(fault)
 
     def clear(self) -> None:
-        """Forget every fault."""
+        """Remove every fault."""
         self._pending.clear()
 
     def take(self, operation: str, now: float) -> Fault | None:
-        """Return the fault for a call that arrives now, counting it down."""
+        """Return the fault for a call, and count it down."""
         self._pending = [item for item in self._pending if item.until is None or now < item.until]
         for fault in self._pending:
             if fault.operation == operation:

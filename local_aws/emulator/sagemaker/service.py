@@ -1,6 +1,6 @@
-"""SageMaker's JSON 1.1 protocol around the operations: one call in, one answer out.
+"""SageMaker's JSON 1.1 protocol: one call in, one answer out.
 
-Knows nothing of ministack, so it can be tried by itself.
+It is independent of ministack, and can be used on its own.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _OPERATIONS: dict[str, Operation] = {
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer, and how long it is to be held back."""
+    """An HTTP answer, and its delay."""
 
     status: int
     body: bytes
@@ -41,7 +41,7 @@ class Answer:
 
 
 class SageMaker:
-    """The service: its state, its clock, the calls it received and the faults on order."""
+    """The service: its state, its clock, the received calls and the pending faults."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
         """Start without any resource.
@@ -55,21 +55,21 @@ class SageMaker:
         self.reset()
 
     def reset(self) -> None:
-        """Forget every resource, call and fault; the settings stay."""
+        """Delete every resource, call and fault; keep the settings."""
         self.state = State(self._settings)
         self.calls: list[Record] = []
         self.faults = Faults()
 
     def configure(self, settings: Settings) -> None:
-        """Change durations and choices; what is already under way keeps its times."""
+        """Change durations and choices; steps in progress keep their times."""
         self._settings = self.state.settings = settings
 
     def call(self, operation: str, body: bytes, scope: Scope) -> Answer:
         """Answer one call.
 
         Args:
-            operation: What follows ``SageMaker.`` in the ``X-Amz-Target`` header.
-            body: The request as it was sent.
+            operation: The part after ``SageMaker.`` in the ``X-Amz-Target`` header.
+            body: The request as sent.
             scope: The region and account it was signed for.
         """
         fault = self.faults.take(operation, self._clock())
@@ -84,16 +84,16 @@ class SageMaker:
             self.record(operation, request, scope, error.code)
             return Answer(error.http_status, json.dumps(error.to_json()).encode(), delay)
         self.record(operation, request, scope, None)
-        # An operation without an output shape answers with no body at all.
+        # An operation without an output shape has no body in its answer.
         has_output = service_model().operation_model(operation).output_shape is not None
         return Answer(200, json.dumps(answer).encode() if has_output else b"", delay)
 
     def end_experiment(self, name: str, status: str, reason: str | None) -> None:
-        """End an experiment now, as something other than a Stop would.
+        """End an experiment now, but not by a Stop.
 
         Raises:
             ApiError: There is no such experiment.
-            ValueError: The status is not one an experiment ends in.
+            ValueError: The status is not a final one.
         """
         if status not in ("Completed", "Cancelled"):
             raise ValueError(f"'status' must be Completed or Cancelled, got {status!r}")
@@ -103,11 +103,11 @@ class SageMaker:
         stopping.end_at_once(self.state, experiment, status, reason, now)
 
     def order_fault(self, fault: Fault) -> None:
-        """Note a fault for the calls to come."""
+        """Add a fault for future calls."""
         self.faults.add(fault, self._clock())
 
     def end_endpoint_in(self, name: str, status: str, reason: str | None) -> None:
-        """Let an endpoint come to rest in a status now, whatever it was about to do.
+        """Set an endpoint to a final status now, whatever it was doing.
 
         Raises:
             ApiError: There is no such endpoint.
@@ -119,7 +119,7 @@ class SageMaker:
         endpoint.status, endpoint.failure_reason, endpoint.modified = status, reason, now
 
     def fail_endpoint_update(self, name: str, status: str, reason: str) -> None:
-        """Let the next update of an endpoint fail: it serves what it served, and says why.
+        """Make the next update of an endpoint fail: it keeps its variants, with a FailureReason.
 
         Raises:
             ApiError: There is no such endpoint.
@@ -128,7 +128,7 @@ class SageMaker:
         self.state.endpoint(name, name).next_failure = (status, reason)
 
     def scale_variant(self, name: str, variant: str, current: int, desired: int) -> None:
-        """Let a variant run other instances than its configuration says, as autoscaling does.
+        """Make a variant run another number of instances than configured, like autoscaling.
 
         Raises:
             ApiError: There is no such endpoint.
@@ -142,7 +142,7 @@ class SageMaker:
         endpoint.counts[variant] = (current, desired)
 
     def backdate_experiments(self, endpoint: str, since: float) -> None:
-        """Let the experiments on an endpoint have begun at a time, unless they began earlier."""
+        """Set the start of the experiments on an endpoint, unless they started earlier."""
         self.state.timeline.advance(self._clock())
         for experiment in self.state.experiments.values():
             if experiment.endpoint_name == endpoint:
@@ -156,7 +156,7 @@ class SageMaker:
     def record(
         self, operation: str, request: dict[str, Any], scope: Scope, error_code: str | None
     ) -> None:
-        """Note a call in the log; IAM's refusals never reach ``call``, so they are noted here."""
+        """Add a call to the log; IAM's denials never reach ``call``, so they are added here."""
         self.calls.append(Record(operation, request, self._clock(), scope.region, error_code))
 
     def _answered(self, operation: str, request: dict[str, Any], scope: Scope) -> dict[str, Any]:
@@ -174,7 +174,7 @@ def parse(body: bytes) -> dict[str, Any]:
     """Return the request in a body.
 
     Raises:
-        ApiError: SerializationException when it is no JSON object.
+        ApiError: SerializationException if it is not a JSON object.
     """
     try:
         request = json.loads(body or b"{}")

@@ -1,8 +1,8 @@
-"""What SageMaker remembers: models, endpoint configurations, endpoints and experiments.
+"""SageMaker's state: models, endpoint configurations, endpoints and experiments.
 
-Nothing runs in the background. Whatever is to happen later (an experiment that starts, an endpoint
-that settles) is noted in a timeline with the time it is due, and every call first lets everything
-that is due happen, in order. So a status is always what it would be at that moment.
+Nothing runs in the background. Future steps (an experiment that starts, an endpoint that settles)
+are in a timeline, and every call first runs all steps that are due, in order. So a status is always
+correct for the current time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["Endpoint", "EndpointConfig", "Experiment", "State", "Timeline", "Var
 
 @dataclass(frozen=True)
 class Variant:
-    """A model on its instances, as an endpoint serves it and an experiment declares it."""
+    """A model on instances, of an endpoint or of an experiment."""
 
     name: str
     model: str
@@ -32,20 +32,20 @@ class Variant:
 
 @dataclass
 class EndpointConfig:
-    """An endpoint configuration: which variants serve and which only shadow."""
+    """An endpoint configuration, with production and shadow variants."""
 
     name: str
     arn: str
     created: float
     production: list[Variant]
     shadow: list[Variant] = field(default_factory=list)
-    # What the model declares beyond the variants (KMS key, data capture) is given back unread.
+    # Other members (KMS key, data capture) are stored and returned unchanged.
     rest: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
 class Endpoint:
-    """An endpoint and the variants it serves now."""
+    """An endpoint and its current variants."""
 
     name: str
     arn: str
@@ -64,9 +64,9 @@ class Endpoint:
 
 @dataclass
 class Experiment:
-    """An inference experiment; ``request`` is what created it, with later updates merged in.
+    """An inference experiment; ``request`` created it, with later updates merged in.
 
-    ``before`` is the endpoint as it was when the test began, which an end by schedule brings back.
+    ``before`` is the endpoint before the test, which an end by schedule restores.
     """
 
     name: str
@@ -85,12 +85,12 @@ class Experiment:
 
     @property
     def ended(self) -> bool:
-        """Whether the experiment is over for good."""
+        """Whether the experiment has ended."""
         return self.status in ("Completed", "Cancelled")
 
 
 class Timeline:
-    """What is to happen later, each with its owner so that it can be called off."""
+    """Future steps, each with its owner so that it can be cancelled."""
 
     def __init__(self) -> None:
         """Start with nothing due."""
@@ -98,7 +98,7 @@ class Timeline:
         self._due: list[tuple[float, int, str, Callable[[float], None]]] = []
 
     def at(self, when: float, owner: str, action: Callable[[float], None]) -> None:
-        """Note an action; it will be called with the time it was due."""
+        """Schedule an action; it will be called with the time at which it was due."""
         heapq.heappush(self._due, (when, next(self._numbers), owner, action))
 
     def cancel(self, owner: str) -> None:
@@ -133,7 +133,7 @@ class State:
             raise not_found(arn) from None
 
     def endpoint(self, name: str, arn: str) -> Endpoint:
-        """Return an endpoint or raise the ValidationException AWS answers with."""
+        """Return an endpoint or raise AWS's ValidationException."""
         try:
             return self.endpoints[name]
         except KeyError:
@@ -147,7 +147,7 @@ class State:
     def serve(
         self, endpoint: Endpoint, now: float, production: list[Variant], shadow: list[Variant]
     ) -> None:
-        """Let an endpoint serve other variants, through a configuration of its own as on AWS."""
+        """Set an endpoint's variants, with a new configuration like AWS."""
         name = f"{endpoint.name[:50]}-{next(self._config_numbers):04d}"
         old = self.configs.get(endpoint.config_name)
         arn = endpoint.arn.rsplit(":", 1)[0] + f":endpoint-config/{name}"
@@ -171,7 +171,7 @@ class State:
 
 
 def variant_from_config(config: dict[str, Any]) -> Variant:
-    """Return the variant a ``ModelVariantConfig`` declares."""
+    """Return the variant of a ``ModelVariantConfig``."""
     instances = config["InfrastructureConfig"]["RealTimeInferenceConfig"]
     return Variant(
         name=config["VariantName"],
@@ -182,7 +182,7 @@ def variant_from_config(config: dict[str, Any]) -> Variant:
 
 
 def redeclared(variant: Variant, desired: Variant) -> Variant:
-    """Return a variant with the model and instances somebody now wants for it."""
+    """Return a variant with another model and other instances."""
     return replace(
         variant,
         model=desired.model,
@@ -192,5 +192,5 @@ def redeclared(variant: Variant, desired: Variant) -> Variant:
 
 
 def already_exists(kind: str, arn: str) -> ApiError:
-    """Return what AWS answers when a name is taken."""
+    """Return AWS's error for a name that is already used."""
     return validation(f'Cannot create already existing {kind} "{arn}".')

@@ -1,7 +1,7 @@
-"""StopInferenceExperiment: what becomes of the endpoint, and when.
+"""StopInferenceExperiment: how the endpoint changes, and when.
 
-AWS documents what each action means, not every combination. The choices made here are marked; the
-README of the local AWS lists them.
+AWS documents each action, but not every combination. Our choices are marked here; the README of the
+local AWS lists them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an endpoint serves once an experiment has ended."""
+    """An endpoint's variants after an experiment."""
 
     production: list[Variant]
     shadow: list[Variant]
@@ -39,11 +39,12 @@ class Outcome:
 
 
 def outcome(experiment: Experiment, request: Json) -> Outcome:
-    """Return what a stop leaves on the endpoint.
+    """Return the endpoint's variants after a stop.
 
     Raises:
-        ApiError: ValidationException when the actions or the desired variants name a variant the
-            experiment has not, promote the production variant, or leave no production variant.
+        ApiError: ValidationException if the actions or the desired variants name an unknown
+        variant,
+            promote the production variant, or leave no production variant.
     """
     actions: dict[str, str] = request["ModelVariantActions"]
     desired = {item["VariantName"]: item for item in request.get("DesiredModelVariants", [])}
@@ -64,7 +65,7 @@ def outcome(experiment: Experiment, request: Json) -> Outcome:
 def stop(state: State, scope: Scope, request: Json, now: float) -> Json:
     """StopInferenceExperiment: Stopping, then the endpoint changes and the experiment ends.
 
-    The default of DesiredState is not documented, so it is a setting.
+    AWS does not document the default of DesiredState, so it is a setting.
     """
     name = request["Name"]
     experiment = state.experiment(name, scope.arn("inference-experiment", name))
@@ -89,7 +90,7 @@ def stop(state: State, scope: Scope, request: Json, now: float) -> Json:
     state.timeline.at(
         over, owner(experiment), lambda at: _apply(state, experiment, result, final, at)
     )
-    # After the line above: what is due at the same time happens in the order of noting.
+    # After the line above: steps for the same time run in the order in which they were added.
     endpoint = state.endpoints.get(experiment.endpoint_name)
     if endpoint is not None:
         state.settle(endpoint, over + state.settings.settle_seconds)
@@ -99,9 +100,9 @@ def stop(state: State, scope: Scope, request: Json, now: float) -> Json:
 def end_at_once(
     state: State, experiment: Experiment, status: str, reason: str | None, now: float
 ) -> None:
-    """End an experiment on a test's order, as an unexpected error would: nothing is deployed.
+    """End an experiment for a test, like an unexpected error: nothing is deployed.
 
-    The endpoint keeps what it serves and stands still again, unless it was settling anyway.
+    The endpoint keeps its variants and settles again, unless it was settling anyway.
     """
     state.timeline.cancel(owner(experiment))
     end(experiment, status, now)
@@ -116,9 +117,9 @@ OPERATIONS = {"StopInferenceExperiment": stop}
 
 
 def _apply(state: State, experiment: Experiment, result: Outcome, final: str, at: float) -> None:
-    """Let the endpoint serve what is left, and end the experiment.
+    """Set the endpoint's variants after the stop, and end the experiment.
 
-    Where a test has ordered the update to fail, the endpoint serves what it served.
+    If a test made the update fail, the endpoint keeps its variants.
     """
     endpoint = state.endpoints.get(experiment.endpoint_name)
     if endpoint is not None and endpoint.next_failure is not None:
@@ -150,8 +151,8 @@ def _check_names(experiment: Experiment, actions: Json, desired: Json) -> None:
 def _sorted_out(experiment: Experiment, actions: Json) -> tuple[list[Variant], list[Variant]]:
     """Return the production and the shadow variants that the actions leave.
 
-    Not documented, so chosen: a variant without an action is retained, and a promoted variant
-    takes the production variant's place whatever the latter's action is.
+    AWS does not document this; our choice: a variant without an action is retained, and a promoted
+    variant replaces the production variant whatever the latter's action is.
     """
     promoted = [item for item in experiment.variants if actions.get(item.name) == "Promote"]
     retained = [
@@ -163,7 +164,7 @@ def _sorted_out(experiment: Experiment, actions: Json) -> tuple[list[Variant], l
 
 
 def _as_desired(variants: list[Variant], desired: dict[str, Json]) -> list[Variant]:
-    """Return variants with the models and instances a stop wants for those it names."""
+    """Return variants with the models and instances that a stop declares."""
     return [
         redeclared(item, variant_from_config(desired[item.name])) if item.name in desired else item
         for item in variants

@@ -1,7 +1,8 @@
-"""Holds a request against SageMaker's service model, as AWS's front end does.
+"""Validates a request against SageMaker's service model, like AWS.
 
-botocore's own validator knows types, required members and minimums only. Patterns, maxima and
-enums are in the model too, so a walk over its shapes checks them: no limit is written down here.
+botocore's own validator only checks types, required members and minimums. Patterns, maxima and
+enums are in the model, too, so this module walks over its shapes and checks them: it has no limits
+itself.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ from local_aws.emulator.sagemaker.errors import ApiError
 
 __all__ = ["check_request", "service_model"]
 
-# Whatever JSON can carry: the walk looks at values of the wrong type, too.
+# Any JSON value: values of the wrong type are checked, too.
 Value: TypeAlias = Any
-# botocore makes the members of a shape's class depend on its type at run time.
+# The members of a shape's class in botocore depend on its type at run time.
 Shape: TypeAlias = Any
 
 
 @cache
 def service_model() -> ServiceModel:
-    """Return botocore's model of SageMaker, loaded once: it takes a good part of a second."""
+    """Return botocore's model of SageMaker; it is loaded once, since that is slow."""
     return get_session().get_service_model("sagemaker")
 
 
@@ -35,8 +36,8 @@ def check_request(operation: str, request: dict[str, Any]) -> None:
     """Raise if a request breaks a constraint of its operation's input shape.
 
     Raises:
-        ApiError: ValidationException with every broken constraint in AWS's wording, or
-            SerializationException when a value has another type than the model says.
+        ApiError: ValidationException with every violated constraint in AWS's wording, or
+            SerializationException if a value has the wrong type.
     """
     shape = service_model().operation_model(operation).input_shape
     if shape is None:
@@ -52,7 +53,7 @@ def check_request(operation: str, request: dict[str, Any]) -> None:
 
 
 def _problems(shape: Shape, value: Value, path: str) -> Iterator[str]:
-    """Yield the constraints that a value and everything inside it break."""
+    """Yield the constraints that a value and its members violate."""
     for constraint in _broken(shape, value):
         yield f"Value '{_shown(value)}' at '{path}' failed to satisfy constraint: {constraint}"
     if shape.type_name == "structure" and isinstance(value, dict):
@@ -73,7 +74,7 @@ def _problems(shape: Shape, value: Value, path: str) -> Iterator[str]:
 
 
 def _map_problems(shape: Shape, value: dict[str, Any], path: str) -> Iterator[str]:
-    """Yield a map's problems; AWS names the whole map, not the entry."""
+    """Yield a map's problems; AWS reports the whole map, not the entry."""
     for what, part, items in (
         ("keys", shape.key, list(value)),
         ("value", shape.value, list(value.values())),
@@ -87,7 +88,7 @@ def _map_problems(shape: Shape, value: dict[str, Any], path: str) -> Iterator[st
 
 
 def _broken(shape: Shape, value: Value) -> Iterator[str]:
-    """Yield the constraints of one shape that one value breaks, its inside not considered."""
+    """Yield the constraints of one shape that a value violates, without its members."""
     rules = shape.metadata
     kind, size = _size(shape, value)
     if size is not None:
@@ -103,7 +104,7 @@ def _broken(shape: Shape, value: Value) -> Iterator[str]:
 
 
 def _all_of(shape: Shape) -> list[str]:
-    """Return every constraint of a map's key or value: AWS lists them all, not the broken ones."""
+    """Return every constraint of a map's key or value: AWS lists all of them."""
     rules = shape.metadata
     texts = []
     if "max" in rules:
@@ -118,7 +119,7 @@ def _all_of(shape: Shape) -> list[str]:
 
 
 def _size(shape: Shape, value: Value) -> tuple[str, float | None]:
-    """Return what a minimum and a maximum of this shape measure, and its measure of the value."""
+    """Return what a shape's minimum and maximum measure, and the value's measure."""
     if shape.type_name in ("string", "blob") and isinstance(value, str):
         return "length", len(value)
     if shape.type_name in ("list", "map") and isinstance(value, list | dict):
@@ -139,19 +140,19 @@ def _compiled(pattern: str) -> re.Pattern[str] | None:
 
 
 def _matches(pattern: str, value: str) -> bool:
-    """Return whether the whole value matches: AWS never matches a part."""
+    """Return whether the whole value matches: AWS does not match parts."""
     compiled = _compiled(pattern)
     return compiled is None or compiled.fullmatch(value) is not None
 
 
 def _joined(path: str, name: str) -> str:
-    """Return a member's path; AWS spells members with a lower-case first letter."""
+    """Return a member's path; in AWS's messages it starts in lower case."""
     member = name[:1].lower() + name[1:]
     return f"{path}.{member}" if path else member
 
 
 def _shown(value: Value) -> str:
-    """Return a value as AWS prints it: maps as ``{a=b}``, lists as ``[a, b]``."""
+    """Return a value in AWS's format: maps as ``{a=b}``, lists as ``[a, b]``."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}={_shown(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
