@@ -19,8 +19,10 @@ from aws_cdk.aws_sagemaker import CfnInferenceExperiment
 
 from cdk_stop_inference_experiment import (
     DesiredState,
+    Instances,
     ModelVariantAction,
     ModelVariantConfig,
+    Outcome,
     StopInferenceExperiment,
     StopOn,
 )
@@ -35,6 +37,14 @@ STACK_ID = "arn:aws:cloudformation:eu-west-1:123456789012:stack/fraud/9c0"
 
 KEEP = {"production": ModelVariantAction.RETAIN, "shadow": ModelVariantAction.REMOVE}
 PROMOTE = {"production": ModelVariantAction.REMOVE, "shadow": ModelVariantAction.PROMOTE}
+
+OUTCOMES = {
+    "Promotes": Outcome.promote_shadow(),
+    "PromotesOnShadows": Outcome.promote_shadow(Instances.shadow()),
+    "PromotesOnGiven": Outcome.promote_shadow(Instances("ml.m5.xlarge", 2)),
+    "Keeps": Outcome.keep_production(),
+    "KeepsBoth": Outcome.keep_both(),
+}
 
 
 def declared() -> cdk.Stack:
@@ -71,6 +81,8 @@ def declared() -> cdk.Stack:
     StopInferenceExperiment(
         stack, "Now", experiment_name="now", model_variant_actions=KEEP, end_now=True
     )
+    for name, outcome in OUTCOMES.items():
+        StopInferenceExperiment(stack, name, experiment_name=name.lower(), outcome=outcome)
     return stack
 
 

@@ -11,9 +11,7 @@ from typing import Any
 import pytest
 from aws_cdk import App, CfnResource, Stack
 
-from cdk_stop_inference_experiment import StopInferenceExperiment
-
-from .synthesis import KEEP_PRODUCTION, PROMOTE_SHADOW
+from cdk_stop_inference_experiment import Outcome, StopInferenceExperiment
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +32,7 @@ def synthesised(folder: Path, construct_id: str = "StopShadowTest", **props: Any
     CfnResource(stack, "Kept", type="AWS::SSM::Parameter", properties=properties)
     declared: dict[str, Any] = {
         "experiment_name": "fraud-shadow",
-        "model_variant_actions": KEEP_PRODUCTION,
+        "outcome": Outcome.keep_production(),
         "reason": "no verdict yet",
         **props,
     }
@@ -46,7 +44,7 @@ def synthesised(folder: Path, construct_id: str = "StopShadowTest", **props: Any
 
 CASES: dict[str, dict[str, Any]] = {
     "A reworded reason": {"reason": "p99 is too high"},
-    "Changed actions": {"model_variant_actions": PROMOTE_SHADOW},
+    "Another outcome": {"outcome": Outcome.promote_shadow()},
     "`end_now` from false to true": {"end_now": True},
     "The construct renamed": {"construct_id": "EndShadowTest"},
     "Another experiment's name": {"experiment_name": "fraud-shadow-2"},

@@ -30,7 +30,9 @@ def test_a_warm_container_leaks_nothing_of_one_request_into_the_next(world: Worl
     assert first["Data"]
     assert second["Status"] == "FAILED"
     assert second["Data"] == {} or not any(
-        value in first["Data"].values() for value in second["Data"].values() if value != "false"
+        value in first["Data"].values()
+        for value in second["Data"].values()
+        if value not in ("", "false")
     )
     assert NAME not in json.dumps(second)
 
@@ -136,6 +138,27 @@ def test_the_rules_input_holds_the_longest_declaration_there_can_be(world: World
     [*_, put] = world.journal.calls("PutTargets")
     assert len(put.detail["request"]["Targets"][0]["Input"].encode()) <= MAX_INPUT
     assert world.leftovers == []
+
+
+@pytest.mark.parametrize("limit", [900, 45])
+def test_the_request_that_was_sent_is_in_the_answer_and_in_the_log(limit: float) -> None:
+    world = World(limit=limit)
+    world.stack.status = FORWARD
+    world.experiment("Running", Pace(stop=61))
+    said = {"Name": NAME, "Outcome": "PromoteShadow"}
+    with world.installed():
+        answer = answered(world, world.request("Update", said))
+
+    [stop] = world.journal.calls("StopInferenceExperiment")
+    assert json.loads(answer["Data"]["StopRequest"]) == stop.detail["request"]
+    messages = [json.loads(line)["message"] for line in world.journal.lines()]
+    logged = [one["request"] for one in messages if isinstance(one, dict) and "order" in one]
+    assert stop.detail["request"] in logged
+
+
+def test_an_answer_without_a_stop_says_of_none(world: World) -> None:
+    world.experiment("Running")
+    assert answered(world, world.request("Create"))["Data"]["StopRequest"] == ""
 
 
 def test_forty_resources_of_one_stack_keep_the_functions_policy_within_its_size() -> None:

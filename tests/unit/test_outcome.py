@@ -24,7 +24,12 @@ from tests.unit.lifecycle import (
 )
 
 from cdk_stop_inference_experiment_handler.contract.declaration import Declaration
-from cdk_stop_inference_experiment_handler.lifecycle.facts import Decision, Experiment, Verb
+from cdk_stop_inference_experiment_handler.lifecycle.facts import (
+    Decision,
+    Experiment,
+    Unreadable,
+    Verb,
+)
 from cdk_stop_inference_experiment_handler.lifecycle.outcome import fewer_instances
 
 PROMOTE_SHADOW = outcome("PromoteShadow")
@@ -332,6 +337,18 @@ class TestChanged:
         named = declaration(DesiredModelVariants=[variant("production", 5, of_type="ml.c5.large")])
         world = World(unreadable=("endpoint",), is_lasting=True)
         assert not changes(outcome(), named, world)
+
+    def test_an_experiment_that_is_denied_for_good_is_a_doubt(self) -> None:
+        world = World(unreadable=("experiment",), is_lasting=True)
+        assert not changes(outcome(), declaration(), world)
+        with pytest.raises(Unreadable):
+            update(world, PROMOTE_SHADOW, declaration())
+
+    @pytest.mark.parametrize("unread", ["experiment", "endpoint"])
+    def test_a_fact_that_cannot_be_read_for_the_moment_is_asked_again(self, unread: str) -> None:
+        named = declaration(DesiredModelVariants=[variant("production", 5, of_type="ml.c5.large")])
+        with pytest.raises(Unreadable):
+            update(World(unreadable=(unread,)), outcome(), named)
 
     def test_end_now_ends_it_all_the_same(self) -> None:
         told = update(World(), outcome(EndNow="true"), declaration())
