@@ -806,3 +806,63 @@ def test_what_0_1_0_armed_is_upgraded_changed_and_deleted(world: World, number: 
     story.enters("UPDATE_ROLLBACK_COMPLETE").rests().enters("DELETE_IN_PROGRESS")
     assert story.asks("Delete", armed) == "SUCCESS"
     assert story.attempts == 1
+
+
+# Outcomes: the same promises
+
+
+OUTCOME = {"Name": NAME, "Outcome": "PromoteShadow"}
+EVIDENCE = {
+    "MinInvocations": "1000",
+    "Window": "3600",
+    "Comparisons": [{"Metric": "ModelLatency", "Statistic": "p99", "MaxRatio": "1.1"}],
+}
+GATED = {**OUTCOME, "PromoteIf": EVIDENCE}
+
+
+@pytest.mark.parametrize("declared", [OUTCOME, GATED], ids=["outcome", "gated"])
+@pytest.mark.parametrize("status", ["ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS"])
+def test_an_undone_creation_never_promotes_an_outcome(
+    world: World, declared: Declared, status: str
+) -> None:
+    own = {**declared, "StackOwnsExperiment": "true"}
+    story = Story(world).enters("CREATE_IN_PROGRESS")
+    assert story.asks("Create", own) == "SUCCESS"
+    story.enters(status)
+    assert story.asks("Delete", own) == "SUCCESS"
+    assert story.stops == ["Remove"]
+
+
+@pytest.mark.parametrize("old", [KEEP, OUTCOME], ids=["stable", "failed"])
+@pytest.mark.parametrize("again", [True, False], ids=["again", "withdrawn"])
+def test_an_outcome_that_fails_without_rollback(world: World, old: Declared, again: bool) -> None:
+    story = Story(world).created(KEEP).enters("UPDATE_IN_PROGRESS")
+    fault = world.fail("StopInferenceExperiment", "denied", attempts=10**6)
+    assert story.asks("Update", OUTCOME, KEEP) == "FAILED"
+    assert story.asks("Update", KEEP, OUTCOME) == "SUCCESS"
+    story.enters("UPDATE_FAILED").rests()
+    fault.attempts = 0
+    story.enters("UPDATE_IN_PROGRESS")
+    assert story.asks("Update", OUTCOME if again else KEEP, old) == "SUCCESS"
+    assert story.stops == (["Promote"] if again else [])
+
+
+def test_a_teardown_of_a_stack_whose_outcome_failed_ends_as_last_deployed_well(
+    world: World,
+) -> None:
+    story = Story(world).created(KEEP).enters("UPDATE_IN_PROGRESS")
+    fault = world.fail("StopInferenceExperiment", "denied", attempts=10**6)
+    assert story.asks("Update", OUTCOME, KEEP) == "FAILED"
+    story.enters("UPDATE_FAILED").rests()
+    fault.attempts = 0
+    story.enters("DELETE_IN_PROGRESS")
+    assert story.asks("Delete", OUTCOME) == "SUCCESS"
+    assert story.stops == ["Remove"]
+
+
+def test_a_gate_is_not_asked_in_a_rollback(world: World) -> None:
+    story = Story(world).created(KEEP).enters("UPDATE_IN_PROGRESS")
+    story.enters("UPDATE_ROLLBACK_IN_PROGRESS")
+    assert story.asks("Update", GATED, KEEP) == "SUCCESS"
+    assert story.attempts == 0
+    assert list(world.journal.calls("GetMetricData")) == []

@@ -98,8 +98,8 @@ def _delete(request: Request, facts: Facts) -> Order | Decision:
         return _delete_creation_undone(request, declared, facts)
     if found is not Standing.ALLOWED:
         return _not_allowed(found, request, facts)
-    holders = _is_cleanup(request, facts) and facts.holders()
-    if holders:
+    is_cleanup = facts.stack(request.stack_id).status.startswith("UPDATE_")
+    if is_cleanup and (holders := facts.holders()):
         if request.logical_id in holders and facts.may_lag():
             return wait("delete_held_elsewhere", reasons.held(request.declared_name, holders))
         return succeed("delete_held_elsewhere", reasons.held(request.declared_name, holders))
@@ -199,7 +199,3 @@ def _is_same(new: Declaration | str, old: Declaration | str | None, facts: Facts
         and new.end_now <= old.end_now
         and make_the_same_request(new, old, facts)
     )
-
-
-def _is_cleanup(request: Request, facts: Facts) -> bool:
-    return facts.stack(request.stack_id).status.startswith("UPDATE_")
