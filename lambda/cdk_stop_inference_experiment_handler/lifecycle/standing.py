@@ -89,14 +89,14 @@ def by_events(request: Request, facts: Facts) -> Standing:
         Unreadable: They cannot be read.
     """
     operation = list(_operation(request.stack_id, facts))
-    begun = next((event for event in operation if event.physical_id == request.stack_id), None)
+    of_stack = [event for event in operation if event.physical_id == request.stack_id]
     issued = request.issued_at
-    if begun and issued is not None and begun.at > issued + LATER_SECONDS:
+    if of_stack and issued is not None and of_stack[0].at > issued + LATER_SECONDS:
         return Standing.OVERTAKEN
     own = [event for event in operation if event.logical_id == request.logical_id]
     is_shown = bool(own) and _is_begin_of(request, own[0])
-    if is_shown and is_in_progress(operation[-1].status):
-        found = _of_status(operation[-1].status, request)
+    if is_shown and of_stack and is_in_progress(of_stack[-1].status):
+        found = _of_status(of_stack[-1].status, request)
         if found is not Standing.ALLOWED:
             return found
     if request.type is RequestType.DELETE:
