@@ -1,7 +1,7 @@
-"""CloudWatch: what SageMaker measured of the experiment's variants, and one alarm.
+"""CloudWatch: SageMaker's metrics of the experiment's variants, and one alarm.
 
-The metrics are those of the local AWS, over the world's clock. What is measured is told by a word,
-and told of the past as well: metrics come late.
+The metrics are those of the local AWS, with the world's clock. A keyword sets what is measured,
+also for the past, since metrics arrive late.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .wire import Members
 
 OPEN = "open"
 CLOSED = ("slow", "few", "unmeasured", "alarming")
-"""A bound is broken; too few requests; a metric is missing; the alarm is on."""
+"""A bound is exceeded; too few requests; a metric is missing; the alarm is in ALARM."""
 
 ALARM = "too-slow"
 EVIDENCE: dict[str, Any] = {
@@ -28,10 +28,10 @@ EVIDENCE: dict[str, Any] = {
     ],
     "Alarms": [ALARM],
 }
-"""What the word decides on: ``PromoteIf`` as CloudFormation delivers it."""
+"""The evidence that the keyword affects: ``PromoteIf`` as CloudFormation delivers it."""
 
 PAGE_SIZE = 40
-"""Values in a page of GetMetricData, so that every reading takes several."""
+"""Values per page of GetMetricData, so that every reading needs several pages."""
 
 A_WEEK = 7 * 86_400.0
 
@@ -40,7 +40,7 @@ class CloudWatch:
     """The service.
 
     Attributes:
-        told: Each word, with when it was said.
+        told: Each keyword, with the time when it was set.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -49,7 +49,7 @@ class CloudWatch:
         self.tell(OPEN)
 
     def tell(self, word: str) -> None:
-        """Say what is measured, now and in the past."""
+        """Set the keyword, for now and the past."""
         self.told.append((self._now(), word))
         production = Traffic(requests=100, latency_ms=50, errors_5xx=0.001)
         shadow = {
@@ -62,11 +62,11 @@ class CloudWatch:
             self._metrics.tell(NAME_OF_ENDPOINT, variant, traffic, self._now() - A_WEEK)
 
     def turn(self) -> None:
-        """Say the opposite."""
+        """Set the opposite keyword."""
         self.tell("slow" if self.told[-1][1] == OPEN else OPEN)
 
     def said(self, at: float) -> str:
-        """The word that held at a time."""
+        """The keyword at a time."""
         return next(word for when, word in reversed(self.told) if when <= at)
 
     def get_metric_data(self, members: Members) -> Members:

@@ -1,1 +1,1 @@
-"""The command: what it plans, prints and exits with."""
+"""The command: its plans, output and exit status."""

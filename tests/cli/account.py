@@ -40,13 +40,13 @@ LATER = "{{changeSet:KNOWN_AFTER_APPLY}}"
 
 
 def ours(**changes: Any) -> dict[str, Any]:
-    """The properties of a resource, with the function that it calls."""
+    """The properties of a resource, with its function."""
     return {"ServiceToken": TOKEN, **properties(**changes)}
 
 
 @dataclass
 class Account(Reader):
-    """What there is, by id; events oldest first."""
+    """The resources by id; events oldest first."""
 
     stacks: dict[str, StackSeen] = field(
         default_factory=lambda: {STACK: StackSeen(STACK, "shadow", "CREATE_COMPLETE")}
@@ -67,7 +67,7 @@ class Account(Reader):
     measured: Measured = field(default_factory=Measured)
 
     def __post_init__(self) -> None:
-        self.aws = cast("Any", self)  # What is asked of AWS past the reader.
+        self.aws = cast("Any", self)  # AWS calls that do not go through the reader.
 
     def stack(self, name: str) -> Any:
         found = [one for one in self.stacks.values() if name in (one.stack_id, one.name)]
@@ -103,7 +103,7 @@ class Account(Reader):
         return self.function
 
     def of_stack(self, status: str) -> None:
-        """Let the stack have a status."""
+        """Set the stack's status."""
         self.stacks[STACK] = replace(self.stacks[STACK], status=status)
 
 
@@ -125,7 +125,7 @@ def modified(
 
 
 def added(after: Mapping[str, Any], logical_id: str = RESOURCE, **more: Any) -> Change:
-    """A resource of ours that is added."""
+    """Our resource, added."""
     return replace(Change("Add", logical_id, RESOURCE_TYPE, after=after), **more)
 
 
@@ -147,5 +147,5 @@ def change_set(*changes: Change, **more: Any) -> ChangeSet:
 
 
 def as_event(declared: Mapping[str, Any]) -> str:
-    """Properties as an event has them."""
+    """Properties as in an event."""
     return json.dumps(declared)

@@ -41,7 +41,7 @@ SENT: dict[str, Json] = {
     "KeepProduction": {"ModelVariantActions": KEPT},
     "KeepBoth": {"ModelVariantActions": {"production": "Retain", "shadow": "Retain"}},
 }
-"""What each stack of the example sends, where production runs ten instances and not one."""
+"""The request of each stack of the example, if production runs ten instances instead of one."""
 
 SERVES = {
     "Promote": (["fraud-v2"], []),
@@ -50,7 +50,7 @@ SERVES = {
     "KeepProduction": (["fraud-v1"], []),
     "KeepBoth": (["fraud-v1"], ["fraud-v2"]),
 }
-"""Models that serve production, and that are shadows."""
+"""The models of production and of the shadow."""
 
 
 def test_the_real_cdk_cli_deploys_the_example_of_every_choice(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_the_real_cdk_cli_deploys_the_example_of_every_choice(tmp_path: Path) ->
 
 
 def with_its_request(**props: Any) -> Template:
-    """A stack whose output is the request that was sent."""
+    """A stack with the sent request as its output."""
 
     def build(stack: Stack) -> None:
         made = stop_shadow_test(stack, **props)

@@ -1,4 +1,4 @@
-"""What the local AWS measures of an endpoint's variants, and its alarms on that."""
+"""The local AWS's metrics of an endpoint's variants, and alarms on them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Whole stories of a stack, told as AWS documents them, for a handler that nobody trusts.
+"""Histories of whole stacks as AWS documents them, written independently of the explorer.
 
-Nothing here knows the explorer's situations. A story is a stack's operations and the requests that
-CloudFormation makes of them; it is judged by what SageMaker and CloudFormation were told.
+A story is a sequence of stack operations and of CloudFormation's requests in them. It is checked by
+the calls to SageMaker and the answers to CloudFormation.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ CANCEL = {**PROMOTE, "DesiredState": "Cancelled"}
 
 
 class Story:
-    """A stack without any event yet, and an experiment that runs.
+    """A stack without any event yet, and a running experiment.
 
     Attributes:
-        stack: The stack that holds the resource.
-        asked: The requests in their order.
+        stack: The stack with the resource.
+        asked: The requests in order.
     """
 
     def __init__(self, world: World, *, nested_in: tuple[str, ...] = ()) -> None:
@@ -41,7 +41,7 @@ class Story:
             world.experiment("Running", BRIEF)
 
     def above(self, number: int = 1) -> Stack:
-        """An ancestor: the parent, or the one after ``number`` steps."""
+        """A parent stack: the direct one, or the one after ``number`` steps."""
         found = self.stack
         for _ in range(number):
             assert found.parent is not None
@@ -49,13 +49,13 @@ class Story:
         return found
 
     def enters(self, status: str, stack: Stack | None = None, *, after: float = 10) -> Story:
-        """A stack enters a status some seconds later."""
+        """A stack gets a status some seconds later."""
         self.world.run(after)
         (stack or self.stack).status = status
         return self
 
     def says(self, status: str, stack: Stack, *, after: float = 1) -> Story:
-        """A stack says something of the one below it."""
+        """A stack gets an event about its nested stack."""
         self.world.run(after)
         stacks = self.world.cloudformation.stacks.values()
         below = next(one for one in stacks if one.parent is stack)
@@ -65,7 +65,7 @@ class Story:
     def notes(
         self, status: str, declared: Declared | None = None, *, physical_id: str = arn_of(NAME)
     ) -> Story:
-        """An event of the resource that no request of this story led to."""
+        """An event of the resource without a request in this story."""
         self.world.run(1)
         event = {
             "StackId": self.stack.arn,
@@ -88,7 +88,7 @@ class Story:
         dated: bool = True,
         **how: Any,
     ) -> Asked:
-        """CloudFormation sends a request; what comes of it happens later."""
+        """CloudFormation sends a request, which is processed later."""
         self.world.run(after)
         number = len(self.asked) + 1
         event = self.world.request(kind, new, old, request_id=f"request-{number}", **how)
@@ -98,7 +98,7 @@ class Story:
         return self.asked[-1]
 
     def asks(self, kind: str, new: Declared, old: Declared | None = None, **how: Any) -> str:
-        """A request, to its answer.
+        """A request and its answer.
 
         Returns:
             The answer's status.
@@ -109,7 +109,7 @@ class Story:
         return str(asked.answer["Status"])
 
     def until_answered(self, asked: Asked) -> None:
-        """Let time pass until CloudFormation is answered, and a little more for the clean-up."""
+        """Let time pass until the answer, and a little longer for the clean-up."""
         clock = self.world.clock
         clock.run_until(clock.now + 7200, stop=lambda: asked.answer is not None)
         self.world.run(200)
@@ -117,14 +117,14 @@ class Story:
         assert self.world.leftovers == []
 
     def created(self, declared: Declared) -> Story:
-        """The stack is created well."""
+        """The stack is created successfully."""
         self.enters("CREATE_IN_PROGRESS")
         assert self.asks("Create", declared) == "SUCCESS"
         assert self.stops == []
         return self.enters("CREATE_COMPLETE").rests()
 
     def rests(self, seconds: float = 1000) -> Story:
-        """Nothing happens for a while, and the containers go."""
+        """Nothing happens for a while, and the containers are removed."""
         self.world.run(seconds)
         self.world.function.freeze_out()
         return self
@@ -138,7 +138,7 @@ class Story:
 
     @property
     def stops(self) -> list[str]:
-        """What SageMaker took, in the order it took it: the action for the shadow."""
+        """The actions for the shadow in the accepted stops, in order."""
         return [
             stop.detail["request"]["ModelVariantActions"]["shadow"]
             for stop in self.world.journal.calls("StopInferenceExperiment")
@@ -147,5 +147,5 @@ class Story:
 
     @property
     def attempts(self) -> int:
-        """Stops that were tried, refused ones included."""
+        """The attempted stops, including refused ones."""
         return len(list(self.world.journal.calls("StopInferenceExperiment")))

@@ -1,4 +1,4 @@
-"""Reading CloudWatch with the real boto3: pages, statuses, what lasts, and what is remembered."""
+"""Reading CloudWatch with the real boto3: pages, statuses, lasting faults, and the verdict."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ class TestVerdict:
         assert answered(world, world.request("Update", PROMOTE))["Data"]["Evidence"] == ""
 
     def test_of_the_longest_declaration_keeps_to_every_limit(self, world: World) -> None:
-        """Ten comparisons, and ten alarms of the longest names, none of which is there."""
+        """Ten comparisons, and ten missing alarms with the longest names."""
         world.sagemaker.experiments.clear()
         world.experiment("Updating", Pace(stop=120, begin=1500))
         metrics = [{"Metric": "ModelLatency", "MaxRatio": "1.1", "MaxValue": "99000"}] * 5

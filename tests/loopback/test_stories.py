@@ -18,13 +18,14 @@ MARKER = "StopShadowTest4D1E2F3A-not-created-0123456789abcdef"
 CLEANUP = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
 
 
-# Rollback disabled: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stack-failure-options.html
+# Rollback disabled:
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stack-failure-options.html
 
 
 def failed_promotion(
     world: World, *, undo: bool, denied: str = "StopInferenceExperiment"
 ) -> tuple[Story, object]:
-    """A promotion that IAM refuses, without rollback."""
+    """A promotion that IAM denies, without rollback."""
     story = Story(world).created(KEEP).enters("UPDATE_IN_PROGRESS")
     fault = world.fail(denied, "denied", attempts=10**6)
     assert story.asks("Update", PROMOTE, KEEP) == "FAILED"
@@ -72,7 +73,7 @@ def test_a_teardown_after_a_failed_promotion_ends_as_last_deployed_well(
 
 @pytest.mark.parametrize("old", [KEEP, PROMOTE, CANCEL], ids=["stable", "first", "second"])
 def test_a_changed_retry_that_fails_again_and_then_another(world: World, old: Declared) -> None:
-    """What was deployed well is the first declaration, however many updates have failed since."""
+    """The last successful declaration is the first one, however many updates failed since."""
     story, fault = failed_promotion(world, undo=False)
     fault.attempts = 10**6  # type: ignore[attr-defined]
     story.enters("UPDATE_IN_PROGRESS")
@@ -88,7 +89,7 @@ def test_a_changed_retry_that_fails_again_and_then_another(world: World, old: De
 
 
 def test_rollback_stack_after_a_failed_update_stops_nothing(world: World) -> None:
-    """RollbackStack takes an UPDATE_FAILED stack back to its last stable state."""
+    """RollbackStack restores an UPDATE_FAILED stack to its last stable state."""
     story, _ = failed_promotion(world, undo=False)
     story.enters("UPDATE_ROLLBACK_IN_PROGRESS")
     assert story.asks("Update", KEEP, PROMOTE) == "SUCCESS"
@@ -146,7 +147,7 @@ def test_a_creation_that_stops(world: World, review: bool) -> None:
 def test_a_failed_creation_without_rollback_is_tried_again_by_an_update(
     world: World, stop_on: list[str]
 ) -> None:
-    """CloudFormation deletes the failed physical id, and creates the resource anew."""
+    """CloudFormation deletes the failed physical id, and creates the resource again."""
     declared = {**PROMOTE, "StopOn": stop_on}
     story = Story(world).enters("CREATE_IN_PROGRESS")
     fault = world.fail("DescribeInferenceExperiment", "denied", attempts=10**6)
@@ -172,7 +173,7 @@ def test_what_an_update_of_a_failed_creation_changes_is_an_order(world: World) -
 
 @pytest.mark.parametrize("between", ["CREATE_FAILED", "ROLLBACK_FAILED", "UPDATE_FAILED"])
 def test_a_stack_that_never_was_complete_is_deleted(world: World, between: str) -> None:
-    """OnFailure=DELETE, OnStackFailure=DELETE, StackSets, and a person who cleans up."""
+    """OnFailure=DELETE, OnStackFailure=DELETE, StackSets, and a user who cleans up."""
     story = Story(world).enters("CREATE_IN_PROGRESS")
     assert story.asks("Create", PROMOTE) == "SUCCESS"
     story.enters("CREATE_FAILED", after=3)
@@ -260,7 +261,7 @@ def test_a_stack_that_was_rolled_back_is_deleted(world: World) -> None:
 
 
 def test_many_events_do_not_hide_what_decides(world: World) -> None:
-    """Pages of two: the proof that the stack was complete is pages away."""
+    """Pages with two events: the event that the stack was complete is pages away."""
     world.cloudformation.event_page_size = 2
     story = Story(world).created(KEEP)
     fault = world.fail("StopInferenceExperiment", "denied", attempts=10**6)
@@ -473,7 +474,7 @@ def test_a_second_delivery_an_hour_after_the_stop_stops_nothing_more(world: Worl
 def test_a_cancelled_update_waits_in_its_rollback_for_the_stop_that_it_cannot_undo(
     world: World,
 ) -> None:
-    """What is rolled back next may need the endpoint, also where only EndNow is taken back."""
+    """The next rollback may need the endpoint, even if only EndNow is undone."""
     story = Story(world).created(ARMED).enters("UPDATE_IN_PROGRESS")
     story.sends("Update", NOW, ARMED).is_abandoned = True
     world.run(20)
@@ -487,7 +488,7 @@ def test_a_cancelled_update_waits_in_its_rollback_for_the_stop_that_it_cannot_un
 
 @pytest.mark.parametrize("gap", [0.004, 0.3, 0.999])
 def test_an_undo_in_the_second_of_its_failure(world: World, gap: float) -> None:
-    """UPDATE_FAILED and the undo that follows may carry the same second, in either variant."""
+    """UPDATE_FAILED and the following undo may have the same second, in both variants."""
     world.stack.event_lag = 4
     story = Story(world).created(KEEP).enters("UPDATE_IN_PROGRESS")
     story.notes("UPDATE_IN_PROGRESS", PROMOTE)
@@ -498,7 +499,7 @@ def test_an_undo_in_the_second_of_its_failure(world: World, gap: float) -> None:
 
 @pytest.mark.parametrize("ahead", [-1.5, -0.02, 0.02, 3.0])
 def test_clocks_that_differ_a_little_change_nothing(world: World, ahead: float) -> None:
-    """The stack's events are written by another clock than the request's date."""
+    """The stack's events and the request's date come from different clocks."""
     story = Story(world).created(KEEP)
     world.run(10)
     world.stack.enter("UPDATE_IN_PROGRESS", world.clock.now + ahead)
@@ -510,7 +511,7 @@ def test_clocks_that_differ_a_little_change_nothing(world: World, ahead: float) 
 
 
 def nested(world: World, declared: Declared, *names: str) -> Story:
-    """A nested stack, created well with its ancestors."""
+    """A nested stack that was created successfully, with its parents."""
     story = Story(world, nested_in=names or ("root",))
     levels = range(len(names) or 1, 0, -1)
     for level in levels:
@@ -526,7 +527,7 @@ def nested(world: World, declared: Declared, *names: str) -> Story:
 
 
 def descends(story: Story, levels: int, status: str) -> Story:
-    """Every ancestor enters a status, the root first, and says so of the one below."""
+    """Every parent gets a status, the root first, with an event about its nested stack."""
     for level in range(levels, 0, -1):
         story.enters(status, story.above(level), after=1)
         story.says(status, story.above(level))
@@ -628,7 +629,7 @@ def test_a_nested_stack_that_is_operated_directly(world: World, kind: str) -> No
 
 @pytest.mark.parametrize("kind", ["Update", "Delete"])
 def test_a_rollback_that_only_the_events_tell(world: World, kind: str) -> None:
-    """A fact that proves an undo decides alone, whatever else cannot be read."""
+    """One fact that proves an undo is enough, even if others cannot be read."""
     story = Story(world).created(KEEP).enters("UPDATE_IN_PROGRESS")
     story.enters("UPDATE_ROLLBACK_IN_PROGRESS")
     world.fail("DescribeStacks", "denied", attempts=10**6)
@@ -656,7 +657,7 @@ def test_nothing_is_stopped_without_what_allows_it(world: World, kind: str, oper
 
 @pytest.mark.parametrize("kind", ["Update", "Delete"])
 def test_a_retry_that_is_denied_the_events_is_taken_at_its_word(world: World, kind: str) -> None:
-    """Nothing is stopped without them; a delete fails, which says so."""
+    """Nothing is stopped without them; a Delete fails and says so."""
     story, _ = failed_promotion(world, undo=False)
     world.fail("DescribeStackEvents", "denied", attempts=10**6)
     story.enters(f"{kind.upper()}_IN_PROGRESS")
@@ -669,7 +670,7 @@ def test_a_retry_that_is_denied_the_events_is_taken_at_its_word(world: World, ki
 
 @pytest.mark.parametrize("denied", ["DescribeStackEvents", "DescribeStacks"])
 def test_an_undone_creation_that_cannot_be_read_ends_nothing(world: World, denied: str) -> None:
-    """What can be read proves the undo, but not what allows the end of its own experiment."""
+    """The readable facts prove the undo, but do not allow the end of the own experiment."""
     declared = {**PROMOTE, "StackOwnsExperiment": "true"}
     story = Story(world).enters("CREATE_IN_PROGRESS")
     assert story.asks("Create", declared) == "SUCCESS"
@@ -784,7 +785,7 @@ def test_requests_without_a_date_are_told_apart_by_the_events(
 
 
 def recorded(name: str, number: int) -> Declared:
-    """What release 0.1.0 sent."""
+    """The properties that release 0.1.0 sent."""
     events = json.loads((Path(__file__).parents[1] / "compatibility/0.1.0/events.json").read_text())
     properties: Declared = list(events.values())[number][0]["ResourceProperties"]
     return {**{key: properties[key] for key in properties if key != "ServiceToken"}, "Name": name}

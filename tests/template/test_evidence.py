@@ -1,4 +1,4 @@
-"""Evidence in the template: the property, what synth refuses and warns of, and the permissions."""
+"""Evidence in the template: the property, validation, warnings, and the permissions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An outcome in the template: its properties, and what the function may read for it."""
+"""An outcome in the template: its properties, and the permissions for it."""
 
 from __future__ import annotations
 

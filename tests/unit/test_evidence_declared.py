@@ -1,4 +1,4 @@
-"""``PromoteIf`` and ``Otherwise``: what is refused, on both sides of each limit, and read."""
+"""``PromoteIf`` and ``Otherwise``: validation on both sides of each limit, and parsing."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def refused(declared: Any, **properties: Any) -> str:
 
 
 def read(declared: Any, **properties: Any) -> Declaration:
-    """By way of CloudFormation, which delivers every scalar as a string."""
+    """Through CloudFormation, which delivers every scalar as a string."""
     delivered = as_delivered(
         {
             "Name": "fraud-shadow",

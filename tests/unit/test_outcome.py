@@ -1,4 +1,4 @@
-"""What an outcome is for one experiment: its request, and what makes the same one."""
+"""An outcome for one experiment: its request, and which declarations have the same one."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ RENAMED = experiment(
     production="shadow",
     shadows=("production",),
 )
-"""The shadow test after a promotion: its production variant is called shadow."""
+"""The next shadow test after a promotion: its production variant is named shadow."""
 
 
 def stops(decision: Decision) -> dict[str, Any]:
-    """What a decision to stop sends, without name and reason."""
+    """The request of a decision to stop, without name and reason."""
     assert decision.verb is Verb.STOP, decision
     assert decision.stop is not None
     sent = dict(decision.stop.request)
@@ -194,7 +194,7 @@ class TestRows:
 
 GIVEN = {"InstanceType": "ml.m5.xlarge", "InstanceCount": 4}
 ON_PRODUCTIONS = [variant("shadow", 2, model="fraud-v2", of_type="ml.c5.large")]
-"""What production's instances are as they are configured."""
+"""Production's configured instances."""
 
 
 def changes(new: Declaration, old: Declaration, world: World | None = None) -> bool:

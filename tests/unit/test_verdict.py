@@ -1,4 +1,4 @@
-"""From what CloudWatch measured to a verdict: each bound on both sides."""
+"""From CloudWatch's measurements to a verdict: both sides of each bound."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ class TestAverage:
     def test_keeps_to_every_bound(
         self, bounds: dict[str, Any], holds: float, breaks: float
     ) -> None:
-        """Production's average is 50 ms, of other counts than the shadow's."""
+        """Production's average is 50 ms, with other counts than the shadow's."""
         for shadow, expected in [(holds, "successful"), (breaks, "failed")]:
             series = sums("ModelLatency", (50_000.0 * 2000, 2000), (shadow * 100, 100))
             assert verdict(evidence(latency(**bounds)), series)[0] == expected
