@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -33,11 +33,32 @@ RUNNING = 4
 """Instances that production has been scaled to; one is configured."""
 
 DECLARATION = "stop-inference-experiment"
-PATIENT = {f"{DECLARATION}.stop_on": json.dumps(["Delete"])}
-"""The declaration of cdk.json, but an edit of it ends nothing."""
+EVIDENCE = {
+    "min_invocations": 10_000,
+    "window": "PT12H",
+    "comparisons": [
+        {"metric": "model_latency", "statistic": "p99", "max_ratio": 1.1},
+        {"metric": "error_rate_5xx", "max_rate": 0.001},
+    ],
+}
+PATIENT = {
+    f"{DECLARATION}.stop_on": json.dumps(["Delete"]),
+    f"{DECLARATION}.promote_if": json.dumps(EVIDENCE),
+}
+"""The declaration of cdk.json, but an edit of it ends nothing, and the promotion needs evidence."""
 
 VERDICT = {**PATIENT, f"{DECLARATION}.end_now": "true"}
 """The order to end the experiment now, as declared."""
+
+
+PRODUCTION = {"requests": 200, "latency_ms": 55}
+CLOSED = (
+    ({"requests": 2, "latency_ms": 41}, "inconclusive"),
+    ({"requests": 100, "latency_ms": 41, "slow_ms": 90}, "failed"),
+)
+"""Traffic of the shadow with which it is not promoted, and the verdict."""
+
+OPEN = {"requests": 100, "latency_ms": 41}
 
 
 class Timeline:
@@ -117,6 +138,8 @@ def _story(timeline: Timeline, folder: Path) -> None:
             cdk.bootstrap()
         before = inventory(aws)
         _arm(timeline, aws, cdk)
+        for traffic, verdict in CLOSED:
+            _refuse(timeline, aws, cdk, traffic, verdict)
         _promote(timeline, aws, cdk)
         _tear_down(timeline, aws, cdk, before)
 
@@ -136,9 +159,26 @@ def _arm(timeline: Timeline, aws: LocalAws, cdk: CdkCli) -> None:
     timeline.check(not aws.calls("StopInferenceExperiment"), "nothing was stopped")
 
 
+def _refuse(
+    timeline: Timeline, aws: LocalAws, cdk: CdkCli, traffic: Mapping[str, float], verdict: str
+) -> None:
+    aws.traffic(hours=14, production=PRODUCTION, shadow=traffic)
+    with timeline.step(f"cdk deploy: the order to promote, and the evidence is {verdict}"):
+        try:
+            cdk.deploy(context=VERDICT)
+        except CdkFailed:
+            said = _last_failure(aws)
+        else:
+            said = "the CDK CLI succeeded"
+    told = said.partition("the evidence is ")[2].partition("; measured")[0]
+    timeline.check(told.startswith(verdict), f"CloudFormation says: {told or said}")
+    timeline.check(not aws.calls("StopInferenceExperiment"), "nothing was stopped")
+
+
 def _promote(timeline: Timeline, aws: LocalAws, cdk: CdkCli) -> None:
+    aws.traffic(hours=14, production=PRODUCTION, shadow=OPEN)
     with (
-        timeline.step("cdk deploy: the verdict, EndNow: false → true"),
+        timeline.step("cdk deploy: the same order again, and the evidence is successful"),
         watched(timeline, aws.client("sagemaker")),
     ):
         cdk.deploy(context=VERDICT)
@@ -190,6 +230,13 @@ def _told_at(aws: LocalAws) -> float:
         and event["ResourceStatus"] == "UPDATE_COMPLETE"
     )
     return float(told["Timestamp"].timestamp())
+
+
+def _last_failure(aws: LocalAws) -> str:
+    """What the custom resource failed with, as CloudFormation's events tell it."""
+    events = aws.client("cloudformation").describe_stack_events(StackName=STACK)["StackEvents"]
+    failed = (event for event in events if event["ResourceStatus"] == "UPDATE_FAILED")
+    return str(next(failed)["ResourceStatusReason"])
 
 
 def _show_endpoint(timeline: Timeline, aws: LocalAws) -> None:
