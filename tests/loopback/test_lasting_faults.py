@@ -19,6 +19,7 @@ from .asking import FORWARD, answered, stops, told
 FOR_EVER = 10**9
 ROLLBACK = "UPDATE_ROLLBACK_IN_PROGRESS"
 SAME_REASON = "It is time"
+SAID = {"Name": NAME, "Outcome": "PromoteShadow"}
 
 
 def deliveries(world: World) -> int:
@@ -208,6 +209,48 @@ def test_a_stop_that_is_denied_says_that_nothing_happened(world: World) -> None:
 
     assert answer["Status"] == "FAILED"
     assert "was left as it is" in answer["Reason"]
+
+
+@pytest.mark.parametrize("request_type", ["Update", "Delete"])
+def test_a_promotion_on_instances_that_may_never_be_read_stops_nothing(
+    world: World, request_type: str
+) -> None:
+    """Neither does a teardown, which must not shrink a fleet."""
+    world.stack.status = "DELETE_IN_PROGRESS" if request_type == "Delete" else FORWARD
+    world.experiment("Running")
+    world.fail("DescribeEndpoint", "denied", attempts=FOR_EVER)
+    answer = answered(world, world.request(request_type, SAID))
+
+    assert answer["Status"] == "FAILED"
+    assert "was left as it is: DescribeEndpoint: AccessDenied" in answer["Reason"]
+    assert 60 <= world.elapsed < 70
+    assert stops(world) == 0
+
+
+def test_instances_that_cannot_be_read_for_a_while_are_read_again(world: World) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Running", Pace(stop=20))
+    world.fail("DescribeEndpoint", "unavailable", attempts=30)
+    answer = answered(world, world.request("Update", SAID))
+
+    assert answer["Status"] == "SUCCESS"
+    assert stops(world) == 1
+
+
+@pytest.mark.parametrize("kind", ["denied", "unavailable", "lost"])
+def test_instances_that_are_only_compared_neither_fail_nor_delay_a_stop(
+    world: World, kind: str
+) -> None:
+    world.stack.status = FORWARD
+    world.stack.event_lag = 0
+    world.experiment("Running", Pace(stop=120))
+    world.fail("DescribeEndpoint", kind, attempts=FOR_EVER)
+    answer = answered(world, world.request("Update"))
+
+    assert answer["Status"] == "SUCCESS"
+    [stop] = world.journal.calls("StopInferenceExperiment")
+    [look, *_] = world.journal.calls("DescribeEndpoint")
+    assert stop.at < look.at
 
 
 def test_a_conflict_until_the_deadline_is_named_as_the_cause(world: World) -> None:
