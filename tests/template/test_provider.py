@@ -143,6 +143,7 @@ def test_the_function_may_do_these_things_to_these_resources_and_no_others(templ
         json.dumps({"Fn::GetAtt": [log_group, "Arn"]}): "own log group",
         json.dumps(_arn("events", *_RULE_SUFFIX)): "own rules",
         json.dumps(_arn("sagemaker", ":inference-experiment/fraud-shadow")): "the experiment",
+        json.dumps(_arn("sagemaker", ":endpoint/*")): "every endpoint",
     }
     found = {
         (action, places.get(json.dumps(one["Resource"]), str(one["Resource"])), _conditions(one))
@@ -161,6 +162,8 @@ def test_the_function_may_do_these_things_to_these_resources_and_no_others(templ
         ("lambda:RemovePermission", "own function", ()),
         ("logs:CreateLogStream", "own log group", ()),
         ("logs:PutLogEvents", "own log group", ()),
+        # The stack declares a promotion on given instances.
+        ("sagemaker:DescribeEndpoint", "every endpoint", ()),
         ("sagemaker:DescribeInferenceExperiment", "the experiment", ()),
         ("sagemaker:StopInferenceExperiment", "the experiment", ()),
     }
