@@ -23,7 +23,7 @@ def _coded() -> set[str]:
         found |= set(
             re.findall(r'"([a-z]+(?:_[a-z]+)+|absent|stopping|stoppable|overtaken)"', text)
         )
-    return found | {"create_undone", "update_undone", "delete_undone"}
+    return found
 
 
 def test_the_tables_of_the_readme_have_the_rows_of_the_code() -> None:

@@ -16,6 +16,12 @@ from .facts import Decision, Facts, Request, RequestType, Unreadable, Verb, fail
 from .outcome import make_the_same_request
 from .standing import Standing, by_events, last_deployed, standing
 
+UNDONE = {
+    RequestType.CREATE: "create_undone",
+    RequestType.UPDATE: "update_undone",
+    RequestType.DELETE: "delete_undone",
+}
+
 
 @dataclass(frozen=True)
 class Order:
@@ -178,7 +184,7 @@ def _not_allowed(found: Standing, request: Request, facts: Facts) -> Decision:
 
 def undone(request: Request, facts: Facts) -> Decision:
     """The "undo" rows: nothing is stopped. An Update first waits for a stop in progress."""
-    row = f"{request.type.value.lower()}_undone"
+    row = UNDONE[request.type]
     if request.type is not RequestType.UPDATE:
         return succeed(row, reasons.undone(request.declared_name))
     try:
