@@ -44,6 +44,8 @@ class Settings:
             Default: Created and Running.
         default_desired_state: The status of an experiment after a stop without DesiredState:
             Completed or Cancelled. Default: Completed.
+        stop_shows_as_cancelled: Whether an experiment that a stop has ended is Cancelled, whatever
+            DesiredState it named: an early conclusion "shows as cancelled". Default: false.
         undo_of_failed_update: How a resource whose update failed in an operation without rollback
             is restored to its last stable state: by a request ``in_update`` (the stack is
             UPDATE_IN_PROGRESS), by one ``after_update`` (it is UPDATE_FAILED), or ``never``.
@@ -83,6 +85,7 @@ class Settings:
     clock_scale: float = 1.0
     stop_accepted_from: tuple[str, ...] = ("Created", "Running")
     default_desired_state: str = "Completed"
+    stop_shows_as_cancelled: bool = False
     undo_of_failed_update: str = "in_update"
     undo_events: bool = False
     old_properties_after_failure: str = "stable"

@@ -1,14 +1,23 @@
-"""SageMaker's inference experiments: describe and stop, on a clock.
+"""SageMaker's inference experiments: the local AWS's model, on the world's clock.
 
-Stop is accepted from Running, and from Created unless a test says otherwise; from any other status
-it is a ConflictException. SageMaker does not document more, and the handler depends on no more.
+This module adds answers that lag behind a Stop, and experiments that begin in any status.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from local_aws.emulator.sagemaker import ApiError, Scope
+from local_aws.emulator.sagemaker import SageMaker as Service
+from local_aws.emulator.sagemaker.endpoints import OPERATIONS as ENDPOINTS
+from local_aws.emulator.sagemaker.experiments import OPERATIONS as EXPERIMENTS
+from local_aws.emulator.sagemaker.lifecycle import begin, owner
+from local_aws.emulator.sagemaker.state import Endpoint
+from local_aws.emulator.sagemaker.state import Experiment as Record
+from local_aws.emulator.sagemaker.stopping import end_at_once, stop
+from local_aws.settings import Settings
 
 from .wire import ACCOUNT, REGION, Members, Refused
 
@@ -23,20 +32,31 @@ STATUSES = (
     "Cancelled",
 )
 ENDED = ("Completed", "Cancelled")
-BEGINNING = ("Creating", "Starting", "Updating")
-STOPPABLE = ("Created", "Running")
 BY_HAND = "Stopped by a person"
 UNEXPECTED = "An unexpected error occurred while the endpoint was updated"
 ON_SCHEDULE = "The inference experiment has reached the end of its schedule"
 UPDATE_FAILED = "The endpoint could not be updated: no capacity"
-WEEK_SECONDS = 7 * 86_400.0
+DAY_SECONDS = 86_400.0
 NEVER = float("inf")
 NAME_OF_ENDPOINT = "fraud-shadow-endpoint"
+
+_SCOPE = Scope(REGION, ACCOUNT)
+_AT_ONCE = Settings(start_seconds=0, stop_seconds=0, settle_seconds=0)
+_VARIANTS = {"production": "fraud-v1", "shadow": "fraud-v2"}
+_KEEPS_PRODUCTION = {
+    "ModelVariantActions": {"production": "Retain", "shadow": "Remove"},
+    "Reason": BY_HAND,
+}
 
 
 def arn_of(name: str) -> str:
     """The ARN of an experiment of the world's account."""
-    return f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:inference-experiment/{name}"
+    return _SCOPE.arn("inference-experiment", name)
+
+
+def endpoint_of(name: str) -> str:
+    """The name of an experiment's endpoint."""
+    return f"{name}-endpoint"
 
 
 @dataclass
@@ -61,241 +81,299 @@ class Experiment:
     """The real state of one experiment; a describe may lag behind.
 
     Attributes:
-        starts_at: When a Created experiment starts.
+        stops: The Stops that SageMaker accepted.
         refuses_created: Stop is a ConflictException until it has started.
         shows_as_cancelled: After a Stop it is Cancelled, with the Stop's reason.
-        failure: The endpoint's FailureReason; the endpoint can be InService anyway.
-        ended_as: The actions of a Stop that ended it before the history.
+        endpoint_after: The status of its endpoint after it has ended.
         stop_fails_update: A Stop leaves a FailureReason on an endpoint that is InService.
-        running: The instances that a variant runs, if autoscaling has changed them; None if
-            DescribeEndpoint does not give a count.
+        shows_in_service: A describe returns InService for every variant.
     """
 
     name: str
-    status: str
     pace: Pace
-    now: Callable[[], float]
-    variants: tuple[str, ...] = ("production", "shadow")
-    shadow: str = "shadow"
-    endpoint_after: str = "InService"
-    reason: str = ""
-    stopped_at: float = -NEVER
-    modified_at: float = 0.0
-    ends_at: float = NEVER
-    end: str = "Completed"
-    settled_at: float = NEVER
-    begins_at: float = NEVER
-    before_stop: str = ""
+    _service: Service
+    _now: Callable[[], float]
     stops: list[Members] = field(default_factory=list)
-    starts_at: float = NEVER
     refuses_created: bool = False
     shows_as_cancelled: bool = False
-    failure: str = ""
+    endpoint_after: str = "InService"
     stop_fails_update: bool = False
-    ended_as: Members = field(default_factory=dict)
-    running: dict[str, int | None] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._scheduled_at = self.now() + (86_400 if self.status == "Created" else -86_400)
-        self.modified_at = self.now() - 60
-        if self.status in BEGINNING:
-            self.begins_at = self.now() + self.pace.begin
-        if self.status == "Stopping":
-            self.reason = self.reason or BY_HAND
-            self.before_stop = "Running"
-            self.ends_at = self.now() + self.pace.stop
-        if self.status in ENDED:
-            self.reason = self.reason or BY_HAND
-            self.ends_at, self.end = self.now() - 3600, self.status
-            self.settled_at = self.now() - 3000
+    shows_in_service: bool = False
+    _before_stop: Members = field(default_factory=dict)
+    _lags_until: float = 0.0
+    _running: dict[str, int | None] = field(default_factory=dict)
 
     @property
     def true_status(self) -> str:
         """The status now."""
-        if self.now() >= self.ends_at:
-            return self.end
-        if self.status == "Created" and self.now() >= self.starts_at:
-            self.status, self.begins_at = "Starting", self.starts_at + self.pace.begin
-        if self.now() >= self.begins_at:
-            self.status = "Created" if self.status == "Creating" else "Running"
-            self.begins_at = NEVER
-        return self.status
-
-    @property
-    def endpoint_name(self) -> str:
-        """The endpoint that it runs on."""
-        return f"{self.name}-endpoint"
+        return self._record.status
 
     @property
     def has_ended(self) -> bool:
         """Whether the status is final."""
-        return self.true_status in ENDED
+        return self._record.ended
 
     @property
     def is_settled(self) -> bool:
         """Whether its endpoint has settled."""
-        return self.has_ended and self.now() >= self._settles_at
+        return self.was_settled_at(self._now())
 
     def was_settled_at(self, when: float) -> bool:
         """Whether it had ended and its endpoint had settled at that time."""
-        return self._settles_at <= when
+        endpoint = self._endpoint
+        return self.has_ended and endpoint.status != "Updating" and endpoint.modified <= when
 
     @property
-    def _settles_at(self) -> float:
-        return self.ends_at + self.pace.settle if self.settled_at == NEVER else self.settled_at
+    def ends_at(self) -> float:
+        """When it ended; infinite if it has not."""
+        ended = self._record.completed
+        return NEVER if ended is None else ended
 
-    def conclude(self, status: str, reason: str | None = None) -> None:
-        """End it now, whoever ordered it."""
-        if self.has_ended:
-            return
-        if self.true_status != "Stopping":
-            self.reason = BY_HAND
-        self.reason = self.reason if reason is None else reason
-        self.end, self.ends_at = status, self.now()
+    @property
+    def reason(self) -> str:
+        """Its StatusReason."""
+        return self._record.status_reason or ""
 
-    def stop(self, request: Members) -> None:
-        """Order the end.
+    @reason.setter
+    def reason(self, words: str) -> None:
+        self._record.status_reason = words
 
-        Raises:
-            Refused: ConflictException, or ValidationException for a variant that it does not have.
-        """
-        status = self.true_status
-        if status not in STOPPABLE or (status == "Created" and self.refuses_created):
-            raise Refused("ConflictException", f"Inference experiment is in status {status}")
-        unknown = sorted(set(request["ModelVariantActions"]) - set(self.variants))
-        if unknown:
-            raise Refused("ValidationException", f"There is no variant {', '.join(unknown)}")
-        self.stops.append(request)
-        self.before_stop, self.status = status, "Stopping"
-        self.reason = str(request.get("Reason", ""))
-        self.stopped_at = self.modified_at = self.now()
-        self.end = str(request.get("DesiredState", "Completed"))
-        if self.shows_as_cancelled:
-            self.end = "Cancelled"
-        self.ends_at = self.now() + self.pace.stop
+    @property
+    def failure(self) -> str:
+        """A FailureReason that its endpoint had before, and keeps."""
+        return self._endpoint.lasting_failure or ""
 
-    def describe(self) -> dict[str, Any]:
-        """The answer of DescribeInferenceExperiment."""
-        lagging = self.now() < self.stopped_at + self.pace.lag
-        status = self.before_stop if lagging else self.true_status
-        in_flux = status in ("Stopping", "Creating", "Updating", "Starting") or (
-            self.has_ended and not self.is_settled
-        )
-        settled = self.endpoint_after if self.has_ended else "InService"
-        ended = status in ENDED
-        start = min(self.starts_at, self._scheduled_at)
-        answer: dict[str, Any] = {
-            "Arn": arn_of(self.name),
-            "Name": self.name,
-            "Type": "ShadowMode",
-            "Schedule": {"StartTime": start, "EndTime": start + WEEK_SECONDS},
-            "Status": status,
-            "EndpointMetadata": {
-                "EndpointName": self.endpoint_name,
-                "EndpointConfigName": f"{self.name}-{'after' if ended else 'before'}",
-                "EndpointStatus": "Updating" if in_flux and not lagging else settled,
-            },
-            "ModelVariants": [
-                {
-                    "ModelName": f"model-{name}",
-                    "VariantName": name,
-                    "InfrastructureConfig": {
-                        "InfrastructureType": "RealTimeInference",
-                        "RealTimeInferenceConfig": _INSTANCES,
-                    },
-                    "Status": self._variant_status(name, status),
-                }
-                for name in self.variants
-            ],
-            "ShadowModeConfig": {
-                "SourceModelVariantName": self.variants[0],
-                "ShadowModelVariants": [
-                    {"ShadowModelVariantName": self.shadow, "SamplingPercentage": 50}
-                ],
-            },
-            "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/experiment",
-        }
-        failure = self.failure or (UPDATE_FAILED if ended and self._has_failed_update else "")
-        if failure:
-            answer["EndpointMetadata"]["FailureReason"] = failure
-        if self.reason and not lagging:
-            answer["StatusReason"] = self.reason
-        if not lagging:
-            answer["LastModifiedTime"] = self.ends_at if self.has_ended else self.modified_at
-        if self.has_ended and not lagging:
-            answer["CompletionTime"] = self.ends_at
+    @failure.setter
+    def failure(self, words: str) -> None:
+        self._endpoint.lasting_failure = self._endpoint.failure_reason = words
+
+    def add_variant(self, name: str) -> None:
+        """Give it one variant more than SageMaker accepts today."""
+        self._record.variants.insert(1, replace(self._record.variants[0], name=name))
+        self._record.variant_status[name] = "InService"
+
+    def run_instances(self, variant: str, count: int | None) -> None:
+        """Run other instances than configured; None if DescribeEndpoint does not give a count."""
+        self._running[variant] = count
+
+    def describe_endpoint(self) -> Members:
+        """DescribeEndpoint; autoscaling keeps its counts when an update deploys the test."""
+        endpoint = self._endpoint
+        scaled = {} if self.has_ended else self._running
+        endpoint.counts.update({name: (n, n) for name, n in scaled.items() if n is not None})
+        request = {"EndpointName": endpoint.name}
+        answer = self._service.perform("DescribeEndpoint", request, _SCOPE)
+        for variant in answer["ProductionVariants"]:
+            if scaled.get(variant["VariantName"], 0) is None:
+                del variant["CurrentInstanceCount"], variant["DesiredInstanceCount"]
         return answer
 
-    def describe_endpoint(self) -> dict[str, Any]:
-        """The answer of DescribeEndpoint: the experiment's endpoint is its own."""
-        told = self.describe()["EndpointMetadata"]
-        variants = {name: self._running(name) for name in self.variants}
-        shadow = variants.pop(self.shadow, None)
-        return {
-            "EndpointName": told["EndpointName"],
-            "EndpointArn": f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/{told['EndpointName']}",
-            "EndpointStatus": told["EndpointStatus"],
-            "CreationTime": 0,
-            "LastModifiedTime": 0,
-            "ProductionVariants": list(variants.values()),
-            "ShadowProductionVariants": [shadow] if shadow else [],
-        }
+    def start_in(self, seconds: float) -> None:
+        """Start an experiment that is Created, later."""
+        record, timeline, when = self._record, self._service.state.timeline, self._now() + seconds
+        record.request["Schedule"] = _schedule(when)
+        timeline.cancel(owner(record))
+        timeline.at(when, owner(record), lambda at: begin(self._service.state, record, at))
 
-    def _running(self, name: str) -> dict[str, Any]:
-        count = self.running.get(name, _INSTANCES["InstanceCount"])
-        counts = ("CurrentInstanceCount", "DesiredInstanceCount")
-        return {"VariantName": name, **({} if count is None else dict.fromkeys(counts, count))}
+    def conclude(self, status: str, reason: str | None = None) -> None:
+        """End it now; without a reason, as the Stop in progress would end it."""
+        record, now = self._record, self._now()
+        if record.ended:
+            return
+        self._prepare()
+        if reason is None and record.status == "Stopping":
+            self._service.state.timeline.bring_forward(owner(record), now)
+        else:
+            end_at_once(self._service.state, record, status, reason or BY_HAND, now)
+        self._service.state.settle(self._endpoint, now + self.pace.settle)
+
+    def stop(self, request: Members) -> Members:
+        """StopInferenceExperiment."""
+        before = self.describe()
+        self._prepare()
+        answer = self._service.perform("StopInferenceExperiment", dict(request), _SCOPE)
+        self.stops.append(request)
+        self._before_stop, self._lags_until = before, self._now() + self.pace.lag
+        return answer
+
+    def describe(self) -> Members:
+        """DescribeInferenceExperiment."""
+        if self._now() < self._lags_until:
+            return self._before_stop
+        name = {"Name": self.name}
+        answer = self._service.perform("DescribeInferenceExperiment", name, _SCOPE)
+        if self.shows_in_service:
+            for variant in answer["ModelVariants"]:
+                variant["Status"] = "InService"
+        return answer
+
+    def place(self, status: str, by: Members, ended_seconds_ago: float) -> None:
+        """Bring it into a status, which may be unknown to SageMaker.
+
+        Past steps take no time; the step in progress takes as long as the pace says.
+        """
+        now, state = self._now(), self._service.state
+        state.own_settings[self.name] = _AT_ONCE
+        past = now - DAY_SECONDS
+        _deploy(self._service, self.name, past - DAY_SECONDS)
+        if status == "Creating":
+            self._prepare()
+        begun = status not in ("Creating", "Created", "Starting")
+        request = _creation(self.name, past if begun else now + DAY_SECONDS)
+        EXPERIMENTS["CreateInferenceExperiment"](
+            state, _SCOPE, request, now if status == "Creating" else past
+        )
+        state.timeline.advance(past)
+        if status in ENDED:
+            self._stop_in_the_past({**by, "DesiredState": status}, now - ended_seconds_ago)
+        self._prepare()
+        if status == "Starting":
+            EXPERIMENTS["StartInferenceExperiment"](state, _SCOPE, {"Name": self.name}, now)
+        elif status == "Updating":
+            EXPERIMENTS["UpdateInferenceExperiment"](state, _SCOPE, {"Name": self.name}, now)
+        elif status == "Stopping":
+            stop(state, _SCOPE, {"Name": self.name, **by}, now)
+        elif status not in STATUSES:
+            self._record.status = status
+
+    def _stop_in_the_past(self, request: Members, at: float) -> None:
+        state = self._service.state
+        stop(state, _SCOPE, {"Name": self.name, **request}, at)
+        state.timeline.advance(at)
+        state.settle(self._endpoint, at + self.pace.settle)
+
+    def _prepare(self) -> None:
+        """Apply the attributes to the model."""
+        self._service.state.own_settings[self.name] = Settings(
+            start_seconds=self.pace.begin,
+            stop_seconds=self.pace.stop,
+            settle_seconds=self.pace.settle,
+            stop_accepted_from=("Running",) if self.refuses_created else ("Created", "Running"),
+            stop_shows_as_cancelled=self.shows_as_cancelled,
+        )
+        if self.stop_fails_update:
+            self._endpoint.next_failure = ("InService", UPDATE_FAILED)
+        elif self.endpoint_after != "InService":
+            self._endpoint.next_failure = (self.endpoint_after, "")
 
     @property
-    def _has_failed_update(self) -> bool:
-        return self.stop_fails_update and bool(self.stops)
+    def _record(self) -> Record:
+        self._service.state.timeline.advance(self._now())
+        return self._service.state.experiments[self.name]
 
-    def _variant_status(self, name: str, status: str) -> str:
-        if status not in ENDED:
-            return "Updating" if status == "Stopping" else "InService"
-        actions = self.ended_as or {self.shadow: "Remove"}
-        if self.stops:
-            actions = self.stops[0]["ModelVariantActions"]
-        if not self.is_settled:
-            return "Updating"
-        return "Deleted" if actions.get(name) == "Remove" else "InService"
+    @property
+    def _endpoint(self) -> Endpoint:
+        self._service.state.timeline.advance(self._now())
+        return self._service.state.endpoints[endpoint_of(self.name)]
 
 
-_INSTANCES: dict[str, Any] = {"InstanceType": "ml.m5.xlarge", "InstanceCount": 2}
+def _schedule(start: float) -> dict[str, float]:
+    return {"StartTime": start, "EndTime": start + 7 * DAY_SECONDS}
+
+
+def _creation(name: str, start: float) -> dict[str, Any]:
+    instances = {"InstanceType": "ml.m5.xlarge", "InstanceCount": 2}
+    infrastructure = {
+        "InfrastructureType": "RealTimeInference",
+        "RealTimeInferenceConfig": instances,
+    }
+    return {
+        "Name": name,
+        "Type": "ShadowMode",
+        "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/experiment",
+        "EndpointName": endpoint_of(name),
+        "ModelVariants": [
+            {"ModelName": model, "VariantName": variant, "InfrastructureConfig": infrastructure}
+            for variant, model in _VARIANTS.items()
+        ],
+        "ShadowModeConfig": {
+            "SourceModelVariantName": "production",
+            "ShadowModelVariants": [{"ShadowModelVariantName": "shadow", "SamplingPercentage": 50}],
+        },
+        "Schedule": _schedule(start),
+    }
+
+
+def _deploy(service: Service, name: str, at: float) -> None:
+    """Add an endpoint that is InService, for an experiment."""
+    state, endpoint = service.state, endpoint_of(name)
+    # What an experiment of this name has left behind.
+    state.experiments.pop(name, None)
+    state.endpoints.pop(endpoint, None)
+    state.configs.pop(name, None)
+    state.timeline.cancel(f"inference-experiment/{name}")
+    state.timeline.cancel(f"endpoint/{endpoint}")
+    for model in _VARIANTS.values():
+        if model not in state.models:
+            ENDPOINTS["CreateModel"](state, _SCOPE, {"ModelName": model}, at)
+    variant = {
+        "VariantName": "production",
+        "ModelName": _VARIANTS["production"],
+        "InstanceType": "ml.m5.xlarge",
+        "InitialInstanceCount": 2,
+    }
+    config = {"EndpointConfigName": name, "ProductionVariants": [variant]}
+    ENDPOINTS["CreateEndpointConfig"](state, _SCOPE, config, at)
+    request = {"EndpointName": endpoint, "EndpointConfigName": name}
+    ENDPOINTS["CreateEndpoint"](state, _SCOPE, request, at)
+    state.timeline.advance(at)
 
 
 class SageMaker:
-    """The experiments of the world's account."""
+    """The experiments of the world's account.
+
+    Attributes:
+        experiments: By name. The API does not find an experiment that is removed from here.
+        service: The model of the local AWS.
+    """
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.experiments: dict[str, Experiment] = {}
+        self.service = Service(_AT_ONCE, now)
         self._now = now
 
-    def add(self, name: str, status: str, pace: Pace | None = None) -> Experiment:
-        """Add an experiment in a status."""
-        experiment = Experiment(name, status, pace or Pace(), self._now)
+    def add(
+        self,
+        name: str,
+        status: str,
+        pace: Pace | None = None,
+        *,
+        by: Members = _KEEPS_PRODUCTION,
+        ended_seconds_ago: float = 3600.0,
+    ) -> Experiment:
+        """Add an experiment in a status.
+
+        Args:
+            by: The Stop that is in progress, or has ended it.
+        """
+        experiment = Experiment(name, pace or Pace(), self.service, self._now)
+        experiment.place(status, by, ended_seconds_ago)
         self.experiments[name] = experiment
         return experiment
 
     def describe_inference_experiment(self, request: Members) -> Members:
         """The API's operation."""
-        return self._find(request).describe()
+        return _answered(lambda: self._find(request).describe())
 
     def stop_inference_experiment(self, request: Members) -> Members:
         """The API's operation."""
-        self._find(request).stop(request)
-        return {"InferenceExperimentArn": arn_of(request["Name"])}
+        return _answered(lambda: self._find(request).stop(request))
 
     def describe_endpoint(self, request: Members) -> Members:
-        """The API's operation."""
-        for experiment in self.experiments.values():
-            if experiment.endpoint_name == request["EndpointName"]:
-                return experiment.describe_endpoint()
-        name = request["EndpointName"]
-        raise Refused("ValidationException", f'Could not find endpoint "{name}".')
+        """The API's operation; each experiment has an endpoint."""
+        name = str(request["EndpointName"]).removesuffix(endpoint_of(""))
+        return _answered(lambda: self._find({"Name": name}).describe_endpoint())
 
     def _find(self, request: Members) -> Experiment:
         name = request["Name"]
         if name not in self.experiments:
             raise Refused("ResourceNotFound", f"Inference experiment {name} was not found")
         return self.experiments[name]
+
+
+def _answered(call: Callable[[], Members]) -> Members:
+    """Turn the model's errors into the world's."""
+    try:
+        return call()
+    except ApiError as error:
+        raise Refused(error.code, error.message, error.http_status) from None

@@ -95,6 +95,14 @@ def test_ends_as_chosen_when_no_desired_state_is_given(state: str) -> None:
     assert "StatusReason" not in model.experiment()
 
 
+def test_an_early_conclusion_shows_as_cancelled_if_so_chosen() -> None:
+    model = Model(stop_seconds=60, stop_shows_as_cancelled=True).running()
+    model.stop(PROMOTE, DesiredState="Completed", Reason="v2 wins")
+    model.now += 60
+    assert statuses(model)[0] == "Cancelled"
+    assert model.experiment()["StatusReason"] == "v2 wins"
+
+
 DAY = 24 * 3600.0
 
 

@@ -146,7 +146,7 @@ class Player:
         experiment = self._world.sagemaker.experiments.get(self._name)
         if experiment is None or self.history.scaled_at != NEVER:
             return False
-        experiment.running = {"production": SCALED_AGAIN}
+        experiment.run_instances("production", SCALED_AGAIN)
         self.history.scaled_at = self._world.clock.now
         return True
 

@@ -51,7 +51,7 @@ NOT_BEGUN = ("Created, refuses", "Created, begins soon")
 """Stop is refused until the experiment starts: in a week, or in two minutes."""
 
 RENAMED = "fraud-shadow-2"
-SHADOW_MODEL = "model-shadow"
+SHADOW_MODEL = "fraud-v2"
 IAM_SECONDS = 60.0
 """AccessDenied is transient for this long after the request."""
 
@@ -1490,15 +1490,19 @@ def _set_up_experiment(world: World, scenario: Scenario) -> None:
     status, _, how = scenario.start.partition(", ")
     if status == "absent":
         return
-    experiment = world.sagemaker.add(scenario.new["Name"], status, scenario.tempo.pace)
-    if scenario.running is not None:
-        experiment.running = {"production": scenario.running}
+    add, name, pace = world.sagemaker.add, scenario.new["Name"], scenario.tempo.pace
     if how in _WORDS:
-        experiment.reason = _WORDS[how](scenario)
         by = scenario.declared if how == "as declared" else scenario.old
-        experiment.ended_as = dict(_actions(by))
-    elif how:
-        _VARIED[how](experiment)
+        stop = {"ModelVariantActions": dict(_actions(by)), "Reason": _WORDS[how](scenario)}
+        add(name, status, pace, by=stop)
+    elif how == "not settled":
+        add(name, status, pace, ended_seconds_ago=1)
+    else:
+        experiment = add(name, status, pace)
+        if scenario.running is not None:
+            experiment.run_instances("production", scenario.running)
+        if how:
+            _VARIED[how](experiment)
 
 
 _WORDS: Mapping[str, Callable[[Scenario], str]] = {
@@ -1510,10 +1514,6 @@ _WORDS: Mapping[str, Callable[[Scenario], str]] = {
 }
 
 
-def _settles(experiment: Experiment) -> None:
-    experiment.ends_at, experiment.settled_at = experiment.now() - 1, NEVER
-
-
 def _varied(**attributes: Any) -> Callable[[Experiment], None]:
     def vary(experiment: Experiment) -> None:
         for name, value in attributes.items():
@@ -1523,18 +1523,18 @@ def _varied(**attributes: Any) -> Callable[[Experiment], None]:
 
 
 def _begins_soon(experiment: Experiment) -> None:
-    experiment.refuses_created, experiment.starts_at = True, experiment.now() + 120
+    experiment.refuses_created = True
+    experiment.start_in(120)
 
 
 _VARIED: Mapping[str, Callable[[Experiment], None]] = {
-    "not settled": _settles,
     "shows as Cancelled": _varied(shows_as_cancelled=True),
     "fails the endpoint's update": _varied(stop_fails_update=True),
     "failed before": _varied(failure=UPDATE_FAILED),
     "refuses": _varied(refuses_created=True),
     "begins soon": _begins_soon,
-    NO_PAIR: _varied(variants=("production", "canary", "shadow")),
-    NO_COUNT: _varied(running={"production": None}),
+    NO_PAIR: lambda experiment: experiment.add_variant("canary"),
+    NO_COUNT: lambda experiment: experiment.run_instances("production", None),
 }
 
 

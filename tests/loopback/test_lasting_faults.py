@@ -259,7 +259,7 @@ def test_a_conflict_until_the_deadline_is_named_as_the_cause(world: World) -> No
     answer = answered(world, world.request("Update"))
 
     assert answer["Status"] == "FAILED"
-    assert answer["Reason"].endswith("Inference experiment is in status Updating")
+    assert answer["Reason"].endswith("cannot be stopped while it is Updating.")
 
 
 def test_a_stop_under_way_for_the_same_reason_is_no_promotion(world: World) -> None:

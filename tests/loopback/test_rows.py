@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from unittest import mock
 
 import pytest
 
 from loopback.journal import Journal
-from loopback.sagemaker import Experiment
 from loopback.world import NAME, PROMOTE, World
 from tests.test_tables import _coded
 
@@ -211,8 +209,9 @@ def test_end_contradicted(world: World, kind: str) -> None:
     world.stack.status = "DELETE_IN_PROGRESS" if kind == "Delete" else "UPDATE_IN_PROGRESS"
     world.experiment("Running", SHORT)
 
-    with mock.patch.object(Experiment, "_variant_status", return_value="InService"):
-        answer = answered(world, world.request(kind))
+    world.sagemaker.experiments[NAME].shows_in_service = True
+
+    answer = answered(world, world.request(kind))
 
     assert (answer["Status"], last_row(world)) == ("SUCCESS", "end_contradicted")
     assert stops(world) == 1
@@ -237,7 +236,7 @@ SHADOW = {"Name": NAME, "Outcome": "PromoteShadow"}
 def test_not_a_pair(world: World, kind: str) -> None:
     world.stack.status = "DELETE_IN_PROGRESS" if kind == "Delete" else "UPDATE_IN_PROGRESS"
     world.experiment("Running")
-    world.sagemaker.experiments[NAME].variants = ("production", "canary", "shadow")
+    world.sagemaker.experiments[NAME].add_variant("canary")
 
     answer = answered(world, world.request(kind, SHADOW))
 
@@ -251,7 +250,7 @@ def test_not_a_pair(world: World, kind: str) -> None:
 def test_instances_unknown(world: World, kind: str, count: int | None) -> None:
     world.stack.status = "DELETE_IN_PROGRESS" if kind == "Delete" else "UPDATE_IN_PROGRESS"
     world.experiment("Running")
-    world.sagemaker.experiments[NAME].running = {"production": count}
+    world.sagemaker.experiments[NAME].run_instances("production", count)
 
     answer = answered(world, world.request(kind, SHADOW))
 

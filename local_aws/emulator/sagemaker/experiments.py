@@ -46,7 +46,7 @@ def create(state: State, scope: Scope, request: Json, now: float) -> Json:
     experiment.variant_status = {variant.name: "Creating" for variant in variants}
     start = planned["StartTime"]
     if start > now:
-        ready = now + state.settings.start_seconds
+        ready = now + state.settings_of(experiment).start_seconds
         state.timeline.at(
             ready, owner(experiment), lambda at: set_status(experiment, "Created", at)
         )
@@ -63,7 +63,6 @@ def describe(state: State, scope: Scope, request: Json, now: float) -> Json:
     endpoint = state.endpoints.get(experiment.endpoint_name)
     metadata: Json = {"EndpointName": experiment.endpoint_name}
     if endpoint is not None:
-        metadata["EndpointConfigName"] = endpoint.config_name
         metadata["EndpointConfigName"] = endpoint.config_name
         metadata["EndpointStatus"] = endpoint.status
         if endpoint.failure_reason:

@@ -48,7 +48,7 @@ def end(experiment: Experiment, status: str, at: float) -> None:
 def begin(state: State, experiment: Experiment, now: float, status: str = "Starting") -> None:
     """Deploy an experiment's variants onto its endpoint, then let it run to its EndTime."""
     experiment.status, experiment.modified = status, now
-    running = now + state.settings.start_seconds
+    running = now + state.settings_of(experiment).start_seconds
     endpoint = state.endpoints.get(experiment.endpoint_name)
     if endpoint is not None:
         experiment.before = experiment.before or copy(endpoint)
@@ -72,7 +72,8 @@ def _run(state: State, experiment: Experiment, at: float) -> None:
 def _expire(state: State, experiment: Experiment, at: float) -> None:
     """End an experiment by its schedule: the endpoint goes back to its state before the test."""
     set_status(experiment, "Stopping", at)
-    over = at + state.settings.stop_seconds
+    settings = state.settings_of(experiment)
+    over = at + settings.stop_seconds
     before = experiment.before
     kept = set() if before is None else {item.name for item in (*before.production, *before.shadow)}
     experiment.variant_status = {
@@ -82,7 +83,7 @@ def _expire(state: State, experiment: Experiment, at: float) -> None:
     state.timeline.at(over, owner(experiment), lambda due: _revert(state, experiment, before, due))
     endpoint = state.endpoints.get(experiment.endpoint_name)
     if endpoint is not None:
-        state.settle(endpoint, over + state.settings.settle_seconds)
+        state.settle(endpoint, over + settings.settle_seconds)
 
 
 def _revert(state: State, experiment: Experiment, before: Endpoint | None, at: float) -> None:

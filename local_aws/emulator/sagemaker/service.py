@@ -79,7 +79,7 @@ class SageMaker:
             request = parse(body)
             if fault and (error := fault.error()):
                 raise error
-            answer = self._answered(operation, request, scope)
+            answer = self.perform(operation, request, scope)
         except ApiError as error:
             self.record(operation, request, scope, error.code)
             return Answer(error.http_status, json.dumps(error.to_json()).encode(), delay)
@@ -87,6 +87,21 @@ class SageMaker:
         # An operation without an output shape has no body in its answer.
         has_output = service_model().operation_model(operation).output_shape is not None
         return Answer(200, json.dumps(answer).encode() if has_output else b"", delay)
+
+    def perform(self, operation: str, request: dict[str, Any], scope: Scope) -> dict[str, Any]:
+        """Carry out an operation, without the protocol, the faults and the log around it.
+
+        Raises:
+            ApiError: The request is invalid, or refused.
+        """
+        perform = _OPERATIONS.get(operation)
+        if perform is None:
+            text = f"The local AWS has no SageMaker operation {operation}."
+            raise ApiError("UnknownOperationException", text)
+        check_request(operation, request)
+        now = self._clock()
+        self.state.timeline.advance(now)
+        return perform(self.state, scope, request, now)
 
     def end_experiment(self, name: str, status: str, reason: str | None) -> None:
         """End an experiment now, but not by a Stop.
@@ -158,16 +173,6 @@ class SageMaker:
     ) -> None:
         """Add a call to the log; IAM's denials never reach ``call``, so they are added here."""
         self.calls.append(Record(operation, request, self._clock(), scope.region, error_code))
-
-    def _answered(self, operation: str, request: dict[str, Any], scope: Scope) -> dict[str, Any]:
-        perform = _OPERATIONS.get(operation)
-        if perform is None:
-            text = f"The local AWS has no SageMaker operation {operation}."
-            raise ApiError("UnknownOperationException", text)
-        check_request(operation, request)
-        now = self._clock()
-        self.state.timeline.advance(now)
-        return perform(self.state, scope, request, now)
 
 
 def parse(body: bytes) -> dict[str, Any]:

@@ -58,6 +58,8 @@ class Endpoint:
     failure_reason: str | None = None
     # The status and reason that the next update ends with; a test's order.
     next_failure: tuple[str, str] | None = None
+    # A FailureReason that no later update takes away; a test's order.
+    lasting_failure: str | None = None
     # Current and desired instances of variants that have scaled away from their configuration.
     counts: dict[str, tuple[int, int]] = field(default_factory=dict)
 
@@ -106,6 +108,13 @@ class Timeline:
         self._due = [entry for entry in self._due if entry[2] != owner]
         heapq.heapify(self._due)
 
+    def bring_forward(self, owner: str, now: float) -> None:
+        """Let everything an owner still had to come happen now."""
+        due = sorted(entry for entry in self._due if entry[2] == owner)
+        self.cancel(owner)
+        for _, _, _, action in due:
+            action(now)
+
     def advance(self, now: float) -> None:
         """Let everything that is due by now happen, earliest first, and what that brings on."""
         while self._due and self._due[0][0] <= now:
@@ -115,15 +124,23 @@ class Timeline:
 
 @dataclass
 class State:
-    """Everything the service knows; a reset makes a new one."""
+    """Everything the service knows; a reset makes a new one.
+
+    ``own_settings`` are those of single experiments by their name, in place of ``settings``.
+    """
 
     settings: Settings
+    own_settings: dict[str, Settings] = field(default_factory=dict)
     models: dict[str, dict[str, Any]] = field(default_factory=dict)
     configs: dict[str, EndpointConfig] = field(default_factory=dict)
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     experiments: dict[str, Experiment] = field(default_factory=dict)
     timeline: Timeline = field(default_factory=Timeline)
     _config_numbers: itertools.count[int] = field(default_factory=itertools.count)
+
+    def settings_of(self, experiment: Experiment) -> Settings:
+        """Return what an experiment goes by."""
+        return self.own_settings.get(experiment.name, self.settings)
 
     def experiment(self, name: str, arn: str) -> Experiment:
         """Return an experiment or raise ResourceNotFound."""
@@ -162,7 +179,10 @@ class State:
 
         def settled(at: float) -> None:
             endpoint.modified = at
-            endpoint.status, endpoint.failure_reason = endpoint.next_failure or ("InService", None)
+            endpoint.status, endpoint.failure_reason = endpoint.next_failure or (
+                "InService",
+                endpoint.lasting_failure,
+            )
             endpoint.next_failure = None
 
         self.timeline.cancel(f"endpoint/{endpoint.name}")

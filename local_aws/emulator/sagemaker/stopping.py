@@ -69,7 +69,8 @@ def stop(state: State, scope: Scope, request: Json, now: float) -> Json:
     """
     name = request["Name"]
     experiment = state.experiment(name, scope.arn("inference-experiment", name))
-    if experiment.status not in state.settings.stop_accepted_from:
+    settings = state.settings_of(experiment)
+    if experiment.status not in settings.stop_accepted_from:
         raise conflict(
             f"Inference experiment {experiment.arn} cannot be stopped while it is "
             f"{experiment.status}."
@@ -84,8 +85,10 @@ def stop(state: State, scope: Scope, request: Json, now: float) -> Json:
         variant.name: "Updating" if variant.name in kept else "Deleting"
         for variant in experiment.variants
     }
-    over = now + state.settings.stop_seconds
-    final = request.get("DesiredState", state.settings.default_desired_state)
+    over = now + settings.stop_seconds
+    final = request.get("DesiredState", settings.default_desired_state)
+    if settings.stop_shows_as_cancelled:
+        final = "Cancelled"
     state.timeline.cancel(owner(experiment))
     state.timeline.at(
         over, owner(experiment), lambda at: _apply(state, experiment, result, final, at)
@@ -93,7 +96,7 @@ def stop(state: State, scope: Scope, request: Json, now: float) -> Json:
     # After the line above: steps for the same time run in the order in which they were added.
     endpoint = state.endpoints.get(experiment.endpoint_name)
     if endpoint is not None:
-        state.settle(endpoint, over + state.settings.settle_seconds)
+        state.settle(endpoint, over + settings.settle_seconds)
     return {"InferenceExperimentArn": experiment.arn}
 
 
@@ -110,7 +113,7 @@ def end_at_once(
     experiment.variant_status = {variant.name: "InService" for variant in experiment.variants}
     endpoint = state.endpoints.get(experiment.endpoint_name)
     if endpoint is not None and endpoint.status == "Updating":
-        state.settle(endpoint, now + state.settings.settle_seconds)
+        state.settle(endpoint, now + state.settings_of(experiment).settle_seconds)
 
 
 OPERATIONS = {"StopInferenceExperiment": stop}
