@@ -6,6 +6,8 @@ Exits with 1 if anything does not end as declared.
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 import tempfile
 import threading
@@ -138,6 +140,7 @@ def _story(timeline: Timeline, folder: Path) -> None:
             cdk.bootstrap()
         before = inventory(aws)
         _arm(timeline, aws, cdk)
+        _plan(timeline, aws, cdk)
         for traffic, verdict in CLOSED:
             _refuse(timeline, aws, cdk, traffic, verdict)
         _promote(timeline, aws, cdk)
@@ -157,6 +160,23 @@ def _arm(timeline: Timeline, aws: LocalAws, cdk: CdkCli) -> None:
         cdk.deploy(context=PATIENT)
     timeline.check(_status(aws) == "Running", "the resource is armed, the experiment still Running")
     timeline.check(not aws.calls("StopInferenceExperiment"), "nothing was stopped")
+
+
+def _plan(timeline: Timeline, aws: LocalAws, cdk: CdkCli) -> None:
+    with timeline.step("stop-inference-experiment plan: what the verdict will do"):
+        prepare = ("deploy", "--all", "--method=prepare-change-set", "--change-set-name=verdict")
+        cdk.run(*prepare, "--require-approval=never", context=VERDICT)
+        command = [sys.executable, "-m", "cdk_stop_inference_experiment"]
+        ran = subprocess.run(
+            [*command, "plan", STACK, "--change-set=verdict", "--fail-on=promote"],
+            env=aws.environment(os.environ),
+            text=True,
+            stdout=subprocess.PIPE,
+            check=False,
+        )
+    timeline.console.print(ran.stdout, markup=False)
+    timeline.check(ran.returncode == 2, "the plan exits with 2 for a promotion")
+    timeline.check(_status(aws) == "Running", "the experiment is still Running")
 
 
 def _refuse(

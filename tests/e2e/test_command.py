@@ -1,0 +1,205 @@
+"""The command as people and pipelines run it: what it prints, exits with and may do."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import NestedStack
+
+from cdk_stop_inference_experiment import StopOn
+from local_aws import LocalAws
+from local_aws.synthesis import synthesise
+from tests.local_aws.test_iam_requests import user
+
+from .history import CAPABILITIES, STACK, History
+from .planned import plan_of
+from .shadow_stack import shadow_stack
+from .synthesis import PROMOTE_SHADOW, promoting, stop_shadow_test, stopping
+
+pytestmark = pytest.mark.usefixtures("shadow_test")
+ROOT = Path(__file__).parents[2]
+
+
+class Ran:
+    """One run of the command."""
+
+    def __init__(self, aws: LocalAws, *arguments: str, **environment: str) -> None:
+        ran = subprocess.run(
+            [sys.executable, "-m", "cdk_stop_inference_experiment", *arguments],
+            env={**aws.environment(os.environ), **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.status, self.out, self.err = ran.returncode, ran.stdout, ran.stderr
+
+
+@pytest.fixture
+def armed(history: History) -> History:
+    """A stack that is to promote the shadow, with a change set that orders it."""
+    assert history.deploy(promoting(stop_on=[StopOn.DELETE])) == "CREATE_COMPLETE"
+    prepare(history, promoting(stop_on=[StopOn.DELETE], end_now=True).body)
+    return history
+
+
+def prepare(history: History, body: Mapping[str, Any], name: str = "verdict") -> None:
+    """Make a change set, as ``cdk deploy --method=prepare-change-set`` does."""
+    history.cloudformation.create_change_set(
+        StackName=STACK,
+        ChangeSetName=name,
+        TemplateBody=json.dumps(body),
+        Capabilities=CAPABILITIES,
+        IncludeNestedStacks=True,
+    )
+
+
+def test_a_plan_is_text_of_at_most_80_columns_without_colours(armed: History) -> None:
+    ran = Ran(armed.aws, "plan", STACK, "--change-set", "verdict")
+    assert (ran.status, ran.err) == (0, "")
+    assert "fraud-shadow  Update: will stop it and promote the shadow" in ran.out
+    assert "update_end_now, stoppable: " in ran.out
+    assert "\x1b" not in ran.out
+    assert max(map(len, ran.out.splitlines())) <= 80
+    assert not any(line.endswith(" ") for line in ran.out.splitlines())
+    assert armed.experiment()["Status"] == "Running"
+
+
+def test_a_pipeline_reads_json_and_exits_with_2(armed: History) -> None:
+    arguments = ("plan", STACK, "--change-set", "verdict", "--json")
+    ran = Ran(armed.aws, *arguments, "--fail-on", "fail")
+    (verdict,) = json.loads(ran.out)["verdicts"]
+    assert ran.status == 0
+    assert (verdict["effect"], verdict["certainty"]) == ("stop", "will")
+    assert [verdict[what] for what in ("stop", "promote", "fail")] == ["will", "will", "no"]
+    assert verdict["stopRequest"]["ModelVariantActions"]["shadow"] == "Promote"
+    assert Ran(armed.aws, *arguments, "--fail-on", "promote").status == 2
+    assert Ran(armed.aws, *arguments, "--fail-on", "fail", "--fail-on", "stop").status == 2
+    destroy = Ran(armed.aws, "plan", STACK, "--destroy", "--fail-on", "fail")
+    assert destroy.status == 0, destroy.out
+    assert "Delete in the deletion: will stop it and promote the shadow" in destroy.out
+
+
+def test_status_tells_where_the_experiment_stands(armed: History) -> None:
+    armed.aws.scale_variant("fraud", "production", current=4)
+    ran = Ran(armed.aws, "status", STACK)
+    text = " ".join(ran.out.split())
+    assert ran.status == 0
+    assert "fraud-shadow Running since" in text
+    assert "production 'production': fraud-v1, 4 x ml.m5.large (1 configured), 100%" in text
+    assert "shadow 'shadow': fraud-v2, 1 x ml.m5.large, 50%" in text
+    assert "A changed declaration would stop nothing" in text
+    assert "A teardown would stop it and promote the shadow." in text
+    (state,) = json.loads(Ran(armed.aws, "status", STACK, "--json").out)
+    assert state["resources"][0]["onTeardown"]["effect"] == "stop"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("plan", "Missing", "--destroy"), "Stack with id Missing does not exist"),
+        (("plan", STACK, "--change-set", "missing"), "[missing] does not exist"),
+        (("status", STACK, "--profile", "missing"), "profile (missing) could not be found"),
+    ],
+)
+def test_an_error_is_one_line(armed: History, arguments: tuple[str, ...], said: str) -> None:
+    ran = Ran(armed.aws, *arguments)
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err.startswith("error: ")
+    assert said in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_a_stack_without_a_region_and_credentials_that_expired_are_one_line(
+    armed: History,
+) -> None:
+    nowhere = Ran(armed.aws, "status", STACK, AWS_REGION="", AWS_DEFAULT_REGION="")
+    refused = Ran(armed.aws, "status", STACK, AWS_ACCESS_KEY_ID="AKIAEXPIRED000000000")
+    for ran in (nowhere, refused):
+        assert (ran.status, ran.out) == (1, "")
+        assert ran.err.count("\n") == 1, ran.err
+
+
+def policy() -> list[dict[str, Any]]:
+    """The statements of the README's policy document."""
+    block = re.search(r"```json\n(\{\n  \"Version\": \"2012-10-17\".*?)```", README, re.DOTALL)
+    assert block is not None
+    statements: list[dict[str, Any]] = json.loads(block[1])["Statement"]
+    return statements
+
+
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_readmes_policy_is_enough_and_reads_only(armed: History) -> None:
+    actions = [
+        action for one in policy() for action in [one["Action"]] for action in _listed(action)
+    ]
+    assert all(re.match(r"\w+:(Describe|Get|List)", action) for action in actions)
+    clients = user(armed.aws, *policy())
+    key = clients("sts")._request_signer._credentials
+    may = {"AWS_ACCESS_KEY_ID": key.access_key, "AWS_SECRET_ACCESS_KEY": key.secret_key}
+    for arguments in (
+        ("plan", STACK, "--change-set", "verdict", "--json"),
+        ("plan", STACK, "--destroy", "--json"),
+    ):
+        ran = Ran(armed.aws, *arguments, **may)
+        assert ran.status == 0, ran.err
+        (verdict,) = json.loads(ran.out)["verdicts"]
+        assert verdict["certainty"] == "will"
+    assert Ran(armed.aws, "status", STACK, **may).status == 0
+
+
+def test_without_a_permission_on_the_experiment_the_effect_is_unknown(armed: History) -> None:
+    statements = [one for one in policy() if one["Sid"] != "ReadExperiments"]
+    key = user(armed.aws, *statements)("sts")._request_signer._credentials
+    may = {"AWS_ACCESS_KEY_ID": key.access_key, "AWS_SECRET_ACCESS_KEY": key.secret_key}
+    ran = Ran(armed.aws, "plan", STACK, "--destroy", "--json", "--fail-on", "stop", **may)
+    (verdict,) = json.loads(ran.out)["verdicts"]
+    assert (ran.status, verdict["effect"]) == (2, "unknown")
+    assert "sagemaker:DescribeInferenceExperiment" in verdict["why"]
+
+
+def _listed(value: object) -> list[str]:
+    return list(map(str, value)) if isinstance(value, list) else [str(value)]
+
+
+def test_a_creation_with_its_own_experiment_is_planned_before_either_exists(
+    history: History,
+) -> None:
+    history.aws.reset()
+    plan = plan_of(history.aws, STACK, shadow_stack(), exists=False)
+    (verdict,) = plan.verdicts
+    assert (verdict.request, verdict.effect, verdict.order) == ("Create", "nothing", "create_arms")
+
+
+def test_a_nested_stack_is_planned_with_its_root(history: History) -> None:
+    def build(**props: Any) -> Any:
+        return synthesise(lambda stack: stop_shadow_test(NestedStack(stack, "Nested"), **props))
+
+    assert history.deploy(build()) == "CREATE_COMPLETE"
+    assert history.deploy(build(model_variant_actions=PROMOTE_SHADOW)) == "UPDATE_COMPLETE"
+    history.end(stops=1)
+
+
+def test_a_value_that_is_known_only_later_is_named(history: History) -> None:
+    assert history.deploy(stopping(stop_on=[StopOn.DELETE])) == "CREATE_COMPLETE"
+
+    def late(body: dict[str, Any]) -> None:
+        made = {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "true"}}
+        body["Resources"]["Made"] = made
+        for one in body["Resources"].values():
+            if one["Type"] == "Custom::StopInferenceExperiment":
+                one["Properties"]["EndNow"] = {"Fn::GetAtt": ["Made", "Value"]}
+
+    prepare(history, stopping(stop_on=[StopOn.DELETE]).changed(late).body)
+    ran = Ran(history.aws, "plan", STACK, "--change-set", "verdict", "--fail-on", "stop")
+    assert ran.status == 2
+    assert "'EndNow'" in ran.out
