@@ -61,11 +61,15 @@ def synthesise(build: Builder) -> Template:
 
 def _assets(folder: Path, manifest: Json) -> list[tuple[str, bytes]]:
     return [
-        (destination["objectKey"], _zipped(folder / file["source"]["path"]))
+        (destination["objectKey"], _packaged(folder / file["source"]["path"]))
         for file in manifest["files"].values()
-        if file["source"]["packaging"] == "zip"
         for destination in file["destinations"].values()
     ]
+
+
+def _packaged(path: Path) -> bytes:
+    """A folder of code, zipped, or the template of a nested stack."""
+    return _zipped(path) if path.is_dir() else path.read_bytes()
 
 
 def _zipped(folder: Path) -> bytes:

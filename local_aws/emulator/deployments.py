@@ -32,7 +32,7 @@ from local_aws.emulator.operation import (
 )
 from local_aws.emulator.stack_events import StackEvents, replace_everywhere
 
-__all__ = ["Deployments"]
+__all__ = ["UNDONE", "Deployments"]
 
 Json = dict[str, Any]
 PassedOn: TypeAlias = Any  # Arguments that are only passed on.
@@ -41,6 +41,8 @@ _logger = logging.getLogger("local_aws")
 _DELETE_ON_FAILURE = "_local_aws_delete_on_failure"
 _OPERATION = "_failed_operation"
 _STABLE = "_local_aws_stable"
+UNDONE = "_local_aws_undone"
+"""Marks a resource that is no more what the stack's template, which failed, declares."""
 _REMOVED = "_local_aws_removed"
 """Resources that a failed update removed from the template; the next operation deletes them."""
 
@@ -157,7 +159,7 @@ class Deployments:
                 operation.failed_update = None
                 record = cloudformation._stacks[operation.stack_name]["_resources"]
                 record[failed.logical_id].update(
-                    ResourceStatus="UPDATE_COMPLETE", Properties=failed.previous
+                    **{UNDONE: True}, ResourceStatus="UPDATE_COMPLETE", Properties=failed.previous
                 )
 
     @staticmethod

@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 from ministack.services import cloudformation
 from ministack.services.cloudformation import changesets, handlers
 
+from local_aws.emulator.deployments import UNDONE
 from local_aws.emulator.operation import FAILED
 from local_aws.settings import Settings
 
@@ -186,6 +187,9 @@ class StackRequests:
                 del definitions[logical_id]
             elif record.get("ResourceStatus") == "UPDATE_FAILED":
                 definitions[logical_id] = {**definitions[logical_id], "Metadata": "failed"}
+            elif record.get(UNDONE):
+                undone = {"Properties": record["Properties"]}
+                definitions[logical_id] = {**definitions[logical_id], **undone}
         changes: list[Json] = self._diff({**old, "Resources": definitions}, new, resources, *rest)
         return changes
 

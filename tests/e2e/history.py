@@ -11,6 +11,7 @@ from local_aws.inventory import inventory
 from local_aws.synthesis import ASSETS, Template
 from tests.waiting import eventually
 
+from .planned import Operation, plan_destroy, plan_of, reader
 from .synthesis import EXPERIMENT
 
 Json = dict[str, Any]
@@ -19,7 +20,13 @@ CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
 
 
 class History:
-    """One stack in an account without other stacks of ours."""
+    """One stack in an account without other stacks of ours.
+
+    Right before each operation the command plans it, and the plan is compared with what happens.
+
+    Attributes:
+        disturbed: Something happens in an operation that no plan can know.
+    """
 
     def __init__(self, aws: LocalAws) -> None:
         self.aws = aws
@@ -28,6 +35,8 @@ class History:
         self._s3 = aws.client("s3")
         self._s3.create_bucket(Bucket=ASSETS)
         self._uploaded: set[str] = set()
+        self._operation: Operation | None = None
+        self.disturbed = False
 
     def deploy(self, template: Template, *, timeout_seconds: float = 60.0, **options: Any) -> str:
         """Create or update the stack; return its final status."""
@@ -37,7 +46,10 @@ class History:
     def begin(self, template: Template, **options: Any) -> None:
         """Start to create or update the stack, with more options for the call."""
         self._upload(template)
-        order = self.cloudformation.update_stack if self._exists() else self._create
+        exists = self._exists()
+        plan = plan_of(self.aws, STACK, template, exists=exists, **options)
+        self._operation = Operation(self.aws, plan, self.events() if exists else [])
+        order = self.cloudformation.update_stack if exists else self._create
         order(
             StackName=STACK,
             TemplateBody=json.dumps(template.body),
@@ -47,6 +59,9 @@ class History:
 
     def destroy(self, *, timeout_seconds: float = 60.0) -> str:
         """Delete the stack; return its final status."""
+        if not self.status.endswith("_IN_PROGRESS"):
+            plan = plan_destroy(reader(self.aws), self.stack_id)
+            self._operation = Operation(self.aws, plan, self.events())
         self.cloudformation.delete_stack(StackName=self.stack_id)
         return self.settled(timeout_seconds)
 
@@ -56,6 +71,9 @@ class History:
         while (status := self.status).endswith("_IN_PROGRESS"):
             assert time.monotonic() < deadline, f"still {status}; {self.log()}"
             time.sleep(0.05)
+        if self._operation is not None:
+            self._operation.check(self.events(), disturbed=self.disturbed)
+            self._operation = None
         return status
 
     @property

@@ -73,6 +73,8 @@ def goes_as_declared(history: History, missing: str | None) -> bool:
         wanted = hastened(wanted, PATIENCE_SECONDS)
         return history.deploy(without(wanted, missing) if missing else wanted)
 
+    # What the function lacks, a plan does not see.
+    history.disturbed = missing is not None
     moves = missing in {None, "cloudformation:ListStackResources"}
     history.aws.configure(stop_seconds=200)
     return (

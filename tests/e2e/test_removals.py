@@ -103,6 +103,7 @@ def test_history_13_an_experiment_deleted_by_hand_does_not_hinder_the_destructio
 @pytest.mark.usefixtures("shadow_test")
 def test_history_17_a_failed_deletion_succeeds_once_its_cause_is_fixed(history: History) -> None:
     assert history.deploy(stopping()) == "CREATE_COMPLETE"
+    history.disturbed = True
     refusal = "the endpoint's model was deleted"
     history.aws.fail("StopInferenceExperiment", "ValidationException", message=refusal)
     assert history.destroy() == "DELETE_FAILED"

@@ -31,7 +31,9 @@ def failed(history: History, request: pytest.FixtureRequest) -> History:
     )
     assert history.deploy(stopping()) == "CREATE_COMPLETE"
     history.aws.fail("StopInferenceExperiment", "ValidationException", times=1)
+    history.disturbed = True
     assert history.deploy(promoting(), DisableRollback=True) == "UPDATE_FAILED"
+    history.disturbed = False
     assert eventually(lambda: "was left as it is" in history.reason("UPDATE_FAILED"))
     assert history.experiment()["Status"] == "Running"
     assert not history.stops()

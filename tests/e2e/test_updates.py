@@ -148,6 +148,7 @@ def test_history_12_an_experiment_stopped_by_hand_while_the_update_waits(
     history: History, wanted: Callable[..., Template], status: str
 ) -> None:
     assert history.deploy(stopping()) == "CREATE_COMPLETE"
+    history.disturbed = True
     history.aws.fail("StopInferenceExperiment", "ConflictException", times=1000)
     history.begin(wanted(desired_state=DesiredState.COMPLETED))
     assert eventually(lambda: bool(history.aws.calls("StopInferenceExperiment")))
@@ -182,6 +183,7 @@ def test_history_12_an_update_waits_for_a_stop_that_somebody_else_made(
 def test_history_16_an_update_cancelled_in_flight_stops_no_second_time(history: History) -> None:
     assert history.deploy(followed_by(actions=KEEP_PRODUCTION, breaks=False)) == "CREATE_COMPLETE"
     history.aws.configure(stop_seconds=120)
+    history.disturbed = True
     history.begin(followed_by(actions=PROMOTE_SHADOW, breaks=False))
     assert eventually(lambda: history.experiment()["Status"] == "Stopping")
     history.cloudformation.cancel_update_stack(StackName=history.stack_id)

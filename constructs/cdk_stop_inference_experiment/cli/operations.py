@@ -156,6 +156,10 @@ class _Update:
                     sent = self._delete(change, stack, then, holders)
                     gone = "the permission for the old experiment may be deleted first"
                     yield replace(sent, risks=(*sent.risks, gone))
+            for found in self._left_over(change_set, stack):
+                change = Change("Remove", found.logical_id, RESOURCE_TYPE, found.physical_id)
+                sent = self._delete(change, stack, then, holders)
+                yield replace(sent, risks=(*sent.risks, "an update that failed had removed it"))
 
     def _of_ours(self, change: Change, stack: StackThen) -> Iterator[Step]:
         name = _name_of(stack.stack_id)
@@ -279,6 +283,7 @@ class _Update:
         if stack.is_new:
             return
         changed = {change.logical_id for change in change_set.changes}
+        changed |= {found.logical_id for found in self._left_over(change_set, stack)}
         for found in self._reader.resources(stack.stack_id):
             if found.logical_id in changed:
                 continue
@@ -291,6 +296,21 @@ class _Update:
                     why = "the change set does not change its stack"
                     place = (_name_of(below), resource.logical_id, resource.physical_id)
                     yield NotSent(*place, why)
+
+    def _left_over(self, change_set: ChangeSet, stack: StackThen) -> list[Deployed]:
+        """Our resources that an update without rollback removed and did not clean up: it failed.
+
+        They are not in the template that the change set is compared with.
+        """
+        if stack.is_new or not self._reader.stack(stack.stack_id).status.endswith("_FAILED"):
+            return []
+        known = {change.logical_id for change in change_set.changes}
+        known |= set(self._reader.template(stack.stack_id).get("Resources", {}))
+        return [
+            found
+            for found in self._reader.resources(stack.stack_id)
+            if found.resource_type == RESOURCE_TYPE and found.logical_id not in known
+        ]
 
     def _at_risk(self, step: Step) -> Step:
         if isinstance(step, NotSent):

@@ -293,7 +293,7 @@ def _verdict(reader: Reader, sent: Sent, ended: dict[str, Experiment], note: str
         base,
         effect=_EFFECTS[decision.verb],
         certainty=certainty,
-        chances=_chances(sent, decision, certainty, is_gated=bool(evidence)),
+        chances=_chances(sent, decision, certainty, experiment, is_gated=bool(evidence)),
         why=decision.why,
         order=decision.order or decision.row,
         row=decision.row,
@@ -346,6 +346,8 @@ def _risks(
         found.append("the metrics may change")
     if experiment is None or decision.verb is not Verb.STOP:
         return found
+    if mismatched := _mismatched(decision, experiment):
+        found.append(f"SageMaker refuses to stop it by actions for {mismatched}")
     if experiment.status != "Running":
         found.append(f"SageMaker may refuse to stop it while it is {experiment.status}")
     end = experiment.scheduled_end
@@ -354,24 +356,47 @@ def _risks(
     return found
 
 
+def _mismatched(decision: Decision, experiment: Experiment | None) -> str:
+    """The variants that a deletion names all the same; empty if the experiment has them all."""
+    if decision.stop is None or experiment is None or not experiment.variants:
+        return ""
+    names = [name for name in decision.stop.actions if name not in experiment.variants]
+    return ", ".join(f"'{name}'" for name in names)
+
+
+def _after_waiting(sent: Sent, decision: Decision) -> Mapping[str, str]:
+    """What may follow a wait: a stop of what runs again, or a promotion that comes too late."""
+    new = sent.request.new
+    promotes = isinstance(new, Declaration) and new.promotes
+    stops = decision.row == "status_unknown"
+    fails = promotes and sent.request.type is not RequestType.DELETE
+    return {
+        STOP: MAY if stops else NO,
+        PROMOTE: MAY if stops and promotes else NO,
+        FAIL: MAY if fails else NO,
+    }
+
+
 def _chances(
-    sent: Sent, decision: Decision, certainty: str, *, is_gated: bool
+    sent: Sent,
+    decision: Decision,
+    certainty: str,
+    experiment: Experiment | None,
+    *,
+    is_gated: bool,
 ) -> Mapping[str, str]:
     """Whether the request stops, promotes and fails."""
     found = dict.fromkeys((STOP, PROMOTE, FAIL), NO)
-    new = sent.request.new
-    promotes = isinstance(new, Declaration) and new.promotes
     if decision.verb is Verb.STOP:
         found[STOP] = certainty
         if decision.stop and decision.stop.promotes:
             found[PROMOTE] = certainty
+        if _mismatched(decision, experiment):
+            found[FAIL] = MAY
     elif decision.verb is Verb.FAIL:
         found[FAIL] = certainty
     elif decision.verb is Verb.WAIT:
-        if decision.row == "status_unknown":
-            found[STOP] = MAY
-        if sent.request.type is not RequestType.DELETE and promotes:
-            found[FAIL] = MAY
+        found |= _after_waiting(sent, decision)
     elif certainty == MAY:
         found = dict.fromkeys(found, MAY)
     if is_gated:
