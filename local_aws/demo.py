@@ -197,6 +197,7 @@ def _refuse(
 
 def _promote(timeline: Timeline, aws: LocalAws, cdk: CdkCli) -> None:
     aws.traffic(hours=14, production=PRODUCTION, shadow=OPEN)
+    _plan(timeline, aws, cdk)
     with (
         timeline.step("cdk deploy: the same order again, and the evidence is successful"),
         watched(timeline, aws.client("sagemaker")),
