@@ -15,6 +15,7 @@ from local_aws import LocalAws
 from local_aws.cdk_cli import CdkCli
 from local_aws.shadow_test import create_shadow_test, endpoint_variants, model_variant
 from local_aws.synthesis import Template, synthesise
+from tests.waiting import eventually
 
 from .history import History
 from .shadow_stack import shadow_stack
@@ -117,7 +118,7 @@ class TestOneExperiment:
         assert history.deploy(stopping(outcome=Outcome.keep_production())) == "UPDATE_COMPLETE"
         assert history.deploy(stopping()) == "UPDATE_COMPLETE"
         assert history.experiment()["Status"] == "Running"
-        assert "update_unchanged" in history.log()
+        assert eventually(lambda: "update_unchanged" in history.log())
         assert not history.stops()
         history.end(stops=1)
 
@@ -138,9 +139,8 @@ class TestOneExperiment:
     ) -> None:
         history.aws.scale_variant("fraud", "production", current=5)
         assert history.deploy(promoting()) == "CREATE_COMPLETE"
-        assert "is to be promoted on 2 instances, but variant 'production' now runs 5" in (
-            history.log()
-        )
+        warning = "is to be promoted on 2 instances, but variant 'production' now runs 5"
+        assert eventually(lambda: warning in history.log())
         assert not history.stops()
         history.end(stops=1)
 
