@@ -28,8 +28,9 @@ help: ## List the targets
 
 environments: $(LOCAL_AWS) ## Create every environment, and do nothing else
 
+# In the order of the folders: by their number of tests, the long files of tests/e2e would come last.
 test: lint $(LOCAL_AWS) $(VENV_OLDEST) ## Lint, every test, then test-oldest
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 	@$(MAKE) --no-print-directory test-oldest
 
 lint: $(VENV) ## ruff check, ruff format --check, mypy
