@@ -18,7 +18,9 @@ from aws_cdk.assertions import Template
 from aws_cdk.aws_sagemaker import CfnInferenceExperiment
 
 from cdk_stop_inference_experiment import (
+    Comparison,
     DesiredState,
+    Evidence,
     Instances,
     ModelVariantAction,
     ModelVariantConfig,
@@ -83,6 +85,24 @@ def declared() -> cdk.Stack:
     )
     for name, outcome in OUTCOMES.items():
         StopInferenceExperiment(stack, name, experiment_name=name.lower(), outcome=outcome)
+    StopInferenceExperiment(
+        stack,
+        "Gated",
+        experiment_name="gated",
+        outcome=Outcome.promote_shadow(),
+        promote_if=Evidence(
+            min_invocations=10_000,
+            comparisons=[
+                Comparison.model_latency("p99", max_ratio=1.1, failure_limit=1),
+                Comparison.model_latency(
+                    max_increase=cdk.Duration.millis(5), max_value=cdk.Duration.millis(60)
+                ),
+                Comparison.error_rate_5xx(max_rate=0.001, max_increase=0.0005, dry_run=True),
+            ],
+            window=cdk.Duration.hours(12),
+        ),
+        otherwise=Outcome.keep_both(),
+    )
     return stack
 
 

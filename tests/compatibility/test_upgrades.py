@@ -111,8 +111,11 @@ def test_the_events_of_a_released_version_are_read_and_carried_out(release: str)
             new["DesiredState"] = "Cancelled"
         assert new.get("DesiredState") != old.get("DesiredState")
         stops = "Update" in new.get("StopOn", ["Update"])
-        assert _verb(update) is (Verb.STOP if stops else Verb.SUCCEED)
-        assert _verb(delete) is Verb.STOP
+        # The experiment has no start time, so that evidence is an error.
+        is_gated = "PromoteIf" in new
+        ended = Verb.FAIL if is_gated else Verb.STOP
+        assert _verb(update) is (ended if stops else Verb.SUCCEED)
+        assert _verb(delete) is (Verb.WAIT if is_gated else Verb.STOP)
 
 
 def _forward(sent: Json) -> World:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_cloudwatch as cloudwatch
 
-from .stacks import EVERY_PROP, PROMOTE_SHADOW, Json, declare, shadow_test, synthesised
+from .stacks import EVERY_PROP, EVIDENCE, PROMOTE_SHADOW, Json, declare, shadow_test, synthesised
 
 pytestmark = pytest.mark.newest
 
@@ -23,7 +25,9 @@ ENVIRONMENTS = {
 
 def _declared(app: cdk.App, env: cdk.Environment | None) -> cdk.Stack:
     stack = cdk.Stack(app, "Stack", env=env)
-    declare(stack, **EVERY_PROP)
+    metric = cloudwatch.Metric(namespace="AWS/SageMaker", metric_name="ModelLatency")
+    alarm = cloudwatch.Alarm(stack, "Alarm", metric=metric, threshold=1, evaluation_periods=1)
+    declare(stack, **EVERY_PROP, promote_if=replace(EVIDENCE, alarms=[alarm]))
     experiment = shadow_test(stack, name="fraud-shadow-2")
     declare(stack, "Native", experiment=experiment, model_variant_actions=PROMOTE_SHADOW)
     return stack

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -11,12 +12,15 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sagemaker as sagemaker
 
 from cdk_stop_inference_experiment import (
+    Comparison,
     DesiredState,
+    Evidence,
     InstanceType,
     InvalidPropsError,
     MissingCodeError,
     ModelVariantAction,
     ModelVariantConfig,
+    Outcome,
     StopInferenceExperiment,
     StopInferenceExperimentProvider,
     StopOn,
@@ -25,6 +29,8 @@ from cdk_stop_inference_experiment import (
 
 def configured(stack: cdk.Stack, vpc: ec2.Vpc, key: kms.Key, role: iam.Role) -> list[str]:
     """A provider and an experiment with every prop."""
+    metric = cloudwatch.Metric(namespace="AWS/SageMaker", metric_name="ModelLatency")
+    alarm = cloudwatch.Alarm(stack, "Slow", metric=metric, threshold=1, evaluation_periods=1)
     provider = StopInferenceExperimentProvider(
         stack,
         "Provider",
@@ -56,6 +62,19 @@ def configured(stack: cdk.Stack, vpc: ec2.Vpc, key: kms.Key, role: iam.Role) -> 
         reason="v2 wins",
         stop_on=[StopOn.UPDATE, StopOn.DELETE],
         end_now=True,
+        promote_if=Evidence(
+            min_invocations=10_000,
+            comparisons=[
+                Comparison.model_latency("p99", max_ratio=1.1, failure_limit=1),
+                Comparison.model_latency(max_increase=cdk.Duration.millis(5), dry_run=True),
+                Comparison.error_rate_4xx(max_rate=0.01),
+                Comparison.error_rate_5xx(max_rate=0.001, max_increase=0.0005),
+                Comparison.model_error_rate(max_increase=1),
+            ],
+            alarms=[alarm, cloudwatch.Alarm.from_alarm_name(stack, "Alarm", "too-slow")],
+            window=cdk.Duration.hours(24),
+        ),
+        otherwise=Outcome.keep_both(),
         timeout=cdk.Duration.minutes(30),
         provider=provider,
     )
