@@ -44,6 +44,15 @@ def status(aws: LocalAws, stack: str) -> str:
     return str(stacks[0]["StackStatus"])
 
 
+def told_below(aws: LocalAws, stack: str) -> str:
+    """Every reason in the events of the nested stack."""
+    client = aws.client("cloudformation")
+    resources = client.describe_stack_resources(StackName=stack)["StackResources"]
+    [nested] = [one for one in resources if one["ResourceType"] == "AWS::CloudFormation::Stack"]
+    events = client.describe_stack_events(StackName=nested["PhysicalResourceId"])["StackEvents"]
+    return " ".join(event.get("ResourceStatusReason", "") for event in events)
+
+
 @pytest.mark.parametrize("option", ["--no-rollback", "--express"])
 def test_a_promotion_that_lacks_a_permission_is_promoted_by_the_next_deployment(
     aws: LocalAws, cdk: CdkCli, option: str
@@ -74,4 +83,21 @@ def test_a_nested_stack_of_a_root_that_rolls_back_stops_nothing(aws: LocalAws, c
     cdk.deploy(context={**declared, "nested": "yes"})
     assert promoted(aws, name) == []
     cdk.destroy(context={**declared, "nested": "yes"})
+    assert promoted(aws, name) == ["Promote"]
+
+
+def test_a_nested_stack_stops_nothing_unless_it_can_read_its_parent(
+    aws: LocalAws, cdk: CdkCli
+) -> None:
+    name = "below"
+    create_shadow_test(aws.client("sagemaker"), name, endpoint_name=name)
+    armed = {"experiment": name, "permitted": "yes", "nested": "yes"}
+    cdk.deploy(context=armed)
+    for action in ("DescribeStackEvents", "DescribeStacks"):
+        denied = {"denied": f"cloudformation:{action}", "promotes": "yes"}
+        with pytest.raises(CdkFailed):
+            cdk.deploy(context={**armed, **denied})
+        assert f"{action}: AccessDenied" in told_below(aws, name)
+    assert promoted(aws, name) == []
+    cdk.deploy(context={**armed, "promotes": "yes"})
     assert promoted(aws, name) == ["Promote"]

@@ -1,8 +1,9 @@
 """An app whose stacks CloudFormation rolls back or deletes, controlled by the context.
 
 ``experiment`` names the experiment, ``promotes`` declares a promotion, ``permitted`` lets the
-function stop, ``nested`` puts the construct into a nested stack, ``alone`` leaves it out, and
-``breaks`` adds a resource that cannot be created.
+function stop, ``nested`` puts the construct into a nested stack, ``denied`` names an action that it
+may not call on the parent stack, ``alone`` leaves the construct out, and ``breaks`` adds a resource
+that cannot be created.
 """
 
 from __future__ import annotations
@@ -39,6 +40,14 @@ def verdict(scope: Construct) -> StopInferenceExperiment:
                 policy.add_property_override(
                     "PolicyDocument.Statement.0.Action", "sagemaker:DescribeInferenceExperiment"
                 )
+    denied = app.node.try_get_context("denied")
+    policies = (one for one in scope.node.find_all() if isinstance(one, iam.CfnManagedPolicy))
+    for policy in policies if denied else ():
+        statements = cdk.Stack.of(scope).resolve(policy.policy_document)["Statement"]
+        for number, statement in enumerate(statements):
+            if statement.get("Sid") == "ReadParentStacks":
+                kept = [action for action in statement["Action"] if action != denied]
+                policy.add_property_override(f"PolicyDocument.Statement.{number}.Action", kept)
     return stop
 
 
