@@ -73,7 +73,9 @@ def _of_an_order(
     contradicted = _is_contradicted(scenario, experiment)
     if scenario.kind == "Delete":
         over = experiment is None or experiment.is_settled or _has_not_begun(experiment)
-        return ({"SUCCESS"} if over else set()) | ({"FAILED"} if contradicted else set())
+        # SageMaker may have refused the Stop right before somebody deleted the experiment.
+        refused = contradicted or (deleted and scenario.names_unknown_variants)
+        return ({"SUCCESS"} if over else set()) | ({"FAILED"} if refused else set())
     if experiment is None:
         return BOTH if deleted else {"FAILED"}
     if contradicted:
