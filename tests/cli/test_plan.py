@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +20,7 @@ from cdk_stop_inference_experiment.cli.reading import (
     StackSeen,
 )
 from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
-from cdk_stop_inference_experiment_handler.lifecycle.facts import Unreadable
+from cdk_stop_inference_experiment_handler.lifecycle.facts import Endpoint, Unreadable
 from tests.unit.lifecycle import (
     ARN,
     OTHER_ARN,
@@ -431,3 +434,45 @@ def test_a_stack_whose_rollback_failed_can_be_deleted() -> None:
     ]
     verdict = only(plan_destroy(account, "shadow"))
     assert said(verdict) == ("Delete", "stop", "will", "stoppable")
+
+
+def test_an_outcome_is_shown_as_the_request_that_it_makes_now() -> None:
+    account = Account(endpoints={"fraud": Endpoint({"production": 4})})
+    after = {"ServiceToken": TOKEN, "Name": "fraud-shadow", "Outcome": "PromoteShadow"}
+    verdict = only(planned(modified(after=after), account=account))
+    assert said(verdict) == ("Update", "stop", "will", "stoppable")
+    assert verdict.chances["promote"] == "will"
+    assert verdict.stop_request is not None
+    assert verdict.stop_request["ModelVariantActions"] == PROMOTE
+    assert '"InstanceCount": 4' in json.dumps(verdict.stop_request["DesiredModelVariants"])
+
+
+def test_a_promotion_that_needs_evidence_shows_it_as_it_is_and_is_never_certain() -> None:
+    young = experiment(created=time.time(), sampling=50.0)
+    account = Account(experiments={"fraud-shadow": young})
+    faster = {"Metric": "ModelLatency", "Statistic": "p99", "MaxRatio": "1.1"}
+    evidence = {"MinInvocations": "100", "Window": "3600", "Comparisons": [faster]}
+    after = ours(ModelVariantActions=PROMOTE, PromoteIf=evidence)
+    verdict = only(planned(modified(after=after), account=account))
+    assert said(verdict) == ("Update", "fail", "may", "gate_inconclusive")
+    assert verdict.evidence["verdict"] == "inconclusive"
+    assert verdict.chances == {"stop": "may", "promote": "may", "fail": "may"}
+
+
+def test_a_deletion_by_actions_for_variants_that_are_not_there_may_fail() -> None:
+    account = Account()
+    actions = {"a": "Retain", "b": "Remove"}
+    account.happened[STACK] = created(ModelVariantActions=actions, ServiceToken=TOKEN)
+    verdict = only(plan_destroy(account, "shadow"))
+    assert (verdict.effect, verdict.certainty) == ("stop", "may")
+    assert verdict.chances["fail"] == "may"
+
+
+def test_the_readme_documents_the_json() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    section = readme.partition("### Know before you deploy")[2].partition("\n### ")[0]
+    rows = [line.split(" | ")[0] for line in section.splitlines() if line.startswith("| `")]
+    documented = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    plan = planned(modified(after=ours(EndNow="true")))
+    assert set(only(plan).to_json()) <= documented
+    assert all(f"`{name}`" in section for name in plan.to_json())
