@@ -222,6 +222,12 @@ class TestWithoutAQuestion:
         assert "the start time" in decision.why
 
 
+def test_a_deletion_without_a_pair_sends_nothing() -> None:
+    alone = running(shadows=(), variants={"production": "InService"})
+    closed = delete(removing(seen=alone), gated(), evidence={"verdict": "error"})
+    assert answers(closed) == (Verb.FAIL, "not_a_pair")
+
+
 def test_the_window_is_anchored_to_the_request() -> None:
     world = told(time=ISSUED + 2000)
     updated(world)

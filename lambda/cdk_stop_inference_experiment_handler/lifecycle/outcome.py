@@ -46,6 +46,8 @@ def resolved(decision: Decision, facts: Facts) -> Decision:
     declared, experiment = decision.stop, facts.experiment() if decision.stop else None
     if decision.verb is not Verb.STOP or not declared or not declared.outcome or not experiment:
         return decision
+    if not_a_pair(experiment):
+        return replace(fail("not_a_pair", reasons.not_a_pair(experiment)), order=decision.order)
     counts: Mapping[str, int] = {}
     if declared.instances == PRODUCTION:
         counts = _counts(facts)
