@@ -20,6 +20,7 @@ from local_aws.cdk_cli import CdkCli, CdkFailed
 from local_aws.shadow_test import create_shadow_test
 
 from .contestants.__main__ import EXPERIMENT, NODE_VARIABLES, REASON, STACK_NAME
+from .contestants.declaration import UNDECIDED
 from .stats import Series, ratios, series
 from .synth import synthesise
 
@@ -56,7 +57,7 @@ def measure(*, runs: int, with_crhelper: bool) -> Json:
 
 
 def _bootstrap(aws: LocalAws, root: Path) -> None:
-    app = _synthesised(aws, root, "ours", 0, "not yet")
+    app = _synthesised(aws, root, "ours", 0, UNDECIDED)
     CdkCli(aws, app=app, output=root / "bootstrap").bootstrap()
 
 
@@ -71,7 +72,7 @@ def _life(aws: LocalAws, root: Path, contestant: str, number: int) -> Json:
     name = _name(contestant, number)
     sagemaker = aws.client("sagemaker")
     create_shadow_test(sagemaker, name, endpoint_name=name)
-    before = _synthesised(aws, root, contestant, number, "not yet")
+    before = _synthesised(aws, root, contestant, number, UNDECIDED)
     after = _synthesised(aws, root, contestant, number, "now")
     arguments = ("--all", "--require-approval=never")
     life: Json = {}

@@ -16,6 +16,7 @@ from local_aws import LocalAws
 from local_aws.shadow_test import create_shadow_test, wait_for_experiment
 from local_aws.synthesis import ASSETS, Template, synthesise
 
+from .contestants.declaration import UNDECIDED
 from .contestants.stacks import build
 
 __all__ = ["Stop", "measure"]
@@ -58,7 +59,7 @@ def _plan(contestant: str, seconds: float, name: str) -> Stop:
     def template(reason: str) -> Template:
         return synthesise(lambda stack: build(stack, contestant, [name], reason))
 
-    return Stop(contestant, seconds, name, template("not yet"), template("now"))
+    return Stop(contestant, seconds, name, template(UNDECIDED), template("now"))
 
 
 def _origin(aws: LocalAws, scale: float) -> float:

@@ -8,6 +8,7 @@ import sys
 
 from aws_cdk import App, Stack
 
+from .declaration import UNDECIDED
 from .stacks import build, local_node
 
 NODE_VARIABLES = "BENCHMARKS_NODE_VARIABLES"
@@ -23,7 +24,7 @@ def main() -> None:
     names = [prefix] if count == "1" else [f"{prefix}-{number:03}" for number in range(int(count))]
     app = App(outdir=output, analytics_reporting=False)
     stack = Stack(app, os.environ.get(STACK_NAME, "Stack"))
-    build(stack, contestant, names, os.environ.get(REASON, "no verdict yet"))
+    build(stack, contestant, names, os.environ.get(REASON, UNDECIDED))
     if variables := os.environ.get(NODE_VARIABLES):
         local_node(stack, json.loads(variables))
     app.synth()

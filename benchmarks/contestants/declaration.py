@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["ACTIONS", "DESCRIBE", "STOP"]
+__all__ = ["ACTIONS", "DESCRIBE", "STOP", "UNDECIDED"]
 
 ACTIONS = {"production": "Retain", "shadow": "Remove"}
 STOP = "sagemaker:StopInferenceExperiment"
 DESCRIBE = "sagemaker:DescribeInferenceExperiment"
+
+UNDECIDED = "undecided"
+"""The reason until the experiments are to end."""

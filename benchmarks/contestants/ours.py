@@ -12,7 +12,7 @@ from cdk_stop_inference_experiment import (
     StopInferenceExperimentProvider,
 )
 
-from .declaration import ACTIONS
+from .declaration import ACTIONS, UNDECIDED
 
 __all__ = ["fill"]
 
@@ -32,5 +32,7 @@ def fill(stack: Stack, names: Sequence[str], reason: str) -> None:
                 experiment_name=name,
                 model_variant_actions=actions,
                 reason=reason,
+                # A reworded reason alone ends nothing.
+                end_now=reason != UNDECIDED,
                 provider=provider,
             )

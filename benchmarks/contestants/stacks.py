@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 
 from aws_cdk import Stack
 
+from .declaration import UNDECIDED
+
 __all__ = ["MODULES", "build", "local_node"]
 
 MODULES = {
@@ -24,16 +26,14 @@ MODULES = {
 """The contestants' modules; ``empty`` is an app without any, ``function alone`` the baseline."""
 
 
-def build(
-    stack: Stack, contestant: str, names: Sequence[str], reason: str = "no verdict yet"
-) -> None:
+def build(stack: Stack, contestant: str, names: Sequence[str], reason: str = UNDECIDED) -> None:
     """Fill a stack.
 
     Args:
         stack: An empty stack.
         contestant: ``empty`` or a key of ``MODULES``.
         names: The experiments to stop.
-        reason: The only part of the declaration that changes; a new one stops the experiments.
+        reason: ``UNDECIDED``, or the reason to stop the experiments for, with the next update.
     """
     if contestant != "empty":
         importlib.import_module(MODULES[contestant], __package__).fill(stack, names, reason)
