@@ -301,6 +301,7 @@ def _as_scaled_once(stop: Entry, history: History) -> Members:
     request: Members = stop.detail["request"]
     if "Outcome" not in history.scenario.new or not promotes(request):
         return request
+    is_refused = bool(stop.detail["code"])
     looks = [
         call
         for call in history.world.journal.calls("DescribeEndpoint", "DescribeInferenceExperiment")
@@ -309,7 +310,9 @@ def _as_scaled_once(stop: Entry, history: History) -> Members:
     seen = SCALED_AGAIN if looks[-1].at > history.scaled_at else SCALED
     (variant,) = request["DesiredModelVariants"]
     real_time = variant["InfrastructureConfig"]["RealTimeInferenceConfig"]
-    if looks[-1].name != "DescribeEndpoint" or real_time["InstanceCount"] != seen:
+    # A Stop may be refused because the experiment has ended, which also changes the endpoint.
+    is_as_seen = looks[-1].name == "DescribeEndpoint" and real_time["InstanceCount"] == seen
+    if not (is_as_seen or is_refused):
         return {}
     infrastructure = {
         **variant["InfrastructureConfig"],

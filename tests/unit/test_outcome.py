@@ -142,13 +142,17 @@ class TestRows:
 
     @pytest.mark.parametrize("counts", [{}, {"production": 0}, {"shadow": 2}, None])
     def test_instances_unknown(self, counts: dict[str, int] | None) -> None:
-        told = update(World(counts=counts), PROMOTE_SHADOW)
+        told = update(World(counts=counts, is_young=False), PROMOTE_SHADOW)
         assert answers(told) == (Verb.FAIL, "instances_unknown")
         assert told.order == "update_changed"
         assert "nothing was stopped" in told.why
         assert "'InstanceCount' in 'Instances'" in told.why
-        torn = delete(removing(counts=counts), PROMOTE_SHADOW)
+        torn = delete(removing(counts=counts, is_young=False), PROMOTE_SHADOW)
         assert answers(torn) == (Verb.FAIL, "instances_unknown")
+
+    def test_a_count_that_is_not_known_is_read_again_first(self) -> None:
+        with pytest.raises(Unreadable, match="nothing was stopped"):
+            update(World(counts={}, is_young=True), PROMOTE_SHADOW)
 
     def test_arming_does_not_ask_the_endpoint(self) -> None:
         world = creating(counts={})

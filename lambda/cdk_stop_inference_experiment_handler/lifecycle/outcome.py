@@ -37,11 +37,17 @@ def promoted_by(declared: Declaration, experiment: Experiment) -> str | None:
     return next((name for name, action in actions.items() if action == PROMOTE), None)
 
 
+class _CountUnknown(Unreadable):
+    """The experiment may have ended since it was described, so both are described again."""
+
+    is_transient = True
+
+
 def resolved(decision: Decision, facts: Facts) -> Decision:
     """The decision with its outcome resolved; any other decision is returned unchanged.
 
     Raises:
-        Unreadable: The experiment's endpoint cannot be described.
+        Unreadable: The experiment's endpoint cannot be described, or has no current count yet.
     """
     declared, experiment = decision.stop, facts.experiment() if decision.stop else None
     if decision.verb is not Verb.STOP or not declared or not declared.outcome or not experiment:
@@ -53,6 +59,9 @@ def resolved(decision: Decision, facts: Facts) -> Decision:
         counts = _counts(facts)
         if not counts.get(experiment.production):
             why = reasons.instances_unknown(experiment, counts.get(experiment.production))
+            unknown = _CountUnknown(why)
+            if not facts.gives_up(unknown):
+                raise unknown
             return replace(fail("instances_unknown", why), order=decision.order)
     remaining = list(_remaining(declared, experiment, counts).values())
     actions, variants = actions_of(declared, experiment), remaining if declared.promotes else None

@@ -198,7 +198,7 @@ class Ending:
                 if decision.stop is not None:
                     # A stop in progress with our reason: another delivery, or a lost answer.
                     self._progress.sent = decision.stop.digest
-        except AwsError as error:
+        except Unreadable as error:
             if not self._wait.is_worth_repeating(error):
                 return self._refused(error)
             self._unread_since = self._unread_since or self._wait.now
