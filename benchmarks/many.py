@@ -101,8 +101,8 @@ def _deliver(world: World, name: str) -> tuple[str, Any]:
     world.sagemaker.add(name, "Running", Pace(stop=STOP_SECONDS, settle=0, lag=0))
     event = world.request(
         "Update",
-        {**KEEP, "Name": name, "Reason": "now"},
         {**KEEP, "Name": name},
+        {**KEEP, "Name": name, "DesiredState": "Cancelled"},
         request_id=f"request-{name}",
         logical_id=f"Stop{name.replace('-', '')}",
         physical_id=arn_of(name),
