@@ -436,6 +436,21 @@ def test_a_stack_whose_rollback_failed_can_be_deleted() -> None:
     assert said(verdict) == ("Delete", "stop", "will", "stoppable")
 
 
+def test_a_plan_of_one_stage_names_nothing_of_the_other() -> None:
+    account = Account(experiments={"fraud-shadow": experiment(), "other": experiment()})
+    prod = STACK.replace("/shadow/", "/prod/")
+    account.stacks[prod] = StackSeen(prod, "prod", "CREATE_COMPLETE")
+    account.deployed[prod] = [Deployed(RESOURCE, OTHER_ARN, RESOURCE_TYPE, "CREATE_COMPLETE")]
+    physical_ids = {STACK: prod, ARN: OTHER_ARN, "": ""}
+    account.happened[prod] = [
+        replace(event, physical_id=physical_ids[event.physical_id])
+        for event in created(Name="other", StopOn=["Update"], ServiceToken=TOKEN)
+    ]
+    first, second = only(plan_destroy(account, "shadow")), only(plan_destroy(account, "prod"))
+    assert (first.stack, first.experiment, first.effect) == ("shadow", "fraud-shadow", "stop")
+    assert (second.stack, second.experiment, second.effect) == ("prod", "other", "nothing")
+
+
 def test_an_outcome_is_shown_as_the_request_that_it_makes_now() -> None:
     account = Account(endpoints={"fraud": Endpoint({"production": 4})})
     after = {"ServiceToken": TOKEN, "Name": "fraud-shadow", "Outcome": "PromoteShadow"}
@@ -476,3 +491,4 @@ def test_the_readme_documents_the_json() -> None:
     plan = planned(modified(after=ours(EndNow="true")))
     assert set(only(plan).to_json()) <= documented
     assert all(f"`{name}`" in section for name in plan.to_json())
+    assert f"`version` ({plan.to_json()['version']})" in section
