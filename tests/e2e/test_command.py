@@ -16,16 +16,28 @@ from aws_cdk import NestedStack
 
 from cdk_stop_inference_experiment import StopOn
 from local_aws import LocalAws
+from local_aws.cdk_cli import CdkCli
+from local_aws.shadow_test import create_shadow_test
 from local_aws.synthesis import synthesise
 from tests.local_aws.test_iam_requests import user
+from tests.waiting import eventually
 
 from .history import CAPABILITIES, STACK, History
 from .planned import plan_of
 from .shadow_stack import shadow_stack
 from .synthesis import PROMOTE_SHADOW, promoting, stop_shadow_test, stopping
 
-pytestmark = pytest.mark.usefixtures("shadow_test")
 ROOT = Path(__file__).parents[2]
+
+
+AWS_CLI = """\
+import sys, boto3
+service, operation, *options = sys.argv[1:]
+names = ["".join(map(str.title, name.strip("-").split("-"))) for name in options[::2]]
+call = getattr(boto3.client(service), operation.replace("-", "_"))
+call(**dict(zip(names, options[1::2], strict=True)))
+"""
+"""What the pipeline needs of the AWS CLI, which is no dependency of the tests."""
 
 
 class Ran:
@@ -43,7 +55,7 @@ class Ran:
 
 
 @pytest.fixture
-def armed(history: History) -> History:
+def armed(history: History, shadow_test: str) -> History:
     """A stack that is to promote the shadow, with a change set that orders it."""
     assert history.deploy(promoting(stop_on=[StopOn.DELETE])) == "CREATE_COMPLETE"
     prepare(history, promoting(stop_on=[StopOn.DELETE], end_now=True).body)
@@ -171,6 +183,7 @@ def _listed(value: object) -> list[str]:
     return list(map(str, value)) if isinstance(value, list) else [str(value)]
 
 
+@pytest.mark.usefixtures("shadow_test")
 def test_a_creation_with_its_own_experiment_is_planned_before_either_exists(
     history: History,
 ) -> None:
@@ -180,6 +193,7 @@ def test_a_creation_with_its_own_experiment_is_planned_before_either_exists(
     assert (verdict.request, verdict.effect, verdict.order) == ("Create", "nothing", "create_arms")
 
 
+@pytest.mark.usefixtures("shadow_test")
 def test_a_nested_stack_is_planned_with_its_root(history: History) -> None:
     def build(**props: Any) -> Any:
         return synthesise(lambda stack: stop_shadow_test(NestedStack(stack, "Nested"), **props))
@@ -189,6 +203,7 @@ def test_a_nested_stack_is_planned_with_its_root(history: History) -> None:
     history.end(stops=1)
 
 
+@pytest.mark.usefixtures("shadow_test")
 def test_a_value_that_is_known_only_later_is_named(history: History) -> None:
     assert history.deploy(stopping(stop_on=[StopOn.DELETE])) == "CREATE_COMPLETE"
 
@@ -203,3 +218,54 @@ def test_a_value_that_is_known_only_later_is_named(history: History) -> None:
     ran = Ran(history.aws, "plan", STACK, "--change-set", "verdict", "--fail-on", "stop")
     assert ran.status == 2
     assert "'EndNow'" in ran.out
+
+
+@pytest.mark.slow
+def test_the_readmes_pipeline_stops_for_an_approval_and_executes_what_was_planned(
+    tmp_path: Path,
+) -> None:
+    blocks = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
+    app = next(block for kind, block in blocks if kind == "python")
+    pipeline = next(block for kind, block in blocks if kind == "yaml" and "prepare" in block)
+    steps = re.findall(r"- run: (?:\|\n((?:    .*\n)+)|(.*\n))", pipeline)
+    prepare, plan, execute = (several or one for several, one in steps)
+    (tmp_path / "node_modules").symlink_to(ROOT / "node_modules")
+    (tmp_path / "aws.py").write_text(AWS_CLI)
+    commands = {
+        "aws": f"{tmp_path}/aws.py",
+        "stop-inference-experiment": "-m cdk_stop_inference_experiment",
+    }
+    for name, program in commands.items():
+        (tmp_path / name).write_text(f'#!/bin/sh\nexec {sys.executable} {program} "$@"\n')
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "app.py").write_text(app)
+    (tmp_path / "cdk.json").write_text(json.dumps({"app": f"{sys.executable} app.py"}))
+    outputs = tmp_path / "outputs"
+    with LocalAws(start_seconds=0.1, stop_seconds=2.0) as aws:
+        create_shadow_test(aws.client("sagemaker"))
+        cdk = CdkCli(aws, output=tmp_path / "cdk.out", app=tmp_path / "app.py", cwd=tmp_path)
+        cdk.bootstrap()
+        cdk.deploy()
+        (tmp_path / "app.py").write_text(app.replace("keep_production()", "promote_shadow()", 1))
+        environment = aws.environment(os.environ)
+        path = os.pathsep.join([str(tmp_path), environment["PATH"]])
+        environment |= {"PATH": path, "GITHUB_OUTPUT": str(outputs)}
+
+        def step(script: str) -> None:
+            command = ["bash", "-e", "-c", script]
+            ran = subprocess.run(
+                command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+            )
+            assert ran.returncode == 0, ran.stdout + ran.stderr
+
+        step(prepare)
+        step(plan)
+        (verdict,) = json.loads((tmp_path / "plan.json").read_text())["verdicts"]
+        # "may", because the permissions that a promotion needs are added before.
+        assert (verdict["effect"], verdict["promote"]) == ("stop", "may")
+        assert outputs.read_text() == "needs_approval=true\n"
+        assert not aws.calls("StopInferenceExperiment")
+        step(execute)
+        assert eventually(lambda: len(aws.calls("StopInferenceExperiment")) == 1)
+        (stop,) = aws.calls("StopInferenceExperiment")
+        assert stop.request["ModelVariantActions"] == verdict["stopRequest"]["ModelVariantActions"]
