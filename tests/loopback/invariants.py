@@ -343,8 +343,22 @@ def promotes_on_evidence(history: History) -> Iterator[str]:
             if call.at <= stop.at and not call.detail["code"] and not call.detail["is_lost"]
         ]
         own = [call for call in readings if call.invocation == stop.invocation]
-        if not any(said(call.at) == OPEN for call in own[-1:] or readings):
+        if not any(_is_open(call, history) for call in own[-1:] or readings):
             yield f"a promotion at {stop.at - EPOCH:.1f} s, measured was {said(stop.at)}"
+
+
+def _is_open(alarms: Entry, history: History) -> bool:
+    """Whether a reading of evidence opens the gate: its metrics, and the alarms read after them.
+
+    What CloudWatch says can change within a reading.
+    """
+    said = history.world.cloudwatch.said
+    metrics = [
+        call
+        for call in history.world.journal.calls("GetMetricData")
+        if call.invocation == alarms.invocation and call.at <= alarms.at
+    ]
+    return said(alarms.at) != "alarming" and said(metrics[-1].at) == OPEN
 
 
 def judges_once(history: History) -> Iterator[str]:
