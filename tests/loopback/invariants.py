@@ -350,7 +350,7 @@ def promotes_on_evidence(history: History) -> Iterator[str]:
 def _is_open(alarms: Entry, history: History) -> bool:
     """Whether a reading of evidence opens the gate: its metrics, and the alarms read after them.
 
-    What CloudWatch says can change within a reading.
+    What CloudWatch says can change within a reading, also between two pages of metrics.
     """
     said = history.world.cloudwatch.said
     metrics = [
@@ -358,7 +358,7 @@ def _is_open(alarms: Entry, history: History) -> bool:
         for call in history.world.journal.calls("GetMetricData")
         if call.invocation == alarms.invocation and call.at <= alarms.at
     ]
-    return said(alarms.at) != "alarming" and said(metrics[-1].at) == OPEN
+    return said(alarms.at) != "alarming" and any(said(page.at) == OPEN for page in metrics)
 
 
 def judges_once(history: History) -> Iterator[str]:
