@@ -16,10 +16,12 @@ reach the model; ``deliver`` sends a request, ``run_to_quiet`` lets time pass::
 
 ========================================  ==========================================================
 ``world``                                 the account, and how a request is made
-``aws``, ``wire``, ``transport``          calls and answers, between botocore and the services
+``aws``, ``wire``, ``query``,
+``transport``                             calls and answers, between botocore and the services
 ``https_server``                          the same over sockets and TLS
 ``sagemaker``, ``eventbridge``,
-``cloudformation``, ``function``          the services
+``cloudformation``, ``cloudwatch``,
+``function``                              the services
 ``clock``, ``faults``, ``journal``        virtual time, injected failures, what has happened
 ``containers``                            cold Lambda containers
 ``delivery``                              properties as CloudFormation delivers them

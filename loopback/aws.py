@@ -16,6 +16,7 @@ from .faults import PUT, Faults
 from .function import Function
 from .journal import CALL, Entry, Journal
 from .journal import PUT as PUT_ENTRY
+from .query import members_of, result_of
 from .sagemaker import SageMaker
 from .wire import (
     HttpRequest,
@@ -109,7 +110,7 @@ class Aws:
         if kind in (None, "taken", "killed"):
             response = self._carry_out(operation, members, request, is_lost=kind is not None)
         else:
-            response = self._refuse(operation, kind, members)
+            response = self._refuse(operation, kind, members, request)
         self._after(kind, CALL_TIMEOUT_SECONDS)
         return response
 
@@ -135,30 +136,40 @@ class Aws:
     def _carry_out(
         self, operation: str, members: Members, request: HttpRequest, *, is_lost: bool
     ) -> HttpResponse:
-        rendered = xml_error if operation in _QUERIES else json_error
+        is_query = _is_query(request)
+        rendered = xml_error if is_query else json_error
         try:
             if operation == "AddPermission":
                 response = self._function.add_permission(request)
             elif operation == "RemovePermission":
                 response = self._function.remove_permission(request)
-            elif operation in _QUERIES:
+            elif operation in self._queries:
                 response = xml_answer(operation, self._queries[operation](members))
             else:
-                response = json_answer(self._operations[operation](members))
+                answer = self._operations[operation](members)
+                response = (
+                    xml_answer(operation, result_of(operation, answer))
+                    if is_query
+                    else json_answer(answer)
+                )
         except Refused as error:
             self._record(CALL, operation, members, f"{error.code}: {error}", is_lost=is_lost)
             return rendered(error)
         self._record(CALL, operation, members, "", is_lost=is_lost)
         return response
 
-    def _refuse(self, operation: str, kind: str | None, members: Members) -> HttpResponse:
+    def _refuse(
+        self, operation: str, kind: str | None, members: Members, request: HttpRequest
+    ) -> HttpResponse:
         self._record(CALL, operation, members, f"fault: {kind}")
         error = SENT_BACK.get(kind or "")
         if error is None:
             return HttpResponse(500)
-        if operation in _QUERIES and kind == "denied":
+        if not _is_query(request):
+            return json_error(error)
+        if kind == "denied":
             error = Refused("AccessDenied", str(error), 403)
-        return xml_error(error) if operation in _QUERIES else json_error(error)
+        return xml_error(error)
 
     def _put(self, request: HttpRequest) -> HttpResponse:
         self._clock.sleep(LATENCY_SECONDS)
@@ -191,7 +202,7 @@ class Aws:
 
 
 _OF_STACKS = ("DescribeStacks", "DescribeStackEvents")
-_QUERIES = (*_OF_STACKS, "ListStackResources")
+_OF_CLOUDWATCH = ("GetMetricData", "DescribeAlarms")
 
 
 def told(request: HttpRequest) -> tuple[str, Members]:
@@ -205,7 +216,12 @@ def told(request: HttpRequest) -> tuple[str, Members]:
     return _of_a_query(request.body)
 
 
+def _is_query(request: HttpRequest) -> bool:
+    return request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+
+
 @functools.lru_cache(maxsize=1000)
 def _of_a_query(body: bytes) -> tuple[str, Members]:
     members = dict(parse_qsl(body.decode()))
-    return members.pop("Action"), members
+    operation = members.pop("Action")
+    return operation, members_of(operation, members) if operation in _OF_CLOUDWATCH else members
