@@ -347,3 +347,13 @@ def fail(row: str, why: str) -> Decision:
 def wait(row: str, why: str) -> Decision:
     """Look again after a pause."""
     return Decision(Verb.WAIT, row, why)
+
+
+def experiment_if_readable(facts: Facts) -> Experiment | None:
+    """The experiment; None if it does not exist, or could not be read for a minute."""
+    try:
+        return facts.experiment()
+    except Unreadable as error:
+        if not facts.gives_up(error):
+            raise
+        return None

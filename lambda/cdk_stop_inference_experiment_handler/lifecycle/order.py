@@ -12,7 +12,18 @@ from dataclasses import dataclass
 from ..contract.constraints import CREATE, DELETE, UPDATE
 from ..contract.declaration import Declaration
 from . import reasons
-from .facts import Decision, Facts, Request, RequestType, Unreadable, Verb, fail, succeed, wait
+from .facts import (
+    Decision,
+    Facts,
+    Request,
+    RequestType,
+    Unreadable,
+    Verb,
+    experiment_if_readable,
+    fail,
+    succeed,
+    wait,
+)
 from .outcome import make_the_same_request
 from .standing import Standing, by_events, last_deployed, standing
 
@@ -187,12 +198,7 @@ def undone(request: Request, facts: Facts) -> Decision:
     row = UNDONE[request.type]
     if request.type is not RequestType.UPDATE:
         return succeed(row, reasons.undone(request.declared_name))
-    try:
-        experiment = facts.experiment()
-    except Unreadable as error:
-        if not facts.gives_up(error):
-            raise
-        experiment = None
+    experiment = experiment_if_readable(facts)
     if experiment and experiment.is_stopping and facts.now() < facts.deadline():
         return wait(row, reasons.standing(experiment))
     return succeed(row, reasons.undone(request.declared_name, experiment), warn=True)

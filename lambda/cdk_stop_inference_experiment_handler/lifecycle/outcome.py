@@ -12,7 +12,7 @@ from typing import Any
 from ..contract.constraints import OUTCOMES, PRODUCTION, PROMOTE, REMOVE
 from ..contract.declaration import Declaration
 from . import reasons
-from .facts import Decision, Experiment, Facts, Unreadable, Verb, fail
+from .facts import Decision, Experiment, Facts, Unreadable, Verb, experiment_if_readable, fail
 
 Variant = Mapping[str, Any]
 
@@ -98,12 +98,7 @@ def make_the_same_request(one: Declaration, other: Declaration, facts: Facts) ->
     named, said = (one, other) if one.outcome is None else (other, one)
     if not named.is_of(said.name) or named.desired_state != said.desired_state:
         return False
-    try:
-        experiment = facts.experiment()
-    except Unreadable as error:
-        if not facts.gives_up(error):
-            raise
-        experiment = None
+    experiment = experiment_if_readable(facts)
     if experiment is None or not _pair(experiment):
         return set(named.actions.values()) <= set(OUTCOMES.get(str(said.outcome), ()))
     if not named.actions.items() <= actions_of(said, experiment).items():
