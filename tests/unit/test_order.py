@@ -342,6 +342,12 @@ class TestTheOldDeclaration:
         assert answers(decision) == (Verb.SUCCEED, "delete_old_unreadable")
         assert decision.warn
 
+    def test_a_teardown_that_would_stop_nothing_does_without_the_events(self) -> None:
+        denied = removing(unreadable=("events",), is_denied=True)
+        decision = delete(denied, declaration(StopOn=["Update"]))
+        assert answers(decision) == (Verb.SUCCEED, "delete_old_unreadable")
+        assert decision.warn
+
     def test_old_properties_that_name_no_experiment_are_no_declaration(self) -> None:
         made = request(RequestType.UPDATE, promoting(), None)
         assert answers(ask(made, World())) == (Verb.FAIL, "update_old_unreadable")

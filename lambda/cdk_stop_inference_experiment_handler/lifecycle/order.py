@@ -102,7 +102,13 @@ def _update(request: Request, facts: Facts) -> Order | Decision:
 def _delete(request: Request, facts: Facts) -> Order | Decision:
     if not request.holds_its_experiment:
         return succeed("delete_not_held", reasons.not_held(request.physical_id))
-    declared = last_deployed(request, facts)
+    try:
+        declared = last_deployed(request, facts)
+    except Unreadable as error:
+        told = request.new
+        if isinstance(told, str) or DELETE in told.stop_on or not facts.gives_up(error):
+            raise
+        declared = None  # As far as is known, nothing would be stopped.
     if declared is None:
         why = reasons.unreadable_old_declaration(request.declared_name)
         return succeed("delete_old_unreadable", why, warn=True)
