@@ -1,4 +1,4 @@
-"""The README's reference and the docstrings match the code."""
+"""The reference in docs/ and the docstrings match the code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aws_cdk import aws_ec2, aws_lambda
 
 import cdk_stop_inference_experiment as library
 
-ROOT = Path(__file__).parents[1]
+PROPS = (Path(__file__).parents[1] / "docs" / "reference" / "props.md").read_text()
 DOCUMENTED = (
     "StopInferenceExperiment",
     "Instances",
@@ -34,8 +34,8 @@ def _props(name: str) -> dict[str, inspect.Parameter]:
 
 
 def _rows(name: str) -> dict[str, list[str]]:
-    """The cells of a class's table in the README, by prop."""
-    section = (ROOT / "README.md").read_text().split(f"\n### {name}\n")[1]
+    """The cells of a class's table in the reference, by prop."""
+    section = PROPS.split(f"\n## {name}\n")[1]
     table = re.split(r"\n#", section)[0]
     rows = re.findall(r"^\| `(\w+)` \|(.*)\|$", table, re.MULTILINE)
     cells = {prop: re.split(r"(?<!\\)\|", row) for prop, row in rows}
@@ -43,7 +43,7 @@ def _rows(name: str) -> dict[str, list[str]]:
 
 
 def _plain_type(annotation: str) -> str:
-    """As the README writes it: no None, no modules."""
+    """As the reference writes it: no None, no modules."""
     kept = [part for part in annotation.split(" | ") if part != "None"]
     return re.sub(r"\b(aws_cdk\.aws_\w+|cloudwatch|ec2|iam|lambda_|logs)\.", "", " | ".join(kept))
 

@@ -1,4 +1,4 @@
-"""The tables of the README, the rows in the code and the tests of the rows have the same names."""
+"""The tables of the lifecycle, the rows in the code and their tests have the same names."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ FUNCTIONS = ("order.py", "state.py", "outcome.py", "gate.py", "end.py")
 
 
 def _documented() -> set[str]:
-    readme = (ROOT / "README.md").read_text()
-    lifecycle = readme.partition("## What it does")[2].partition("### What it never does")[0]
-    return set(re.findall(r"\| `([a-z_]+)` \|$", lifecycle, re.MULTILINE))
+    lifecycle = (ROOT / "docs" / "concepts" / "lifecycle.md").read_text()
+    tables = lifecycle.partition("## What it never does")[0]
+    return set(re.findall(r"\| `([a-z_]+)` \|$", tables, re.MULTILINE))
 
 
 def _coded() -> set[str]:
@@ -26,7 +26,7 @@ def _coded() -> set[str]:
     return found
 
 
-def test_the_tables_of_the_readme_have_the_rows_of_the_code() -> None:
+def test_the_tables_of_the_lifecycle_have_the_rows_of_the_code() -> None:
     assert _documented() - {"deadline"} == _coded()
 
 

@@ -483,9 +483,9 @@ def test_a_deletion_by_actions_for_variants_that_are_not_there_may_fail() -> Non
     assert verdict.chances["fail"] == "may"
 
 
-def test_the_readme_documents_the_json() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    section = readme.partition("### Know before you deploy")[2].partition("\n### ")[0]
+def test_the_manual_documents_the_json() -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "reference" / "command.md").read_text()
+    section = manual.partition("\n## JSON\n")[2].partition("\n## ")[0]
     rows = [line.split(" | ")[0] for line in section.splitlines() if line.startswith("| `")]
     documented = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
     plan = planned(modified(after=ours(EndNow="true")))

@@ -140,17 +140,19 @@ def test_a_stack_without_a_region_and_credentials_that_expired_are_one_line(
 
 
 def policy() -> list[dict[str, Any]]:
-    """The statements of the README's policy document."""
-    block = re.search(r"```json\n(\{\n  \"Version\": \"2012-10-17\".*?)```", README, re.DOTALL)
+    """The statements of the manual's policy document."""
+    block = re.search(r"```json\n(\{\n  \"Version\": \"2012-10-17\".*?)```", MANUAL, re.DOTALL)
     assert block is not None
     statements: list[dict[str, Any]] = json.loads(block[1])["Statement"]
     return statements
 
 
 README = (ROOT / "README.md").read_text()
+MANUAL = (ROOT / "docs" / "reference" / "command.md").read_text()
+PIPELINE = (ROOT / "docs" / "guide" / "pipeline.md").read_text()
 
 
-def test_the_readmes_policy_is_enough_and_reads_only(armed: History) -> None:
+def test_the_manuals_policy_is_enough_and_reads_only(armed: History) -> None:
     actions = [
         action for one in policy() for action in [one["Action"]] for action in _listed(action)
     ]
@@ -221,12 +223,11 @@ def test_a_value_that_is_known_only_later_is_named(history: History) -> None:
 
 
 @pytest.mark.slow
-def test_the_readmes_pipeline_stops_for_an_approval_and_executes_what_was_planned(
+def test_the_guides_pipeline_stops_for_an_approval_and_executes_what_was_planned(
     tmp_path: Path,
 ) -> None:
-    blocks = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
-    app = next(block for kind, block in blocks if kind == "python")
-    pipeline = next(block for kind, block in blocks if kind == "yaml" and "prepare" in block)
+    (app, *_) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (pipeline,) = re.findall(r"```yaml\n(.*?)```", PIPELINE, re.DOTALL)
     steps = re.findall(r"- run: (?:\|\n((?:    .*\n)+)|(.*\n))", pipeline)
     prepare, plan, execute = (several or one for several, one in steps)
     (tmp_path / "node_modules").symlink_to(ROOT / "node_modules")

@@ -1,4 +1,4 @@
-"""The README's section "Reading cdk diff" shows what the real CDK CLI prints."""
+"""The guide's page "Reading cdk diff" shows what the real CDK CLI prints."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from cdk_stop_inference_experiment import Outcome, StopInferenceExperiment
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
-SECTION = "Reading cdk diff"
+PAGE = ROOT / "docs" / "guide" / "reading-cdk-diff.md"
 
 
 def synthesised(folder: Path, construct_id: str = "StopShadowTest", **props: Any) -> Path:
-    """Synthesise the README's stack into a folder; without a construct id, without the construct.
+    """Synthesise the page's stack into a folder; without a construct id, without the construct.
 
     Props that a case does not change are as deployed.
     """
@@ -85,20 +85,19 @@ def printed(app: Path, deployed: Path, folder: Path) -> list[str]:
 
 
 def shown() -> dict[str, list[str]]:
-    """The lines of each block of the section, by the words in bold before it."""
-    section = (ROOT / "README.md").read_text().split(f"\n## {SECTION}\n")[1].split("\n## ")[0]
+    """The lines of each block of the page, by the words in bold before it."""
     blocks = re.findall(
-        r"\*\*(.+?)\*\*[^\n]*(?:\n[^`\n][^\n]*)*\n\n```text\n(.*?)```", section, re.DOTALL
+        r"\*\*(.+?)\*\*[^\n]*(?:\n[^`\n][^\n]*)*\n\n```text\n(.*?)```", PAGE.read_text(), re.DOTALL
     )
     return {title.rstrip(".:"): block.splitlines() for title, block in blocks}
 
 
-def test_the_readme_has_a_block_for_each_case_and_no_other() -> None:
+def test_the_page_has_a_block_for_each_case_and_no_other() -> None:
     assert list(shown()) == list(CASES)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_readme_shows_of_each_case_what_the_cli_prints_of_our_resource(
+def test_the_page_shows_of_each_case_what_the_cli_prints_of_our_resource(
     case: str, deployed: Path, tmp_path: Path
 ) -> None:
     ours: list[str] = []

@@ -1,4 +1,4 @@
-"""The README's recipes, and what it says about two changes in one deployment."""
+"""The guide's recipes, and what the lifecycle says about two changes in one deployment."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_a_verdict_together_with_a_rename_of_the_construct_is_armed_and_not_appl
     assert history.deploy(renamed(model_variant_actions=PROMOTE_SHADOW)) == "UPDATE_COMPLETE"
     assert history.experiment()["Status"] == "Running"
     assert not history.stops()
-    # As the README says: the same declaration, with end_now.
+    # As the lifecycle says: the same declaration, with end_now.
     verdict = renamed(model_variant_actions=PROMOTE_SHADOW, end_now=True)
     assert history.deploy(verdict) == "UPDATE_COMPLETE"
     (stop,) = history.stops()

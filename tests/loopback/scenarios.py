@@ -1,6 +1,6 @@
 """The requests that are explored: each scenario is one request in one situation of its stack.
 
-The expected order of each follows from table 1 of the README, not from the handler.
+The expected order of each follows from table 1 of the lifecycle, not from the handler.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ IMMUTABLE_ROLE = "cdk-stop-inference-experiment:immutableRole"
 _IMMUTABLE_ROLE_WARNING = (
     "'role' accepts no policies: it is imported with mutable=False, belongs to another account, or "
     "was created by without_policy_updates(). It must have every permission that the function "
-    "needs, for each experiment, before the stack is deployed: see 'Permissions' in the README"
+    "needs, for each experiment, before the stack is deployed: see docs/reference/permissions.md"
 )
 
 _TRIED = "TriedOnRole"

@@ -1,7 +1,8 @@
 """Table 3: how did the experiment end after our Stop?
 
-Each branch is a row of the table "How did the experiment end after our stop?" in the README, under
-the same name. Where an Update fails, a Delete warns, so that a teardown does not get stuck.
+Each branch is a row of the table "How did the experiment end after our stop?" in
+docs/concepts/lifecycle.md, under the same name. Where an Update fails, a Delete warns, so that a
+teardown does not get stuck.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The gate: does the evidence allow the promotion that is about to be sent?
 
-Its rows are those of the table "Does the evidence allow the promotion?" in the README. A request
-has one verdict, in the terms of Argo Rollouts, which is remembered. Whether the order still holds
-is checked again before a Stop.
+Its rows are those of the table "Does the evidence allow the promotion?" in
+docs/concepts/lifecycle.md. A request has one verdict, in the terms of Argo Rollouts, which is
+remembered. Whether the order still holds is checked again before a Stop.
 """
 
 from __future__ import annotations

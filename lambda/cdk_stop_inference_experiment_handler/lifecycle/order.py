@@ -1,6 +1,7 @@
 """Table 1: what does the event order?
 
-Each branch is a row of the table "What does the event order?" in the README, under the same name.
+Each branch is a row of the table "What does the event order?" in
+docs/concepts/lifecycle.md, under the same name.
 The "undo" rows of Create and Update are checked last: reading the stack costs calls, and an undo
 only matters where another row would stop or fail. See :func:`unless_undone`.
 """

@@ -1,7 +1,7 @@
 """Table 2: what does the experiment's state allow?
 
-Each branch is a row of the table "What does the experiment's state allow?" in the README, under the
-same name.
+Each branch is a row of the table "What does the experiment's state allow?" in
+docs/concepts/lifecycle.md, under the same name.
 """
 
 from __future__ import annotations
