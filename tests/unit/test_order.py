@@ -448,6 +448,18 @@ class TestDelete:
         world.is_lasting = True
         assert delete(world, owned).row == "delete_undone"
 
+    def test_delete_creation_undone_ends_nothing_once_the_stack_is_at_rest(self) -> None:
+        """Another delivery was answered: the events lag behind the stack's status."""
+        events = [
+            *NEVER_COMPLETE,
+            of_stack("ROLLBACK_IN_PROGRESS"),
+            of_resource("DELETE_IN_PROGRESS"),
+        ]
+        world = World(status="ROLLBACK_COMPLETE", events_of={STACK: events})
+        owned = promoting(StackOwnsExperiment="true")
+        assert delete(world, owned).row == "stack_unclear"
+        assert delete(world, promoting()).row == "delete_undone"
+
     @pytest.mark.parametrize("unread", ["events", "experiment"])
     def test_delete_undone_is_decided_by_one_fact_alone(self, unread: str) -> None:
         world = World(status="UPDATE_ROLLBACK_IN_PROGRESS", unreadable=(unread,))

@@ -41,9 +41,9 @@ class Standing(Enum):
 
     OVERTAKEN = "CloudFormation has gone on"
     UNDO = "undo"
-    CREATION_UNDONE = "the stack's creation is undone"
     UNCLEAR = "the stack's status does not fit the request"
     PARENT_AT_REST = "the nested stack is operated directly"
+    CREATION_UNDONE = "the stack's creation is undone, and its own experiment with it"
     ALLOWED = "allowed"
 
 
@@ -57,6 +57,7 @@ def standing(request: Request, facts: Facts) -> Standing:
     """
     found: set[Standing] = set()
     unread: Unreadable | None = None
+    may_end = isinstance(request.new, Declaration) and request.new.stack_owns_experiment
     for look in (by_events, _by_status, _from_above):
         try:
             found.add(look(request, facts))
@@ -64,12 +65,13 @@ def standing(request: Request, facts: Facts) -> Standing:
             unread = unread or error
         if found & {Standing.OVERTAKEN, Standing.UNDO}:
             break
+        if Standing.CREATION_UNDONE in found and not may_end:
+            return Standing.UNDO
     decides = next((one for one in Standing if one in found), None)
     if unread is None or decides in (Standing.OVERTAKEN, Standing.UNDO):
         assert decides is not None  # noqa: S101 - a look answers or raises
         return decides
-    may_end = isinstance(request.new, Declaration) and request.new.stack_owns_experiment
-    if decides is Standing.CREATION_UNDONE and not (may_end and not facts.gives_up(unread)):
+    if decides is Standing.CREATION_UNDONE and facts.gives_up(unread):
         return Standing.UNDO
     raise unread
 
