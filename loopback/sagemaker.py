@@ -196,9 +196,14 @@ class Experiment:
         self._before_stop, self._lags_until = before, self._now() + self.pace.lag
         return answer
 
+    @property
+    def lags(self) -> bool:
+        """Whether a describe still returns what was true before a Stop."""
+        return self._now() < self._lags_until
+
     def describe(self) -> Members:
         """DescribeInferenceExperiment."""
-        if self._now() < self._lags_until:
+        if self.lags:
             return self._before_stop
         name = {"Name": self.name}
         answer = self._service.perform("DescribeInferenceExperiment", name, _SCOPE)

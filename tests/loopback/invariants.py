@@ -56,11 +56,13 @@ def success_is_true(history: History) -> Iterator[str]:
     every answer up to the one that CloudFormation accepts; it ignores later ones. An undo need not
     wait for a stop if it is not permitted to describe the experiment. The handler may also miss
     what only the stack's events show if it may not read them: that an update is more than its old
-    and new properties say, or that a creation that made the experiment is undone.
+    and new properties say. An undone creation ends its own experiment only if the stack and its
+    events can be read.
     """
     scenario, denied = history.scenario, history.lasting_denials
-    rests_on_events = scenario.looks_unchanged or scenario.is_failed_creation
-    if (scenario.waits and denied) or (rests_on_events and EVENTS in denied):
+    needed = {EVENTS} if scenario.looks_unchanged else set()
+    needed |= set(LOOKS) if scenario.is_failed_creation else set()
+    if (scenario.waits and denied) or needed & denied:
         return
     for put, body, truth in history.heard():
         if body["Status"] == "SUCCESS" and "SUCCESS" not in truth:
@@ -135,12 +137,13 @@ def stops_only_as_ordered(history: History) -> Iterator[str]:
             yield f"Stop in '{history.scenario.name}'"
         if stop.detail["request"].get("Name") != history.scenario.declared["Name"]:
             yield f"Stop of {stop.detail['request'].get('Name')!r}"
-        is_late = _has_fallen(history, stop, history.asked.answered_at, "DescribeStacks")
+        looks = list(history.world.journal.calls("DescribeStacks"))
+        is_late = _has_fallen(history, stop, history.asked.answered_at, looks)
         if is_late and not stop.detail["code"]:
             yield "an effective Stop after the answer"
 
 
-def _has_fallen(history: History, stop: Entry, when: float, look: str) -> bool:
+def _has_fallen(history: History, stop: Entry, when: float, looks: list[Entry]) -> bool:
     """Whether a Stop was sent after something that its invocation should have seen.
 
     An invocation has to read the stack right before each Stop. It cannot know what happens in
@@ -148,11 +151,10 @@ def _has_fallen(history: History, stop: Entry, when: float, look: str) -> bool:
     """
     if when >= stop.at:
         return False
-    looks = [call.at for call in history.world.journal.calls(look) if _is_before(call, stop)]
-    if not looks or looks[-1] >= when:
-        return True
+    last = max((call.at for call in looks if _is_before(call, stop)), default=when)
     hits = (hit for fault in history.faults for hit in fault.hit_at)
-    return stop.at - looks[-1] > LOOK_SECONDS and not any(looks[-1] <= hit for hit in hits)
+    is_long_ago = stop.at - last > LOOK_SECONDS and not any(last <= hit for hit in hits)
+    return last >= when or is_long_ago
 
 
 def _is_before(call: Entry, stop: Entry) -> bool:
@@ -285,12 +287,23 @@ def every_stop_has_its_order(history: History) -> Iterator[str]:
 
     The members of a Stop are those of the declaration, and its reason has the digest.
     """
-    look = "DescribeStacks" + (OF_AN_ANCESTOR if history.scenario.above else "")
+    looks = list(_looks_at_what_undoes(history))
     for stop in history.world.journal.calls("StopInferenceExperiment"):
         if not is_as_ordered(_as_scaled_once(stop, history), history.scenario):
             yield f"Stop as {stop.detail['request']}"
-        if _has_fallen(history, stop, history.undone_at, look):
+        if _has_fallen(history, stop, history.undone_at, looks):
             yield f"a Stop {stop.at - history.undone_at:.1f} s after its order was undone"
+
+
+def _looks_at_what_undoes(history: History) -> Iterator[Entry]:
+    """The reads of the stack that undoes an order: the parent, if there is one."""
+    parent = history.world.stack.parent
+    if parent is None:
+        yield from history.world.journal.calls("DescribeStacks")
+        return
+    for call in history.world.journal.calls("DescribeStacks" + OF_AN_ANCESTOR):
+        if call.detail["request"]["StackName"] == parent.arn:
+            yield call
 
 
 def _as_scaled_once(stop: Entry, history: History) -> Members:

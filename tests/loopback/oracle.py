@@ -58,7 +58,7 @@ def allowed(
         return set() if is_under_way and not is_late else {"SUCCESS"}
     if scenario.order == "refused":
         return _refused(scenario, experiment)
-    if _is_closed(scenario, experiment, evidence):
+    if _is_closed(scenario, experiment, evidence, repeated=repeated):
         return {"FAILED"} | ({"SUCCESS"} if OPEN in evidence else set())
     return _of_an_order(scenario, experiment, deleted, accepted, repeated)
 
@@ -89,10 +89,17 @@ def _of_an_order(
     return _of_the_end(scenario, experiment, accepted=accepted, repeated=repeated)
 
 
-def _is_closed(scenario: Scenario, experiment: Experiment | None, evidence: set[str]) -> bool:
-    """Whether the evidence may have kept a promotion from an experiment that goes on."""
+def _is_closed(
+    scenario: Scenario, experiment: Experiment | None, evidence: set[str], *, repeated: bool
+) -> bool:
+    """Whether the evidence may have kept a promotion from an experiment that goes on.
+
+    A describe call may not show another delivery's Stop yet.
+    """
     is_closed = scenario.is_gated and scenario.kind != "Delete" and evidence != {OPEN}
-    return is_closed and experiment is not None and not experiment.stops
+    if not is_closed or experiment is None:
+        return False
+    return not experiment.stops or (repeated and experiment.lags)
 
 
 def _refused(scenario: Scenario, experiment: Experiment | None) -> set[str]:
