@@ -111,7 +111,8 @@ def _delete(request: Request, facts: Facts) -> Order | Decision:
             raise
         declared = None  # As far as is known, nothing would be stopped.
     if declared is None:
-        why = reasons.unreadable_old_declaration(request.declared_name)
+        remedy = "if it is still running, stop it yourself"
+        why = reasons.unreadable_old_declaration(request.declared_name, remedy)
         return succeed("delete_old_unreadable", why, warn=True)
     if isinstance(declared, Declaration) and not declared.is_of(request.declared_name):
         return succeed("delete_not_held", reasons.not_held(request.physical_id))

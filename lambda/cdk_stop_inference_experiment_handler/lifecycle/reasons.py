@@ -109,11 +109,11 @@ def not_in_stop_on(name: str, event: str) -> str:
     return f"'StopOn' does not list {event}; inference experiment '{name}' was not stopped"
 
 
-def unreadable_old_declaration(name: str) -> str:
+def unreadable_old_declaration(name: str, remedy: str = "roll it back, then deploy again") -> str:
     """The declaration that was deployed before is not known."""
     return (
-        f"the last deployed declaration of inference experiment '{name}' cannot be read, so that "
-        f"changes are not known; nothing was stopped: roll the stack back, then deploy again"
+        f"the stack does not show the last deployed declaration of inference experiment '{name}'; "
+        f"nothing was stopped: {remedy}"
     )
 
 
