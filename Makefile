@@ -6,21 +6,22 @@ WORKERS ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 BIN := .venv/bin
-LINTED := app.py benchmarks constructs examples lambda local_aws loopback tests
+LINTED := app.py benchmarks constructs docs examples lambda local_aws loopback tests
 
 # An environment is redone when the file that describes it changes, not before.
 VENV := .venv/.done
 VENV_OLDEST := .venv-oldest/.done
 VENV_EMULATOR := .venv-emulator/.done
 VENV_LAMBDA := .venv-lambda/.done
+VENV_DOCS := .venv-docs/.done
 NODE_MODULES := node_modules/.done
 LOCAL_AWS := $(VENV) $(VENV_EMULATOR) $(VENV_LAMBDA) $(NODE_MODULES)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: help environments test lint format test-oldest test-pythons test-python build explore bench demo \
-	local-aws clean
+.PHONY: help environments test lint format test-oldest test-pythons test-python build docs explore bench \
+	demo local-aws clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
@@ -69,6 +70,9 @@ build: $(VENV) ## Build the wheel and the sdist into dist/, and check them
 	@$(BIN)/python -m build --no-isolation --outdir dist . >/dev/null
 	@$(BIN)/twine check --strict dist/*
 
+docs: $(VENV_DOCS) ## Build the documentation into build/docs; a broken link fails
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
+
 explore: $(VENV) ## Every history of three steps, of two and one for rarer requests, a sample of four; an hour
 	@$(BIN)/python -m tests.loopback.explore --depth 3 --scenario deep
 	@$(BIN)/python -m tests.loopback.explore --depth 2 --scenario wide
@@ -85,7 +89,7 @@ local-aws: $(LOCAL_AWS) ## Start the local AWS alone and print how to use it
 	@$(BIN)/python -m local_aws
 
 clean: ## Remove the environments and everything that was built
-	rm -rf .venv .venv-oldest .venv-3.* .venv-emulator .venv-lambda node_modules benchmarks/node/node_modules
+	rm -rf .venv .venv-oldest .venv-3.* .venv-emulator .venv-lambda .venv-docs node_modules benchmarks/node/node_modules
 	rm -rf cdk.out build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find $(LINTED) -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -133,6 +137,10 @@ $(VENV_EMULATOR): local_aws/requirements-emulator.txt
 
 $(VENV_LAMBDA): local_aws/requirements-lambda.txt
 	$(call environment,.venv-lambda,local_aws/requirements-lambda.txt)
+	@touch $@
+
+$(VENV_DOCS): docs/requirements.txt
+	$(call environment,.venv-docs,docs/requirements.txt)
 	@touch $@
 
 $(NODE_MODULES): package.json package-lock.json

@@ -136,7 +136,8 @@ def test_the_lock_file_names_no_registry() -> None:
 
 
 def test_git_ignores_what_make_creates() -> None:
-    created = [".venv", ".venv-oldest", ".venv-emulator", ".venv-lambda", "node_modules", "dist"]
+    environments = [".venv", ".venv-oldest", ".venv-emulator", ".venv-lambda", ".venv-docs"]
+    created = [*environments, "node_modules", "dist"]
     run = subprocess.run(
         ["git", "check-ignore", *(f"{name}/x" for name in created)],
         cwd=ROOT,

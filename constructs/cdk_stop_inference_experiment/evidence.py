@@ -24,8 +24,8 @@ _4XX, _5XX, _MODEL_ERRORS = ERROR_METRICS
 class Comparison:
     """A metric of the shadow variant, compared with production's or with a fixed bound.
 
-    One of :meth:`model_latency`, :meth:`error_rate_4xx`, :meth:`error_rate_5xx` and
-    :meth:`model_error_rate`, with at least one bound; if there are several, all must hold. The
+    One of ``model_latency()``, ``error_rate_4xx()``, ``error_rate_5xx()`` and
+    ``model_error_rate()``, with at least one bound; if there are several, all must hold. The
     construct that uses it checks the values, together with its other props. See
     https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
 

@@ -39,7 +39,7 @@ class ModelVariantConfig:
         variant_name: The variant: 1 to 63 letters, digits and inner hyphens. It needs an action
             in ``model_variant_actions``, other than REMOVE.
         instance_type: A type of SageMaker's ProductionVariantInstanceType such as
-            ``"ml.m5.xlarge"``, or :meth:`InstanceType.of` for one newer than this release.
+            ``"ml.m5.xlarge"``, or ``InstanceType.of()`` for one newer than this release.
         instance_count: How many instances: a whole number, at least 0. A ``float`` is for number
             tokens only.
     """

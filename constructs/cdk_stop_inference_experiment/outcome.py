@@ -18,7 +18,7 @@ class Instances:
 
     Attributes:
         instance_type: A type of SageMaker's ProductionVariantInstanceType such as
-            ``"ml.m5.xlarge"``, or :meth:`InstanceType.of` for one newer than this release.
+            ``"ml.m5.xlarge"``, or ``InstanceType.of()`` for one newer than this release.
         instance_count: A whole number, at least 1. A ``float`` is for number tokens only.
     """
 
@@ -49,7 +49,7 @@ _SHADOW = Instances(constraints.SHADOW, 0)
 class Outcome:
     """How an experiment is to end, without the names of its variants.
 
-    One of :meth:`promote_shadow`, :meth:`keep_production` and :meth:`keep_both`. The function finds
+    One of ``promote_shadow()``, ``keep_production()`` and ``keep_both()``. The function finds
     out which variant is production and which is the shadow when it ends the experiment. See
     https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StopInferenceExperiment.html
 
@@ -68,7 +68,7 @@ class Outcome:
         Autoscaling, alarms and dashboards that name the old production variant are not updated.
 
         Args:
-            instances: Its instances: :meth:`Instances.production`, :meth:`Instances.shadow`, or
+            instances: Its instances: ``Instances.production()``, ``Instances.shadow()``, or
                 ``Instances(instance_type, instance_count)``.
                 Default: those that production runs when the experiment ends.
         """

@@ -81,7 +81,7 @@ class StopInferenceExperiment(Construct):
             experiment: An experiment of this app. It is created before this resource and deleted
                 after it, so that a teardown stops it first.
             outcome: How the experiment is to end, without naming its variants: see
-                :class:`Outcome`. Exactly one of this and ``model_variant_actions`` is required.
+                ``Outcome``. Exactly one of this and ``model_variant_actions`` is required.
                 Default: ``model_variant_actions`` says it.
             model_variant_actions: What happens to each variant, by the variant's name: 1 to 2
                 entries. At most one PROMOTE, for the shadow variant only; not REMOVE for every
@@ -100,7 +100,7 @@ class StopInferenceExperiment(Construct):
             end_now: A change from False to True ends the experiment with this update, whatever
                 ``stop_on`` says. If it stays True, it has no further effect. Creating a resource
                 with it fails if the experiment has not ended, and leaves the experiment unchanged.
-            promote_if: What CloudWatch must have measured for the promotion: see :class:`Evidence`.
+            promote_if: What CloudWatch must have measured for the promotion: see ``Evidence``.
                 Only with a promotion. If it was not, an update or a creation fails and stops
                 nothing, and a deletion ends the experiment by ``otherwise``. A change of
                 ``promote_if`` or ``otherwise`` alone ends nothing.
