@@ -77,7 +77,8 @@ def _life(aws: LocalAws, root: Path, contestant: str, number: int) -> Json:
     arguments = ("--all", "--require-approval=never")
     life: Json = {}
     for phase, app in (("deploy", before), ("update", after), ("destroy", after)):
-        cli = CdkCli(aws, app=app, output=root / f"{name}-cli")
+        # The CLI waits as it does for AWS: a user would, too.
+        cli = CdkCli(aws, app=app, output=root / f"{name}-cli", short_waits=False)
         started = time.perf_counter()
         try:
             _ = cli.destroy() if phase == "destroy" else cli.run("deploy", *arguments)

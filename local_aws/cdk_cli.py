@@ -11,13 +11,20 @@ from pathlib import Path
 
 from local_aws.server import LocalAws
 
-__all__ = ["CdkCli", "CdkFailed"]
+__all__ = ["CdkCli", "CdkFailed", "with_short_waits"]
 
 _ROOT = Path(__file__).resolve().parent.parent
+_SHORT_WAITS = Path(__file__).with_name("short_waits.cjs")
 
 
 class CdkFailed(RuntimeError):
     """The CLI ended with an error; the message is its output."""
+
+
+def with_short_waits(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment in which the CLI does not wait longer than the local AWS takes."""
+    options = f"{environment.get('NODE_OPTIONS', '')} --require {_SHORT_WAITS}"
+    return {**environment, "NODE_OPTIONS": options.strip()}
 
 
 class CdkCli:
@@ -28,12 +35,20 @@ class CdkCli:
         app: The app, or a folder with a synthesised app. Default: the repository's ``app.py``.
         output: Where the app is synthesised to.
         cwd: Where the CLI runs and looks for ``cdk.json``. Default: the repository.
+        short_waits: Whether it asks more often how a deployment stands. Default: True.
     """
 
     def __init__(
-        self, aws: LocalAws, *, output: Path, app: Path | None = None, cwd: Path | None = None
+        self,
+        aws: LocalAws,
+        *,
+        output: Path,
+        app: Path | None = None,
+        cwd: Path | None = None,
+        short_waits: bool = True,
     ) -> None:
-        self._environment = aws.environment(os.environ)
+        environment = aws.environment(os.environ)
+        self._environment = with_short_waits(environment) if short_waits else environment
         self._output = output
         self._cwd = cwd or _ROOT
         app = app or _ROOT / "app.py"

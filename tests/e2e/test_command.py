@@ -16,7 +16,7 @@ from aws_cdk import NestedStack
 
 from cdk_stop_inference_experiment import StopOn
 from local_aws import LocalAws
-from local_aws.cdk_cli import CdkCli
+from local_aws.cdk_cli import CdkCli, with_short_waits
 from local_aws.shadow_test import create_shadow_test
 from local_aws.synthesis import synthesise
 from tests.local_aws.test_iam_requests import user
@@ -248,7 +248,7 @@ def test_the_guides_pipeline_stops_for_an_approval_and_executes_what_was_planned
         cdk.bootstrap()
         cdk.deploy()
         (tmp_path / "app.py").write_text(app.replace("keep_production()", "promote_shadow()", 1))
-        environment = aws.environment(os.environ)
+        environment = with_short_waits(aws.environment(os.environ))
         path = os.pathsep.join([str(tmp_path), environment["PATH"]])
         environment |= {"PATH": path, "GITHUB_OUTPUT": str(outputs)}
 
