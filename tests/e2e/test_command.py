@@ -82,6 +82,21 @@ def test_a_plan_is_text_of_at_most_80_columns_without_colours(armed: History) ->
     assert max(map(len, ran.out.splitlines())) <= 80
     assert not any(line.endswith(" ") for line in ran.out.splitlines())
     assert armed.experiment()["Status"] == "Running"
+    begin, end = _readmes_plan()
+    assert begin in _words(ran.out)
+    assert end in _words(ran.out)
+
+
+def _readmes_plan() -> list[str]:
+    """The words of the plan in the README, before and after what it leaves out."""
+    (shown,) = re.findall(r"```text\n(FraudShadowTest \(.*?)```", README, re.DOTALL)
+    begin, end = shown.split("…")
+    return [_words(begin.replace("FraudShadowTest", STACK)), _words(end)]
+
+
+def _words(text: str) -> str:
+    text = re.sub(r"\d{4}-\d\d-\d\dT[\d:]+Z", "TIME", text)
+    return " ".join(re.sub(r"/\w+Experiment\w+", "/LogicalId", text).split())
 
 
 def test_a_pipeline_reads_json_and_exits_with_2(armed: History) -> None:
@@ -247,7 +262,6 @@ def test_the_guides_pipeline_stops_for_an_approval_and_executes_what_was_planned
         cdk = CdkCli(aws, output=tmp_path / "cdk.out", app=tmp_path / "app.py", cwd=tmp_path)
         cdk.bootstrap()
         cdk.deploy()
-        (tmp_path / "app.py").write_text(app.replace("keep_production()", "promote_shadow()", 1))
         environment = with_short_waits(aws.environment(os.environ))
         path = os.pathsep.join([str(tmp_path), environment["PATH"]])
         environment |= {"PATH": path, "GITHUB_OUTPUT": str(outputs)}
@@ -259,6 +273,17 @@ def test_the_guides_pipeline_stops_for_an_approval_and_executes_what_was_planned
             )
             assert ran.returncode == 0, ran.stdout + ran.stderr
 
+        # What the README types, for an order that changes no permission: nobody is asked.
+        (tmp_path / "app.py").write_text(app.replace("outcome=", "end_now=True, outcome=", 1))
+        (typed,) = re.findall(r"```console\n(pip install [^\n]*\n.*?)```", MANUAL, re.DOTALL)
+        assert typed in README
+        step(
+            "\n".join(
+                f"npx --no {line}" if line[:3] == "cdk" else line for line in typed.splitlines()[1:]
+            )
+        )
+
+        (tmp_path / "app.py").write_text(app.replace("keep_production()", "promote_shadow()", 1))
         step(prepare)
         step(plan)
         (verdict,) = json.loads((tmp_path / "plan.json").read_text())["verdicts"]

@@ -326,7 +326,7 @@ class Ending:
     def _log(self, decision: Decision) -> None:
         """Log each decision once: to keep waiting or to retry is not a new one."""
         stops = decision.stop if decision.verb is Verb.STOP else None
-        sends = {"request": stops.request} if stops else {}
+        sends = {"stopRequest": stops.request} if stops else {}
         told = (decision.row, f"{decision.why} {json.dumps(sends)}")
         if told == self._logged:
             return

@@ -1,0 +1,172 @@
+"""The README and the documentation: examples run, links lead somewhere, lists are complete."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk.assertions import Annotations, Match
+
+import cdk_stop_inference_experiment as library
+from cdk_stop_inference_experiment_handler.contract import wire
+from tests.template.stacks import RESOURCE_TYPE, resources, shadow_test
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+HANDLER = ROOT / "lambda" / "cdk_stop_inference_experiment_handler"
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+LINKED = [
+    *PAGES,
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    ROOT / "local_aws" / "README.md",
+    *sorted((ROOT / "examples").rglob("README.md")),
+]
+
+NEEDS_AWS = "<!-- needs AWS -->"
+"""The line before a console block that no test types."""
+
+TYPED = re.compile(
+    r"""
+    # tests/test_packaging.py
+    pip\ install\ '?cdk-stop-inference-experiment(\[cli\])?'?
+    # tests/e2e/test_command.py
+    | cdk\ deploy\ --method=prepare-change-set\ --change-set-name\ verdict
+    | stop-inference-experiment\ plan\ \w+\ --change-set\ verdict
+    # the targets exist: see below
+    | make\ [\w-]+
+    """,
+    re.VERBOSE,
+)
+"""The commands that tests type, each with the file that does."""
+
+
+def _name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def _blocks(language: str) -> list[Any]:
+    """Each block of a language, without its indentation, with what is before it."""
+    found = []
+    for page in PAGES:
+        text = page.read_text()
+        fences = re.finditer(rf"^( *)```{language}\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
+        for number, fence in enumerate(fences, 1):
+            indent = len(fence[1])
+            block = "\n".join(line[indent:] for line in fence[2].splitlines())
+            before = text[: fence.start()].rstrip().rpartition("\n")[2]
+            found.append(pytest.param(block, before, id=f"{_name(page)}-{number}"))
+    return found
+
+
+def test_the_readme_is_at_most_250_lines() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 250
+
+
+@pytest.mark.parametrize(("block", "_before"), _blocks("python"))
+def test_every_python_block_synthesises_without_a_warning(
+    block: str, _before: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A block is an app, or the inside of a stack's ``__init__``."""
+    monkeypatch.setenv("CDK_OUTDIR", str(tmp_path))
+    app = cdk.App()
+    stack = cdk.Stack(app, "Stack")
+    names: dict[str, Any] = {"self": stack}
+    if "alarm]" in block:
+        names["alarm"] = cloudwatch.Alarm.from_alarm_arn(
+            stack, "Alarm", "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:errors"
+        )
+    if "shadow_test" in block:
+        names["shadow_test"] = shadow_test(stack)
+    exec(compile(block, "block.py", "exec"), names)
+    app = names.get("app", app)
+    templates = [one.template for one in app.synth().stacks]
+    assert any(resources(one, RESOURCE_TYPE) for one in templates if "Resources" in one)
+    for one in filter(cdk.Stack.is_stack, app.node.children):
+        found = Annotations.from_stack(one).find_warning("*", Match.any_value())
+        assert [warning.entry.data for warning in found] == []
+
+
+@pytest.mark.parametrize(("block", "before"), _blocks("console"))
+def test_every_console_block_is_typed_by_a_test_or_needs_aws(block: str, before: str) -> None:
+    if before != NEEDS_AWS:
+        assert [line for line in block.splitlines() if not TYPED.fullmatch(line)] == []
+
+
+@pytest.mark.parametrize(("block", "_before"), _blocks("console"))
+def test_every_target_of_make_in_a_console_block_exists(block: str, _before: str) -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"^make ([\w-]+)$", block, re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def _anchors(page: Path) -> set[str]:
+    """As GitHub and MkDocs make them from headings."""
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title).strip().lower().replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", LINKED, ids=_name)
+def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    inline = re.findall(r"\]\(([^)\s]+)\)", text)
+    labelled = re.findall(r"^\[[^\]]+\]: (\S+)$", text, re.MULTILINE)
+    for link in [*inline, *labelled]:
+        if link.startswith("https://"):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in _anchors(target), link
+
+
+@pytest.mark.parametrize("page", LINKED, ids=_name)
+def test_every_label_of_a_link_is_defined_and_used(page: Path) -> None:
+    text = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text(), flags=re.DOTALL)
+    used = set(re.findall(r"\]\[([^\]]+)\]", text))
+    defined = set(re.findall(r"^\[([^\]]+)\]: \S+$", text, re.MULTILINE))
+    versions = {label for label in defined if re.match(r"\d|Unreleased", label)}
+    assert used == defined - versions
+
+
+def test_every_page_is_in_the_navigation_and_on_the_first_page() -> None:
+    pages = {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")} - {"index.md"}
+    navigation = re.findall(r"- (\w+/\S+\.md)\n", (ROOT / "mkdocs.yml").read_text())
+    first = re.findall(r"\n- \[[^\]]+\]\((\S+\.md)\)", (DOCS / "index.md").read_text())
+    assert sorted(pages) == sorted(navigation) == sorted(first)
+    assert navigation == first
+
+
+def test_the_api_reference_has_every_public_name() -> None:
+    page = (DOCS / "reference" / "api.md").read_text()
+    shown = re.findall(r"^::: cdk_stop_inference_experiment\.(\w+)$", page, re.MULTILINE)
+    assert sorted(shown) == sorted([*library.__all__, "InstanceType"])
+
+
+def test_the_table_of_attributes_has_each_with_its_property() -> None:
+    page = (DOCS / "reference" / "attributes.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \| `(\w+)` \|", page, re.MULTILINE))
+    assert list(rows) == list(wire.ATTRIBUTES)
+    for prop in rows.values():
+        assert isinstance(getattr(library.StopInferenceExperiment, prop), property)
+
+
+def test_the_log_reference_has_every_decision_and_field_that_is_logged() -> None:
+    code = "".join(file.read_text() for file in (HANDLER / "runtime").glob("*.py"))
+    page = (DOCS / "reference" / "logs.md").read_text()
+    logged = set(re.findall(r'"decision": "([^"]+)"', code))
+    _, decisions = page.split("Other lines have another")
+    assert set(re.findall(r"^\| `([^`]+)` \| [A-Z]+ \|", decisions, re.MULTILINE)) == logged
+    (of_a_decision,) = re.findall(r'\{\n +"decision": decision\.verb.*?\n +\}', code, re.DOTALL)
+    members = set(re.findall(r'"(\w+)": ', of_a_decision)) | {"stopRequest"}
+    of_a_line = set(re.findall(r'"(\w+)": event\[', code.partition("class _RequestNames")[2]))
+    described = page.partition("Other lines have another")[0]
+    fields = set(re.findall(r"^\| `(\w+)` \|", described, re.MULTILINE))
+    assert fields == members | of_a_line
+    queried = set(re.findall(r"\bmessage\.(\w+)", page))
+    assert queried <= members
