@@ -246,6 +246,7 @@ def test_the_guides_pipeline_stops_for_an_approval_and_executes_what_was_planned
     steps = re.findall(r"- run: (?:\|\n((?:    .*\n)+)|(.*\n))", pipeline)
     prepare, plan, execute = (several or one for several, one in steps)
     (tmp_path / "node_modules").symlink_to(ROOT / "node_modules")
+    (tmp_path / "cdk").symlink_to(ROOT / "node_modules/.bin/cdk")
     (tmp_path / "aws.py").write_text(AWS_CLI)
     commands = {
         "aws": f"{tmp_path}/aws.py",
@@ -277,11 +278,7 @@ def test_the_guides_pipeline_stops_for_an_approval_and_executes_what_was_planned
         (tmp_path / "app.py").write_text(app.replace("outcome=", "end_now=True, outcome=", 1))
         (typed,) = re.findall(r"```console\n(pip install [^\n]*\n.*?)```", MANUAL, re.DOTALL)
         assert typed in README
-        step(
-            "\n".join(
-                f"npx --no {line}" if line[:3] == "cdk" else line for line in typed.splitlines()[1:]
-            )
-        )
+        step(typed.partition("\n")[2])
 
         (tmp_path / "app.py").write_text(app.replace("keep_production()", "promote_shadow()", 1))
         step(prepare)
