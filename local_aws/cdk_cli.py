@@ -8,10 +8,9 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
-from local_aws.server import LocalAws
-
-__all__ = ["CdkCli", "CdkFailed", "with_short_waits"]
+__all__ = ["Account", "CdkCli", "CdkFailed", "with_short_waits"]
 
 _ROOT = Path(__file__).resolve().parent.parent
 _SHORT_WAITS = Path(__file__).with_name("short_waits.cjs")
@@ -27,11 +26,18 @@ def with_short_waits(environment: Mapping[str, str]) -> dict[str, str]:
     return {**environment, "NODE_OPTIONS": options.strip()}
 
 
+class Account(Protocol):
+    """The account that the CLI deploys to, such as a running ``LocalAws``."""
+
+    def environment(self, base: Mapping[str, str]) -> dict[str, str]:
+        """Return the environment of a program that uses it."""
+
+
 class CdkCli:
-    """Runs ``cdk`` like a user, with the local AWS as the account.
+    """Runs ``cdk`` like a user.
 
     Args:
-        aws: The local AWS, running.
+        aws: The account.
         app: The app, or a folder with a synthesised app. Default: the repository's ``app.py``.
         output: Where the app is synthesised to.
         cwd: Where the CLI runs and looks for ``cdk.json``. Default: the repository.
@@ -40,7 +46,7 @@ class CdkCli:
 
     def __init__(
         self,
-        aws: LocalAws,
+        aws: Account,
         *,
         output: Path,
         app: Path | None = None,

@@ -39,6 +39,17 @@ def describe_model(state: State, scope: Scope, request: Json, now: float) -> Jso
     return model
 
 
+def list_models(state: State, scope: Scope, request: Json, now: float) -> Json:
+    """ListModels: filtered by name; always one page."""
+    members = ("ModelName", "ModelArn", "CreationTime")
+    found = [
+        {member: model[member] for member in members}
+        for name, model in state.models.items()
+        if request.get("NameContains", "") in name
+    ]
+    return {"Models": found}
+
+
 def delete_model(state: State, scope: Scope, request: Json, now: float) -> Json:
     """DeleteModel."""
     state.require_model(request["ModelName"], scope.arn("model", request["ModelName"]))
@@ -75,6 +86,20 @@ def describe_endpoint_config(state: State, scope: Scope, request: Json, now: flo
     if config.shadow:
         answer["ShadowProductionVariants"] = [_declared(variant) for variant in config.shadow]
     return answer
+
+
+def list_endpoint_configs(state: State, scope: Scope, request: Json, now: float) -> Json:
+    """ListEndpointConfigs: filtered by name; always one page."""
+    found = [
+        {
+            "EndpointConfigName": config.name,
+            "EndpointConfigArn": config.arn,
+            "CreationTime": config.created,
+        }
+        for config in state.configs.values()
+        if request.get("NameContains", "") in config.name
+    ]
+    return {"EndpointConfigs": found}
 
 
 def delete_endpoint_config(state: State, scope: Scope, request: Json, now: float) -> Json:
@@ -163,9 +188,11 @@ def delete_endpoint(state: State, scope: Scope, request: Json, now: float) -> Js
 OPERATIONS = {
     "CreateModel": create_model,
     "DescribeModel": describe_model,
+    "ListModels": list_models,
     "DeleteModel": delete_model,
     "CreateEndpointConfig": create_endpoint_config,
     "DescribeEndpointConfig": describe_endpoint_config,
+    "ListEndpointConfigs": list_endpoint_configs,
     "DeleteEndpointConfig": delete_endpoint_config,
     "CreateEndpoint": create_endpoint,
     "DescribeEndpoint": describe_endpoint,
