@@ -17,6 +17,7 @@ from tests.template.stacks import RESOURCE_TYPE, resources, shadow_test
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+CONSTRUCT = ROOT / "constructs" / "cdk_stop_inference_experiment"
 HANDLER = ROOT / "lambda" / "cdk_stop_inference_experiment_handler"
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 LINKED = [
@@ -170,3 +171,10 @@ def test_the_log_reference_has_every_decision_and_field_that_is_logged() -> None
     assert fields == members | of_a_line
     queried = set(re.findall(r"\bmessage\.(\w+)", page))
     assert queried <= members
+
+
+def test_the_table_of_warnings_has_each_that_synth_gives() -> None:
+    code = "".join(file.read_text() for file in CONSTRUCT.rglob("*.py"))
+    given = set(re.findall(r'"cdk-stop-inference-experiment:(\w+)"', code))
+    page = (DOCS / "reference" / "errors.md").read_text().partition("## Warnings at synth")[2]
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == given

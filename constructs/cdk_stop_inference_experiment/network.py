@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import aws_cdk
 import jsii
@@ -16,6 +16,9 @@ NO_WAY_OUT = "cdk-stop-inference-experiment:noWayOut"
 
 SERVICES = ("sagemaker.api", "cloudformation", "events", "lambda", "s3")
 """What the function calls, by the last part of an endpoint's service name."""
+
+MEASURING = "monitoring"
+"""What it calls, too, if a promotion needs evidence: CloudWatch."""
 
 
 def public_subnet_problems(vpc: ec2.IVpc, vpc_subnets: ec2.SubnetSelection | None) -> Iterator[str]:
@@ -31,18 +34,22 @@ def public_subnet_problems(vpc: ec2.IVpc, vpc_subnets: ec2.SubnetSelection | Non
 
 
 def warn_of_no_way_out(
-    provider: Construct, vpc: ec2.IVpc, vpc_subnets: ec2.SubnetSelection | None
+    provider: Construct,
+    vpc: ec2.IVpc,
+    vpc_subnets: ec2.SubnetSelection | None,
+    *,
+    measures: Callable[[], bool],
 ) -> None:
     """Warn if the function is in isolated subnets whose VPC lacks an endpoint that it needs.
 
     Checked at the end of synth, and only for a VPC of the app: CDK does not know the endpoints of
-    an imported one.
+    an imported one. ``measures`` says then whether a promotion needs evidence.
     """
     if not isinstance(vpc, ec2.Vpc):
         return
     isolated = {subnet.node.path for subnet in vpc.isolated_subnets}
     if isolated & {subnet.node.path for subnet in _selected(vpc, vpc_subnets).subnets}:
-        Aspects.of(provider).add(_EndpointCheck(provider, vpc))
+        Aspects.of(provider).add(_EndpointCheck(provider, vpc, measures))
 
 
 def _selected(vpc: ec2.IVpc, selection: ec2.SubnetSelection | None) -> ec2.SelectedSubnets:
@@ -60,16 +67,18 @@ def _selected(vpc: ec2.IVpc, selection: ec2.SubnetSelection | None) -> ec2.Selec
 
 @jsii.implements(aws_cdk.IAspect)
 class _EndpointCheck:
-    def __init__(self, provider: Construct, vpc: ec2.Vpc) -> None:
+    def __init__(self, provider: Construct, vpc: ec2.Vpc, measures: Callable[[], bool]) -> None:
         self._provider = provider
         self._vpc = vpc
+        self._measures = measures
 
     def visit(self, node: IConstruct) -> None:
         """Warn once: the aspect also visits the constructs below the provider."""
         if node.node.path != self._provider.node.path:
             return
         found = set(self._services())
-        missing = [service for service in SERVICES if service not in found]
+        needed = [*SERVICES, MEASURING] if self._measures() else SERVICES
+        missing = [service for service in needed if service not in found]
         if missing:
             Annotations.of(self._provider).add_warning_v2(
                 NO_WAY_OUT,
@@ -89,4 +98,4 @@ class _EndpointCheck:
                 )
                 text = json.dumps(name)
                 if of_vpc == ours:
-                    yield from (one for one in SERVICES if f'.{one}"' in text)
+                    yield from (one for one in [*SERVICES, MEASURING] if f'.{one}"' in text)

@@ -78,8 +78,8 @@ class StopInferenceExperimentProvider(Construct):
             construct_id: The id in the scope. Another id makes another function, which
                 CloudFormation refuses for existing resources.
             vpc: The VPC to place the function in. From there it must reach SageMaker,
-                CloudFormation, EventBridge, Lambda and, to answer CloudFormation, S3: through a NAT
-                gateway or VPC endpoints. Default: no VPC.
+                CloudFormation, EventBridge, Lambda, CloudWatch with ``promote_if`` and, to answer
+                CloudFormation, S3: through a NAT gateway or VPC endpoints. Default: no VPC.
                 See https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
             vpc_subnets: The VPC's subnets to use, only together with ``vpc``; not public ones,
                 where a function has no internet access. Default: private subnets.
@@ -133,7 +133,7 @@ class StopInferenceExperimentProvider(Construct):
             key.grant_decrypt(self._role)
         network = self._permissions.permit_network() if vpc else DependencyGroup()
         if vpc:
-            warn_of_no_way_out(self, vpc, vpc_subnets)
+            warn_of_no_way_out(self, vpc, vpc_subnets, measures=lambda: self._permissions.measures)
         self._function = lambda_.Function(
             self,
             "Handler",

@@ -7,10 +7,14 @@ import pytest
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk.assertions import Annotations, Match
 
-from cdk_stop_inference_experiment import InvalidPropsError, StopInferenceExperimentProvider
+from cdk_stop_inference_experiment import (
+    InvalidPropsError,
+    Outcome,
+    StopInferenceExperimentProvider,
+)
 from cdk_stop_inference_experiment.network import SERVICES
 
-from .stacks import new_stack, synthesised
+from .stacks import EVIDENCE, declare, new_stack, synthesised
 
 PUBLIC, ISOLATED, EGRESS = (
     ec2.SubnetType.PUBLIC,
@@ -108,6 +112,19 @@ def test_warns_of_a_single_endpoint_that_is_missing(missing: str) -> None:
     _add_endpoints(vpc, *(one for one in SERVICES if one != missing))
     (text,) = _warnings(stack)
     assert f"no endpoints for {missing}: " in text
+
+
+def test_warns_of_an_endpoint_for_metrics_only_if_a_promotion_needs_evidence() -> None:
+    stack = new_stack()
+    vpc = _vpc(stack, ISOLATED)
+    provider = StopInferenceExperimentProvider(stack, "Provider", vpc=vpc)
+    _add_endpoints(vpc, *SERVICES)
+    declare(stack, "Armed", provider=provider)
+    assert _warnings(stack) == []
+    judged = {"outcome": Outcome.promote_shadow(), "promote_if": EVIDENCE}
+    declare(stack, "Judged", experiment_name="other", provider=provider, **judged)
+    (text,) = _warnings(stack)
+    assert "no endpoints for monitoring: " in text
 
 
 @pytest.mark.parametrize("region", [None, "eu-west-1"])

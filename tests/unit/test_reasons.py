@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 
@@ -33,8 +34,6 @@ FAILURES = [
     reasons.not_a_shadow(VARIANT, LONGEST),
     reasons.not_a_pair(LONGEST),
     reasons.instances_unknown(LONGEST, None),
-    reasons.not_a_pair(LONGEST),
-    reasons.instances_unknown(LONGEST, None),
     reasons.gate(NAME, {"verdict": "inconclusive", "why": CAUSE, "from": MOMENT, "to": MOMENT}),
     reasons.too_late(VARIANT, LONGEST),
     reasons.not_armed_before(LONGEST),
@@ -62,8 +61,43 @@ FAILURES = [
     ),
 ]
 TABLE = (Path(__file__).parents[2] / "docs" / "reference" / "errors.md").read_text()
-DOCUMENTED = re.findall(r"^\| `(.+?)` \|", TABLE, re.MULTILINE)[:-1]
+DOCUMENTED = re.findall(r"^\| `(.+?)` \|", TABLE.split("\n## ")[1], re.MULTILINE)[:-1]
 """The messages in the table of errors; the last one is the validation's."""
+EVIDENCE = [
+    f"inconclusive: {reasons.too_few_requests(1, 2, 3)}",
+    f"inconclusive: {reasons.too_young(1e9)}",
+    f"inconclusive: {reasons.no_hour('p99', 1000)}",
+    "failed: "
+    + reasons.out_of_bound(
+        {"Metric": "ModelLatency", "Statistic": "p99"},
+        {"shadow": 3e4, "production": 1e4, "bound": 2e4},
+        1e9,
+    ),
+    f"error: {reasons.alarm('errors', '')}",
+    f"error: {reasons.not_measured('ModelLatency', VARIANT)}",
+    f"error: {reasons.NO_PAIR}",
+    f"error: {reasons.BROKEN_EVIDENCE}",
+]
+OTHERS = [
+    reasons.armed(LONGEST),
+    reasons.stop(LONGEST),
+    reasons.standing(experiment("Stopping", name=NAME, endpoint_status="Updating")),
+    reasons.ended(LONGEST),
+    reasons.absent_on_delete(NAME),
+    reasons.unchanged(NAME),
+    reasons.not_in_stop_on(NAME, "Delete"),
+    reasons.undone(NAME),
+    reasons.held(NAME, ["Other"]),
+    reasons.not_held("never-created"),
+    reasons.gate(NAME, {"verdict": "successful", "why": ""}),
+    reasons.fewer_instances(VARIANT, 1, LONGEST, 4),
+    reasons.unchanged_as_far_as_known(NAME, ValueError(CAUSE)),
+    reasons.undone(NAME, LONGEST),
+    reasons.ended_as_before(LONGEST),
+    reasons.shows_as_cancelled(LONGEST),
+    reasons.contradicted(LONGEST, ["'shadow' is InService"]),
+    reasons.not_begun_on_delete(LONGEST),
+]
 
 
 @pytest.mark.parametrize("sentence", FAILURES)
@@ -86,6 +120,25 @@ def test_what_the_table_of_errors_quotes_is_said(documented: str) -> None:
 def test_every_failure_is_in_the_table_of_errors(sentence: str) -> None:
     wanted = [".*".join(re.escape(part) for part in told.split("…")) for told in DOCUMENTED]
     assert [pattern for pattern in wanted if re.search(pattern, sentence)]
+
+
+@pytest.mark.parametrize(("section", "sentences"), [(2, EVIDENCE), (3, OTHERS)])
+def test_every_other_sentence_has_an_entry_of_its_own(section: int, sentences: list[str]) -> None:
+    entries = re.findall(r"^\| `(.+?)` \|", TABLE.split("\n## ")[section], re.MULTILINE)
+    wanted = {entry: ".*".join(re.escape(part) for part in entry.split("…")) for entry in entries}
+    found = {
+        max((one for one in entries if re.match(wanted[one], said)), key=len, default=said)
+        for said in sentences
+    }
+    assert found == set(entries)
+    assert len(found) == len(sentences)
+
+
+def test_every_sentence_is_looked_up_above() -> None:
+    public = {name for name in vars(reasons) if name.islower() and name[0] != "_"}
+    told = {name for name in public if inspect.isfunction(getattr(reasons, name))}
+    here = Path(__file__).read_text()
+    assert {name for name in told if f"reasons.{name}(" not in here} == set()
 
 
 def test_text_of_aws_is_shortened_in_its_middle() -> None:

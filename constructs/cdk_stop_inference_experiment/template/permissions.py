@@ -283,10 +283,16 @@ class RolePermissions:
         self._region = self._stack.region
         self._role = role
         self._experiments = 0
+        self._measures = False
         self._characters = characters
         self._possible = _takes_policies(scope, role)
         if not self._possible:
             Annotations.of(scope).add_warning_v2(IMMUTABLE_ROLE, _IMMUTABLE_ROLE_WARNING)
+
+    @property
+    def measures(self) -> bool:
+        """Whether the function reads CloudWatch for an experiment."""
+        return self._measures
 
     def permit_network(self) -> IDependable:
         """Let Lambda connect the function to a VPC; the function must depend on this.
@@ -316,6 +322,7 @@ class RolePermissions:
 
     def permit_experiment(self, scope: Construct, construct_id: str, access: Access) -> IDependable:
         """Let the function stop one more experiment, with a policy in the scope."""
+        self._measures = self._measures or access.measures
         if not self._possible:
             return DependencyGroup()
         self._experiments += 1
