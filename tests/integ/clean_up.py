@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import boto3
 from botocore.exceptions import ClientError
 
-__all__ = ["left_of", "remove"]
+__all__ = ["left_of", "remove", "remove_experiments"]
 
 Json = dict[str, Any]
 # boto3 creates its clients at run time, without types.
@@ -35,6 +35,7 @@ class _CleanUp:
         self.poll_seconds = poll_seconds
         self.cloudformation: Client = session.client("cloudformation")
         self.sagemaker: Client = session.client("sagemaker")
+        self.iam: Client = session.client("iam")
         self.logs: Client = session.client("logs")
         self._ends_at = time.monotonic() + _PATIENCE_SECONDS
 
@@ -70,6 +71,15 @@ class _CleanUp:
                 self.say(f"deleting {name} ({status})")
                 self.cloudformation.delete_stack(StackName=name)
             time.sleep(self.poll_seconds)
+
+    def remove_role_policies(self, role: str) -> None:
+        """Remove what was attached outside of the role's stack, which could not delete the role."""
+        try:
+            names = self.iam.list_role_policies(RoleName=role)["PolicyNames"]
+        except self.iam.exceptions.NoSuchEntityException:
+            return
+        for name in names:
+            self.iam.delete_role_policy(RoleName=role, PolicyName=name)
 
     def status(self, name: str) -> str:
         return next(
@@ -157,20 +167,29 @@ def remove(
         poll_seconds: Between two looks.
     """
     clean_up = _CleanUp(session, prefix, say, poll_seconds)
+    clean_up.remove_role_policies(f"{prefix}-reader")
     # The endpoint's stack is the oldest: it goes last, when nothing uses the endpoint any more.
     stacks = [stack["StackName"] for stack in clean_up.stacks()]
     last = [name for name in stacks if name == f"{prefix}-endpoint"]
     for name in (name for name in stacks if name not in last):
         clean_up.remove_stack(name)
-    for experiment in clean_up.experiments():
-        clean_up.remove_experiment(experiment["Name"])
-    clean_up.settle()
+    remove_experiments(session, prefix, say, poll_seconds=poll_seconds)
     for name in last:
         clean_up.remove_stack(name)
     for name in {*configs, *clean_up.configs()}:
         clean_up.remove_config(name)
     for group in list(clean_up.log_groups()):
         clean_up.logs.delete_log_group(logGroupName=group)
+
+
+def remove_experiments(
+    session: boto3.Session, prefix: str, say: Callable[[str], None], *, poll_seconds: float
+) -> None:
+    """End and delete a run's experiments, and wait until the endpoint has settled."""
+    clean_up = _CleanUp(session, prefix, say, poll_seconds)
+    for experiment in clean_up.experiments():
+        clean_up.remove_experiment(experiment["Name"])
+    clean_up.settle()
 
 
 def left_of(session: boto3.Session, prefix: str) -> list[str]:

@@ -29,8 +29,8 @@ Client: TypeAlias = Any
 HOURS = 4
 """A run that has not ended by then ends itself: what it costs has an upper bound."""
 
-_INSTANCES = 4
-"""At most: two variants, and twice as many while SageMaker updates the endpoint."""
+_INSTANCES = 6
+"""At most: one and two of two variants, and twice as many while SageMaker updates the endpoint."""
 
 _USD = 0.10
 """Per instance and hour. An assumption above what ml.t2.medium costs in most regions."""
@@ -97,6 +97,10 @@ class Run:
                 raise TimeIsUp(f"waited for {what}, and {HOURS} hours are over")
             time.sleep(self.poll_seconds)
 
+    def pause(self) -> None:
+        """Give AWS a minute for what comes late; less where it is looked at more often."""
+        time.sleep(6 * self.poll_seconds)
+
     def new_folder(self) -> Path:
         """A folder for the next app."""
         self._apps += 1
@@ -107,9 +111,9 @@ class Run:
         self.say(f"cdk {' '.join(arguments)}")
         return CdkCli(self, app=app, output=app, short_waits=False).run(*arguments)
 
-    def deploy(self, app: Path, stack: str, *options: str) -> None:
-        """Deploy a stack with the CDK CLI."""
-        self.cdk(app, "deploy", stack, "--require-approval=never", *options)
+    def deploy(self, app: Path, stacks: str, *options: str) -> None:
+        """Deploy a stack, or ``--all`` of them, with the CDK CLI."""
+        self.cdk(app, "deploy", stacks, "--require-approval=never", *options)
 
     def make_endpoint(self) -> None:
         """Deploy the endpoint of the run."""

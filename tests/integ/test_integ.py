@@ -17,11 +17,16 @@ from tests.waiting import eventually
 from .__main__ import run_histories
 from .conftest import ACCOUNT, Account
 from .histories import HISTORIES
+from .observe import nested_stacks
+from .questions import QUESTIONS, page
 from .run import INTERRUPTIONS, main
 
 pytestmark = pytest.mark.slow
 
+ROOT = Path(__file__).parents[2]
+
 INTEG = "tests.integ"
+OBSERVE = "tests.integ.observe"
 User = Callable[..., tuple[int, str]]
 
 
@@ -39,6 +44,38 @@ def test_every_history_goes_as_declared_with_the_real_cdk_cli(account: Account) 
     (prefix,) = set(re.findall(r"begin with (\S+),", printed))
     stopped = Counter(call.request["Name"].removeprefix(f"{prefix}-") for call in accepted)
     assert stopped == Counter(list(HISTORIES))
+
+
+def test_every_question_is_answered(account: Account, tmp_path: Path) -> None:
+    # One choice that the local AWS does not make by default, to see it contradicted.
+    account.aws.configure(default_desired_state="Cancelled")
+    output = tmp_path / "observations.md"
+    code, printed = account.run(OBSERVE, "--account", ACCOUNT, f"--output={output}")
+    account.aws.configure(default_desired_state="Completed")
+    assert code == 0, printed
+    written = output.read_text()
+    assert "Not observed." not in written, printed
+    assert written.count("the local AWS; boto3 ") == len(QUESTIONS)
+    assert [line for line in written.splitlines() if "contradicts" in line] == [
+        "- contradicts `local_aws/settings.py, default_desired_state`, which assumes: Completed"
+    ]
+    assert "left behind: nothing" in printed
+    assert account.is_as_before(), account.left_behind()
+
+
+def test_interrupted_observations_leave_nothing_behind(account: Account, tmp_path: Path) -> None:
+    output = tmp_path / "observations.md"
+    process = account.begin(OBSERVE, "--account", ACCOUNT, f"--output={output}")
+    assert process.stdout is not None
+    # A nested stack is being updated then.
+    assert any(str(nested_stacks.__doc__) in line for line in process.stdout)
+    process.send_signal(signal.SIGINT)
+    printed, errors = process.communicate()
+    assert process.returncode == 130, printed + errors
+    assert "left behind: nothing" in printed
+    assert account.is_as_before(), account.left_behind()
+    # What had been answered is not lost.
+    assert "**Those of the failed update.**" in output.read_text()
 
 
 def test_an_interrupted_run_leaves_nothing_behind(account: Account) -> None:
@@ -92,7 +129,7 @@ def test_a_failing_run_says_why_and_leaves_nothing_behind(account: Account, user
     [
         ((), "yes\n", "the following arguments are required: --account"),
         (("--account", "123456789012"), "yes\n", "and the credentials are of 000000000000"),
-        (("--account", ACCOUNT), "y\n", "at most 1.60 USD"),
+        (("--account", ACCOUNT), "y\n", "at most 2.40 USD"),
         (("--account", ACCOUNT), "", "Nothing was made."),
         (("--account", ACCOUNT, "--clean-up", "fraud"), "yes\n", "no prefix of a run"),
     ],
@@ -106,6 +143,23 @@ def test_refuses_to_run_without_the_account_and_a_yes_to_the_price(
     assert account.is_as_before(), account.left_behind()
 
 
+def test_the_committed_observations_were_not_made_on_the_local_aws() -> None:
+    assert (ROOT / "docs" / "observations.md").read_text() == page({})
+
+
+def test_each_question_has_its_entry_in_what_aws_does_not_document() -> None:
+    undocumented = " ".join((ROOT / "docs" / "aws" / "undocumented.md").read_text().split())
+    assert [question.name for question in QUESTIONS if question.entry not in undocumented] == []
+
+
+def test_each_assumption_names_a_place_that_exists() -> None:
+    for question in QUESTIONS:
+        for assumption in question.assumptions:
+            file, _, words = assumption.place.partition(", ")
+            name = words.rpartition(".")[2] or words
+            assert name in (ROOT / file).read_text(), assumption.place
+
+
 def test_the_instructions_fit_on_ten_lines() -> None:
-    text = (Path(__file__).parent / "README.md").read_text()
+    text = (ROOT / "tests" / "integ" / "README.md").read_text()
     assert len([line for line in text.splitlines() if line.strip()]) <= 10

@@ -1,0 +1,519 @@
+"""Answers what AWS does not document: ``python -m tests.integ.observe --account ID``."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import platform
+import re
+import sys
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta, timezone
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local_aws.cdk_cli import CdkFailed
+
+from .app import TAG, VARIANTS, synthesise_endpoint
+from .clean_up import remove_experiments
+from .probes import MARK, nested, probe, reader, synthesise_probes
+from .questions import Answer, page
+from .run import Run, main
+
+__all__ = ["observe"]
+
+Json = dict[str, Any]
+ROOT = Path(__file__).resolve().parents[2]
+PRODUCTION, SHADOW = VARIANTS
+_ENDED = ("Completed", "Cancelled")
+_SHADOW_COUNT = 2
+_REASON = "v2 wins: p99 41 ms against 55 ms, \u201cas agreed\u201d (0a1b2c3d)"
+
+
+class Observer:
+    """The answers so far, and what several of them need."""
+
+    def __init__(self, run: Run, output: Path) -> None:
+        self.run = run
+        self.answers: dict[str, Answer] = {}
+        self._output = output
+        self._where = run.plan.region
+        if "127.0.0.1" in run.sagemaker.meta.endpoint_url:
+            self._where = "the local AWS"
+        self._versions = (
+            f"boto3 {boto3.__version__}, aws-cdk-lib {version('aws-cdk-lib')}, "
+            f"aws-cdk {_cli_version()}, Python {platform.python_version()}"
+        )
+
+    def answer(self, name: str, text: str, facts: Mapping[str, Any], *responses: Json) -> None:
+        """Write down an answer at once: the next one may never come."""
+        ids = tuple(response["ResponseMetadata"]["RequestId"] for response in responses)
+        when = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self.answers[name] = Answer(text, facts, when, self._where, self._versions, ids)
+        self._output.write_text(page(self.answers))
+        self.run.say(f"{name}: {text}")
+
+    # Experiments, on the endpoint of the run.
+
+    def create(self, name: str, *, shadow_count: int = 1, schedule: Json | None = None) -> Json:
+        """Create an experiment, with production on one instance."""
+        plan = self.run.plan
+        counts = {PRODUCTION: 1, SHADOW: shadow_count}
+        variants = [
+            {
+                "VariantName": variant,
+                "ModelName": plan.model(variant),
+                "InfrastructureConfig": {
+                    "InfrastructureType": "RealTimeInference",
+                    "RealTimeInferenceConfig": {
+                        "InstanceType": plan.instance_type,
+                        "InstanceCount": count,
+                    },
+                },
+            }
+            for variant, count in counts.items()
+        ]
+        shadows = [{"ShadowModelVariantName": SHADOW, "SamplingPercentage": 100}]
+        created: Json = self.run.sagemaker.create_inference_experiment(
+            Name=name,
+            Type="ShadowMode",
+            RoleArn=plan.role_arn,
+            EndpointName=plan.endpoint,
+            ModelVariants=variants,
+            ShadowModeConfig={
+                "SourceModelVariantName": PRODUCTION,
+                "ShadowModelVariants": shadows,
+            },
+            Tags=[{"Key": TAG, "Value": plan.prefix}],
+            **({"Schedule": schedule} if schedule else {}),
+        )
+        return created
+
+    def running(self, name: str, *, shadow_count: int = 1) -> Json:
+        """An experiment that runs on the endpoint as its stack declares it."""
+        self.restore_endpoint()
+        self.create(name, shadow_count=shadow_count)
+        return self.when(name, "Running")
+
+    def describe(self, name: str) -> Json:
+        """An experiment as SageMaker describes it."""
+        found: Json = self.run.sagemaker.describe_inference_experiment(Name=name)
+        return found
+
+    def when(self, name: str, *statuses: str) -> Json:
+        """An experiment, once it has one of these statuses and the endpoint has settled."""
+        self.run.wait(lambda: self.describe(name)["Status"] in statuses, f"{name} to be {statuses}")
+        self.run.settle()
+        return self.describe(name)
+
+    def stop(self, name: str, actions: Json, **more: str) -> Json | ClientError:
+        """Stop an experiment; return the answer or the refusal."""
+        try:
+            stopped: Json = self.run.sagemaker.stop_inference_experiment(
+                Name=name, ModelVariantActions=actions, **more
+            )
+        except ClientError as error:
+            return error
+        return stopped
+
+    def restore_endpoint(self) -> None:
+        """Let the endpoint serve what its stack declares."""
+        declared = f"{self.run.plan.endpoint}-declared"
+        if self.run.endpoint()["EndpointConfigName"] != declared:
+            self.run.sagemaker.update_endpoint(
+                EndpointName=self.run.plan.endpoint, EndpointConfigName=declared
+            )
+            self.run.settle()
+
+    def serving(self) -> str:
+        """What the endpoint serves, in words."""
+        found = self.run.serving()
+        words = {
+            ((PRODUCTION,), ()): "only production",
+            ((SHADOW,), ()): "only the shadow",
+            ((PRODUCTION,), (SHADOW,)): "production, and the shadow as shadow",
+            ((SHADOW,), (PRODUCTION,)): "the shadow, and production as shadow",
+        }
+        for (production, shadow), told in words.items():
+            if found == {"production": list(production), "shadow": list(shadow)}:
+                return told
+        return f"production {found['production']}, shadow {found['shadow']}"
+
+    # Stacks of the probe.
+
+    def update(self, stack: str, *, rollback: bool = True, **parameters: str) -> Json:
+        """Update a stack of the probe by its parameters, and wait until it is at rest."""
+        updated: Json = self.run.cloudformation.update_stack(
+            StackName=stack,
+            UsePreviousTemplate=True,
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
+            Parameters=[
+                {"ParameterKey": name, "ParameterValue": value}
+                for name, value in parameters.items()
+            ],
+            DisableRollback=not rollback,
+        )
+        self.run.wait(lambda: not self.status(stack).endswith("_IN_PROGRESS"), stack)
+        # What comes after the stack is at rest, and the log, are to come as well.
+        self.run.pause()
+        return updated
+
+    def status(self, stack: str) -> str:
+        """A stack's status."""
+        stacks = self.run.cloudformation.describe_stacks(StackName=stack)["Stacks"]
+        return str(stacks[0]["StackStatus"])
+
+    def requests(self, resource: str) -> list[Json]:
+        """The requests to a resource of the probe so far, oldest first."""
+        pages = (
+            self.run.session.client("logs")
+            .get_paginator("filter_log_events")
+            .paginate(logGroupName=f"/aws/lambda/{probe(self.run.plan)}")
+        )
+        lines = [event["message"] for found in pages for event in found["events"]]
+        told = [json.loads(line.partition(MARK)[2]) for line in lines if line.startswith(MARK)]
+        return sorted(
+            (one for one in told if one["resource"] == resource), key=lambda one: one["at"]
+        )
+
+    def events(self, stack: str) -> list[Json]:
+        """A stack's events, newest first."""
+        pages = self.run.cloudformation.get_paginator("describe_stack_events").paginate(
+            StackName=stack
+        )
+        return [event for found in pages for event in found["StackEvents"]]
+
+
+def stop_from_created(observer: Observer) -> None:
+    """A test that starts in two days, which is stopped before it starts."""
+    name = f"{observer.run.plan.prefix}-Created"
+    starts = datetime.now(timezone.utc) + timedelta(days=2)
+    created = observer.create(name, schedule={"StartTime": starts})
+    described = observer.when(name, "Created")
+    arns = [created["InferenceExperimentArn"], described["Arn"]]
+    kept = all(arn.endswith(f"/{name}") for arn in arns)
+    text = "They do." if kept else f"They do not: {arns[0].rpartition('/')[2]} for {name}."
+    observer.answer("arn-case", text, {"kept": kept}, created, described)
+    answer = observer.stop(name, {PRODUCTION: "Retain", SHADOW: "Remove"})
+    if isinstance(answer, ClientError):
+        text = f"No: {answer}"
+        observer.answer("stop-from-created", text, {"accepted": False}, _response(answer))
+    else:
+        ended = observer.when(name, *_ENDED)
+        text = f"Yes; it is {ended['Status']} then."
+        observer.answer("stop-from-created", text, {"accepted": True}, answer)
+
+
+def promote(observer: Observer) -> None:
+    """A promotion that names neither instances nor a state, and what is left of it."""
+    name = f"{observer.run.plan.prefix}-Promote"
+    before = observer.running(name, shadow_count=_SHADOW_COUNT)
+    sent = observer.stop(name, {PRODUCTION: "Remove", SHADOW: "Promote"}, Reason=_REASON)
+    if isinstance(sent, ClientError):
+        raise sent
+    stopping = observer.describe(name)
+    ended = observer.when(name, *_ENDED)
+    observer.answer(
+        "default-state", f"{ended['Status']}.", {"status": ended["Status"]}, sent, ended
+    )
+    _status_reason(observer, ended)
+    _last_modified(observer, before, stopping, ended)
+    _after_an_end(observer, ended)
+    _promoted_instances(observer)
+    _revert_drift(observer)
+
+
+def _status_reason(observer: Observer, ended: Json) -> None:
+    reason = ended.get("StatusReason", "")
+    same = reason == _REASON
+    text = "It is." if same else f"It is not: {reason!r} for {_REASON!r}."
+    observer.answer("status-reason", text, {"same": same}, ended)
+
+
+def _last_modified(observer: Observer, before: Json, stopping: Json, ended: Json) -> None:
+    times = [found["LastModifiedTime"] for found in (before, stopping, ended)]
+    steps = {
+        f"{before['Status']} to {stopping['Status']}": times[0] != times[1],
+        f"{stopping['Status']} to {ended['Status']}": times[1] != times[2],
+    }
+    unchanged = [step for step, changed in steps.items() if not changed]
+    told = [f"{step}: {'yes' if changed else 'no'}" for step, changed in steps.items()]
+    facts = {"unchanged": unchanged}
+    observer.answer("last-modified", f"{'; '.join(told)}.", facts, before, stopping, ended)
+
+
+def _after_an_end(observer: Observer, ended: Json) -> None:
+    statuses = {item["VariantName"]: item["Status"] for item in ended["ModelVariants"]}
+    failure = ended["EndpointMetadata"].get("FailureReason")
+    production, shadow = statuses.get(PRODUCTION), statuses.get(SHADOW)
+    text = f"Removed: {production}; promoted: {shadow}; FailureReason: {failure}."
+    facts = {"production": production, "shadow": shadow, "failure": failure}
+    observer.answer("after-an-end", text, facts, ended)
+    config = ended.get("ShadowModeConfig", {})
+    shadows = config.get("ShadowModelVariants", [])
+    named = {config.get("SourceModelVariantName")}
+    named |= {item.get("ShadowModelVariantName") for item in shadows}
+    both = named == {PRODUCTION, SHADOW}
+    text = "Yes." if both else f"No: {config}."
+    observer.answer("shadow-mode-after-an-end", text, {"both": both}, ended)
+
+
+def _promoted_instances(observer: Observer) -> None:
+    endpoint = observer.run.endpoint()
+    (served,) = endpoint["ProductionVariants"]
+    facts = {"count": served["CurrentInstanceCount"], "production": 1, "shadow": _SHADOW_COUNT}
+    text = f"On {facts['count']}; production ran 1, and the shadow {_SHADOW_COUNT}."
+    observer.answer("promoted-instances", text, facts, endpoint)
+
+
+def _revert_drift(observer: Observer) -> None:
+    run = observer.run
+    app = run.new_folder()
+    stack = synthesise_endpoint(run.plan, app)
+    try:
+        run.deploy(app, stack, "--revert-drift")
+    except CdkFailed as error:
+        text = f"It fails: {_last_line(str(error))}"
+        observer.answer("revert-drift", text, {"reverted": False})
+        return
+    run.settle()
+    serving = observer.serving()
+    endpoint = run.endpoint()
+    facts = {"reverted": serving != "only the shadow"}
+    observer.answer("revert-drift", f"The endpoint serves {serving} then.", facts, endpoint)
+
+
+def retain_and_promote(observer: Observer) -> None:
+    """A promotion that keeps production, too."""
+    _unusual(observer, "retain-and-promote", {PRODUCTION: "Retain", SHADOW: "Promote"})
+
+
+def cancelled_and_promote(observer: Observer) -> None:
+    """A promotion that is to end as Cancelled."""
+    actions = {PRODUCTION: "Remove", SHADOW: "Promote"}
+    _unusual(observer, "cancelled-and-promote", actions, DesiredState="Cancelled")
+
+
+def _unusual(observer: Observer, question: str, actions: Json, **more: str) -> None:
+    name = f"{observer.run.plan.prefix}-{question}"
+    observer.running(name)
+    sent = observer.stop(name, actions, **more)
+    if isinstance(sent, ClientError):
+        observer.answer(question, f"It is refused: {sent}", {"accepted": False}, _response(sent))
+        return
+    ended = observer.when(name, *_ENDED)
+    serving = observer.serving()
+    facts = {"accepted": True, "status": ended["Status"], "serving": serving}
+    text = f"It is {ended['Status']}, and the endpoint serves {serving}."
+    observer.answer(question, text, facts, sent, ended)
+
+
+def without_rollback(observer: Observer) -> None:
+    """An update of a resource that fails without rollback, and the next one."""
+    stack = probe(observer.run.plan)
+    observer.run.wait(lambda: bool(observer.requests("Alone")), "the probe's log")
+    first = observer.requests("Alone")[0]
+    _response_url(observer, first)
+    updated = observer.update(stack, rollback=False, Value="2", Fails="yes")
+    failed = observer.requests("Alone")
+    undone = [
+        f"{one['request']} in {one['statuses'][0]}"
+        for one in failed[1:]
+        if (one["value"], one["old"]) == ("1", "2")
+    ]
+    text = f"{' and '.join(undone) or 'None'}; the stack is {observer.status(stack)} then."
+    observer.answer("undo-without-rollback", text, {"undone": undone}, updated)
+    _event_properties(observer, stack, updated)
+    updated = observer.update(stack, rollback=False, Value="3", Fails="no")
+    (retry,) = [one for one in observer.requests("Alone") if one["value"] == "3"]
+    old = {"1": "stable", "2": "failed"}.get(retry["old"], str(retry["old"]))
+    words = {"stable": "Those before the failed update.", "failed": "Those of the failed update."}
+    observer.answer("old-properties-of-the-retry", words.get(old, old), {"old": old}, updated)
+
+
+def _response_url(observer: Observer, request: Json) -> None:
+    url = request["url"]
+    told = ", ".join(f"{name} {value}" for name, value in url.items())
+    parameters = ", ".join(request["parameters"])
+    text = f"{told or 'No part of Signature Version 4'}; its parameters are {parameters}."
+    observer.answer("response-url", text, {"X-Amz-Algorithm": None, "X-Amz-Expires": None, **url})
+    begun = next(
+        event
+        for event in observer.events(probe(observer.run.plan))
+        if event["LogicalResourceId"] == "Alone"
+        and event["ResourceStatus"] == "CREATE_IN_PROGRESS"
+        and "PhysicalResourceId" in event
+        and not event.get("ResourceStatusReason")
+    )
+    if "X-Amz-Date" in url:
+        sent = datetime.strptime(url["X-Amz-Date"], "%Y%m%dT%H%M%S%z")
+        # The URL's date has whole seconds.
+        seconds = max(0.0, (sent - begun["Timestamp"]).total_seconds())
+        text = f"{seconds:.0f} s, as far as the date of the ResponseURL tells."
+        observer.answer("event-before-request", text, {"seconds": seconds})
+
+
+def _event_properties(observer: Observer, stack: str, updated: Json) -> None:
+    event = next(
+        event
+        for event in observer.events(stack)
+        if event["LogicalResourceId"] == "Alone" and event["ResourceStatus"] == "UPDATE_FAILED"
+    )
+    value = json.loads(event.get("ResourceProperties") or "{}").get("Value")
+    found = {"1": "stable", "2": "failed"}.get(value, str(value))
+    words = {"stable": "Those before the update.", "failed": "Those of the failed update."}
+    observer.answer("event-properties", words.get(found, found), {"properties": found}, updated)
+
+
+def nested_stacks(observer: Observer) -> None:
+    """A nested stack that fails, one whose root fails, and one that fails without rollback."""
+    stack = nested(observer.run.plan)
+    for question, second, later, rollback in (
+        ("nested-failure", "yes", "no", True),
+        ("nested-rollback", "no", "yes", True),
+        ("nested-without-rollback", "yes", "no", False),
+    ):
+        # A value that no update before had, to tell its request.
+        updated = observer.update(
+            stack, rollback=rollback, Value=question, SecondFails=second, LaterFails=later
+        )
+        found = _undone(observer, question)
+        observer.answer(question, _in_words(found), found, updated)
+
+
+def _undone(observer: Observer, failed: str) -> Json:
+    """The statuses with which the nested stack's first resource is told to go back."""
+    back = [
+        one for one in observer.requests("First") if (one["value"], one["old"]) == ("1", failed)
+    ]
+    if not back:
+        return {"nested": None, "root": None}
+    below, root = back[-1]["statuses"]
+    return {"nested": below, "root": root}
+
+
+def _in_words(found: Json) -> str:
+    if found["nested"] is None:
+        return "Its resource is not told to go back."
+    return f"The nested stack is {found['nested']}, and the root {found['root']}."
+
+
+def permissions(observer: Observer) -> None:
+    """A role gets a policy, and is used at once."""
+    run = observer.run
+    iam = run.session.client("iam")
+    arn = iam.get_role(RoleName=reader(run.plan))["Role"]["Arn"]
+    partition = arn.split(":")[1]
+    assumed: list[boto3.Session] = []
+
+    def assume() -> bool:
+        # The role is new, too.
+        try:
+            given = run.session.client("sts").assume_role(RoleArn=arn, RoleSessionName="observe")
+        except ClientError:
+            return False
+        keys = given["Credentials"]
+        assumed.append(
+            boto3.Session(
+                aws_access_key_id=keys["AccessKeyId"],
+                aws_secret_access_key=keys["SecretAccessKey"],
+                aws_session_token=keys["SessionToken"],
+                region_name=run.plan.region,
+            )
+        )
+        return True
+
+    run.wait(assume, "the role")
+    alarms = (
+        f"arn:{partition}:cloudwatch:{run.plan.region}:{run.plan.account}:alarm:{run.plan.prefix}"
+    )
+    statement = {"Effect": "Allow", "Action": "cloudwatch:DescribeAlarms", "Resource": alarms}
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    name = run.plan.prefix
+    describe = functools.partial(assumed[0].client("cloudwatch").describe_alarms, AlarmNames=[name])
+    began = time.monotonic()
+    put = iam.put_role_policy(
+        RoleName=reader(run.plan), PolicyName="observe", PolicyDocument=json.dumps(document)
+    )
+    run.wait(lambda: _allowed(lambda: describe(AlarmTypes=["MetricAlarm"])), "the policy")
+    seconds = time.monotonic() - began
+    text = f"{seconds:.1f} s from PutRolePolicy to the first call that was not denied."
+    observer.answer("iam-propagation", text, {"seconds": seconds}, put)
+    denied = not _allowed(lambda: describe(AlarmTypes=["CompositeAlarm"]))
+    text = "It denies them." if denied else "It returns none."
+    observer.answer("composite-alarms", text, {"denied": denied})
+
+
+CLOUDFORMATION = (without_rollback, nested_stacks, permissions)
+SAGEMAKER = (stop_from_created, promote, retain_and_promote, cancelled_and_promote)
+
+_UNEXPECTED = (ClientError, BotoCoreError, CdkFailed, LookupError, ValueError, StopIteration)
+"""What an answer that nobody thought of may lead to."""
+
+
+def observe(run: Run, output: Path) -> None:
+    """Make the stacks, and ask one question after the other; one that fails stays open."""
+    observer = Observer(run, output)
+    app = run.new_folder()
+    synthesise_probes(run.plan, app)
+    run.deploy(app, "--all")
+    for ask in CLOUDFORMATION:
+        _asked(observer, ask)
+    run.make_endpoint()
+    for ask in SAGEMAKER:
+        _asked(observer, ask)
+        # SageMaker takes one experiment at a time on an endpoint.
+        remove_experiments(run.session, run.plan.prefix, run.say, poll_seconds=run.poll_seconds)
+    run.say(f"written: {output}")
+
+
+def _asked(observer: Observer, ask: Callable[[Observer], None]) -> None:
+    observer.run.say(str(ask.__doc__))
+    try:
+        ask(observer)
+    except _UNEXPECTED as error:
+        observer.run.say(f"not observed: {type(error).__name__}: {error}")
+
+
+def _allowed(call: Callable[[], object]) -> bool:
+    try:
+        call()
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("AccessDenied", "AccessDeniedException"):
+            raise
+        return False
+    return True
+
+
+def _response(error: ClientError) -> Json:
+    found: Json = dict(error.response)
+    return found
+
+
+def _last_line(text: str) -> str:
+    return re.sub(r"\s+", " ", text.strip().splitlines()[-1])
+
+
+def _cli_version() -> str:
+    package = json.loads((ROOT / "package.json").read_text())
+    return str(package["devDependencies"]["aws-cdk"])
+
+
+def _main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "observations.md")
+    options, rest = parser.parse_known_args(arguments)
+    description = (
+        "Answers what AWS does not document; --output FILE (default: docs/observations.md)."
+    )
+    return main(description, lambda run: observe(run, options.output), rest)
+
+
+if __name__ == "__main__":
+    sys.exit(_main())
