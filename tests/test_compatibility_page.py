@@ -1,0 +1,70 @@
+"""The page of what is tested, against pinned versions, botocore, and the tests that it names."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import botocore.session
+
+from local_aws.environment import REGION
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "reference" / "compatibility.md"
+
+
+def _rows(heading: str) -> Iterator[list[str]]:
+    section = PAGE.read_text().partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    table = re.findall(r"^\| (.*) \|$", section, re.MULTILINE)
+    yield from (re.split(r" \| ?", row) for row in table[2:])
+
+
+def _pinned(file: str, package: str) -> str:
+    (found,) = re.findall(rf"^{package}==(\S+)$", (ROOT / file).read_text(), re.MULTILINE)
+    return str(found)
+
+
+def test_each_row_is_tested_or_not() -> None:
+    rows = [*_rows("Regions"), *_rows("Versions")]
+    states = [row[2] for row in rows] + [row[1] for row in _rows("Ways to deploy")]
+    assert {re.split("[:;]", state)[0] for state in states} == {"tested", "not tested"}
+
+
+def test_the_regions_are_those_in_which_botocore_has_sagemaker() -> None:
+    session = botocore.session.Session()
+    known = {
+        (partition, region)
+        for partition in session.get_available_partitions()
+        for region in session.get_available_regions("sagemaker", partition)
+    }
+    rows = list(_rows("Regions"))
+    told = {
+        (row[0].strip("`"), region) for row in rows for region in re.findall(r"`(.*?)`", row[1])
+    }
+    assert told == known
+    assert [row[1] for row in rows if row[2] == "tested"] == [f"`{REGION}`"]
+
+
+def test_the_versions_that_are_tested_are_the_pinned_ones() -> None:
+    cli = json.loads((ROOT / "package.json").read_text())["devDependencies"]["aws-cdk"]
+    assert {(row[0], row[1]) for row in _rows("Versions") if row[2] == "tested"} == {
+        ("aws-cdk-lib", _pinned("requirements.txt", "aws-cdk-lib")),
+        ("CDK CLI", cli),
+        ("boto3 in the function", _pinned("local_aws/requirements-lambda.txt", "boto3")),
+    }
+    oldest = [row[:2] for row in _rows("Versions") if "the oldest supported" in row[1]]
+    packages = {"aws-cdk-lib": "aws-cdk-lib", "boto3 in the function": "boto3"}
+    for what, told in oldest:
+        pinned = _pinned("tests/requirements-oldest.txt", packages[what])
+        assert told == f"{pinned}, the oldest supported"
+
+
+def test_what_is_tested_names_a_test_with_the_options() -> None:
+    for way, state, tests in _rows("Ways to deploy"):
+        files = re.findall(r"\]\((.*?)\)", tests)
+        assert bool(files) is (state == "tested"), way
+        text = "".join((PAGE.parent / file).read_text() for file in files)
+        for option in re.findall(r"--[\w-]+(?:=[\w-]+)?", way) if files else ():
+            assert option in text, (way, option)
