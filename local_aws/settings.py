@@ -76,6 +76,8 @@ class Settings:
             Default: 100,800, as on AWS.
         changes_page_size: How many changes DescribeChangeSet answers with at once. At least 1.
             Default: 100.
+        change_set_seconds: How long a change set is CREATE_IN_PROGRESS, without any changes.
+            Seconds, at least 0. Default: 0.
     """
 
     start_seconds: float = 0.5
@@ -98,12 +100,13 @@ class Settings:
     metrics_delay_seconds: float = 0.0
     metrics_page_size: int = 100_800
     changes_page_size: int = 100
+    change_set_seconds: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse invalid durations and unknown choices."""
         for name in (
             *("start_seconds", "stop_seconds", "settle_seconds"),
-            *("events_delay_seconds", "metrics_delay_seconds"),
+            *("events_delay_seconds", "metrics_delay_seconds", "change_set_seconds"),
         ):
             if getattr(self, name) < 0:
                 raise ValueError(f"'{name}' must be at least 0, got {getattr(self, name)}")

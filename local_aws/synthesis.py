@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import App, DefaultStackSynthesizer, Stack
+from aws_cdk import App, DefaultStackSynthesizer, Stack, Stage
+from aws_cdk.cx_api import CloudAssembly
 
-__all__ = ["ASSETS", "Builder", "Template", "synthesise"]
+__all__ = ["ASSETS", "Builder", "Template", "synthesise", "synthesise_stages"]
 
 Json = dict[str, Any]
 Builder = Callable[[Stack], object]
@@ -48,15 +49,33 @@ def synthesise(build: Builder) -> Template:
     """Return the template of a stack that ``build`` fills."""
     with tempfile.TemporaryDirectory() as folder:
         app = App(outdir=folder, analytics_reporting=False)
-        synthesizer = DefaultStackSynthesizer(
-            file_assets_bucket_name=ASSETS, generate_bootstrap_version_rule=False
-        )
-        stack = Stack(app, "History", synthesizer=synthesizer)
-        build(stack)
+        build(Stack(app, "History", synthesizer=_synthesizer()))
+        return _read(app.synth())
+
+
+def synthesise_stages(build: Builder, names: tuple[str, ...]) -> dict[str, Template]:
+    """Return the template of a stack in each stage of an app; stack and stage have one name."""
+    with tempfile.TemporaryDirectory() as folder:
+        app = App(outdir=folder, analytics_reporting=False)
+        for name in names:
+            stage = Stage(app, name)
+            build(Stack(stage, "FraudShadowTest", stack_name=name, synthesizer=_synthesizer()))
         assembly = app.synth()
-        body = assembly.get_stack_by_name("History").template
-        manifest = json.loads(Path(folder, "History.assets.json").read_text())
-        return Template(body, dict(_assets(Path(folder), manifest)))
+        return {name: _read(assembly.get_nested_assembly(f"assembly-{name}")) for name in names}
+
+
+def _synthesizer() -> DefaultStackSynthesizer:
+    return DefaultStackSynthesizer(
+        file_assets_bucket_name=ASSETS, generate_bootstrap_version_rule=False
+    )
+
+
+def _read(assembly: CloudAssembly) -> Template:
+    """The only stack of an assembly."""
+    (stack,) = assembly.stacks
+    folder = Path(assembly.directory)
+    manifest = json.loads((folder / f"{stack.id}.assets.json").read_text())
+    return Template(stack.template, dict(_assets(folder, manifest)))
 
 
 def _assets(folder: Path, manifest: Json) -> list[tuple[str, bytes]]:

@@ -10,11 +10,13 @@ depends
 - A change that could only come from an attribute of another resource, and does not with the current
   value, is left out with values. Without values it is listed.
 - A nested change set cannot be executed on its own, only with its root's.
+- One that is still being made has no changes, and cannot be executed.
 """
 
 # ruff: noqa: SLF001 (ministack's private names, each listed in private_names.py)
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -26,6 +28,7 @@ from ministack.core.responses import get_account_id, get_region, new_uuid
 from ministack.services import cloudformation
 from ministack.services.cloudformation import changesets, engine, handlers, helpers, stacks
 
+from local_aws.emulator.clock import Clock
 from local_aws.emulator.operation import STACK_TYPE
 from local_aws.settings import Settings
 
@@ -40,6 +43,8 @@ HttpAnswer: TypeAlias = Any  # What ministack's handlers return.
 KNOWN_AFTER_APPLY = "{{changeSet:KNOWN_AFTER_APPLY}}"
 _CHILDREN = "_local_aws_nested"
 _INCLUDES = "_local_aws_includes_nested"
+_MADE_AT = "_local_aws_made_at"
+_TRIGGERS = "_local_aws_rollback_triggers"
 _CONTEXTS = ("BeforeContext", "AfterContext")
 _SHOWN = ("DeletionPolicy", "UpdateReplacePolicy", "Metadata")
 _END = "</ResourceChange></member>"
@@ -64,13 +69,15 @@ class _Plan:
 class ChangeSets:
     """Wraps ministack's actions."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Clock) -> None:
         """Add the wrappers to ministack.
 
         Args:
-            settings: The page size.
+            settings: The page size, and how long a change set takes to be made.
+            clock: The clock that this time is on.
         """
         self.settings = settings
+        self._clock = clock
         actions = handlers._ACTION_HANDLERS
         self._create_change_set = actions["CreateChangeSet"]
         self._describe_change_set = actions["DescribeChangeSet"]
@@ -84,6 +91,9 @@ class ChangeSets:
     def _create(self, params: Params) -> HttpAnswer:
         answer = self._create_change_set(params)
         found = _found(params)
+        if answer[0] == 200 and found is not None:
+            found[_MADE_AT] = self._clock.now() + self.settings.change_set_seconds
+            found[_TRIGGERS] = list(_triggers(params))
         if answer[0] == 200 and found is not None and found["ChangeSetType"] != "IMPORT":
             found[_INCLUDES] = handlers._p(params, "IncludeNestedStacks") == "true"
             stack = cloudformation._stacks[found["StackName"]]
@@ -98,6 +108,8 @@ class ChangeSets:
             return status, headers, body
         with_values = handlers._p(params, "IncludePropertyValues") == "true"
         before, changes, after = _split(body.decode())
+        if self._clock.now() < found.get(_MADE_AT, 0):
+            return status, headers, _unfinished(before + after).encode()
         shown = [
             _with_values(text, change["ResourceChange"], with_values=with_values)
             for text, change in zip(changes, found["Changes"], strict=True)
@@ -115,6 +127,7 @@ class ChangeSets:
         )
         includes = str(bool(found.get(_INCLUDES))).lower()
         more += f"<IncludeNestedStacks>{includes}</IncludeNestedStacks>{places}"
+        more += _rollback_configuration(found.get(_TRIGGERS, []))
         end = "</DescribeChangeSetResult>"
         text = before + "".join(page) + after.replace(end, more + end)
         return status, headers, text.encode()
@@ -132,6 +145,34 @@ class ChangeSets:
         if answer[0] == 200 and found is not None:
             _drop_nested(found)
         return answer
+
+
+def _triggers(params: Params) -> Iterator[str]:
+    """The ARNs of the alarms in a request's rollback configuration."""
+    for number in itertools.count(1):
+        member = f"RollbackConfiguration.RollbackTriggers.member.{number}.Arn"
+        if not (arn := handlers._p(params, member)):
+            return
+        yield arn
+
+
+def _rollback_configuration(triggers: list[str]) -> str:
+    members = "".join(
+        f"<member><Arn>{escape(arn)}</Arn><Type>AWS::CloudWatch::Alarm</Type></member>"
+        for arn in triggers
+    )
+    shown = f"<RollbackTriggers>{members}</RollbackTriggers>" if members else ""
+    return f"<RollbackConfiguration>{shown}</RollbackConfiguration>"
+
+
+def _unfinished(text: str) -> str:
+    """The description of a change set that is still being made."""
+    text = re.sub("<Status>[A-Z_]+</Status>", "<Status>CREATE_IN_PROGRESS</Status>", text)
+    return re.sub(
+        "<ExecutionStatus>[A-Z_]+</ExecutionStatus>",
+        "<ExecutionStatus>UNAVAILABLE</ExecutionStatus>",
+        text,
+    )
 
 
 def _found(params: Params) -> Json | None:

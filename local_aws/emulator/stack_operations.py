@@ -76,7 +76,7 @@ class StackOperations:
         self._deployments.finish_nested = self.nested.finish
         self._deployments.on_left_failed = self._cancellation.takes_over
         self._requests = StackRequests(settings)
-        self._change_sets = ChangeSets(settings)
+        self._change_sets = ChangeSets(settings, clock)
         _install_outputs(custom, self._cancellation, self.nested)
         _install_deletes(self._events, self.nested)
         _install_rollback(custom, self._cancellation)

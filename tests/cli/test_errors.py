@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import io
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from cdk_stop_inference_experiment.cli import main
+from cdk_stop_inference_experiment.cli.reading import Reader
 
 ARGUMENTS = (
     ("status", "FraudShadowTest"),
@@ -60,6 +66,44 @@ def test_credentials_that_expired_are_one_line(
     monkeypatch.setattr(BaseClient, "_make_api_call", refuse)
     said = failing(*arguments, "--region", "eu-west-1")
     assert f": {code}: The security token included in the request is expired" in said
+
+
+def test_forty_experiments_are_described_however_often_sagemaker_throttles(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each is described once, except for the SDK's retries."""
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    session = boto3.Session("AKIA", "secret", region_name="eu-west-1")
+    reader = Reader(session)
+    client = reader.aws._sagemaker
+    sent = Counter[str]()
+
+    def answer(request: AWSRequest, **_: object) -> AWSResponse:
+        name = json.loads(request.body)["Name"]
+        sent[name] += 1
+        if sent[name] < 8:
+            return answered(400, {"__type": "ThrottlingException", "message": "Rate exceeded"})
+        return answered(200, {"Name": name, "Arn": f"arn/{name}", "Status": "Running"})
+
+    client.meta.events.register("before-send.sagemaker", answer)
+    names = [f"test-{number}" for number in range(40)]
+    reader.describe_all(names)
+    found = [reader.experiment(name) for name in names]
+    assert [one and one.name for one in found] == names
+    assert set(sent.values()) == {8}
+
+
+def answered(status: int, members: dict[str, str]) -> AWSResponse:
+    headers: Any = {"content-type": "application/x-amz-json-1.1"}
+    body = json.dumps(members).encode()
+    return AWSResponse("https://sagemaker", status, headers, Raw(body))
+
+
+class Raw(io.BytesIO):
+    """A body as urllib3 gives it."""
+
+    def stream(self, *_: object, **__: object) -> Iterator[bytes]:
+        yield self.read()
 
 
 @pytest.mark.parametrize("arguments", ARGUMENTS)

@@ -492,3 +492,26 @@ def test_the_manual_documents_the_json() -> None:
     assert set(only(plan).to_json()) <= documented
     assert all(f"`{name}`" in section for name in plan.to_json())
     assert f"`version` ({plan.to_json()['version']})" in section
+
+
+def test_a_promotion_on_fewer_instances_than_production_runs_is_a_warning() -> None:
+    fewer = {"ModelVariantActions": PROMOTE, "DesiredModelVariants": [variant("shadow", 2)]}
+    account = Account(endpoints={"fraud": Endpoint({"production": 4})})
+    verdict = only(planned(modified(after=ours(**fewer)), account=account))
+    (warning,) = verdict.warnings
+    assert "is to be promoted on 2 instances, but variant 'production' now runs 4" in warning
+    assert verdict.to_json()["warnings"] == [warning]
+    assert verdict.certainty == "will"
+    account = Account(endpoints={"fraud": Endpoint({"production": 2})})
+    assert only(planned(modified(after=ours(**fewer)), account=account)).warnings == ()
+    account = new_stack()
+    account.endpoints["fraud"] = Endpoint({"production": 4})
+    assert only(planned(added(ours(**fewer)), account=account)).warnings == (warning,)
+
+
+def test_a_rollback_trigger_may_undo_the_deployment_before_the_request() -> None:
+    alarm = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:too-slow"
+    plan = planned(modified(after=ours(ModelVariantActions=PROMOTE)), triggers=(alarm,))
+    verdict = only(plan)
+    assert (verdict.effect, verdict.certainty) == ("stop", "may")
+    assert verdict.because == ("a rollback trigger may undo the deployment first: too-slow",)

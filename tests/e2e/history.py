@@ -45,7 +45,7 @@ class History:
 
     def begin(self, template: Template, **options: Any) -> None:
         """Start to create or update the stack, with more options for the call."""
-        self._upload(template)
+        self.upload(template)
         exists = self._exists()
         plan = plan_of(self.aws, STACK, template, exists=exists, **options)
         self._operation = Operation(self.aws, plan, self.events() if exists else [])
@@ -165,7 +165,8 @@ class History:
     def _exists(self) -> bool:
         return hasattr(self, "_stack_id") and self.status != "DELETE_COMPLETE"
 
-    def _upload(self, template: Template) -> None:
+    def upload(self, template: Template) -> None:
+        """Put a template's assets into their bucket."""
         for key, content in template.assets.items():
             if key not in self._uploaded:
                 self._s3.put_object(Bucket=ASSETS, Key=key, Body=content)

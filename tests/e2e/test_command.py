@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,9 @@ from cdk_stop_inference_experiment import StopOn
 from local_aws import LocalAws
 from local_aws.cdk_cli import CdkCli, with_short_waits
 from local_aws.shadow_test import create_shadow_test
-from local_aws.synthesis import synthesise
+from local_aws.synthesis import Template, synthesise, synthesise_stages
+from tests.local_aws.functions import make_function
+from tests.local_aws.stacks import SOURCE, resource
 from tests.local_aws.test_iam_requests import user
 from tests.waiting import eventually
 
@@ -28,6 +30,7 @@ from .shadow_stack import shadow_stack
 from .synthesis import PROMOTE_SHADOW, promoting, stop_shadow_test, stopping
 
 ROOT = Path(__file__).parents[2]
+ALARM_TYPE = "AWS::CloudWatch::Alarm"
 
 
 AWS_CLI = """\
@@ -62,7 +65,9 @@ def armed(history: History, shadow_test: str) -> History:
     return history
 
 
-def prepare(history: History, body: Mapping[str, Any], name: str = "verdict") -> None:
+def prepare(
+    history: History, body: Mapping[str, Any], name: str = "verdict", **options: Any
+) -> None:
     """Make a change set, as ``cdk deploy --method=prepare-change-set`` does."""
     history.cloudformation.create_change_set(
         StackName=STACK,
@@ -70,6 +75,7 @@ def prepare(history: History, body: Mapping[str, Any], name: str = "verdict") ->
         TemplateBody=json.dumps(body),
         Capabilities=CAPABILITIES,
         IncludeNestedStacks=True,
+        **options,
     )
 
 
@@ -235,6 +241,97 @@ def test_a_value_that_is_known_only_later_is_named(history: History) -> None:
     ran = Ran(history.aws, "plan", STACK, "--change-set", "verdict", "--fail-on", "stop")
     assert ran.status == 2
     assert "'EndNow'" in ran.out
+
+
+@pytest.mark.usefixtures("shadow_test")
+def test_a_stack_whose_rollback_failed_is_planned_and_destroyed(history: History) -> None:
+    token = make_function(history.aws, SOURCE, Timeout=20)
+
+    def with_fragile(template: Template, value: str) -> Template:
+        fragile = resource(token, Value=value, On="Update", Answer={"Status": "FAILED"})
+        (ours,) = template.resources("Custom::StopInferenceExperiment")
+
+        def change(body: dict[str, Any]) -> None:
+            body["Resources"]["Fragile"] = fragile
+            body["Resources"][ours]["DependsOn"].append("Fragile")
+
+        return template.changed(change)
+
+    assert history.deploy(with_fragile(stopping(), "1")) == "CREATE_COMPLETE"
+    assert history.deploy(with_fragile(promoting(), "2")) == "UPDATE_ROLLBACK_FAILED"
+    assert not history.stops()
+    ran = Ran(history.aws, "plan", STACK, "--destroy")
+    assert (ran.status, ran.err) == (0, "")
+    assert f"{STACK} (UPDATE_ROLLBACK_FAILED): deletion" in ran.out
+    assert history.destroy() == "DELETE_COMPLETE"
+    (stop,) = history.stops()
+    assert stop.request["ModelVariantActions"]["shadow"] == "Remove"
+
+
+def test_a_change_set_that_is_being_made_changes_nothing_or_was_executed_is_told_apart(
+    armed: History,
+) -> None:
+    def said(name: str) -> tuple[int, str]:
+        ran = Ran(armed.aws, "plan", STACK, "--change-set", name)
+        assert (ran.out == "") is (ran.status == 1)
+        return ran.status, _words(ran.out + ran.err)
+
+    prepare(armed, promoting(stop_on=[StopOn.DELETE]).body, "same")
+    status, text = said("same")
+    assert (status, "the change set changes nothing: " in text) == (0, True)
+    armed.aws.configure(change_set_seconds=10**6)
+    prepare(armed, promoting(end_now=True).body, "unfinished")
+    status, text = said("unfinished")
+    assert (status, "is still being created (CREATE_IN_PROGRESS)" in text) == (1, True)
+    armed.cloudformation.execute_change_set(StackName=STACK, ChangeSetName="verdict")
+    assert armed.settled() == "UPDATE_COMPLETE"
+    status, text = said("verdict")
+    assert (status, "cannot be executed, it is EXECUTE_COMPLETE" in text) == (1, True)
+
+
+def test_a_rollback_trigger_and_fewer_instances_are_told(armed: History) -> None:
+    armed.aws.scale_variant("fraud", "production", current=4)
+    alarm = "arn:aws:cloudwatch:us-east-1:000000000000:alarm:too-slow"
+    prepare(
+        armed,
+        promoting(end_now=True).body,
+        "watched",
+        RollbackConfiguration={"RollbackTriggers": [{"Arn": alarm, "Type": ALARM_TYPE}]},
+    )
+    text = _words(Ran(armed.aws, "plan", STACK, "--change-set", "watched").out)
+    assert "may stop it and promote the shadow" in text
+    assert "Not certain: a rollback trigger may undo the deployment first: too-slow." in text
+    assert "Warning: variant 'shadow' of inference experiment 'fraud-shadow' is to be" in text
+
+
+def test_the_plan_of_one_stage_leaves_the_other_alone(history: History) -> None:
+    """Two stages of one app, each with a test of its own."""
+    templates = staged("beta", "prod")
+    for name, template in templates.items():
+        create_shadow_test(history.sagemaker, name, endpoint_name=name)
+        history.upload(template)
+        history.cloudformation.create_stack(
+            StackName=name, TemplateBody=json.dumps(template.body), Capabilities=CAPABILITIES
+        )
+    assert eventually(lambda: _statuses(history, templates) == {"CREATE_COMPLETE"})
+    plan = plan_of(history.aws, "prod", staged("beta", "prod", end_now=True)["prod"], exists=True)
+    (verdict,) = plan.verdicts
+    assert (verdict.stack, verdict.experiment) == ("prod", "prod")
+    assert (verdict.effect, verdict.certainty, verdict.row) == ("stop", "will", "stoppable")
+    assert verdict.order == "update_end_now"
+
+
+def staged(*names: str, **props: Any) -> dict[str, Template]:
+    """The templates of an app's stages, each for the experiment with the stage's name."""
+    return synthesise_stages(
+        lambda stack: stop_shadow_test(stack, experiment_name=stack.stack_name, **props), names
+    )
+
+
+def _statuses(history: History, stacks: Iterable[str]) -> set[str]:
+    """The statuses of several stacks."""
+    found = history.cloudformation.describe_stacks()["Stacks"]
+    return {one["StackStatus"] for one in found if one["StackName"] in stacks}
 
 
 @pytest.mark.slow

@@ -126,6 +126,7 @@ class _Update:
         self._stacks = {one.stack_id: one for _, one in self._tree}
         self._experiments = dict(_made(root))
         self._risky = list(_risky(root))
+        self._triggers = [one.rpartition(":")[2] for one in root.triggers]
         self._touched = set(_touched(root))
         self._names = [one.logical_id for _, one in _ours(self._tree)]
 
@@ -324,7 +325,9 @@ class _Update:
             others += [name for name in self._names if name != logical_id]
         if others:
             shown = ", ".join(others[:3]) + (", …" if len(others) > 3 else "")
-            yield f"other resources change, too ({shown}), and a failure undoes the deployment"
+            yield f"other resources change, too ({shown}), and a failure of one may come first"
+        if self._triggers:
+            yield f"a rollback trigger may undo the deployment first: {', '.join(self._triggers)}"
 
     def _holders(self, change_set: ChangeSet, stack: StackThen) -> Mapping[str, tuple[str, ...]]:
         """The resources by physical id after the update."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from cdk_stop_inference_experiment_handler.lifecycle.facts import (
     Unreadable,
     Verb,
 )
+from cdk_stop_inference_experiment_handler.lifecycle.outcome import fewer_instances
 
 from ..version import installed_version, version_in
 from .facts import FactsThen
@@ -51,6 +52,7 @@ class Verdict:
         chances: Whether it stops, promotes or fails: will, may, unknown or no.
         stop_request: The request to SageMaker, if any.
         evidence: The current report of the gate; empty if no evidence is declared.
+        warnings: What the function will log as a warning, such as fewer instances.
     """
 
     stack: str
@@ -70,6 +72,7 @@ class Verdict:
     status: str = ""
     scheduled_end: str = ""
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         """The verdict as JSON."""
@@ -91,6 +94,7 @@ class Verdict:
             "why": self.why,
             "stopRequest": self.stop_request,
             "evidence": dict(self.evidence) or None,
+            "warnings": list(self.warnings),
         }
 
 
@@ -193,6 +197,11 @@ def _judged(
     verdicts: list[Verdict] = []
     notes: list[str] = []
     ended: dict[str, Experiment] = {}
+    reader.describe_all(
+        step.request.declared_name
+        for step in steps
+        if isinstance(step, Sent) and not step.unknown and not step.experiment
+    )
     for step in steps:
         if isinstance(step, NotSent):
             verdicts.append(_not_sent(step))
@@ -302,7 +311,21 @@ def _verdict(reader: Reader, sent: Sent, ended: dict[str, Experiment], note: str
         if decision.verb is Verb.STOP and decision.stop
         else None,
         evidence=evidence,
+        warnings=tuple(_warnings(sent, decision, facts)),
     )
+
+
+def _warnings(sent: Sent, decision: Decision, facts: FactsThen) -> Iterator[str]:
+    """What the function logs about a promotion that it makes or arms."""
+    declared = decision.stop or sent.request.new
+    if decision.row != "stoppable" or not isinstance(declared, Declaration):
+        return
+    try:
+        why = fewer_instances(declared, facts)
+    except (CannotPlan, Unreadable) as error:
+        why = f"the instances that production runs cannot be compared: {error}"
+    if why:
+        yield why
 
 
 def _decided(sent: Sent, facts: FactsThen) -> tuple[Decision, Mapping[str, Any]]:

@@ -70,6 +70,8 @@ class _Out:
         self.line(f"{rows}: {verdict.why}" if rows else verdict.why, indent=4)
         if verdict.because:
             self.line(f"Not certain: {'; '.join(verdict.because)}.", indent=4)
+        for warning in verdict.warnings:
+            self.line(Text(f"Warning: {warning}.", "yellow"), indent=4)
         if verdict.effect == STOP and verdict.scheduled_end:
             self.line(f"Otherwise it ends by itself at {verdict.scheduled_end}.", indent=4)
         if verdict.evidence:

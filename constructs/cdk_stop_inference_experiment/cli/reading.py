@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cdk_stop_inference_experiment_handler.lifecycle.facts import (
@@ -25,6 +28,12 @@ from cdk_stop_inference_experiment_handler.runtime.aws import (
 
 Json = Mapping[str, Any]
 Fact = TypeVar("Fact")
+
+AT_ONCE = 8
+"""How many experiments are described at the same time."""
+
+_PATIENT = Config(retries={"mode": "legacy", "total_max_attempts": 10})
+"""The standard mode stops retrying after a hundred retries of all calls together."""
 
 STACK_TYPE = "AWS::CloudFormation::Stack"
 _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
@@ -64,7 +73,12 @@ class Change:
 
 @dataclass(frozen=True)
 class ChangeSet:
-    """A change set of one stack."""
+    """A change set of one stack.
+
+    Attributes:
+        triggers: ARNs of the alarms in its rollback configuration: CloudFormation undoes the
+            operation if one goes to ALARM meanwhile.
+    """
 
     arn: str
     name: str
@@ -73,6 +87,7 @@ class ChangeSet:
     reason: str
     execution_status: str
     changes: tuple[Change, ...] = ()
+    triggers: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -102,12 +117,22 @@ class StackSeen:
     parameters: Mapping[str, str] = field(default_factory=dict)
 
 
+class _Session:
+    """Creates clients that go on for longer than the function's if AWS throttles them."""
+
+    def __init__(self, session: Any) -> None:  # noqa: ANN401 - its calls have too many types
+        self._session = session
+
+    def client(self, service: str, config: Config) -> Any:  # noqa: ANN401 - made at run time
+        return self._session.client(service, config=config.merge(_PATIENT))
+
+
 class Reader:
     """Reads from AWS, each fact once."""
 
     def __init__(self, session: boto3.Session) -> None:
-        self.aws = Aws(session)
-        self._session = session
+        self._session = cast("boto3.Session", _Session(session))
+        self.aws = Aws(self._session)
         self._known: dict[tuple[str, str], object] = {}
 
     def stack(self, name: str) -> StackSeen:
@@ -158,6 +183,10 @@ class Reader:
             reason=first.get("StatusReason") or "",
             execution_status=first.get("ExecutionStatus") or "",
             changes=tuple(self._change(change) for change in changes),
+            triggers=tuple(
+                trigger["Arn"]
+                for trigger in first.get("RollbackConfiguration", {}).get("RollbackTriggers", [])
+            ),
         )
 
     def _pages(self, place: Mapping[str, str], **options: object) -> Iterator[Json]:
@@ -226,6 +255,19 @@ class Reader:
 
     def _read_events(self, stack_id: str) -> tuple[StackEvent, ...]:
         return tuple(event for page in self.aws.event_pages(stack_id) for event in page)
+
+    def describe_all(self, names: Iterable[str]) -> None:
+        """Describe experiments at the same time; one that cannot be read is not an error yet."""
+        first, *rest = [*dict.fromkeys(names)] or [""]
+        if not rest:
+            return
+        self._try(first)  # It creates the client, which threads can share but not create.
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            list(threads.map(self._try, rest))
+
+    def _try(self, name: str) -> None:
+        with suppress(Unreadable):
+            self.experiment(name)
 
     def experiment(self, name: str) -> Experiment | None:
         """An experiment; None if SageMaker does not know it."""
