@@ -12,7 +12,6 @@ from botocore.config import Config
 
 from cdk_stop_inference_experiment_handler.runtime import aws as handler_aws
 from cdk_stop_inference_experiment_handler.runtime import protocol as handler_response
-from cdk_stop_inference_experiment_handler.runtime import resource as handler_resource
 from loopback.aws import CALL_TIMEOUT_SECONDS, PUT_TIMEOUT_SECONDS
 from loopback.https_server import LoopbackServer
 from loopback.sagemaker import Pace, arn_of
@@ -40,7 +39,6 @@ def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     """The handler's timeouts in tenths of seconds, since they pass in real time."""
     config = handler_aws.SDK_CONFIG.merge(Config(connect_timeout=1, read_timeout=0.3))
     monkeypatch.setattr(handler_aws, "SDK_CONFIG", config)
-    monkeypatch.setattr(handler_resource, "SDK_CONFIG", config)
     monkeypatch.setattr(handler_response, "PUT_TIMEOUT", urllib3.Timeout(connect=1, read=0.3))
 
 

@@ -60,27 +60,16 @@ class InvalidDeclaration(ValueError):
 
 @dataclass(frozen=True)
 class Declaration:
-    """How an experiment is to end, and which events end it.
+    """How an experiment is to end, and which events end it: the resource's properties.
 
     Attributes:
-        name: The experiment's name.
         actions: The action for each variant, by the variant's name; empty for an outcome until
             it is resolved.
-        variants: ``DesiredModelVariants``; None if left out.
-        desired_state: ``Completed``, ``Cancelled``, or None for SageMaker's default.
         words: The reason that SageMaker records, without the digest.
-        stack_name: Part of the digest.
-        stop_on: Any of ``Create``, ``Update`` and ``Delete``.
-        end_now: Ends the experiment with the update that sets it.
-        stack_owns_experiment: The experiment is a resource of the same stack and is not retained.
-        promote_if: The evidence that a promotion needs; None if it needs none.
-        otherwise: The outcome of a deletion if the evidence does not allow the promotion.
         service_timeout: Seconds after which CloudFormation gives up, 1 to 3600.
         reason_of_0_1_0: The reason that release 0.1.0 sent; None if it did not know the properties.
         instead_of: The digest of the promotion that this end replaces, because of the evidence.
-        outcome: One of ``OUTCOMES``, in place of actions and variants; None if those are declared.
-        instances: For a promoted shadow: ``Production``, ``Shadow``, or an ``InstanceType`` and an
-            ``InstanceCount``; None for other outcomes.
+        outcome: In place of actions and variants; None if those are declared.
     """
 
     name: str
@@ -194,13 +183,9 @@ def digest_in(status_reason: str) -> str:
 
 
 def parse(properties: Mapping[str, object], *, stack_name: str, logical_id: str) -> Declaration:
-    """Read a resource's properties as CloudFormation sends them.
+    """Read the properties of a request, as this release or an earlier one wrote them.
 
-    Args:
-        properties: ``ResourceProperties`` of the event, as written by this version of the library
-            or by any released one.
-        stack_name: For the default reason.
-        logical_id: For the default reason.
+    The names of the stack and of the resource are for the default reason.
 
     Raises:
         InvalidDeclaration: With every problem; each names its property.
@@ -221,8 +206,7 @@ def parse_replaced(
 ) -> Declaration | None:
     """Read the properties of an earlier request.
 
-    They may be invalid: the rollback of an Update that was refused for its properties sends them
-    as the old ones.
+    They may be invalid: the rollback of an Update that was refused sends them as the old ones.
 
     Returns:
         None if the experiment's name is missing.
@@ -271,50 +255,29 @@ def _service_timeout(value: object) -> int:
     return int(text) if text.isdecimal() and int(text) > 0 else MAX_SERVICE_TIMEOUT
 
 
-def _typed(name: str, value: object) -> object:
-    if name == "PromoteIf":
-        return _typed_evidence(value)
-    if name == "DesiredModelVariants" and isinstance(value, list):
-        return [_typed_variant(variant) for variant in value]
-    if name == "Instances" and isinstance(value, Mapping):
-        return _typed_count(value)
-    return value
+def _typed(name: str, value: object, within: str = "") -> object:
+    """The value with numbers and flags in place of their text; validation refuses what is neither.
 
-
-def _typed_evidence(value: object, name: str = "") -> object:
+    ``within`` is the property that holds it; other properties than these hold text only.
+    """
+    within = within or name
+    if within not in ("PromoteIf", "DesiredModelVariants", "Instances"):
+        return value
     if isinstance(value, list):
-        return [_typed_evidence(item) for item in value]
+        return [_typed(name, item, within) for item in value]
     if isinstance(value, Mapping):
-        return {member: _typed_evidence(item, member) for member, item in value.items()}
-    if name == "DryRun":
-        return {"true": True, "false": False}.get(str(value), value)
+        return {member: _typed(member, item, within) for member, item in value.items()}
+    text = str(value)
+    if within == "PromoteIf" and name == "DryRun":
+        return {"true": True, "false": False}.get(text, value)
+    if name not in (NUMBERS if within == "PromoteIf" else ("InstanceCount",)):
+        return value
+    if text.isascii() and text.removeprefix("-").isdecimal():
+        return int(text)
     try:
-        number = float(str(value)) if name in NUMBERS else value
+        return float(text) if within == "PromoteIf" else value
     except ValueError:
         return value
-    is_whole = number is not value and str(value).removeprefix("-").isdecimal()
-    return int(str(value)) if is_whole else number
-
-
-def _typed_variant(variant: object) -> object:
-    """The variant with ``InstanceCount`` as a number; validation refuses any other shape."""
-    if not isinstance(variant, Mapping):
-        return variant
-    infrastructure = variant.get("InfrastructureConfig")
-    if not isinstance(infrastructure, Mapping):
-        return variant
-    real_time = infrastructure.get("RealTimeInferenceConfig")
-    if not isinstance(real_time, Mapping):
-        return variant
-    typed = {**infrastructure, "RealTimeInferenceConfig": _typed_count(real_time)}
-    return {**variant, "InfrastructureConfig": typed}
-
-
-def _typed_count(instances: Mapping[str, object]) -> Mapping[str, object]:
-    count = instances.get("InstanceCount")
-    if isinstance(count, str) and count.isascii() and count.removeprefix("-").isdecimal():
-        return {**instances, "InstanceCount": int(count)}
-    return instances
 
 
 def _reason_of_0_1_0(typed: Mapping[str, object], source: str) -> str:

@@ -1,8 +1,7 @@
 """The validation of a declaration, which synth and the function share.
 
-The construct calls :func:`problems` at synth with the names of its props, and skips tokens. The
-function calls it with the API's names on the values that CloudFormation resolved. So both refuse
-the same things in the same words. Standard library only: the construct imports it at synth.
+Both refuse the same in the same words: the construct with the names of its props, the function with
+the API's.
 """
 
 from __future__ import annotations
@@ -61,16 +60,9 @@ def problems(
     """Everything that is wrong with a declaration, one sentence each.
 
     Args:
-        properties: The resource's properties: the request members of StopInferenceExperiment
-            plus ``Outcome``, ``Instances``, ``StopOn`` and ``EndNow``. Values have the API's types
-            (``InstanceCount`` an ``int``); ``EndNow`` may be the string that CloudFormation
-            delivers.
+        properties: The resource's properties, with the API's types (``InstanceCount`` an ``int``).
         names: The name to show for a member, by the API's name. Default: the API's name.
         is_unresolved: Whether a value is not known yet (a CDK token); such a value passes.
-
-    Returns:
-        Sentences in lower case without a final period, in the order of the members. Empty if
-        StopInferenceExperiment accepts the declaration, as far as AWS documents it.
     """
     return list(_Check(properties, names, is_unresolved).all())
 

@@ -16,12 +16,7 @@ from .state import found_over, state
 
 
 def decide(request: Request, facts: Facts, progress: Progress) -> Decision:
-    """What to do next about a request.
-
-    Args:
-        request: The request.
-        facts: Looked up when a decision needs them, again for each call of this function.
-        progress: What earlier steps of the same request have done.
+    """What to do next about a request, by facts that are new for each call.
 
     Raises:
         Unreadable: A fact that the decision depends on cannot be read.

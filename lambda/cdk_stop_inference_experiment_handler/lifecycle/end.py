@@ -41,13 +41,9 @@ def after_stop(request: Request, seen: Experiment | None, progress: Progress) ->
 def end(
     request: Request, experiment: Experiment, digest: str, failure_before: str | None
 ) -> Decision:
-    """What to answer about an end that this resource ordered.
+    """What to answer about an end that this resource ordered, by the digest that was sent.
 
-    Args:
-        request: The request that ordered it.
-        experiment: It has ended, and its endpoint has settled.
-        digest: The digest of the declaration that was sent.
-        failure_before: The endpoint's FailureReason before the Stop; None if it was not read.
+    ``failure_before`` is the endpoint's FailureReason before the Stop; None if it was not read.
     """
     new = request.new
     declared = new if isinstance(new, Declaration) and new.digest == digest else None

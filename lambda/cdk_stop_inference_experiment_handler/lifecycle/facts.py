@@ -25,18 +25,13 @@ FAILED_ENDPOINT_STATUSES = frozenset({"Failed", "OutOfService", "UpdateRollbackF
 class Experiment:
     """What DescribeInferenceExperiment says.
 
-    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeInferenceExperiment.html
+    Times are seconds since the epoch. What is not given is empty or None.
 
     Attributes:
-        created: Seconds since the epoch; None if not given.
-        scheduled_start: Seconds since the epoch; None if not given. The end likewise.
-        completion_time: Seconds since the epoch; None while the experiment has not ended.
-        variants: The status of each variant by its name; empty if not given.
+        variants: The status of each variant by its name.
         configured: Each variant as a ModelVariantConfig of the API, by its name. Autoscaling does
             not change it.
-        production: The variant that serves production; empty if not given.
-        shadows: The shadow variants; empty if not given.
-        sampling: Percent of production's requests that the shadow gets; None if not given.
+        sampling: Percent of production's requests that the shadow gets.
     """
 
     arn: str
@@ -82,8 +77,6 @@ class Experiment:
 class Endpoint:
     """What DescribeEndpoint says.
 
-    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html
-
     Attributes:
         counts: The current instance count of each variant, shadows included, by its name; without
             variants that have no count, such as serverless ones.
@@ -94,13 +87,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Stack:
-    """What DescribeStacks says.
-
-    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Stack.html
-
-    Attributes:
-        parent_id: The StackId of the stack that this one is nested in; empty for a root stack.
-    """
+    """What DescribeStacks says; a root stack has no ``parent_id``."""
 
     stack_id: str
     status: str
@@ -110,8 +97,6 @@ class Stack:
 @dataclass(frozen=True)
 class StackEvent:
     """One event of DescribeStackEvents.
-
-    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackEvent.html
 
     Attributes:
         at: Seconds since the epoch.
@@ -166,14 +151,12 @@ class Request:
 
     Attributes:
         stack_name: The stack's name, from its id.
-        physical_id: Empty on Create.
         declared_name: The experiment's name, even if the declaration is invalid. On a Delete, the
             name in the physical id if that is another: a failed change of name leaves the
             properties of a declaration that was never in force.
         new: The declaration to fulfil, or a sentence that says what is wrong with it.
-        old: The declaration that an Update replaces; None otherwise, and if it cannot be read.
-        issued_at: When CloudFormation made the request, in seconds since the epoch; None if its
-            ResponseURL does not say.
+        old: The declaration that an Update replaces, if it can be read.
+        issued_at: When CloudFormation made the request, if its ResponseURL says so.
     """
 
     type: RequestType
@@ -256,11 +239,9 @@ class Progress:
 
 
 class Unreadable(Exception):
-    """A fact cannot be read.
+    """A fact cannot be read; if that is transient, a later attempt may succeed.
 
-    Attributes:
-        is_transient: A later attempt may succeed.
-        is_denied: IAM denied it, which is transient while a new policy propagates.
+    A denial by IAM is, too, while a new policy propagates.
     """
 
     is_transient = False

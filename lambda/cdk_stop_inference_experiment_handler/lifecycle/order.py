@@ -40,9 +40,7 @@ class Order:
     """What the event orders, if it does not answer the request by itself.
 
     Attributes:
-        row: The row of table 1.
         ends: Whether to end the experiment; otherwise it is armed.
-        declared: How it is to end.
         old: The declaration that an Update replaces.
     """
 

@@ -1,7 +1,6 @@
 """Every sentence that the handler sends to CloudFormation or writes to its log.
 
-A sentence says what happened to which experiment, then what to do, then the cause in AWS's own
-words, shortened in the middle.
+It says what happened to which experiment, then what to do, then the cause in AWS's own words.
 """
 
 from __future__ import annotations

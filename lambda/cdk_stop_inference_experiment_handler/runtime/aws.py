@@ -35,6 +35,12 @@ SDK_CONFIG = Config(
 )
 """Timeouts of the SDK's calls: with botocore's defaults, one lost packet costs 60 s."""
 
+
+def client(service: str, session: boto3.Session | None = None) -> Any:  # noqa: ANN401
+    """A client, whose type boto3 creates at run time."""
+    return (session or boto3).client(service, config=SDK_CONFIG)  # type: ignore[call-overload]
+
+
 _THROTTLED = frozenset(
     {
         "Throttling",
@@ -54,13 +60,7 @@ _GONE_WORDS = ("not found", "does not exist", "could not find")
 
 
 class AwsError(Unreadable):
-    """An AWS call failed.
-
-    Attributes:
-        is_transient: The same call may succeed later.
-        is_denied: IAM denied it, which is transient while a new policy propagates.
-        may_be_done: AWS may have carried it out anyway.
-    """
+    """An AWS call failed; ``may_be_done``: AWS may have carried it out anyway."""
 
     def __init__(
         self,
@@ -118,8 +118,6 @@ class Aws:
 
     def stop(self, request: Mapping[str, object]) -> str:
         """Order the end of the experiment, which comes minutes later.
-
-        https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StopInferenceExperiment.html
 
         Returns:
             The experiment's ARN, from SageMaker's answer.
@@ -236,16 +234,16 @@ class Aws:
             raise as_aws_error(error) from error
 
     @cached_property
-    def _sagemaker(self) -> Any:  # noqa: ANN401 - boto3 creates its clients' types at run time
-        return (self._session or boto3).client("sagemaker", config=SDK_CONFIG)
+    def _sagemaker(self) -> Any:  # noqa: ANN401
+        return client("sagemaker", self._session)
 
     @cached_property
     def _cloudformation(self) -> Any:  # noqa: ANN401
-        return (self._session or boto3).client("cloudformation", config=SDK_CONFIG)
+        return client("cloudformation", self._session)
 
     @cached_property
     def _cloudwatch(self) -> Any:  # noqa: ANN401
-        return (self._session or boto3).client("cloudwatch", config=SDK_CONFIG)
+        return client("cloudwatch", self._session)
 
 
 def _found(describe: Callable[[], Mapping[str, object]]) -> Mapping[str, object] | None:

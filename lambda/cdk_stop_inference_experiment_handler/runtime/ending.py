@@ -95,9 +95,6 @@ def attributes(request: Request, answer: Answer) -> dict[str, str]:
 def physical_id(request: Request, answer: Answer, sagemaker_arn: str) -> str:
     """The id of a successful answer, the same for every answer to one request.
 
-    It is the experiment's ARN on Create, and on Update if the event's id belongs to another
-    experiment (a rename, or the undo of one). Otherwise it is the event's own id.
-
     ``sagemaker_arn``, ``arn:PARTITION:sagemaker:REGION:ACCOUNT``, is for the undo of a rename whose
     old experiment no longer exists.
     """
@@ -132,8 +129,6 @@ class Answer:
     Attributes:
         experiment: As last seen; None if it does not exist or could not be described.
         stopped_by_this_resource: This resource ordered its end, now or earlier.
-        stop_request: The request to stop that was sent, as JSON; empty if none was.
-        evidence: The report of the verdict on a promotion, as JSON; empty if there was none.
     """
 
     succeeded: bool
@@ -145,11 +140,7 @@ class Answer:
 
 
 class Ending:
-    """One request, from delivery to answer.
-
-    Args:
-        progress: What earlier invocations for the same request have done; updated in place.
-    """
+    """One request, from delivery to answer; updates ``progress`` in place."""
 
     def __init__(
         self, request: Request, progress: Progress, invocation: Invocation, aws: Aws
@@ -358,11 +349,7 @@ class Ending:
 
 
 class Lookup:
-    """The :class:`~..lifecycle.facts.Facts` of one step, each read when a decision first needs it.
-
-    Args:
-        unread_since: Since when steps could not read a fact; None if the last one could.
-    """
+    """The Facts of one step; ``unread_since``: since when steps could not read one, if so."""
 
     def __init__(self, request: Request, aws: Aws, wait: Wait, unread_since: float | None) -> None:
         self._request = request

@@ -54,7 +54,7 @@ _SHORTENED = "…"
 
 
 def malformation(event: object) -> str | None:
-    """Why the event is not a custom resource request that can be answered; None if it is one."""
+    """Why the event is no request that can be answered; None if it is one."""
     if not isinstance(event, dict):
         return f"the event is a {type(event).__name__}, not an object"
     if event.get("RequestType") not in {kind.value for kind in RequestType}:
@@ -102,9 +102,8 @@ def read_request(event: Event) -> Request:
 def issued_at(response_url: str) -> float | None:
     """When a presigned URL was made, in seconds since the epoch; None if it does not say.
 
-    ``X-Amz-Date`` of Signature Version 4 says so:
-    https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
-    CloudFormation does not document which signature it uses, so nothing may depend on it.
+    ``X-Amz-Date`` of Signature Version 4 says so. CloudFormation does not document which signature
+    it uses, so nothing may depend on it.
     """
     dates = parse_qs(urlsplit(response_url).query).get("X-Amz-Date", [])
     try:
@@ -152,12 +151,7 @@ def unpack(event: Event) -> Event:
 
 
 def send(url: str, body: Mapping[str, Any], seconds_left: Callable[[], float]) -> bool:
-    """Deliver an answer; retry while time allows.
-
-    Args:
-        url: The request's ResponseURL, a presigned S3 URL. Never logged.
-        body: The response object; shortened to 4096 bytes if needed.
-        seconds_left: Seconds until Lambda ends the invocation.
+    """Deliver an answer to a presigned S3 URL, which is never logged; retry while time allows.
 
     Returns:
         Whether CloudFormation's bucket accepted it. There is no retry on an expired URL (403) or
@@ -206,9 +200,8 @@ def _put(http: urllib3.PoolManager, url: str, encoded: bytes) -> int | None:
 def encode(body: Mapping[str, Any]) -> bytes:
     """The body as JSON within 4096 bytes; status, ids and the cause are kept.
 
-    The reason is removed from the request to stop first. Then attribute values are shortened,
-    starting with the longest one that is not a JSON object, and then the answer's reason in its
-    middle: it starts with what happened and ends with the cause.
+    The request to stop loses its reason first. Then attribute values are shortened, the longest one
+    that is no JSON object first, and then the answer's reason in its middle.
     """
     shortened: dict[str, Any] = {**body, "Data": dict(body.get("Data") or {})}
     if shortened["Data"].get(STOP_REQUEST) and len(_json(shortened)) > MAX_BODY_BYTES:

@@ -1,9 +1,7 @@
 """crhelper's custom resource, with its known problems fixed from outside.
 
-crhelper stays the framework: it receives the event, calls the registered function, polls and
-answers. This subclass overrides the few methods of crhelper 2.0.12 that could hang a stack, report
-a wrong result or leave resources behind; each override says why. The version is pinned, and a test
-shows each problem with stock crhelper.
+crhelper stays the framework. This subclass overrides what could hang a stack, report a wrong
+result or leave resources behind; a test shows each problem with stock crhelper.
 """
 
 from __future__ import annotations
@@ -17,12 +15,11 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from crhelper import FAILED, CfnResource
 
 from ..contract.wire import MAX_SERVICE_TIMEOUT, RULE_PREFIX, RULE_PREFIX_VARIABLE
-from .aws import SDK_CONFIG
+from .aws import client
 from .protocol import PROGRESS, Event, malformation, may_be_redelivered, pack, send, unpack
 from .waiting import (
     FIRST_PAUSE_SECONDS,
@@ -93,9 +90,6 @@ class Resource(CfnResource):
     def hand_over(self, progress: dict[str, object]) -> None:
         """Create the polling rule of this request, or update its input.
 
-        Args:
-            progress: For later invocations, under :data:`PROGRESS` in their event.
-
         Raises:
             HandOverFailed: An AWS call failed; it is safe to call this again.
         """
@@ -158,12 +152,12 @@ class Resource(CfnResource):
         super()._send(status, reason, deliver)
 
     @cached_property
-    def _events(self) -> Any:  # noqa: ANN401 - boto3 creates its clients' types at run time
-        return boto3.client("events", config=SDK_CONFIG)
+    def _events(self) -> Any:  # noqa: ANN401
+        return client("events")
 
     @cached_property
     def _lambda(self) -> Any:  # noqa: ANN401
-        return boto3.client("lambda", config=SDK_CONFIG)
+        return client("lambda")
 
     @property
     def _rule_name(self) -> str:

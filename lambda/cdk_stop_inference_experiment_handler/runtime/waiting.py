@@ -45,7 +45,6 @@ class Invocation:
     """One run of the function.
 
     Attributes:
-        seconds_left: Seconds until Lambda ends this invocation.
         is_poll: The polling rule fired it, and will fire again.
         hand_over: Creates the polling rule, or updates its input. Raises HandOverFailed.
     """
