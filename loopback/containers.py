@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.abc import InspectLoader
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 from unittest import mock
@@ -22,7 +23,14 @@ from .function import Handler
 INDEX = "cdk_stop_inference_experiment_handler.index"
 _OURS = ("cdk_stop_inference_experiment_handler", "crhelper")
 
+_spec = importlib.util.find_spec("cdk_stop_inference_experiment_handler")
+assert _spec is not None
+assert _spec.submodule_search_locations is not None
+
 ENVIRONMENT = {
+    # The function's own model of SageMaker.
+    "AWS_DATA_PATH": "$LAMBDA_TASK_ROOT/cdk_stop_inference_experiment_handler/models",
+    "LAMBDA_TASK_ROOT": str(Path(_spec.submodule_search_locations[0]).parent),
     "AWS_ACCESS_KEY_ID": "loopback",
     "AWS_SECRET_ACCESS_KEY": "loopback",
     "AWS_REGION": "eu-west-1",

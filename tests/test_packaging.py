@@ -63,6 +63,8 @@ def test_the_wheel_holds_both_packages_and_nothing_else(dist: Path) -> None:
         files = {name for name in wheel.namelist() if ".dist-info/" not in name}
         (licence,) = (name for name in wheel.namelist() if name.endswith("/LICENSE"))
         assert b"Apache License" in wheel.read(licence)
+        (notice,) = (name for name in wheel.namelist() if name.endswith("/NOTICE"))
+        assert b"Botocore" in wheel.read(notice)
     assert files == _sources()
     assert {f"{CONSTRUCT}/py.typed", f"{HANDLER}/py.typed"} < files
 
@@ -76,6 +78,7 @@ def test_the_sdist_holds_neither_tests_nor_the_local_aws(dist: Path) -> None:
     assert roots == {
         "CHANGELOG.md",
         "LICENSE",
+        "NOTICE",
         "PKG-INFO",
         "README.md",
         "constructs",
@@ -97,7 +100,7 @@ def test_the_same_source_makes_the_same_wheel_and_sdist_from_another_folder(
     copy = tmp_path / "copy"
     for name in ("constructs", "lambda"):
         shutil.copytree(ROOT / name, copy / name)
-    for name in ("pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", ".gitignore"):
+    for name in ("pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", "NOTICE", ".gitignore"):
         shutil.copyfile(ROOT / name, copy / name)
     for path in copy.rglob("*"):
         os.utime(path, (1, 1))

@@ -1,8 +1,9 @@
 """The Lambda function's code, assembled at synth without Docker, pip or network.
 
-It consists of the ``*.py`` files of the handler package and of crhelper, unchanged: a reviewer sees
-the same code in the Lambda console as in this repository. Line endings and file modes are the same
-everywhere, so the asset's hash is the same on every machine.
+It consists of the ``*.py`` files of the handler package and of crhelper, unchanged, and of the part
+of botocore's SageMaker model that the handler uses: a reviewer sees the same files in the Lambda
+console as in this repository. Line endings and file modes are the same everywhere, so the asset's
+hash is the same on every machine.
 """
 
 from __future__ import annotations
@@ -21,10 +22,20 @@ from .errors import MissingCodeError
 HANDLER_PACKAGE = "cdk_stop_inference_experiment_handler"
 HANDLER = f"{HANDLER_PACKAGE}.index.handler"
 
+MODELS_VARIABLE = "AWS_DATA_PATH"
+MODELS_PATH = f"$LAMBDA_TASK_ROOT/{HANDLER_PACKAGE}/models"
+"""Where botocore looks for a service's model before it looks into its own.
+
+Parsing all of SageMaker's model would be most of a cold start. Without the folder botocore uses its
+own. It expands the variable, in which Lambda tells where the function's code is.
+https://docs.aws.amazon.com/boto3/latest/guide/configuration.html
+"""
+
 CRHELPER_PACKAGE = "crhelper"
 CRHELPER_VERSION = "2.0.12"
 """The release whose problems the handler fixes; ``pyproject.toml`` pins the same one."""
 
+_SUFFIXES = (".py", ".json")
 _FILE_MODE = 0o644
 _FOLDER_MODE = 0o755
 
@@ -52,7 +63,7 @@ def copy_code(target: Path) -> None:
     """Copy the function's code into a folder: the handler package and crhelper."""
     for package in (HANDLER_PACKAGE, CRHELPER_PACKAGE):
         source = _folder_of(package)
-        for file in _python_files(source):
+        for file in _files(source):
             copy = target / package / file.relative_to(source)
             copy.parent.mkdir(parents=True, exist_ok=True)
             # A checkout may have other line endings than a wheel.
@@ -63,8 +74,12 @@ def copy_code(target: Path) -> None:
             folder.chmod(_FOLDER_MODE)
 
 
-def _python_files(folder: Path) -> Iterator[Path]:
-    return (file for file in sorted(folder.rglob("*.py")) if "__pycache__" not in file.parts)
+def _files(folder: Path) -> Iterator[Path]:
+    return (
+        file
+        for file in sorted(folder.rglob("*"))
+        if file.suffix in _SUFFIXES and "__pycache__" not in file.parts
+    )
 
 
 def _folder_of(package: str) -> Path:

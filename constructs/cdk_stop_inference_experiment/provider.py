@@ -15,7 +15,7 @@ from constructs import Construct, DependencyGroup, IDependable
 from cdk_stop_inference_experiment_handler.contract.wire import RULE_PREFIX_VARIABLE
 
 from .errors import InvalidPropsError, path_of
-from .handler_code import HANDLER, handler_code
+from .handler_code import HANDLER, MODELS_PATH, MODELS_VARIABLE, handler_code
 from .network import warn_of_no_way_out
 from .provider_checks import find_provider_problems
 from .template.cdk_nag import acknowledge_runtime
@@ -139,7 +139,10 @@ class StopInferenceExperimentProvider(Construct):
             "Handler",
             code=handler_code(),
             description=function_description(),
-            environment={RULE_PREFIX_VARIABLE: polling_rule_prefix()},
+            environment={
+                MODELS_VARIABLE: MODELS_PATH,
+                RULE_PREFIX_VARIABLE: polling_rule_prefix(),
+            },
             environment_encryption=key,
             function_name=function_name,
             handler=HANDLER,

@@ -20,6 +20,8 @@ from cdk_stop_inference_experiment.handler_code import copy_code
 from .packages import PACKAGES, folder
 from .stacks import declare, new_stack, only, synthesised
 
+MODEL = "cdk_stop_inference_experiment_handler/models/sagemaker/2017-07-24/service-2.json"
+
 
 def _asset_hash() -> str:
     # In another process it would not be built yet.
@@ -43,7 +45,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_holds_the_python_files_of_the_handler_and_of_crhelper_and_nothing_else(
+def test_holds_the_python_files_of_the_handler_and_of_crhelper_and_sagemakers_model_only(
     tmp_path: Path,
 ) -> None:
     copy_code(tmp_path)
@@ -51,7 +53,7 @@ def test_holds_the_python_files_of_the_handler_and_of_crhelper_and_nothing_else(
         f"{package}/{file.relative_to(folder(package))}"
         for package in PACKAGES
         for file in folder(package).rglob("*.py")
-    }
+    } | {MODEL}
     files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")}
     assert files == expected
     assert "cdk_stop_inference_experiment_handler/contract/validation.py" in expected
@@ -61,8 +63,8 @@ def test_holds_the_python_files_of_the_handler_and_of_crhelper_and_nothing_else(
 def test_holds_the_source_as_it_is(tmp_path: Path) -> None:
     copy_code(tmp_path)
     for package in PACKAGES:
-        for file in folder(package).rglob("*.py"):
-            copy = tmp_path / package / file.relative_to(folder(package))
+        for copy in (tmp_path / package).rglob("*.*"):
+            file = folder(package) / copy.relative_to(tmp_path / package)
             assert copy.read_bytes() == file.read_bytes()
 
 
@@ -77,7 +79,7 @@ def test_is_at_most_64_kb_zipped(tmp_path: Path) -> None:
     copy_code(tmp_path)
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as zipped:
-        for path in sorted(tmp_path.rglob("*.py")):
+        for path in sorted(tmp_path.rglob("*.*")):
             zipped.write(path, path.relative_to(tmp_path))
     assert len(archive.getvalue()) <= 64 * 1024
 

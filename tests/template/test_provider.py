@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
+
+from cdk_stop_inference_experiment.handler_code import copy_code
 
 from .stacks import (
     RESOURCE_TYPE,
@@ -46,18 +49,27 @@ def test_the_function_is_ready_to_wait_for_as_long_as_lambda_allows(template: Js
 
 def test_the_polling_rules_are_named_after_the_stack(template: Json) -> None:
     _, function = only(template, "AWS::Lambda::Function")
-    assert function["Properties"]["Environment"]["Variables"] == {
-        "POLLING_RULE_PREFIX": {
-            "Fn::Join": [
-                "",
-                [
-                    "stop-ie-",
-                    {"Fn::Select": [2, {"Fn::Split": ["/", {"Ref": "AWS::StackId"}]}]},
-                    "-",
-                ],
-            ]
-        }
+    assert function["Properties"]["Environment"]["Variables"]["POLLING_RULE_PREFIX"] == {
+        "Fn::Join": [
+            "",
+            [
+                "stop-ie-",
+                {"Fn::Select": [2, {"Fn::Split": ["/", {"Ref": "AWS::StackId"}]}]},
+                "-",
+            ],
+        ]
     }
+
+
+def test_botocore_finds_sagemakers_model_in_the_functions_code(
+    template: Json, tmp_path: Path
+) -> None:
+    _, function = only(template, "AWS::Lambda::Function")
+    path = function["Properties"]["Environment"]["Variables"]["AWS_DATA_PATH"]
+    copy_code(tmp_path)
+    root, _, rest = path.partition("/")
+    assert root == "$LAMBDA_TASK_ROOT"
+    assert (tmp_path / rest / "sagemaker" / "2017-07-24" / "service-2.json").is_file()
 
 
 def test_the_polling_rules_prefix_leaves_room_for_a_digest_of_16_in_a_rules_name() -> None:
