@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 
 from .histories import HISTORIES, History
-from .run import Run, main
+from .run import Run, argument_parser, main
 
 
-def run_histories(run: Run) -> None:
+def run_histories(run: Run, _options: argparse.Namespace) -> None:
     """Make an endpoint, and let each history run on it."""
     run.make_endpoint()
     for name, history in HISTORIES.items():
@@ -17,4 +18,5 @@ def run_histories(run: Run) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main("Runs the main job of this library in an AWS account.", run_histories))
+    description = "Runs the main job of this library in an AWS account."
+    sys.exit(main(argument_parser(description), run_histories))

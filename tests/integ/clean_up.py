@@ -96,17 +96,18 @@ class _CleanUp:
     def remove_experiment(self, name: str) -> None:
         """End an experiment with its shadow removed, and delete it."""
         self.say(f"removing the experiment {name}")
+        # What has not started is deleted as it is: SageMaker may refuse to stop it.
+        at_rest = ("Created", "Running", *_ENDED)
+        self.wait(lambda: self._described(name)["Status"] in at_rest)
         described = self._described(name)
-        # SageMaker may refuse to stop what has not started, and deletes that as it is.
-        if described["Status"] not in (*_ENDED, "Created", "Stopping"):
-            self.wait(lambda: self._described(name)["Status"] == "Running")
+        if described["Status"] == "Running":
             source = described["ShadowModeConfig"]["SourceModelVariantName"]
             actions = {
                 item["VariantName"]: "Retain" if item["VariantName"] == source else "Remove"
                 for item in described["ModelVariants"]
             }
             self.sagemaker.stop_inference_experiment(Name=name, ModelVariantActions=actions)
-        self.wait(lambda: self._described(name)["Status"] in (*_ENDED, "Created"))
+            self.wait(lambda: self._described(name)["Status"] in _ENDED)
         self.sagemaker.delete_inference_experiment(Name=name)
 
     def endpoints(self) -> list[Json]:

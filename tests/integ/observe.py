@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import functools
 import json
 import platform
@@ -24,7 +23,7 @@ from .app import TAG, VARIANTS, synthesise_endpoint
 from .clean_up import remove_experiments
 from .probes import MARK, nested, probe, reader, synthesise_probes
 from .questions import Answer, page
-from .run import Run, main
+from .run import Run, argument_parser, main
 
 __all__ = ["observe"]
 
@@ -33,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PRODUCTION, SHADOW = VARIANTS
 _ENDED = ("Completed", "Cancelled")
 _SHADOW_COUNT = 2
-_REASON = "v2 wins: p99 41 ms against 55 ms, \u201cas agreed\u201d (0a1b2c3d)"
+_REASON = "v2 wins: p99 41 ms < 55 ms, 'as agreed' {100%} (0a1b2c3d)"
 
 
 class Observer:
@@ -343,18 +342,16 @@ def _response_url(observer: Observer, request: Json) -> None:
     parameters = ", ".join(request["parameters"])
     text = f"{told or 'No part of Signature Version 4'}; its parameters are {parameters}."
     observer.answer("response-url", text, {"X-Amz-Algorithm": None, "X-Amz-Expires": None, **url})
-    begun = next(
-        event
+    # CloudFormation writes a second one when the resource has its id.
+    begun = min(
+        event["Timestamp"]
         for event in observer.events(probe(observer.run.plan))
-        if event["LogicalResourceId"] == "Alone"
-        and event["ResourceStatus"] == "CREATE_IN_PROGRESS"
-        and "PhysicalResourceId" in event
-        and not event.get("ResourceStatusReason")
+        if event["LogicalResourceId"] == "Alone" and event["ResourceStatus"] == "CREATE_IN_PROGRESS"
     )
     if "X-Amz-Date" in url:
         sent = datetime.strptime(url["X-Amz-Date"], "%Y%m%dT%H%M%S%z")
         # The URL's date has whole seconds.
-        seconds = max(0.0, (sent - begun["Timestamp"]).total_seconds())
+        seconds = max(0.0, (sent - begun).total_seconds())
         text = f"{seconds:.0f} s, as far as the date of the ResponseURL tells."
         observer.answer("event-before-request", text, {"seconds": seconds})
 
@@ -441,7 +438,7 @@ def permissions(observer: Observer) -> None:
     put = iam.put_role_policy(
         RoleName=reader(run.plan), PolicyName="observe", PolicyDocument=json.dumps(document)
     )
-    run.wait(lambda: _allowed(lambda: describe(AlarmTypes=["MetricAlarm"])), "the policy")
+    run.wait(lambda: _allowed(lambda: describe(AlarmTypes=["MetricAlarm"])), "IAM", every=0.5)
     seconds = time.monotonic() - began
     text = f"{seconds:.1f} s from PutRolePolicy to the first call that was not denied."
     observer.answer("iam-propagation", text, {"seconds": seconds}, put)
@@ -505,14 +502,15 @@ def _cli_version() -> str:
     return str(package["devDependencies"]["aws-cdk"])
 
 
-def _main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "observations.md")
-    options, rest = parser.parse_known_args(arguments)
-    description = (
-        "Answers what AWS does not document; --output FILE (default: docs/observations.md)."
+def _main() -> int:
+    parser = argument_parser("Answers in an AWS account what AWS does not document.")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=ROOT / "docs" / "observations.md",
+        help="where to write the answers (default: docs/observations.md)",
     )
-    return main(description, lambda run: observe(run, options.output), rest)
+    return main(parser, lambda run, options: observe(run, options.output))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import re
 import secrets
 import signal
 import sys
@@ -20,7 +22,7 @@ from local_aws.cdk_cli import CdkCli, CdkFailed
 from .app import TAG, Plan, image_for, synthesise_endpoint
 from .clean_up import left_of, remove
 
-__all__ = ["INTERRUPTIONS", "CheckFailed", "Run", "main"]
+__all__ = ["INTERRUPTIONS", "CheckFailed", "Run", "Work", "argument_parser", "main"]
 
 Json = dict[str, Any]
 # boto3 creates its clients at run time, without types.
@@ -37,7 +39,11 @@ _USD = 0.10
 
 _PRICES = "https://aws.amazon.com/sagemaker/ai/pricing/"
 INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_PREFIX = re.compile("stop-integ-[0-9a-f]{8}")
 _BOOTSTRAP = "/cdk-bootstrap/hnb659fds/version"
+
+
+Work: TypeAlias = Callable[["Run", argparse.Namespace], None]
 
 
 class CheckFailed(AssertionError):
@@ -78,7 +84,9 @@ class Run:
 
     def say(self, text: str) -> None:
         """Print a line, with the time since the beginning."""
-        print(f"{time.monotonic() - self._began:7.0f} s  {text}", flush=True)
+        # A terminal that has gone must not keep what was made from being removed.
+        with contextlib.suppress(OSError):
+            print(f"{time.monotonic() - self._began:7.0f} s  {text}", flush=True)
 
     def check(self, holds: bool, text: str) -> None:
         """Print what holds; raise if it does not."""
@@ -86,16 +94,20 @@ class Run:
             raise CheckFailed(text)
         self.say(f"ok  {text}")
 
-    def wait(self, done: Callable[[], bool], what: str) -> None:
+    def wait(self, done: Callable[[], bool], what: str, *, every: float | None = None) -> None:
         """Wait until something is done.
+
+        Args:
+            done: Whether it is.
+            what: In words.
+            every: Seconds between two looks. Default: ``poll_seconds``.
 
         Raises:
             TimeIsUp: The run has taken longer than it may.
         """
         while not done():
-            if time.monotonic() - self._began > HOURS * 3600:
-                raise TimeIsUp(f"waited for {what}, and {HOURS} hours are over")
-            time.sleep(self.poll_seconds)
+            self._in_time(what)
+            time.sleep(self.poll_seconds if every is None else every)
 
     def pause(self) -> None:
         """Give AWS a minute for what comes late; less where it is looked at more often."""
@@ -108,6 +120,7 @@ class Run:
 
     def cdk(self, app: Path, *arguments: str) -> str:
         """Run the CDK CLI on a synthesised app, and return its output."""
+        self._in_time(arguments[0])
         self.say(f"cdk {' '.join(arguments)}")
         return CdkCli(self, app=app, output=app, short_waits=False).run(*arguments)
 
@@ -141,20 +154,28 @@ class Run:
         flux = ("Creating", "Updating", "SystemUpdating", "RollingBack")
         self.wait(lambda: self.endpoint()["EndpointStatus"] not in flux, "the endpoint")
 
+    def _in_time(self, what: str) -> None:
+        if time.monotonic() - self._began > HOURS * 3600:
+            raise TimeIsUp(f"{HOURS} hours are over; the next was {what}")
 
-def main(description: str, work: Callable[[Run], None], arguments: list[str] | None = None) -> int:
+
+def main(parser: argparse.ArgumentParser, work: Work, arguments: list[str] | None = None) -> int:
     """Ask, do the work, and remove everything that was made, whatever happens.
+
+    Args:
+        parser: Of ``argument_parser``.
+        work: What to do.
+        arguments: Of the command line. Default: this process's.
 
     Returns:
         0 if everything was as it should be, 1 if not, 2 for a refusal, 130 for an interruption.
     """
-    options = _options(description, arguments)
+    options = parser.parse_args(arguments)
     session = boto3.Session()
     try:
         plan = _plan(options, session)
     except (BotoCoreError, ClientError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        plan = str(error)
     if isinstance(plan, str):
         print(f"error: {plan}", file=sys.stderr)
         return 2
@@ -166,13 +187,13 @@ def main(description: str, work: Callable[[Run], None], arguments: list[str] | N
         signal.signal(number, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as folder:
         run = Run(plan, session, folder=Path(folder), poll_seconds=options.poll_seconds)
-        return _removed(run) if options.clean_up else _worked(run, work)
+        return _removed(run) if options.clean_up else _worked(run, work, options)
 
 
-def _worked(run: Run, work: Callable[[Run], None]) -> int:
+def _worked(run: Run, work: Work, options: argparse.Namespace) -> int:
     ended = 1
     try:
-        work(run)
+        work(run, options)
         ended = 0
     except CheckFailed as error:
         run.say(f"NOT AS DECLARED  {error}")
@@ -190,14 +211,26 @@ def _removed(run: Run) -> int:
     """Remove what the run has made, and say what is left."""
     for number in INTERRUPTIONS:
         signal.signal(number, signal.SIG_IGN)
-    run.say(f"removing everything that {run.plan.prefix} has made; this cannot be interrupted")
-    remove(run.session, run.plan.prefix, run.configs, run.say, poll_seconds=run.poll_seconds)
-    left = left_of(run.session, run.plan.prefix)
-    run.say(f"left behind: {', '.join(left) or 'nothing'}")
+    prefix = run.plan.prefix
+    run.say(f"removing everything that {prefix} has made; this cannot be interrupted")
+    try:
+        remove(run.session, prefix, run.configs, run.say, poll_seconds=run.poll_seconds)
+        left = ", ".join(left_of(run.session, prefix))
+    except (BotoCoreError, ClientError) as error:
+        # Such as credentials that have expired.
+        left = f"unknown: {error}"
+    run.say(f"left behind: {left or 'nothing'}")
+    if left:
+        run.say(f"remove it: {_clean_up_command(run.plan)}")
     return 1 if left else 0
 
 
-def _options(description: str, arguments: list[str] | None) -> argparse.Namespace:
+def _clean_up_command(plan: Plan) -> str:
+    return f"python -m tests.integ --account {plan.account} --clean-up {plan.prefix}"
+
+
+def argument_parser(description: str) -> argparse.ArgumentParser:
+    """Return a parser with the options of every script."""
     parser = argparse.ArgumentParser(
         description=description,
         epilog="It uses the credentials and the region of boto3: AWS_PROFILE, AWS_REGION. "
@@ -220,7 +253,7 @@ def _options(description: str, arguments: list[str] | None) -> argparse.Namespac
         metavar="PREFIX",
         help="only remove what a run has made that was killed, by the prefix that it printed",
     )
-    return parser.parse_args(arguments)
+    return parser
 
 
 def _plan(options: argparse.Namespace, session: boto3.Session) -> Plan | str:
@@ -235,7 +268,7 @@ def _plan(options: argparse.Namespace, session: boto3.Session) -> Plan | str:
     if image is None:
         return f"AWS does not say where its containers are in {region}: pass one with '--image'"
     prefix = options.clean_up or f"stop-integ-{secrets.token_hex(4)}"
-    if not prefix.startswith("stop-integ-"):
+    if not _PREFIX.fullmatch(prefix):
         return f"'--clean-up' is {prefix!r}, which is no prefix of a run"
     ssm = session.client("ssm")
     try:
@@ -246,17 +279,18 @@ def _plan(options: argparse.Namespace, session: boto3.Session) -> Plan | str:
 
 
 def _agreed(plan: Plan) -> bool:
+    most = f"{HOURS * _INSTANCES * _USD:.2f} USD"
+    product = f"{HOURS} hours x {_INSTANCES} instances x {_USD:.2f} USD"
     print(
-        f"In account {plan.account}, region {plan.region}, this makes a role, two models, an\n"
-        f"endpoint on one {plan.instance_type}, and one after the other shadow tests on one more,\n"
-        f"each with the function that ends it. Their names begin with {plan.prefix}, and they\n"
-        f"have the tag {TAG}. At the end, they are removed; what 'cdk deploy'\n"
-        "uploads to the bootstrap bucket stays there. If this process is killed:\n"
-        f"  python -m tests.integ --account {plan.account} --clean-up {plan.prefix}\n"
-        f"Estimate: about 2 hours, and at most {HOURS * _INSTANCES * _USD:.2f} USD: {HOURS} hours x"
-        f" {_INSTANCES} instances x {_USD:.2f} USD\n"
-        f"({_PRICES} has the price of {plan.instance_type} in your region).\n"
-        "Type yes to go on: ",
+        f"""\
+In account {plan.account}, region {plan.region}, this makes roles, two models, an endpoint on one
+{plan.instance_type}, shadow tests on one or two more, one after the other, and Lambda functions.
+Their names begin with {plan.prefix}, and they have the tag {TAG}.
+At the end they are removed, except what 'cdk deploy' uploads to the bootstrap bucket. If this
+process is killed: {_clean_up_command(plan)}
+An estimate: about 2 hours, and at most {most}: {product}.
+{_PRICES} has the price in your region.
+Type yes to go on: """,
         end="",
         flush=True,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import signal
 from collections import Counter
@@ -17,9 +18,8 @@ from tests.waiting import eventually
 from .__main__ import run_histories
 from .conftest import ACCOUNT, Account
 from .histories import HISTORIES
-from .observe import nested_stacks
 from .questions import QUESTIONS, page
-from .run import INTERRUPTIONS, main
+from .run import INTERRUPTIONS, Run, Work, argument_parser, main
 
 pytestmark = pytest.mark.slow
 
@@ -63,21 +63,6 @@ def test_every_question_is_answered(account: Account, tmp_path: Path) -> None:
     assert account.is_as_before(), account.left_behind()
 
 
-def test_interrupted_observations_leave_nothing_behind(account: Account, tmp_path: Path) -> None:
-    output = tmp_path / "observations.md"
-    process = account.begin(OBSERVE, "--account", ACCOUNT, f"--output={output}")
-    assert process.stdout is not None
-    # A nested stack is being updated then.
-    assert any(str(nested_stacks.__doc__) in line for line in process.stdout)
-    process.send_signal(signal.SIGINT)
-    printed, errors = process.communicate()
-    assert process.returncode == 130, printed + errors
-    assert "left behind: nothing" in printed
-    assert account.is_as_before(), account.left_behind()
-    # What had been answered is not lost.
-    assert "**Those of the failed update.**" in output.read_text()
-
-
 def test_an_interrupted_run_leaves_nothing_behind(account: Account) -> None:
     created = len(account.aws.calls("CreateInferenceExperiment"))
     process = account.begin(INTEG, "--account", ACCOUNT)
@@ -100,10 +85,10 @@ def user(
     for name, value in with_short_waits(account.aws.environment()).items():
         monkeypatch.setenv(name, value)
 
-    def run(*arguments: str, answer: str = "yes\n") -> tuple[int, str]:
+    def run(*arguments: str, answer: str = "yes\n", work: Work = run_histories) -> tuple[int, str]:
         monkeypatch.setattr("sys.stdin", io.StringIO(answer))
         try:
-            code = main("", run_histories, ["--poll-seconds=0.2", *arguments])
+            code = main(argument_parser(""), work, ["--poll-seconds=0.2", *arguments])
         except SystemExit as error:
             code = int(str(error.code))
         out, errors = capsys.readouterr()
@@ -124,6 +109,32 @@ def test_a_failing_run_says_why_and_leaves_nothing_behind(account: Account, user
     assert account.is_as_before(), account.left_behind()
 
 
+@pytest.mark.parametrize("number", INTERRUPTIONS)
+def test_every_interruption_is_followed_by_the_clean_up(
+    account: Account, user: User, number: signal.Signals
+) -> None:
+    def work(run: Run, _options: object) -> None:
+        name = f"/aws/sagemaker/Endpoints/{run.plan.endpoint}"
+        run.session.client("logs").create_log_group(logGroupName=name)
+        os.kill(os.getpid(), number)
+        run.wait(lambda: False, "the signal")
+
+    code, printed = user("--account", ACCOUNT, work=work)
+    assert code == 130
+    assert "left behind: nothing" in printed
+    assert account.is_as_before(), account.left_behind()
+
+
+def test_a_clean_up_that_fails_says_how_to_repeat_it(account: Account, user: User) -> None:
+    account.aws.fail("ListEndpoints", "ExpiredTokenException", message="it has expired")
+    again = ("--account", ACCOUNT, "--clean-up", "stop-integ-0a1b2c3d")
+    code, printed = user(*again)
+    assert code == 1
+    assert "it has expired" in printed
+    assert f"remove it: python -m tests.integ {' '.join(again)}" in printed
+    assert user(*again)[0] == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "answer", "told"),
     [
@@ -131,7 +142,7 @@ def test_a_failing_run_says_why_and_leaves_nothing_behind(account: Account, user
         (("--account", "123456789012"), "yes\n", "and the credentials are of 000000000000"),
         (("--account", ACCOUNT), "y\n", "at most 2.40 USD"),
         (("--account", ACCOUNT), "", "Nothing was made."),
-        (("--account", ACCOUNT, "--clean-up", "fraud"), "yes\n", "no prefix of a run"),
+        (("--account", ACCOUNT, "--clean-up", "stop-integ-"), "yes\n", "no prefix of a run"),
     ],
 )
 def test_refuses_to_run_without_the_account_and_a_yes_to_the_price(

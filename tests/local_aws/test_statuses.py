@@ -259,6 +259,18 @@ def test_lists_by_status_and_page(model: Model) -> None:
     assert "NextToken" not in page
 
 
+def test_lists_models_and_endpoint_configurations_by_name(model: Model) -> None:
+    model.running()
+    (found,) = model.call("ListModels", NameContains="v2")["Models"]
+    assert found["ModelName"] == "fraud-v2"
+    names = [
+        config["EndpointConfigName"]
+        for config in model.call("ListEndpointConfigs", NameContains="fraud")["EndpointConfigs"]
+    ]
+    # The test has given its endpoint another one.
+    assert names == ["fraud", "fraud-0000"]
+
+
 def test_describes_as_the_service_model_declares(model: Model) -> None:
     model.running().stop(PROMOTE, Reason="v2 wins")
     model.now += 100
