@@ -168,15 +168,19 @@ class Observer:
         stacks = self.run.cloudformation.describe_stacks(StackName=stack)["Stacks"]
         return str(stacks[0]["StackStatus"])
 
-    def requests(self, resource: str) -> list[Json]:
-        """The requests to a resource of the probe so far, oldest first."""
+    def logged(self) -> list[str]:
+        """The lines of the probe's log so far."""
         pages = (
             self.run.session.client("logs")
             .get_paginator("filter_log_events")
             .paginate(logGroupName=f"/aws/lambda/{probe(self.run.plan)}")
         )
-        lines = [event["message"] for found in pages for event in found["events"]]
-        told = [json.loads(line.partition(MARK)[2]) for line in lines if line.startswith(MARK)]
+        return [event["message"] for found in pages for event in found["events"]]
+
+    def requests(self, resource: str) -> list[Json]:
+        """The requests to a resource of the probe so far, oldest first."""
+        lines = [line for line in self.logged() if line.startswith(MARK)]
+        told = [json.loads(line.partition(MARK)[2]) for line in lines]
         return sorted(
             (one for one in told if one["resource"] == resource), key=lambda one: one["at"]
         )
@@ -319,6 +323,8 @@ def without_rollback(observer: Observer) -> None:
     observer.run.wait(lambda: bool(observer.requests("Alone")), "the probe's log")
     first = observer.requests("Alone")[0]
     _response_url(observer, first)
+    _event_shown(observer, first)
+    _logged_object(observer)
     updated = observer.update(stack, rollback=False, Value="2", Fails="yes")
     failed = observer.requests("Alone")
     undone = [
@@ -354,6 +360,20 @@ def _response_url(observer: Observer, request: Json) -> None:
         seconds = max(0.0, (sent - begun).total_seconds())
         text = f"{seconds:.0f} s, as far as the date of the ResponseURL tells."
         observer.answer("event-before-request", text, {"seconds": seconds})
+
+
+def _event_shown(observer: Observer, request: Json) -> None:
+    shown = request["shown"]
+    seconds = float("inf") if shown is None else float(shown)
+    text = "Not within 120 s." if shown is None else f"{seconds:.1f} s after the function began."
+    observer.answer("event-shown", text, {"seconds": seconds})
+
+
+def _logged_object(observer: Observer) -> None:
+    (line, *_) = [line for line in observer.logged() if "object" in line and MARK not in line]
+    message = json.loads(line)["message"]
+    text = "They do." if isinstance(message, dict) else f"They do not: {message!r}."
+    observer.answer("logged-object", text, {"object": isinstance(message, dict)})
 
 
 def _event_properties(observer: Observer, stack: str, updated: Json) -> None:

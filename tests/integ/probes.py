@@ -17,17 +17,30 @@ MARK = "PROBE "
 """What a line of the probe's log begins with."""
 
 # It tells the form of the ResponseURL, but never its signature or its credentials.
-_PROBE = """
-import json, time, urllib.parse, urllib.request
+_PROBE = '''
+import json, logging, time, urllib.parse, urllib.request
 import boto3
 
 TOLD = ("X-Amz-Algorithm", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders", "Expires")
 
 
+def shown_after(event, cloudformation):
+    """Seconds until the resource's own event of its creation is shown, of which there is one."""
+    began = time.time()
+    while time.time() < began + 120:
+        found = cloudformation.describe_stack_events(StackName=event["StackId"])["StackEvents"]
+        if any(one["LogicalResourceId"] == event["LogicalResourceId"] for one in found):
+            return time.time() - began
+        time.sleep(0.5)
+
+
 def handler(event, context):
+    cloudformation = boto3.client("cloudformation")
+    creates = event["RequestType"] == "Create"
+    shown = shown_after(event, cloudformation) if creates else None
     statuses, stack = [], event["StackId"]
     while stack:
-        found = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+        found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
         statuses.append(found["StackStatus"])
         stack = found.get("ParentId")
     url = urllib.parse.urlsplit(event["ResponseURL"]).query
@@ -41,8 +54,10 @@ def handler(event, context):
         "statuses": statuses,
         "url": {name: query[name] for name in TOLD if name in query},
         "parameters": sorted(query),
+        "shown": shown,
         "at": time.time(),
     }))
+    logging.getLogger().warning({"probe": "object"})
     fails = new.get("Fails") == "yes" and event["RequestType"] != "Delete"
     answer = {
         "Status": "FAILED" if fails else "SUCCESS",
@@ -54,7 +69,7 @@ def handler(event, context):
         event["ResponseURL"], data=json.dumps(answer).encode(), method="PUT"
     )
     urllib.request.urlopen(put, timeout=20)
-"""
+'''
 
 
 def probe(plan: Plan) -> str:
@@ -92,7 +107,7 @@ def _probe_stack(app: cdk.App, plan: Plan) -> cdk.Stack:
     )
     role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
     describe = iam.PolicyStatement(
-        actions=["cloudformation:DescribeStacks"],
+        actions=["cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents"],
         resources=[f"arn:{cdk.Aws.PARTITION}:cloudformation:*:*:stack/{plan.prefix}-*"],
     )
     write = iam.PolicyStatement(
@@ -105,8 +120,11 @@ def _probe_stack(app: cdk.App, plan: Plan) -> cdk.Stack:
         function_name=probe(plan),
         runtime="python3.13",
         handler="index.handler",
-        timeout=60,
+        timeout=180,
         role=role.role_arn,
+        logging_config=lambda_.CfnFunction.LoggingConfigProperty(
+            log_format="JSON", log_group=group.log_group_name
+        ),
         code=lambda_.CfnFunction.CodeProperty(zip_file=_PROBE),
     )
     function.node.add_dependency(policy, group)

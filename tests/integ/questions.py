@@ -229,7 +229,7 @@ QUESTIONS = (
     ),
     Question(
         "old-properties-of-the-retry",
-        "Which old properties does the update after that have?",
+        "Which old properties has the update after one that failed with rollback disabled?",
         "which properties of a failed update become the next update's old",
         (
             Assumption(
@@ -265,6 +265,24 @@ QUESTIONS = (
                 lambda facts: facts["seconds"] <= 2,
             ),
         ),
+    ),
+    Question(
+        "event-shown",
+        "How soon does DescribeStackEvents show a resource's *_IN_PROGRESS event?",
+        "how soon DescribeStackEvents shows it",
+        (
+            Assumption(
+                f"{_HANDLER}/runtime/ending.py, LAG_SECONDS",
+                "within a minute",
+                lambda facts: facts["seconds"] <= 60,
+            ),
+        ),
+    ),
+    Question(
+        "logged-object",
+        "Do Lambda's runtimes write an object that is logged as an object?",
+        "whether Lambda's runtimes write an object that is logged as an object",
+        (Assumption("docs/reference/logs.md, Insights", "they do", _is("object", True)),),
     ),
     Question(
         "nested-failure",
