@@ -146,3 +146,45 @@ def test_git_ignores_what_make_creates() -> None:
         check=False,
     )
     assert run.stdout.split() == [f"{name}/x" for name in created]
+
+
+def _shown() -> set[str]:
+    """The paths in the picture of the layout."""
+    (picture,) = re.findall(r"```text\n\.\n(.*?)```", CONTRIBUTING, re.DOTALL)
+    paths, folders = set[str](), dict[int, str]()
+    for line in picture.splitlines():
+        indent, names = re.match(r"([│ ]*)[├└]── ([^\s,]+(?:, [^\s,]+)*)", line).groups()  # type: ignore[union-attr]
+        depth = len(indent)
+        for name in names.split(", "):
+            path = folders.get(depth - 4, "") + name
+            folders[depth] = path
+            paths.add(path.rstrip("/"))
+    return paths
+
+
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+
+
+def test_the_picture_of_the_layout_shows_every_folder_and_nothing_else() -> None:
+    tracked = _git("ls-files").splitlines()
+    folders = {str(parent) for name in tracked for parent in Path(name).parents}
+    top = {folder for folder in folders if "/" not in folder} - {".", ".ci", "constructs", "lambda"}
+    packages = ["constructs/cdk_stop_inference_experiment"]
+    packages += ["lambda/cdk_stop_inference_experiment_handler", "local_aws"]
+    below = {one for one in folders for package in packages if str(Path(one).parent) == package}
+    wanted = top | below | set(packages) | {"app.py", "cdk.json"}
+    assert _shown() == wanted
+
+
+def test_continuous_integration_runs_what_ci_run_and_test_pythons_do() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+    (pythons,) = re.findall(r"^PYTHONS := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    (matrix,) = re.findall(r"python: (\[.*\])", workflow)
+    assert matrix == str(pythons.split()).replace("'", '"')
+    steps = re.findall(r"- run: (.*)", workflow)
+    assert steps == [".ci/run", "make test-python VERSION=${{ matrix.python }}"]
+
+
+def _git(*arguments: str) -> str:
+    run = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+    return run.stdout
