@@ -69,18 +69,35 @@ class Timeline:
     def __init__(self) -> None:
         self.console = Console(highlight=False)
         self.failures: list[str] = []
+        self._checks = 0
         self._started_at = time.monotonic()
 
     def say(self, text: str, mark: str = "[cyan]●[/]") -> None:
-        """Print one line."""
+        """Print one line, or more with the same indent."""
         elapsed = time.monotonic() - self._started_at
-        self.console.print(f"[dim]{elapsed:6.1f} s[/]  {mark}  {text}")
+        line = Table.grid(padding=(0, 2, 0, 0))
+        line.add_row(f"[dim]{elapsed:6.1f} s[/]", mark, text)
+        self.console.print(line)
 
     def check(self, holds: bool, text: str) -> None:
         """Print whether a check succeeded."""
+        self._checks += 1
         self.say(text, "[green]✔[/]" if holds else "[bold red]✘[/]")
         if not holds:
             self.failures.append(text)
+
+    def sum_up(self) -> None:
+        """Print whether everything went as declared, or what did not."""
+        seconds = time.monotonic() - self._started_at
+        self.console.print()
+        if self.failures:
+            self.console.print("[bold red]Not as declared:[/]")
+            for text in self.failures:
+                self.say(text, "[bold red]✘[/]")
+        else:
+            self.console.print("[bold green]Everything went as declared.[/]")
+        held = self._checks - len(self.failures)
+        self.console.print(f"{held} of {self._checks} checks hold, {seconds:.0f} s in all.")
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
@@ -121,12 +138,9 @@ def main() -> int:
             _story(timeline, Path(folder))
     except CdkFailed as error:
         timeline.console.print(str(error), markup=False)
-        timeline.failures.append("the CDK CLI failed")
-    if timeline.failures:
-        timeline.console.print(f"\n[bold red]Not as declared:[/] {'; '.join(timeline.failures)}")
-        return 1
-    timeline.console.print("\n[bold green]Everything went as declared.[/]")
-    return 0
+        timeline.check(False, "the CDK CLI succeeds")
+    timeline.sum_up()
+    return 1 if timeline.failures else 0
 
 
 def _story(timeline: Timeline, folder: Path) -> None:
@@ -134,13 +148,16 @@ def _story(timeline: Timeline, folder: Path) -> None:
         with timeline.step("A local AWS"):
             aws = stack.enter_context(LocalAws(stop_seconds=STOP_SECONDS))
         timeline.say(f"listens on {aws.endpoint_url}, with IAM enforced")
-        cdk = CdkCli(aws, output=folder / "cdk.out")
+        output = folder / "cdk.out"
+        cdk = CdkCli(aws, output=output)
         _begin(timeline, aws)
         with timeline.step("cdk bootstrap"):
             cdk.bootstrap()
         before = inventory(aws)
         _arm(timeline, aws, cdk)
         _plan(timeline, aws, cdk)
+        # From here on the app stays the same, and is not synthesised again.
+        cdk = CdkCli(aws, app=output, output=output)
         for traffic, verdict in CLOSED:
             _refuse(timeline, aws, cdk, traffic, verdict)
         _promote(timeline, aws, cdk)
