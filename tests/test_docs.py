@@ -143,6 +143,15 @@ def test_every_page_is_in_the_navigation_and_on_the_first_page() -> None:
     assert sorted(first) == sorted(pages)
 
 
+def test_the_manual_shows_the_plan_of_the_readme() -> None:
+    """Which is compared with what the command prints."""
+    readme, manual = (
+        re.findall(r"```text\n(FraudShadowTest \(.*?)```", page.read_text(), re.DOTALL)
+        for page in (ROOT / "README.md", DOCS / "reference" / "command.md")
+    )
+    assert readme == manual != []
+
+
 def test_the_api_reference_has_every_public_name() -> None:
     page = (DOCS / "reference" / "api.md").read_text()
     shown = re.findall(r"^::: cdk_stop_inference_experiment\.(\w+)$", page, re.MULTILINE)
