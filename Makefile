@@ -14,6 +14,7 @@ VENV_OLDEST := .venv-oldest/.done
 VENV_EMULATOR := .venv-emulator/.done
 VENV_LAMBDA := .venv-lambda/.done
 VENV_DOCS := .venv-docs/.done
+VENV_MUTANTS := .venv-mutants/.done
 NODE_MODULES := node_modules/.done
 LOCAL_AWS := $(VENV) $(VENV_EMULATOR) $(VENV_LAMBDA) $(NODE_MODULES)
 
@@ -21,7 +22,7 @@ LOCAL_AWS := $(VENV) $(VENV_EMULATOR) $(VENV_LAMBDA) $(NODE_MODULES)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: help environments test lint format test-oldest test-pythons test-python build docs explore bench \
-	demo local-aws clean
+	mutants demo local-aws clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
@@ -82,6 +83,9 @@ explore: $(VENV) ## Every history of three steps, of two and one for rarer reque
 bench: $(LOCAL_AWS) ## Measure against what a user would pick instead; writes benchmarks/RESULTS.md
 	@$(BIN)/python -m benchmarks
 
+mutants: $(VENV_MUTANTS) ## Which changes of the pure parts no test notices; see benchmarks/MUTANTS.md
+	@nice -n 15 .venv-mutants/bin/python -m tests.mutants
+
 demo: $(LOCAL_AWS) ## The whole life of an experiment on the embedded local AWS
 	@$(BIN)/python -m local_aws.demo
 
@@ -89,7 +93,8 @@ local-aws: $(LOCAL_AWS) ## Start the local AWS alone and print how to use it
 	@$(BIN)/python -m local_aws
 
 clean: ## Remove the environments and everything that was built
-	rm -rf .venv .venv-oldest .venv-3.* .venv-emulator .venv-lambda .venv-docs node_modules benchmarks/node/node_modules
+	rm -rf .venv .venv-oldest .venv-3.* .venv-emulator .venv-lambda .venv-docs .venv-mutants node_modules \
+		benchmarks/node/node_modules
 	rm -rf cdk.out build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find $(LINTED) -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -141,6 +146,15 @@ $(VENV_LAMBDA): local_aws/requirements-lambda.txt
 
 $(VENV_DOCS): docs/requirements.txt
 	$(call environment,.venv-docs,docs/requirements.txt)
+	@touch $@
+
+# Its tests find the mutants before the project, of which they need the version.
+.venv-mutants/.requirements: tests/requirements-mutants.txt
+	$(call environment,.venv-mutants,tests/requirements-mutants.txt)
+	@touch $@
+
+$(VENV_MUTANTS): .venv-mutants/.requirements pyproject.toml
+	$(call editable,.venv-mutants)
 	@touch $@
 
 $(NODE_MODULES): package.json package-lock.json

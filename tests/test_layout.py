@@ -136,7 +136,8 @@ def test_the_lock_file_names_no_registry() -> None:
 
 
 def test_git_ignores_what_make_creates() -> None:
-    environments = [".venv", ".venv-oldest", ".venv-emulator", ".venv-lambda", ".venv-docs"]
+    environments = [".venv", ".venv-oldest", ".venv-emulator", ".venv-lambda"]
+    environments += [".venv-docs", ".venv-mutants"]
     created = [*environments, "node_modules", "dist"]
     run = subprocess.run(
         ["git", "check-ignore", *(f"{name}/x" for name in created)],
