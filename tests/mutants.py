@@ -76,6 +76,8 @@ also_copy = {copied}
 pytest_add_cli_args = {unfit}
 pytest_add_cli_args_test_selection = {tests}
 use_setproctitle = false
+# An endless loop ends after 4 s of CPU time, and 4 times as much as its tests take otherwise.
+timeout_multiplier = 2.0
 """
 
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 import pytest
 
 from loopback.journal import Journal
+from loopback.sagemaker import UPDATE_FAILED
 from loopback.world import NAME, PROMOTE, World
 from tests.test_tables import _coded
 
 from .asking import SHORT, answered, stops
 from .explorer import run
 from .invariants import violations
-from .scenarios import HANDED, named
+from .scenarios import HANDED, named, reason_of
 
 
 @dataclass(frozen=True)
@@ -227,6 +228,19 @@ def test_end_endpoint_failed(world: World, kind: str, status: str, settled: str)
     answer = answered(world, world.request(kind))
 
     assert (answer["Status"], last_row(world)) == (status, "end_endpoint_failed")
+
+
+def test_end_endpoint_failed_in_an_end_that_was_first_seen_while_it_settled(world: World) -> None:
+    """Another delivery stopped it: the failure that this one finds is no older one."""
+    world.stack.status = "UPDATE_IN_PROGRESS"
+    stop = {"ModelVariantActions": PROMOTE["ModelVariantActions"], "Reason": reason_of(PROMOTE)}
+    ended = world.sagemaker.add(NAME, "Completed", SHORT, by=stop, ended_seconds_ago=1)
+    ended.failure = UPDATE_FAILED
+
+    answer = answered(world, world.request("Update"))
+
+    assert (answer["Status"], last_row(world)) == ("FAILED", "end_endpoint_failed")
+    assert "ended_unsettled" in [row for row, _ in decisions(world.journal)]
 
 
 SHADOW = {"Name": NAME, "Outcome": "PromoteShadow"}

@@ -233,7 +233,10 @@ def request(
 
 
 def ask(made: Request, world: World, **progress: Any) -> Decision:
-    return decide(made, world, Progress(ISSUED, **progress))
+    decision = decide(made, world, Progress(ISSUED, **progress))
+    assert decision.why, "every decision says why"
+    assert "None" not in decision.why, "and names what it is about"
+    return decision
 
 
 def create(world: World, new: Declaration | str, **progress: Any) -> Decision:

@@ -130,6 +130,14 @@ def test_end_gone(kind: RequestType) -> None:
     assert ((told.verb, told.warn), told.row) == (bad(kind), "end_gone")
 
 
+def test_an_end_other_than_declared_is_not_held_against_the_declaration() -> None:
+    kept = promoting().with_shadow_removed("production", "shadow")
+    seen = ended_by(kept, variants={"production": "InService", "shadow": "Deleted"})
+    for declared in (promoting(), "'Name' is wrong"):
+        told = ask(request(RequestType.DELETE, declared), World(seen=seen), sent=kept.digest)
+        assert (*answers(told), told.warn) == (Verb.SUCCEED, "end_as_declared", False)
+
+
 def test_what_a_failed_creation_sent_is_judged_by_its_own_digest() -> None:
     kept = promoting().with_shadow_removed("production", "shadow")
     made = request(RequestType.DELETE, promoting())

@@ -139,3 +139,23 @@ def test_an_event_of_any_size_fits_the_rule_and_comes_back_whole() -> None:
     assert len(json.dumps(large)) > MAX_INPUT_BYTES >= len(packed.encode())
     assert unpack(json.loads(packed)) == large
     assert malformation(json.loads(packed)) is None
+
+
+def test_a_delete_is_about_the_experiment_in_its_id() -> None:
+    """A failed change of name leaves the properties of a declaration that was never in force."""
+    arn = "arn:aws:sagemaker:eu-west-1:123456789012:inference-experiment/before"
+    asked = {"PhysicalResourceId": arn, "OldResourceProperties": None}
+    assert read_request(event(RequestType="Delete", **asked)).declared_name == "before"
+    assert read_request(event(RequestType="Update", **asked)).declared_name == "fraud-shadow"
+    marked = event(RequestType="Delete", PhysicalResourceId="Stop-not-created-0123456789abcdef")
+    assert read_request(marked).declared_name == "fraud-shadow"
+
+
+@pytest.mark.parametrize(
+    ("declared", "seconds"), [("1800", 1800), ("3600", 3600), (None, 3600), ("86400", 3600)]
+)
+def test_cloudformation_gives_up_after_an_hour_at_most(declared: str | None, seconds: int) -> None:
+    changed = {**event()["ResourceProperties"], "ServiceTimeout": declared}
+    known = {name: value for name, value in changed.items() if value is not None}
+    assert read_request(event(ResourceProperties=known)).service_timeout == seconds
+    assert read_request(event(ResourceProperties={"Name": ""})).service_timeout == 3600

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from tests.unit.lifecycle import (
     ARN,
+    DEADLINE,
     ENDED,
     EVERY,
     KEEP,
@@ -79,6 +80,13 @@ def create_and_stop(world: World) -> Decision:
     return create(world, declaration(StopOn=EVERY))
 
 
+def creating_in(status: str) -> World:
+    """A Create that is asked for while the stack already goes back, before its events say so."""
+    world = creating()
+    world.status = status
+    return world
+
+
 class TestCreate:
     @pytest.mark.parametrize("status", UNDONE_STATUSES)
     def test_create_undone(self, status: str) -> None:
@@ -87,6 +95,14 @@ class TestCreate:
         assert answers(create(world, stopping)) == (Verb.SUCCEED, "create_undone")
         gone = World(status=status, seen=None)
         assert answers(create(gone, declaration())) == (Verb.SUCCEED, "create_undone")
+
+    @pytest.mark.parametrize("status", UNDONE_STATUSES)
+    def test_create_undone_leaves_even_the_stacks_own_experiment_to_its_delete(
+        self, status: str
+    ) -> None:
+        owned = promoting(StopOn=EVERY, StackOwnsExperiment="true")
+        decision = create(creating_in(status), owned)
+        assert (*answers(decision), decision.warn) == (Verb.SUCCEED, "create_undone", False)
 
     @pytest.mark.parametrize("status", [*STOPPABLE, "Stopping"])
     def test_create_end_now(self, status: str) -> None:
@@ -138,8 +154,9 @@ class TestUpdate:
             )
             for old in (promoting(), declaration(EndNow="true")):
                 assert answers(update(world, declaration(), old)) == (Verb.WAIT, "update_undone")
-            world.time += 4000
-            assert update(world, declaration(), promoting()).verb is Verb.SUCCEED
+            world.time = DEADLINE
+            decision = update(world, declaration(), promoting())
+            assert (decision.verb, decision.warn) == (Verb.SUCCEED, True)
 
     def test_update_undone_says_that_an_end_stays(self) -> None:
         world = World(
@@ -341,6 +358,7 @@ class TestTheOldDeclaration:
         decision = delete(torn, declaration())
         assert answers(decision) == (Verb.SUCCEED, "delete_old_unreadable")
         assert decision.warn
+        assert decision.why.endswith(": if it is still running, stop it yourself")
 
     def test_a_teardown_that_would_stop_nothing_does_without_the_events(self) -> None:
         denied = removing(unreadable=("events",), is_denied=True)
@@ -387,6 +405,15 @@ class TestDelete:
         assert answers(ask(made, world)) == (Verb.SUCCEED, "delete_not_held")
         assert world.asked == []
 
+    def test_delete_not_held_where_the_id_was_last_deployed_for_another_experiment(self) -> None:
+        before = [
+            *created(Name="other"),
+            of_resource("UPDATE_IN_PROGRESS", 210),
+            of_resource("UPDATE_FAILED", 220),
+        ]
+        world = removing(events_of={STACK: deleting(*before)})
+        assert answers(delete(world, declaration())) == (Verb.SUCCEED, "delete_not_held")
+
     def test_an_id_in_another_case_is_held(self) -> None:
         made = request(RequestType.DELETE, declaration(), physical_id=ARN[:-6] + "SHADOW")
         assert ask(made, removing()).verb is Verb.STOP
@@ -395,6 +422,7 @@ class TestDelete:
         world = removing()
         decision = delete(world, declaration(StopOn=["Update"]))
         assert answers(decision) == (Verb.SUCCEED, "delete_not_in_stop_on")
+        assert "does not list Delete" in decision.why
         assert set(world.asked) == {"events"}
 
     @pytest.mark.parametrize("status", ["ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS"])
@@ -588,6 +616,7 @@ class TestWhatAllowsAStop:
         assert delete(young, declaration()).verb is Verb.WAIT
         decision = delete(old, declaration())
         assert (decision.verb, decision.warn) == (Verb.SUCCEED, True)
+        assert f"the stack is in {status}" in decision.why
 
     def test_a_failed_status_is_stale_where_the_events_know_the_next_operation(self) -> None:
         world = World(status="UPDATE_FAILED", events_of={STACK: updating(*FAILED_UPDATE)})

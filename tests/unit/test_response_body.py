@@ -25,6 +25,23 @@ def test_a_small_body_is_sent_as_it_is() -> None:
     assert json.loads(encode(body)) == body
 
 
+@pytest.mark.parametrize("member", ["StatusReason", "StopRequest"])
+def test_a_body_of_exactly_4096_bytes_is_sent_as_it_is(member: str) -> None:
+    def sized(size: int) -> dict[str, object]:
+        request = json.dumps({"Name": "e", "Reason": ""})
+        start = request[:-2] if member == "StopRequest" else ""
+        end = request[-2:] if member == "StopRequest" else ""
+        body = {**IDS, "Reason": "because", "Data": {member: start + end}}
+        padding = "r" * (size - len(json.dumps(body)))
+        return {**body, "Data": {member: start + padding + end}}
+
+    assert len(json.dumps(sized(4096))) == 4096
+    assert json.loads(encode(sized(4096))) == sized(4096)
+    shortened = json.loads(encode(sized(4097)))
+    assert shortened["Reason"] == "because"
+    assert shortened["Data"] != sized(4097)["Data"]
+
+
 @pytest.mark.parametrize("size", [1023, 1024])
 def test_a_status_reason_of_the_longest_kind_is_shortened(size: int) -> None:
     body = {**IDS, "Reason": "the cause", "Data": {"StatusReason": "\U0001f600" * size}}

@@ -211,6 +211,19 @@ class TestEndByDelete:
         assert answers(told) == (Verb.STOP, "stoppable")
 
 
+@pytest.mark.parametrize("refused", [{"EndNow": "true"}, {"Outcome": "KeepBoth"}])
+def test_nothing_is_refused_while_an_experiment_that_has_ended_settles(
+    refused: dict[str, str],
+) -> None:
+    """It is too late for a refusal: what SageMaker lists of its variants is on the way out."""
+    actions = {"ModelVariantActions": None} if "Outcome" in refused else {}
+    new = declaration(StopOn=EVERY, **actions, **refused)
+    unsettled = experiment("Completed", endpoint_status="Updating", shadows=(), variants={})
+    assert answers(create(creating(seen=unsettled), new)) == (Verb.WAIT, "ended_unsettled")
+    settled = experiment("Completed", shadows=(), variants={})
+    assert create(creating(seen=settled), new).verb is Verb.SUCCEED
+
+
 def test_create_with_stop_on_create_ends_by_the_same_rows() -> None:
     stopping = declaration(StopOn=EVERY)
     for seen, verb in (
