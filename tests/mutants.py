@@ -76,7 +76,8 @@ also_copy = {copied}
 pytest_add_cli_args = {unfit}
 pytest_add_cli_args_test_selection = {tests}
 use_setproctitle = false
-# An endless loop ends after 4 s of CPU time, and 4 times as much as its tests take otherwise.
+# A mutant that loops for ever is ended after half a minute, or more if its tests take longer.
+timeout_constant = 15.0
 timeout_multiplier = 2.0
 """
 
