@@ -9,6 +9,7 @@ role: without ``logs:CreateLogGroup`` a deleted group stays deleted, and a role 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any, TypeAlias
 
 from ministack.core import iam_evaluator, lambda_runtime
@@ -18,36 +19,55 @@ __all__ = ["install", "log_group"]
 
 PassedOn: TypeAlias = Any  # Arguments that are only passed on.
 
+_may_create: ContextVar[bool] = ContextVar("may_create", default=True)
+"""Whether this thread may create a log group."""
+
 
 def install() -> None:
     """Ask IAM before ministack writes a function's log."""
     write = lambda_svc._emit_lambda_logs
+    _refuse_new_groups()
 
     def emit_lambda_logs(func: dict[str, Any], *args: PassedOn, **details: PassedOn) -> None:
-        if _may_log(func.get("config") or func):
+        config = func.get("config") or func
+        account, region = lambda_runtime._account_region_from_function_config(config)
+        arn = f"arn:aws:logs:{region}:{account}:log-group:{log_group(config)}"
+        allowed = _permissions(config, account, region)
+        if not allowed("logs:CreateLogStream", f"{arn}:*"):
+            return
+        if not allowed("logs:PutLogEvents", f"{arn}:log-stream:any"):
+            return
+        before = _may_create.set(allowed("logs:CreateLogGroup", arn))
+        try:
             write(func, *args, **details)
+        finally:
+            _may_create.reset(before)
 
     lambda_svc._emit_lambda_logs = emit_lambda_logs
+
+
+def _refuse_new_groups() -> None:
+    """Let ministack's creation of a group fail, which it ignores, where the role may not create it.
+
+    A check before would be too early: another thread may delete the group in between.
+    """
+    kind = type(cloudwatch_logs._log_groups)
+
+    class Groups(kind):  # type: ignore[misc, valid-type] # untyped base
+        __slots__ = ()
+
+        def __setitem__(self, name: str, group: object) -> None:
+            if not _may_create.get():
+                raise PermissionError(f"logs:CreateLogGroup on {name}")
+            super().__setitem__(name, group)
+
+    cloudwatch_logs._log_groups.__class__ = Groups
 
 
 def log_group(config: dict[str, Any]) -> str:
     """Return a function's log group."""
     named = (config.get("LoggingConfig") or {}).get("LogGroup")
     return str(named or f"/aws/lambda/{config.get('FunctionName', '')}")
-
-
-def _may_log(config: dict[str, Any]) -> bool:
-    account, region = lambda_runtime._account_region_from_function_config(config)
-    group = log_group(config)
-    arn = f"arn:aws:logs:{region}:{account}:log-group:{group}"
-    stream = f"{arn}:log-stream:any"
-    allowed = _permissions(config, account, region)
-    exists = group in cloudwatch_logs._log_groups
-    return (
-        (exists or allowed("logs:CreateLogGroup", arn))
-        and allowed("logs:CreateLogStream", f"{arn}:*")
-        and allowed("logs:PutLogEvents", stream)
-    )
 
 
 def _permissions(config: dict[str, Any], account: str, region: str) -> Callable[[str, str], bool]:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from pathlib import Path
 from typing import Any
 
 from tests.waiting import eventually
 
 from local_aws import LocalAws
+from local_aws.environment import python_of
 
 from .conftest import FunctionMaker
+
+ROOT = Path(__file__).parents[2]
 
 REPORT = """
 import os, sys
@@ -79,6 +84,35 @@ def test_logs_what_it_prints_into_the_functions_log_group(
     assert report["log_group"] == "/of/its/own"
     assert "printed hello" in logged(aws, "/of/its/own")
     assert groups(aws) == ["/of/its/own"]
+
+
+def test_a_log_group_that_is_deleted_while_a_function_logs_stays_deleted() -> None:
+    program = """
+from ministack.services import cloudwatch_logs, lambda_svc
+from local_aws.emulator import lambda_logs
+
+def permissions(*_):
+    def allowed(action, arn):
+        cloudwatch_logs._log_groups.pop("/mine", None)  # as another thread would
+        return action != "logs:CreateLogGroup"
+    return allowed
+
+lambda_logs._permissions = permissions
+lambda_logs.install()
+cloudwatch_logs._log_groups["/mine"] = {"streams": {}}
+arn = "arn:aws:lambda:us-east-1:000000000000:function:mine"
+function = {"FunctionName": "mine", "FunctionArn": arn, "LoggingConfig": {"LogGroup": "/mine"}}
+lambda_svc._emit_lambda_logs(function, "request", "a line", False, 1)
+print(list(cloudwatch_logs._log_groups))
+"""
+    ran = subprocess.run(
+        [str(python_of("emulator")), "-c", program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.strip() == "[]"
 
 
 def test_makes_no_log_group_that_its_role_may_not_make(
