@@ -353,6 +353,13 @@ def test_synthesises_the_stack_that_stack_name_names_without_boto3_or_crhelper(
     assert (tmp_path / "Fraud.template.json").exists()
 
 
+def test_cdks_own_rules_find_nothing_in_the_template(tmp_path: Path) -> None:
+    run = _synth(CDK_OUTDIR=str(tmp_path), CDK_VALIDATION="true")
+    assert run.returncode == 0, run.stderr
+    report = json.loads((tmp_path / "validation-report.json").read_text())
+    assert report["pluginReports"] == []
+
+
 def test_a_wrong_value_ends_the_app_without_a_traceback(tmp_path: Path) -> None:
     run = _synth(f"{KEY}.desired_state=Done", CDK_OUTDIR=str(tmp_path))
     assert run.returncode == 1
