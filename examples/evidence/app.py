@@ -52,12 +52,12 @@ class Verdict(Stack):
         CfnOutput(self, "Evidence", value=verdict.evidence)
 
 
-def main() -> None:
+def build(app: App) -> None:
     """``-c end-now=true`` orders the promotion."""
-    app = App()
     Verdict(app, "FraudVerdict", end_now=app.node.try_get_context("end-now") == "true")
-    app.synth()
 
 
 if __name__ == "__main__":
-    main()
+    the_app = App()
+    build(the_app)
+    the_app.synth()

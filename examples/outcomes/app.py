@@ -33,13 +33,13 @@ class Verdict(Stack):
         CfnOutput(self, "StopRequest", value=verdict.stop_request)
 
 
-def main() -> None:
+def build(app: App) -> None:
     """A stack for each choice; it ends the experiment that has its name."""
-    app = App()
     for name, outcome in CHOICES.items():
         Verdict(app, name, experiment_name=f"fraud-{name}", outcome=outcome)
-    app.synth()
 
 
 if __name__ == "__main__":
-    main()
+    the_app = App()
+    build(the_app)
+    the_app.synth()

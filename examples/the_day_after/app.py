@@ -220,17 +220,17 @@ class FraudEndpoint(Construct):
         )
 
 
-def main() -> None:
-    """Synthesise the step that the context names."""
-    app = cdk.App()
+def build(app: cdk.App) -> None:
+    """The step that the context names."""
     FraudEndpoint(
         cdk.Stack(app, "Fraud"),
         "Fraud",
         step=app.node.try_get_context("step"),
         scaled=app.node.try_get_context("scaled") != "no",
     )
-    app.synth()
 
 
 if __name__ == "__main__":
-    main()
+    the_app = cdk.App()
+    build(the_app)
+    the_app.synth()

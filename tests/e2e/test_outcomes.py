@@ -3,82 +3,21 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 from aws_cdk import CfnOutput, Stack
-from examples.outcomes.app import CHOICES
 
 from cdk_stop_inference_experiment import Instances, Outcome
-from local_aws import LocalAws
-from local_aws.cdk_cli import CdkCli
-from local_aws.shadow_test import create_shadow_test, endpoint_variants, model_variant
+from local_aws.shadow_test import endpoint_variants, model_variant
 from local_aws.synthesis import Template, synthesise
 from tests.waiting import eventually
 
 from .history import History
 from .shadow_stack import shadow_stack
-from .synthesis import Json, promoting, stop_shadow_test, stopping
+from .synthesis import promoting, stop_shadow_test, stopping
 
 pytestmark = pytest.mark.slow
-
-APP = Path(__file__).parents[2] / "examples" / "outcomes" / "app.py"
-KEPT = {"production": "Retain", "shadow": "Remove"}
-PROMOTED = {"production": "Remove", "shadow": "Promote"}
-SENT: dict[str, Json] = {
-    "Promote": {
-        "ModelVariantActions": PROMOTED,
-        "DesiredModelVariants": [model_variant("shadow", "fraud-v2", "ml.m5.large", 10)],
-    },
-    "PromoteOnShadows": {
-        "ModelVariantActions": PROMOTED,
-        "DesiredModelVariants": [model_variant("shadow", "fraud-v2", "ml.m5.large", 1)],
-    },
-    "PromoteOnGiven": {
-        "ModelVariantActions": PROMOTED,
-        "DesiredModelVariants": [model_variant("shadow", "fraud-v2", "ml.c5.2xlarge", 3)],
-    },
-    "KeepProduction": {"ModelVariantActions": KEPT},
-    "KeepBoth": {"ModelVariantActions": {"production": "Retain", "shadow": "Retain"}},
-}
-"""The request of each stack of the example, if production runs ten instances instead of one."""
-
-SERVES = {
-    "Promote": (["fraud-v2"], []),
-    "PromoteOnShadows": (["fraud-v2"], []),
-    "PromoteOnGiven": (["fraud-v2"], []),
-    "KeepProduction": (["fraud-v1"], []),
-    "KeepBoth": (["fraud-v1"], ["fraud-v2"]),
-}
-"""The models of production and of the shadow."""
-
-
-def test_the_real_cdk_cli_deploys_the_example_of_every_choice(tmp_path: Path) -> None:
-    with LocalAws(start_seconds=0.1, stop_seconds=2.0) as aws:
-        sagemaker = aws.client("sagemaker")
-        cdk = CdkCli(aws, app=APP, output=tmp_path / "cdk.out")
-        cdk.bootstrap()
-        for choice in CHOICES:
-            create_shadow_test(sagemaker, f"fraud-{choice}", endpoint_name=f"fraud-{choice}")
-            aws.scale_variant(f"fraud-{choice}", "production", current=10)
-        cdk.run("deploy", "--all", "--require-approval=never", "--concurrency=5")
-
-        stops = {
-            call.request["Name"]: call.request for call in aws.calls("StopInferenceExperiment")
-        }
-        assert len(stops) == len(CHOICES)
-        for choice in CHOICES:
-            sent = dict(stops[f"fraud-{choice}"])
-            stack = aws.client("cloudformation").describe_stacks(StackName=choice)["Stacks"][0]
-            assert json.loads(stack["Outputs"][0]["OutputValue"]) == sent
-            del sent["Reason"], sent["Name"]
-            assert sent == SENT[choice]
-            found = endpoint_variants(sagemaker, f"fraud-{choice}")
-            models = (
-                [item["ModelName"] for item in found[kind]] for kind in ("production", "shadow")
-            )
-            assert tuple(models) == SERVES[choice]
 
 
 def with_its_request(**props: Any) -> Template:

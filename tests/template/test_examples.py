@@ -1,0 +1,66 @@
+"""The examples: complete, synthesised without a warning, and run as their READMEs say."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib import import_module
+from pathlib import Path
+
+import aws_cdk as cdk
+import pytest
+from app import StopInferenceExperimentStack, declaration
+from aws_cdk import cx_api
+
+from .stacks import RESOURCE_TYPE, resources
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = sorted(path for path in (ROOT / "examples").iterdir() if path.is_dir())
+APPS = [path.name for path in EXAMPLES if (path / "app.py").exists()]
+WANTED = {"the_day_after": {"step": "test"}}
+"""The context without which an app has no stack."""
+
+
+def _context_in(text: str) -> dict[str, str]:
+    return dict(re.findall(r" -c ([\w.-]+)=([\w,-]+)", text))
+
+
+def _synthesised(name: str, context: dict[str, str]) -> list[cx_api.CloudFormationStackArtifact]:
+    app = cdk.App(context=context)
+    import_module(f"examples.{name}.app").build(app)
+    return list(app.synth().stacks_recursively)
+
+
+@pytest.mark.parametrize("name", APPS)
+def test_an_example_synthesises_without_a_warning(name: str) -> None:
+    stacks = _synthesised(name, WANTED.get(name, {}))
+    assert stacks
+    for stack in stacks:
+        assert resources(stack.template, RESOURCE_TYPE), stack.id
+        assert not stack.messages, [message.entry.data for message in stack.messages]
+
+
+@pytest.mark.parametrize("name", [path.name for path in EXAMPLES if path.name != "__pycache__"])
+def test_a_readme_runs_its_own_app_with_context_that_changes_it(name: str) -> None:
+    text = (ROOT / "examples" / name / "README.md").read_text()
+    (block,) = re.findall(r"```console\n(.*?)```", text, re.DOTALL) or [text]
+    assert set(re.findall(r"python3 (\S+)\"", block)) <= {f"examples/{name}/app.py", "app.py"}
+    if name not in APPS:
+        return
+    plain = [stack.template for stack in _synthesised(name, WANTED.get(name, {}))]
+    for line in filter(_context_in, block.splitlines()):
+        context = {**WANTED.get(name, {}), **_context_in(line)}
+        templates = [stack.template for stack in _synthesised(name, context)]
+        assert templates != plain or context == WANTED.get(name), line
+
+
+def test_the_example_without_python_code_is_read_by_app_py() -> None:
+    file = json.loads((ROOT / "examples" / "cdk_json" / "cdk.json").read_text())
+    assert file["app"] == "python3 ../../app.py"
+    app = cdk.App(context=file["context"])
+    props = declaration(app.node.try_get_context)
+    StopInferenceExperimentStack(app, file["context"]["stack-name"], props=props)
+    (stack,) = app.synth().stacks
+    (resource,) = resources(stack.template, RESOURCE_TYPE).values()
+    assert resource["Properties"]["Name"] == "fraud-shadow-json"
+    assert not stack.messages
