@@ -283,3 +283,16 @@ def test_replaced_properties_may_break_every_rule_but_name_an_experiment() -> No
     assert len(broken.reason) == 1024
     assert not broken.has_the_end_of(read())
     assert parse_replaced({"ModelVariantActions": {}}, **named) is None
+
+
+def test_what_was_replaced_is_read_like_any_other() -> None:
+    properties = {
+        **MINIMAL,
+        "DesiredModelVariants": [variant("2")],
+        "PromoteIf": {"MinInvocations": "10", "Alarms": ["too-slow"]},
+    }
+    names = {"stack_name": "fraud", "logical_id": "Stop"}
+    assert parse_replaced(properties, **names) == parse(properties, **names)
+    broken = parse_replaced({**MINIMAL, "StopOn": ["Never"]}, **names)
+    assert broken is not None
+    assert broken.promote_if is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from tests.unit.lifecycle import (
     delete,
     ended_by,
     experiment,
+    outcome,
     promoting,
     properties,
     removing,
@@ -31,6 +33,7 @@ from cdk_stop_inference_experiment_handler.lifecycle.facts import (
     Query,
     Verb,
 )
+from cdk_stop_inference_experiment_handler.lifecycle.gate import MAX_REPORT, fitted
 
 ALARM = {"MinInvocations": "10", "Alarms": ["too-slow"]}
 
@@ -69,6 +72,7 @@ def updated(world: World, **progress: Any) -> Decision:
 def test_gate_open() -> None:
     decision = updated(told())
     assert answers(decision) == (Verb.WAIT, "gate_open")
+    assert "can be promoted: the evidence is successful; measured from" in decision.why
     assert decision.evidence["verdict"] == "successful"
 
 
@@ -208,7 +212,7 @@ class TestWithoutAQuestion:
         world = told(seen=running(scheduled_start=ISSUED - 600.0))
         decision = updated(world)
         assert answers(decision) == (Verb.FAIL, "gate_inconclusive")
-        assert "the experiment is too young" in decision.why
+        assert "too young: measurements count from 1970-01-01T02:50:00Z" in decision.why
         assert "evidence" not in world.asked
 
     def test_variants_that_are_not_told_are_an_error(self) -> None:
@@ -236,7 +240,9 @@ def test_the_window_is_anchored_to_the_request() -> None:
 
 def test_a_share_of_the_requests_is_noted() -> None:
     world = told(seen=running(sampling=20.0), measured=VERDICTS["failed"])
-    assert updated(world).why.endswith("; the shadow got 20 % of the requests")
+    why = updated(world).why
+    assert why.startswith("the shadow of inference experiment 'fraud-shadow' was not promoted")
+    assert why.endswith("; the shadow got 20 % of the requests")
     world = told(seen=running(sampling=100.0), measured=VERDICTS["failed"])
     assert "%" not in updated(world).why
 
@@ -260,3 +266,22 @@ def test_an_update_does_not_take_that_end_for_its_promotion() -> None:
         Verb.FAIL,
         "ended_otherwise_promote",
     )
+
+
+def test_an_update_does_not_take_a_deletes_stop_for_its_own_either() -> None:
+    seen = running(status="Stopping", status_reason=gated().kept("failed").reason)
+    assert updated(told(seen=seen)).stop is None
+
+
+def test_what_is_kept_instead_has_nothing_of_the_promotion() -> None:
+    kept = outcome("PromoteShadow", Instances="Shadow", PromoteIf=ALARM, Reason="v2 wins").kept()
+    assert (kept.actions, kept.variants, kept.instances, kept.promote_if) == ({}, None, None, None)
+    assert kept.reason.startswith("Deleted with CloudFormation stack shadow; evidence:  (")
+
+
+@pytest.mark.parametrize("length", [MAX_REPORT, MAX_REPORT + 1])
+def test_a_report_loses_its_alarms_only_where_it_is_too_long(length: int) -> None:
+    report = {"verdict": "failed", "alarms": {"too-slow": "ALARM"}, "why": ""}
+    report["why"] = "x" * (length - len(json.dumps(report)))
+    kept = set(report) if length == MAX_REPORT else {"verdict", "why"}
+    assert set(fitted(report)) == kept

@@ -282,8 +282,11 @@ class TestUpdate:
                 update(world, promoting())
 
     def test_declaration_invalid(self) -> None:
-        assert update(World(), "'Name' is wrong").row == "declaration_invalid"
-        assert create(creating(), "'Name' is wrong").row == "declaration_invalid"
+        for decision in (
+            update(World(), "'Name' is wrong"),
+            create(creating(), "'Name' is wrong"),
+        ):
+            assert (decision.row, decision.why) == ("declaration_invalid", "'Name' is wrong")
 
 
 class TestTheOldDeclaration:
@@ -387,6 +390,19 @@ class TestTheOldDeclaration:
         world = removing(events_of={STACK: deleting(*failed)})
         assert delete(world, declaration()).row == "delete_not_in_stop_on"
 
+    @pytest.mark.parametrize(
+        ("seen", "row"), [(ended_by(declaration()), "ended_as_new"), (None, "absent")]
+    )
+    def test_the_old_declaration_says_who_ended_what_is_over(self, seen: Any, row: str) -> None:
+        failed = [
+            *created(),
+            of_resource("UPDATE_IN_PROGRESS", 210),
+            of_resource("UPDATE_FAILED", 220),
+        ]
+        world = removing(seen=seen, events_of={STACK: deleting(*failed)})
+        decision = delete(world, promoting(StopOn=["Update"]))
+        assert answers(decision) == (Verb.SUCCEED, row)
+
 
 class TestDelete:
     @pytest.mark.parametrize(
@@ -451,6 +467,16 @@ class TestDelete:
         world = World(status="ROLLBACK_IN_PROGRESS", seen=experiment(shadows=()))
         owned = promoting(StackOwnsExperiment="true")
         assert delete(world, owned).row == "delete_undone"
+
+    def test_delete_undone_in_an_update_of_a_stack_that_never_was_complete(self) -> None:
+        events = [
+            *NEVER_COMPLETE,
+            of_stack("UPDATE_IN_PROGRESS"),
+            of_resource("DELETE_IN_PROGRESS"),
+        ]
+        world = World(events_of={STACK: events})
+        owned = promoting(StackOwnsExperiment="true")
+        assert answers(delete(world, owned)) == (Verb.SUCCEED, "delete_undone")
 
     @pytest.mark.parametrize("status", [s for s in UNDONE_STATUSES if s != "ROLLBACK_IN_PROGRESS"])
     @pytest.mark.parametrize("owned", ["true", "false"])
@@ -528,6 +554,8 @@ class TestDelete:
     def test_a_broken_declaration_fails_unless_nothing_is_left_to_stop(self) -> None:
         assert delete(removing(), "'Name' is wrong").row == "declaration_invalid"
         assert delete(removing(seen=None), "'Name' is wrong").verb is Verb.SUCCEED
+        over = delete(removing(seen=experiment("Completed")), "'Name' is wrong")
+        assert answers(over) == (Verb.SUCCEED, "ended_otherwise")
 
     @pytest.mark.parametrize("seen", [None, experiment("Completed"), experiment("Cancelled")])
     def test_what_is_over_is_answered_without_asking_the_stack(self, seen: Any) -> None:
@@ -583,6 +611,26 @@ class TestWhatAllowsAStop:
         assert answers(update(world, promoting())) == (Verb.WAIT, "stack_unclear")
         world.is_young = False
         assert answers(update(world, promoting())) == (Verb.FAIL, "stack_unclear")
+
+    @pytest.mark.parametrize("is_shown", [True, False])
+    def test_a_stack_that_has_failed_and_rests_undoes_what_is_asked_next(
+        self, is_shown: bool
+    ) -> None:
+        """Another resource failed without rollback: its restoration has no status of its own."""
+        events = [*updating(), of_stack("UPDATE_FAILED")] if is_shown else []
+        world = World(status="UPDATE_FAILED", events_of={STACK: events})
+        assert answers(update(world, promoting())) == (Verb.SUCCEED, "update_undone")
+
+    def test_a_failure_that_the_resource_got_over_does_not_keep_it_from_being_removed(self) -> None:
+        events = [
+            *FAILED_UPDATE[:-1],
+            of_resource("UPDATE_IN_PROGRESS", 222),
+            of_resource("UPDATE_COMPLETE", 225, declared=properties()),
+            of_stack("UPDATE_COMPLETE", 230),
+            of_stack("UPDATE_IN_PROGRESS"),
+            of_resource("DELETE_IN_PROGRESS"),
+        ]
+        assert delete(World(events_of={STACK: events}), declaration()).verb is Verb.STOP
 
     def test_an_event_long_before_the_request_is_taken_for_its_own_after_a_minute(self) -> None:
         early = [
@@ -659,8 +707,11 @@ class TestWhatAllowsAStop:
         failed = StackEvent(9_999, "Nested", PARENT, "UPDATE_FAILED")
         above = {ROOT: [of_stack("UPDATE_IN_PROGRESS", 9_990, ROOT), failed]}
         assert update(nested(above=above), promoting()).row == "update_undone"
-        earlier = {ROOT: [failed, of_stack("UPDATE_IN_PROGRESS", 9_990, ROOT)]}
-        assert update(nested(above=earlier), promoting()).verb is Verb.STOP
+        begun = of_stack("UPDATE_IN_PROGRESS", 9_990, ROOT)
+        others = StackEvent(9_999, "Bucket", "a-bucket", "UPDATE_FAILED")
+        well = StackEvent(9_999, "Nested", PARENT, "UPDATE_IN_PROGRESS")
+        for events in ([failed, begun], [begun, others], [begun, well]):
+            assert update(nested(above={ROOT: events}), promoting()).verb is Verb.STOP
 
     @pytest.mark.parametrize("rest", [PARENT, ROOT])
     def test_parent_at_rest(self, rest: str) -> None:

@@ -23,7 +23,7 @@ from tests.unit.lifecycle import (
     variant,
 )
 
-from cdk_stop_inference_experiment_handler.contract.declaration import Declaration
+from cdk_stop_inference_experiment_handler.contract.declaration import Declaration, parse_replaced
 from cdk_stop_inference_experiment_handler.lifecycle.facts import (
     Decision,
     Experiment,
@@ -332,6 +332,19 @@ class TestChanged:
         ended = World(seen=ended_by(named, production="production", shadows=("shadow",)))
         assert not changes(outcome(), named, ended)
         assert changes(outcome("KeepBoth"), named, ended)
+
+    def test_another_instance_type_is_no_doubt_whatever_runs(self) -> None:
+        named = declaration(DesiredModelVariants=[variant("production", 5)])
+        assert changes(outcome(), named, World(unreadable=("endpoint",), is_lasting=True))
+
+    @pytest.mark.parametrize("seen", [None, experiment()])
+    def test_an_outcome_of_another_release_is_a_change(self, seen: Experiment | None) -> None:
+        """A rollback sends even what the handler refused."""
+        unknown = {"Name": "fraud-shadow", "Outcome": "PromoteBoth"}
+        old = parse_replaced(unknown, stack_name="shadow", logical_id="Stop")
+        assert update(World(seen=seen), declaration(), old).row == (
+            "stoppable" if seen else "absent"
+        )
 
     @pytest.mark.parametrize("seen", [None, experiment(shadows=())])
     def test_in_doubt_it_is_none(self, seen: Experiment | None) -> None:

@@ -175,3 +175,41 @@ def test_an_end_without_a_reason_names_the_scheduled_end_if_that_came_before_it(
         scheduled_end=scheduled_end,
     )
     assert reasons.too_late("shadow", seen).endswith(f" has already ended as Completed at {why}")
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    """The middle of a sentence, where no other test looks."""
+    bare = experiment("Cancelled", name="e", endpoint_status="")
+    assert reasons.standing(bare) == "inference experiment 'e' is Cancelled"
+    assert reasons.ended(bare) == "inference experiment 'e' has ended as Cancelled"
+    assert reasons.cancelled(bare).endswith("serves now; it ended as Cancelled")
+    assert reasons.not_begun(bare).endswith("deploy again after it has started")
+    assert ": deploy or delete again to continue waiting; last seen: nothing" in (
+        reasons.out_of_time("e", "nothing", 3300, "")
+    )
+    assert reasons.out_of_time("e", "nothing", 3300, "").endswith("last seen: nothing")
+
+
+def test_what_is_known_is_told() -> None:
+    settling = experiment("Completed", name="e", endpoint_status="Updating")
+    assert reasons.standing(settling).endswith(" is Completed, its endpoint Updating")
+    assert reasons.out_of_time("e", "nothing", 3300, "away").endswith("last seen: nothing: away")
+    assert reasons.contradicted(settling, ["one", "two"]).endswith("'fraud'; one, two")
+    assert "returns CurrentInstanceCount 0 for" in reasons.instances_unknown(settling, 0)
+    assert "returns no CurrentInstanceCount for" in reasons.instances_unknown(settling, None)
+    assert reasons.unreadable_old_declaration("e").endswith(": roll it back, then deploy again")
+    told = reasons.fewer_instances("shadow", 1, settling, 4)
+    assert told.startswith("variant 'shadow' of inference experiment 'e' is to be promoted on 1 ")
+    for sentence in (
+        reasons.unchanged_as_far_as_known("e", ValueError("away")),
+        reasons.cannot_hand_over("e", "nothing", "away"),
+        reasons.aws_refused("e", "away", may_be_stopped=True),
+    ):
+        assert "inference experiment 'e'" in sentence
+        assert sentence.endswith(" away")
+
+
+def test_long_text_keeps_as_much_of_both_ends_as_fits() -> None:
+    text = "".join(chr(0x4E00 + index) for index in range(reasons.MAX_QUOTED + 1))
+    told = reasons.aws_refused("n", text, may_be_stopped=False)
+    assert told.endswith(f": {text[:118]}...{text[-118:]}")

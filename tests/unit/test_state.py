@@ -93,6 +93,7 @@ class TestEndByUpdate:
         assert answers(update(world, promoting())) == (Verb.SUCCEED, "end_as_declared")
         bad = World(seen=ended_by(promoting(), endpoint_failure="quota"))
         assert answers(update(bad, promoting())) == (Verb.FAIL, "end_endpoint_failed")
+        assert update(bad, promoting(), failure_before="quota").verb is Verb.SUCCEED
 
     @pytest.mark.parametrize("reason", ["by digest", "of 0.1.0", "of 0.1.0, the user's"])
     def test_ended_as_old(self, reason: str) -> None:
@@ -103,6 +104,9 @@ class TestEndByUpdate:
         assert answers(told) == (Verb.SUCCEED, "ended_as_old")
         assert told.warn
         assert answers(update(world, promoting(Reason="x"), old)) == (Verb.FAIL, "ended_as_old")
+        for change in ({"EndNow": "true"}, {"StopOn": ["Delete"]}):
+            changed = declaration(DesiredState="Cancelled", **change)
+            assert update(world, changed, old).row == "ended_as_old"
 
     def test_ended_as_old_which_promoted_the_same(self) -> None:
         world = World(seen=ended_by(promoting()))
