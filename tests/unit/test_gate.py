@@ -208,11 +208,14 @@ class TestWithoutAQuestion:
         assert answers(decision) == (Verb.WAIT, "gate_error")
         assert "'PromoteIf' is invalid" in decision.why
 
-    def test_an_experiment_that_has_just_begun_is_inconclusive(self) -> None:
-        world = told(seen=running(scheduled_start=ISSUED - 600.0))
+    @pytest.mark.parametrize(("before", "counts_from"), [(600.0, "02:50:00Z"), (1000, "02:40:00Z")])
+    def test_an_experiment_that_has_just_begun_is_inconclusive(
+        self, before: float, counts_from: str
+    ) -> None:
+        world = told(seen=running(scheduled_start=ISSUED - before))
         decision = updated(world)
         assert answers(decision) == (Verb.FAIL, "gate_inconclusive")
-        assert "too young: measurements count from 1970-01-01T02:50:00Z" in decision.why
+        assert f"too young: measurements count from 1970-01-01T{counts_from}" in decision.why
         assert "evidence" not in world.asked
 
     def test_variants_that_are_not_told_are_an_error(self) -> None:

@@ -31,6 +31,7 @@ from tests.unit.lifecycle import (
     experiment,
     of_resource,
     of_stack,
+    outcome,
     promoting,
     properties,
     removing,
@@ -280,6 +281,7 @@ class TestUpdate:
             assert decision.warn
             with pytest.raises(Unreadable):
                 update(world, promoting())
+            assert update(world, outcome(), declaration()).row == "update_unchanged"
 
     def test_declaration_invalid(self) -> None:
         for decision in (

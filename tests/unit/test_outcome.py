@@ -380,6 +380,7 @@ class TestFewerInstances:
         assert bool(told) is warned
         if warned:
             assert told is not None
+            assert told.startswith("variant 'shadow' of ")
             assert "promoted on 9 instances" in told
             assert "now runs 10" in told
 

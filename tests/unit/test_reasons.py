@@ -183,6 +183,8 @@ def test_what_is_not_known_is_left_out() -> None:
     assert reasons.standing(bare) == "inference experiment 'e' is Cancelled"
     assert reasons.ended(bare) == "inference experiment 'e' has ended as Cancelled"
     assert reasons.cancelled(bare).endswith("serves now; it ended as Cancelled")
+    assert reasons.armed(bare).endswith("; nothing was stopped")
+    assert reasons.moment(None) == ""
     assert reasons.not_begun(bare).endswith("deploy again after it has started")
     assert ": deploy or delete again to continue waiting; last seen: nothing" in (
         reasons.out_of_time("e", "nothing", 3300, "")

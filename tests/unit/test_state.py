@@ -17,6 +17,7 @@ from tests.unit.lifecycle import (
     delete,
     ended_by,
     experiment,
+    outcome,
     promoting,
     removing,
     update,
@@ -111,6 +112,9 @@ class TestEndByUpdate:
     def test_ended_as_old_which_promoted_the_same(self) -> None:
         world = World(seen=ended_by(promoting()))
         told = update(world, promoting(DesiredState="Completed"), promoting())
+        assert answers(told) == (Verb.SUCCEED, "ended_as_old")
+        promoted = outcome("PromoteShadow")
+        told = update(World(seen=ended_by(promoted)), promoting(DesiredState="Cancelled"), promoted)
         assert answers(told) == (Verb.SUCCEED, "ended_as_old")
 
     @pytest.mark.parametrize("status", ENDED)

@@ -240,7 +240,8 @@ class TestRate:
 
     def test_says_a_rate_in_percent(self) -> None:
         series = sums("Invocation5XXErrors", (0, 1000), (2, 1000))
-        why = verdict(evidence(rate(MaxRate=0.001)), series)[1]
+        _, why, report = verdict(evidence(rate(MaxRate=0.001)), series)
+        assert report["comparisons"][0]["statistic"] == "Average"
         assert why == (
             "Invocation5XXErrors Average is 0.2 % for the shadow and 0 % for production; at most "
             "0.1 % is allowed"
