@@ -202,3 +202,21 @@ def test_the_table_of_warnings_has_each_that_synth_gives() -> None:
     given = set(re.findall(r'"cdk-stop-inference-experiment:(\w+)"', code))
     page = (DOCS / "reference" / "errors.md").read_text().partition("## Warnings at synth")[2]
     assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == given
+
+
+def test_the_figures_of_a_stop_are_those_of_the_benchmarks() -> None:
+    results = (ROOT / "benchmarks" / "RESULTS.md").read_text()
+    page = (DOCS / "design" / "waiting.md").read_text()
+    rows = re.findall(r"^\| (\d+) minutes? \| (.*) \|$", page, re.MULTILINE)
+    assert rows
+    for minutes, told in rows:
+        measured = {}
+        for contestant in ("ours", "crhelper", "provider framework"):
+            begin = rf"\| {minutes} min \| {contestant} \| simulated \| \d+ \|"
+            (found,) = re.findall(
+                rf"^{begin} ([\d.]+) s \|.*\| ([\d.]+) \|$", results, re.MULTILINE
+            )
+            measured[contestant] = float(found[0]), float(found[1])
+        (lag, cost), (late, price) = measured["ours"], measured["provider framework"]
+        latest = measured["crhelper"][0]
+        assert told == f"{lag} s | {cost:.4f} | {latest:.0f} s | {late} s, {price:.4f}"
