@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from . import asset, cold_start, deployment, lag, machine, many, report, synth
+from . import asset, cold_start, deployment, lag, machine, many, plan, report, synth
 
 Json = dict[str, Any]
 
@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, Callable[[bool], Json]] = {
     ),
     "idle": lambda _: lag.measure_idle(),
     "many": lambda _: many.measure(),
+    "plan": lambda _: plan.measure(),
     "cold": lambda quick: cold_start.measure(runs=3 if quick else 15),
     "synth": lambda quick: synth.measure(runs=1 if quick else 4, runs_by_count=1 if quick else 2),
     "asset": lambda _: asset.measure(),

@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 import tempfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cdk_stop_inference_experiment.handler_code import HANDLER, copy_code
+from cdk_stop_inference_experiment.handler_code import (
+    HANDLER,
+    MODELS_PATH,
+    MODELS_VARIABLE,
+    copy_code,
+)
 from local_aws.environment import python_of
 
 from .contestants.code import copy_crhelper_readme
@@ -62,14 +67,19 @@ def measure(*, runs: int) -> Json:
         taken: dict[str, list[Taken]] = defaultdict(list)
         for number in range(runs + 1):
             for name, command in commands.items():
-                result = run(command, environment(_variables(name)))
+                result = run(command, environment(_variables(name, Path(folder))))
                 if number:  # The first round warms the disk cache.
                     taken[name].append(result)
         split = {
-            who: composition(commands[f"{who}, import"], taken[f"{who}, import"])
+            who: composition(
+                commands[f"{who}, import"],
+                environment(_variables(who, Path(folder))),
+                taken[f"{who}, import"],
+            )
             for who in ("ours", "crhelper")
         }
-        slowed = _slowed(commands["ours, first answer"], max(1, runs // 5))
+        variables = environment(_variables("ours", Path(folder)))
+        slowed = _slowed(commands["ours, first answer"], variables, max(1, runs // 5))
     return {
         "variants": {name: _told(taken[name]) for name in commands},
         "ratios": {
@@ -104,7 +114,10 @@ def _commands(folder: Path) -> dict[str, list[str]]:
     }
 
 
-def _variables(name: str) -> dict[str, str]:
+def _variables(name: str, folder: Path) -> dict[str, str]:
+    """The environment of a contestant's function; each runs as its template says."""
+    if name.startswith("ours"):
+        return {MODELS_VARIABLE: MODELS_PATH, "LAMBDA_TASK_ROOT": str(folder / "ours")}
     return WITHOUT_CLIENTS if name.startswith(_FLOOR) else {}
 
 
@@ -126,14 +139,16 @@ def _pairs(
     return above, below
 
 
-def composition(command: Sequence[str], taken: Sequence[Taken]) -> dict[str, float]:
+def composition(
+    command: Sequence[str], variables: Mapping[str, str], taken: Sequence[Taken]
+) -> dict[str, float]:
     """Split the median import into parts, in CPU seconds, by ``-X importtime``'s self times.
 
     The report slows imports down, so only its shares are used. Time outside of imports is what the
     handler does when it is imported, such as creating clients.
     """
     traced = [command[0], "-X", "importtime", *command[1:]]
-    runs = [run(traced, environment()) for _ in range(3)]
+    runs = [run(traced, variables) for _ in range(3)]
     quickest = min(runs, key=lambda one: one.wall)
     found = parts(quickest.printed)
     total = max(quickest.wall, sum(found.values()))
@@ -168,10 +183,12 @@ def _part(module: str) -> str:
     return "standard library"
 
 
-def _slowed(command: Sequence[str], runs: int) -> dict[int, list[float]]:
+def _slowed(
+    command: Sequence[str], variables: Mapping[str, str], runs: int
+) -> dict[int, list[float]]:
     """Wall seconds with the CPU share of some memory sizes."""
     return {
-        memory: [run_slowed(command, environment(), memory / VCPU_MB).wall for _ in range(runs)]
+        memory: [run_slowed(command, variables, memory / VCPU_MB).wall for _ in range(runs)]
         for memory in SLOWED_MB
     }
 

@@ -1,13 +1,13 @@
-"""Two figures as SVG, without a library: they only need lines, bars and text."""
+"""Figures as SVG, without a library: they only need lines, bars and text."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from math import log10
+from math import ceil, floor, log10
 from typing import Any
 
-__all__ = ["composition_figure", "lag_figure"]
+__all__ = ["composition_figure", "lag_figure", "many_figure"]
 
 Json = dict[str, Any]
 WIDTH, HEIGHT = 760, 380
@@ -64,6 +64,42 @@ def composition_figure(cold: Json) -> str:
         drawn.append(_text(x + 8, y + 30, f"{sum(parts.values()) * 1000:.0f} ms"))
     for place, part in enumerate(names):
         drawn.append(_key(place, part, LEFT + 220 * (place % 3), 48 + 22 * (place // 3)))
+    return _svg(drawn)
+
+
+def many_figure(many: Json) -> str:
+    """The cost of stopping many experiments at once, by the rate at which SageMaker throttles."""
+    curves: dict[str, list[Json]] = {}
+    for row in many["rows"]:
+        if row["contestant"] == "ours":
+            rate = row["rate"]
+            name = "not throttled" if rate is None else f"{rate:g} calls a second"
+            curves.setdefault(name, []).append(row)
+    most = max(row["experiments"] for row in many["rows"])
+    costs = [row["dollars"] for rows in curves.values() for row in rows]
+    ticks = [10.0**power for power in range(floor(log10(min(costs))), ceil(log10(max(costs))) + 1)]
+
+    def x(count: int) -> float:
+        return LEFT + 20 + log10(count) / log10(most) * (WIDTH - LEFT - RIGHT - 60)
+
+    def y(cost: float) -> float:
+        share = log10(cost / ticks[0]) / log10(ticks[-1] / ticks[0])
+        return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM - 20)
+
+    drawn = [_text(LEFT, 24, "US$ to stop experiments at once, stops of 5 minutes", size=15)]
+    for tick in ticks:
+        drawn.append(_line([(LEFT, y(tick)), (WIDTH - RIGHT, y(tick))], "#dddddd"))
+        drawn.append(_text(LEFT - 8, y(tick) + 4, f"{tick:g}", anchor="end"))
+    for place, (name, rows) in enumerate(curves.items()):
+        points = [(x(row["experiments"]), y(row["dollars"])) for row in rows]
+        drawn.append(_line(points, COLOURS[place], width=2))
+        drawn.append(_key(place, name, LEFT + 160 * place))
+    drawn += [
+        _text(x(count), HEIGHT - BOTTOM + 18, str(count), anchor="middle")
+        for count in sorted({row["experiments"] for row in many["rows"]})
+    ]
+    note = "experiments stopped by one update (both scales are logarithmic)"
+    drawn.append(_text(WIDTH / 2, HEIGHT - 8, note, anchor="middle"))
     return _svg(drawn)
 
 

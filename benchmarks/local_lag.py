@@ -19,7 +19,7 @@ from local_aws.synthesis import ASSETS, Template, synthesise
 from .contestants.declaration import UNDECIDED
 from .contestants.stacks import build
 
-__all__ = ["Stop", "measure"]
+__all__ = ["CAPABILITIES", "Stop", "measure", "settled"]
 
 Json = dict[str, Any]
 SCALE = 30.0
@@ -81,7 +81,7 @@ def _arm(aws: LocalAws, stop: Stop) -> None:
         TemplateBody=json.dumps(stop.before.body),
         Capabilities=CAPABILITIES,
     )
-    if (status := _settled(aws, stop.name)) != "CREATE_COMPLETE":
+    if (status := settled(aws, stop.name)) != "CREATE_COMPLETE":
         raise RuntimeError(f"{stop.contestant}: {status}")
 
 
@@ -96,7 +96,12 @@ def _begin(aws: LocalAws, stop: Stop) -> None:
     wait_for_experiment(aws.client("sagemaker"), stop.name, "Stopping", "Completed")
 
 
-def _settled(aws: LocalAws, name: str) -> str:
+def settled(aws: LocalAws, name: str) -> str:
+    """The status of a stack when nothing is in progress any more.
+
+    Raises:
+        TimeoutError: That took too long.
+    """
     cloudformation = aws.client("cloudformation")
     deadline = time.monotonic() + SETTLED_SECONDS
     while time.monotonic() < deadline:
@@ -108,7 +113,7 @@ def _settled(aws: LocalAws, name: str) -> str:
 
 
 def _result(aws: LocalAws, stop: Stop, origin: float, scale: float) -> Json:
-    status = _settled(aws, stop.name)
+    status = settled(aws, stop.name)
     experiment = aws.client("sagemaker").describe_inference_experiment(Name=stop.name)
     ended = experiment["CompletionTime"].timestamp()
     answered = origin + (_answered(aws, stop.name) - origin) * scale

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from .figures import composition_figure, lag_figure
+from .effect import effect_rows
+from .figures import composition_figure, lag_figure, many_figure
 from .tables import (
     asset_tables,
     cold_tables,
@@ -15,11 +16,12 @@ from .tables import (
     idle_tables,
     lag_tables,
     many_tables,
+    plan_tables,
     synth_tables,
     table,
 )
 from .targets import target_rows
-from .texts import INTRODUCTION, WORSE
+from .texts import EFFECT, INTRODUCTION, WORSE
 
 __all__ = ["figures", "load", "render", "save", "write"]
 
@@ -37,6 +39,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Json], str]]] = {
     "asset": ("5. Asset", asset_tables),
     "deployment": ("6. Whole deployment", deployment_tables),
     "many": ("7. Many at once", many_tables),
+    "plan": ("8. The command's plan", plan_tables),
 }
 
 
@@ -69,6 +72,8 @@ def render(results: Json) -> str:
             quick = ", few runs (`--quick`)" if results[name]["quick"] else ""
             parts.append(f"## {title}\n\n`python -m benchmarks {name}`{quick}\n")
             parts.append(tables(results[name]))
+    if changed := effect_rows(results):
+        parts.append(EFFECT + "\n" + table(["figure", "before", "now"], changed))
     parts.append(WORSE)
     if "machine" in results:
         rows = [[name, value] for name, value in results["machine"].items()]
@@ -83,6 +88,8 @@ def figures(results: Json) -> dict[str, str]:
         made["lag.svg"] = lag_figure(results["lag"])
     if "cold" in results:
         made["cold_start.svg"] = composition_figure(results["cold"])
+    if "many" in results:
+        made["many.svg"] = many_figure(results["many"])
     return made
 
 

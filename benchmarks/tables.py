@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .texts import ASSUMED, COLD_RUNS, DEPLOYED, MEMORY_CHOICE, MEMORY_CURVE
+from .texts import ASSUMED, COLD_RUNS, DEPLOYED, MANY, MEMORY_CHOICE, MEMORY_CURVE, PLANNED
 
 __all__ = [
     "asset_tables",
@@ -14,6 +14,7 @@ __all__ = [
     "idle_tables",
     "lag_tables",
     "many_tables",
+    "plan_tables",
     "synth_tables",
     "table",
 ]
@@ -209,9 +210,10 @@ def deployment_tables(deployment: Json) -> str:
 
 
 def many_tables(many: Json) -> str:
-    """Forty at once."""
+    """Many at once, and how the cost grows."""
     rows = [
         [
+            str(row["experiments"]),
             "none" if row["rate"] is None else f"{row['rate']:g} a second",
             row["contestant"],
             f"{row['calls_a_second']:.1f}",
@@ -220,16 +222,49 @@ def many_tables(many: Json) -> str:
             f"{row['lag_p50']:.1f} s",
             f"{row['lag_max']:.1f} s",
             str(row["failed"]),
+            f"{row['dollars']:.6f}",
         ]
         for row in many["rows"]
     ]
-    head = ["throttled at", "contestant", "SageMaker calls a second", "busiest second"]
-    return (
-        f"{many['experiments']} experiments stopped by one update, stops of "
-        f"{many['stop_seconds'] / 60:g} minutes, all requests in the same moment; the real "
-        "handlers in virtual time. AWS does not publish these rates; bursts are twice the rate:\n\n"
-        + table([*head, "refused", "lag p50", "longest", "failed"], rows)
+    head = ["experiments", "throttled at", "contestant", "SageMaker calls a second"]
+    return "\n".join(
+        [
+            MANY.format(minutes=many["stop_seconds"] / 60),
+            "![Cost against the number of experiments](many.svg)\n",
+            table([*head, "busiest", "refused", "lag p50", "longest", "failed", "US$"], rows),
+        ]
     )
+
+
+def plan_tables(plan: Json) -> str:
+    """The command: calls and time."""
+    rows = [
+        [
+            str(row["at_once"]),
+            "none" if row["rate"] is None else f"{row['rate']:g} a second",
+            f"{row['seconds']:.1f} s",
+            str(row["calls"]),
+            str(row["describes"]),
+            str(row["refused"]),
+            str(row["stops"]),
+        ]
+        for row in plan["rows"]
+    ]
+    head = [
+        "described at once",
+        "throttled at",
+        "time",
+        "calls",
+        "descriptions",
+        "refused",
+        "stops",
+    ]
+    told = PLANNED.format(
+        experiments=sum(plan["stacks"]),
+        stacks=len(plan["stacks"]),
+        milliseconds=plan["call_seconds"] * 1000,
+    )
+    return f"{told}\n{table(head, rows)}"
 
 
 def _ms(one: Json) -> str:

@@ -6,9 +6,12 @@ __all__ = [
     "ASSUMED",
     "COLD_RUNS",
     "DEPLOYED",
+    "EFFECT",
     "INTRODUCTION",
+    "MANY",
     "MEMORY_CHOICE",
     "MEMORY_CURVE",
+    "PLANNED",
     "WORSE",
 ]
 
@@ -41,28 +44,40 @@ WORSE = """\
   polls every two minutes, AwsCustomResource does not wait. Waiting inside the invocation reduces
   the lag from minutes to seconds, and costs cents per stop at most.
 - **More describe calls**: one every 2 to 2.8 s, and forty times as many for forty experiments.
-  Under throttling the lag grows, but nothing fails.
+  Under throttling lag and cost grow, but nothing fails.
 - **More resources** than AwsCustomResource or crhelper for the first experiment: a log group with
   retention, an invoke configuration and separate policies, which are deleted last.
 - **More code to load** than the handler of crhelper's README: the function validates its input
-  and what it reads from AWS. It does not create the three clients that crhelper creates at
-  import, which roughly compensates for that: boto3 and the SageMaker client are most of a cold
-  start, and the same for both. We tried one TLS context for both connections and a loader that
-  does not list every service, and kept neither: they rely on undocumented behaviour of botocore,
-  and do not reach the target even together.
-- **Synth takes longer** than for an empty app, and exceeds the target of 10 %. Any function adds
-  much of that time (*function alone* does nothing): it loads CDK's Lambda module, and CDK
-  validates a template that is not empty. The rest is a larger template. To save time, SageMaker's
-  module is only imported if an experiment is given, and fewer calls go to jsii.
+  and what it reads from AWS. It creates no client before it needs it, and botocore parses only the
+  part of SageMaker's model that it uses, which more than compensates for that.
+- **Synth takes longer** than for an empty app. Any function adds much of that time (*function
+  alone* does nothing): it loads CDK's Lambda module, and CDK validates a template that is not
+  empty. The rest is a larger template. To save time, SageMaker's module is only imported if an
+  experiment is given, and fewer calls go to jsii.
 - AwsCustomResource finishes sooner because it does not wait, so CloudFormation's next step may
   find the endpoint still updating.
 """
 
+EFFECT = """\
+## What the redesign changed
+
+Before it, the asset was the handler's code without comments and annotations. Since then the handler
+decides by three tables, reads the stack's events before it stops anything, knows outcomes and
+evidence, and is uploaded as it is written, with the part of botocore's SageMaker model that it
+uses.
+*Before* is the last run without all this, on the same kind of machine; compare ratios.
+"""
 COLD_RUNS = """\
 {runs} alternating runs. *Import* is Lambda's init; *first answer* is the time until a Create is
 answered, where everything is real except name lookup, TCP and the TLS handshake. *crhelper
 without clients* is the same handler when crhelper believes that it runs under SAM local and
 creates none of its three clients: the lower bound for any handler on crhelper and boto3.
+"""
+MANY = """\
+All stopped by one update, stops of {minutes:g} minutes, all requests in the same moment; the real
+handlers in virtual time. AWS does not publish these rates; bursts are twice the rate, and *busiest*
+is the most calls in a second. 200 of ours are on five providers; crhelper's are on one function,
+whose policy has no room for that many rules.
 """
 MEMORY_CURVE = """\
 Time to the first answer by memory size, computed from CPU seconds and Lambda's share of a vCPU
@@ -71,8 +86,15 @@ of a stop of 14 minutes:
 """
 MEMORY_CHOICE = """\
 The function waits for minutes and computes for a second, so its price is roughly its memory times
-the wait, and more CPU saves seconds once per stop at most. With 256 MB the start takes seconds,
-and the peak memory could double.
+the wait, and more CPU saves seconds once per stop at most. 256 MB is the most with which a stop
+costs no more than the provider framework's, and four times the peak. 128 MB would save a fifth of a
+cent per stop of 14 minutes, and double the start, for which each deployment waits.
+"""
+PLANNED = """\
+{experiments} experiments in {stacks} stacks on the local AWS, planned one stack after another by
+the command's own code, from change sets that end all of them. Each call takes {milliseconds:g} ms
+more than there; SageMaker's are throttled at some rates, with bursts of twice the rate. The first
+row describes one experiment at a time:
 """
 DEPLOYED = """\
 In real time, with a stop of {stop:g} s and assets synthesised before; the experiment's status is

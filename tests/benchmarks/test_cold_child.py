@@ -29,7 +29,7 @@ def handler(event, context):
 @pytest.mark.parametrize("who", ["ours", "crhelper", "crhelper without clients"])
 def test_every_contestant_answers(tmp_path: Path, who: str) -> None:
     name = f"{who}, first answer"
-    taken = run(_commands(tmp_path)[name], environment(_variables(name)))
+    taken = run(_commands(tmp_path)[name], environment(_variables(name, tmp_path)))
     assert taken.cpu > 0
     assert "Traceback" not in taken.printed
 
