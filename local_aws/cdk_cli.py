@@ -6,6 +6,7 @@ import os
 import shlex
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -62,8 +63,10 @@ class CdkCli:
         self._app = shlex.join(command) if len(command) > 1 else command[0]
 
     def bootstrap(self) -> str:
-        """Prepare the account for deployments."""
-        return self.run("bootstrap", "aws://000000000000/us-east-1")
+        """Prepare the account for deployments, without an app, which would be synthesised."""
+        with tempfile.TemporaryDirectory() as folder:
+            options = ("--no-notices", "--no-version-reporting")
+            return self._run(Path(folder), "bootstrap", "aws://000000000000/us-east-1", *options)
 
     def deploy(self, *, context: Mapping[str, str] | None = None) -> str:
         """Deploy every stack of the app."""
@@ -86,13 +89,15 @@ class CdkCli:
         Raises:
             CdkFailed: It ended with an error.
         """
-        command = [str(_ROOT / "node_modules" / ".bin" / "cdk"), *arguments, "--ci"]
-        command += ["--app", self._app, "--output", str(self._output)]
+        command = [*arguments, "--app", self._app, "--output", str(self._output)]
         for key, value in (context or {}).items():
             command += ["--context", f"{key}={value}"]
+        return self._run(self._cwd, *command)
+
+    def _run(self, cwd: Path, *arguments: str) -> str:
         ran = subprocess.run(
-            command,
-            cwd=self._cwd,
+            [str(_ROOT / "node_modules" / ".bin" / "cdk"), *arguments, "--ci"],
+            cwd=cwd,
             env=self._environment,
             text=True,
             stdout=subprocess.PIPE,

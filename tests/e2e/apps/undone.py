@@ -15,8 +15,7 @@ from constructs import Construct
 from cdk_stop_inference_experiment import ModelVariantAction, StopInferenceExperiment
 
 app = cdk.App()
-# "cdk bootstrap" synthesises the app without any context.
-NAME = app.node.try_get_context("experiment") or "unnamed"
+NAME = str(app.node.get_context("experiment"))
 
 
 def said(key: str) -> bool:
