@@ -15,7 +15,8 @@ deployment. On the command line, ``-c`` takes the whole declaration as JSON, or 
     cdk deploy -c stop-inference-experiment.end_now=true
     cdk deploy -c 'stop-inference-experiment.stop_on=["Delete"]'
 
-``stack-name`` names the stack.
+An entry that is null counts as left out. ``stack-name`` names the stack. ``cdk.schema.json``
+describes all of this to an editor; ``make schema`` makes it anew.
 """
 
 from __future__ import annotations
@@ -93,8 +94,15 @@ COMPARISONS: Mapping[str, Callable[..., Comparison]] = {
 DURATIONS = ("max_increase", "max_value")
 """The entries of a latency, such as ``PT0.005S``."""
 
+DURATION = r"PT(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?"
+"""The part of ISO 8601 that a duration is written in: hours, minutes and seconds."""
+
+INSTANCES = {"Production": Instances.production(), "Shadow": Instances.shadow()}
+"""The variants whose instances a promoted variant can get; alternatively, an object has them."""
+
 INSTANCE_ENTRIES = ("instance_type", "instance_count")
 VARIANT_ENTRIES = ("model_name", "variant_name", *INSTANCE_ENTRIES)
+EVIDENCE_ENTRIES = tuple(inspect.signature(Evidence).parameters)
 
 Context = Callable[[str], object]
 """Looks up a context entry by its key; None if there is none."""
@@ -113,7 +121,10 @@ def declaration(context: Context) -> dict[str, Any]:
         ContextError: The declaration is missing or malformed.
     """
     example = '{"experiment_name": "fraud-shadow", "outcome": "PromoteShadow"}'
-    entries = _object(DECLARATION, context(DECLARATION), example=example)
+    whole = context(DECLARATION)
+    if isinstance(whole, str):
+        whole = _json(DECLARATION, whole, example=example)
+    entries = _object(DECLARATION, whole, example=example)
     for name in ENTRIES:
         override = context(f"{DECLARATION}.{name}")
         if override is not None:
@@ -123,23 +134,22 @@ def declaration(context: Context) -> dict[str, Any]:
             f"context entry '{DECLARATION}' is missing: add it to cdk.json, an object of "
             f"{_listed(ENTRIES)}"
         )
-    _check_names(DECLARATION, entries, allowed=ENTRIES)
-    _check_present(DECLARATION, entries, required=("experiment_name",))
-    if entries.get("timeout") is not None:
+    entries = _checked(DECLARATION, entries, allowed=ENTRIES, required=("experiment_name",))
+    if "timeout" in entries:
         entries["timeout"] = _duration(f"{DECLARATION}.timeout", entries["timeout"])
-    if entries.get("outcome") is not None:
+    if "outcome" in entries:
         entries["outcome"] = _outcome(f"{DECLARATION}.outcome", entries["outcome"])
-    if entries.get("promote_if") is not None:
+    if "promote_if" in entries:
         entries["promote_if"] = _evidence(f"{DECLARATION}.promote_if", entries["promote_if"])
-    if entries.get("otherwise") is not None:
-        entries["otherwise"] = _outcome(f"{DECLARATION}.otherwise", entries["otherwise"])
+    if "otherwise" in entries:
+        entries["otherwise"] = _otherwise(f"{DECLARATION}.otherwise", entries["otherwise"])
     variants = entries.get("desired_model_variants")
     if isinstance(variants, list):
         entries["desired_model_variants"] = [
             _variant(f"{DECLARATION}.desired_model_variants[{index}]", variant)
             for index, variant in enumerate(variants)
         ]
-    return {name: value for name, value in entries.items() if value is not None}
+    return entries
 
 
 def check_keys(keys: Iterable[str]) -> None:
@@ -185,7 +195,6 @@ def _json(key: str, text: str, *, example: str) -> object:
 
 
 def _object(key: str, value: object, *, example: str) -> dict[str, Any]:
-    value = _json(key, value, example=example) if isinstance(value, str) else value
     if value is None:
         return {}
     if not isinstance(value, Mapping):
@@ -197,11 +206,11 @@ def _object(key: str, value: object, *, example: str) -> dict[str, Any]:
 
 
 def _duration(key: str, value: object) -> Duration:
-    form = r"PT(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?"
-    found = re.fullmatch(form, value) if isinstance(value, str) else None
+    found = re.fullmatch(DURATION, value) if isinstance(value, str) else None
     if found is None:
         raise ContextError(
-            f"context entry '{key}' must be a duration such as 'PT30M', got {json.dumps(value)}"
+            f"context entry '{key}' must be a duration such as 'PT30M', got {json.dumps(value)}: "
+            f"write hours, minutes and seconds, for example, 'PT1H30M' or 'PT0.005S'"
         )
     hours, minutes, seconds = (float(number or 0) for number in found.groups())
     return Duration.millis(round(1000 * (3600 * hours + 60 * minutes + seconds), 3))
@@ -211,31 +220,38 @@ def _outcome(key: str, value: object) -> Outcome:
     if isinstance(value, str):
         return Outcome(value)
     entries = _object(key, value, example=EXAMPLES["outcome"])
-    _check_names(key, entries, allowed=("kind", "instances"))
-    _check_present(key, entries, required=("kind",))
+    entries = _checked(key, entries, allowed=("kind", "instances"), required=("kind",))
     return Outcome(entries["kind"], _instances(f"{key}.instances", entries.get("instances")))
 
 
+def _otherwise(key: str, value: object) -> Outcome:
+    if isinstance(value, str):
+        return Outcome(value)
+    entries = _object(key, value, example=EXAMPLES["otherwise"])
+    return Outcome(**_checked(key, entries, allowed=("kind",), required=("kind",)))
+
+
 def _instances(key: str, value: object) -> Instances | None:
-    named = {None: None, "Production": Instances.production(), "Shadow": Instances.shadow()}
-    if value is None or isinstance(value, str):
-        if value not in named:
+    if value is None:
+        return None
+    example = '{"instance_type": "ml.m5.xlarge", "instance_count": 2}'
+    if isinstance(value, str):
+        if value not in INSTANCES:
             raise ContextError(
-                f"context entry '{key}' must be 'Production', 'Shadow' or an object of "
-                f"{_listed(INSTANCE_ENTRIES)}, got {json.dumps(value)}"
+                f"context entry '{key}' must be {_listed(tuple(INSTANCES), 'or')}, or an object of "
+                f"{_listed(INSTANCE_ENTRIES)}, got {json.dumps(value)}: write, for example, "
+                f"'{example}'"
             )
-        return named[value]
-    entries = _object(key, value, example='{"instance_type": "ml.m5.xlarge", "instance_count": 2}')
-    _check_names(key, entries, allowed=INSTANCE_ENTRIES)
-    _check_present(key, entries, required=INSTANCE_ENTRIES)
+        return INSTANCES[value]
+    entries = _object(key, value, example=example)
+    entries = _checked(key, entries, allowed=INSTANCE_ENTRIES, required=INSTANCE_ENTRIES)
     return Instances(**entries)
 
 
 def _evidence(key: str, value: object) -> Evidence:
     entries = _object(key, value, example=EXAMPLES["promote_if"])
-    _check_names(key, entries, allowed=("min_invocations", "window", "comparisons", "alarms"))
-    _check_present(key, entries, required=("min_invocations",))
-    if entries.get("window") is not None:
+    entries = _checked(key, entries, allowed=EVIDENCE_ENTRIES, required=("min_invocations",))
+    if "window" in entries:
         entries["window"] = _duration(f"{key}.window", entries["window"])
     comparisons = entries.get("comparisons", [])
     if isinstance(comparisons, list):
@@ -246,7 +262,7 @@ def _evidence(key: str, value: object) -> Evidence:
     if not isinstance(alarms, list) or not all(isinstance(name, str) and name for name in alarms):
         raise ContextError(
             f"context entry '{key}.alarms' must list names of metric alarms, got "
-            f"{json.dumps(alarms)}"
+            f"{json.dumps(alarms)}: write, for example, '[\"fraud-errors\"]'"
         )
     return Evidence(**entries)
 
@@ -256,13 +272,13 @@ def _comparison(key: str, value: object) -> Comparison:
     entries = _object(key, value, example=example)
     _check_present(key, entries, required=("metric",))
     metric = entries.pop("metric")
-    if metric not in COMPARISONS:
+    if not isinstance(metric, str) or metric not in COMPARISONS:
         raise ContextError(
-            f"context entry '{key}.metric' must be one of {_listed(tuple(COMPARISONS))}, got "
-            f"{json.dumps(metric)}"
+            f"context entry '{key}.metric' must be {_listed(tuple(COMPARISONS), 'or')}, got "
+            f"{json.dumps(metric)}: write, for example, '{example}'"
         )
     made = COMPARISONS[metric]
-    _check_names(key, entries, allowed=tuple(inspect.signature(made).parameters))
+    entries = _checked(key, entries, allowed=tuple(inspect.signature(made).parameters))
     if metric == "model_latency":
         entries |= {
             name: _duration(f"{key}.{name}", entries[name]) for name in DURATIONS if name in entries
@@ -272,18 +288,32 @@ def _comparison(key: str, value: object) -> Comparison:
 
 def _variant(key: str, value: object) -> ModelVariantConfig:
     entries = _object(key, value, example=EXAMPLES["desired_model_variants"].strip("[]"))
-    _check_names(key, entries, allowed=VARIANT_ENTRIES)
-    _check_present(key, entries, required=VARIANT_ENTRIES)
+    entries = _checked(key, entries, allowed=VARIANT_ENTRIES, required=VARIANT_ENTRIES)
     return ModelVariantConfig(**entries)
+
+
+def _checked(
+    key: str,
+    entries: Mapping[str, object],
+    *,
+    allowed: tuple[str, ...],
+    required: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """The entries that are not null."""
+    _check_names(key, entries, allowed=allowed)
+    _check_present(key, entries, required=required)
+    return {name: value for name, value in entries.items() if value is not None}
 
 
 def _check_names(key: str, entries: Mapping[str, object], *, allowed: tuple[str, ...]) -> None:
     unknown = [name for name in entries if name not in allowed]
     if unknown:
         meant = [f"'{close[0]}'" for name in unknown if (close := get_close_matches(name, allowed))]
-        remedy = f": did you mean {' and '.join(meant)}?" if meant else ""
+        remedy = f"did you mean {' and '.join(meant)}?" if meant else "leave it out"
         got = ", ".join(f"'{name}'" for name in unknown)
-        raise ContextError(f"context entry '{key}' may hold {_listed(allowed)}, got {got}{remedy}")
+        raise ContextError(
+            f"context entry '{key}' may hold {_listed(allowed)}, got {got}: {remedy}"
+        )
 
 
 def _check_present(key: str, entries: Mapping[str, object], *, required: tuple[str, ...]) -> None:
@@ -292,9 +322,9 @@ def _check_present(key: str, entries: Mapping[str, object], *, required: tuple[s
             raise ContextError(f"context entry '{key}' must hold '{name}': add it to cdk.json")
 
 
-def _listed(names: tuple[str, ...]) -> str:
+def _listed(names: tuple[str, ...], joined_by: str = "and") -> str:
     *most, last = (f"'{name}'" for name in names)
-    return f"{', '.join(most)} and {last}"
+    return f"{', '.join(most)} {joined_by} {last}" if most else last
 
 
 class StopInferenceExperimentStack(Stack):

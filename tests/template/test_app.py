@@ -29,6 +29,19 @@ ROOT = Path(__file__).parents[2]
 KEY = "stop-inference-experiment"
 
 
+REMEDIES = (
+    ": add it to cdk.json",
+    ": did you mean '",
+    ": leave it out",
+    ": write hours, minutes and seconds, for example, '",
+    ": write, for example, '",
+)
+
+
+def _has_a_remedy(error: ContextError) -> bool:
+    return any(remedy in str(error) for remedy in REMEDIES)
+
+
 def _declared() -> Json:
     context: Json = json.loads((ROOT / "cdk.json").read_text())["context"]
     return dict(context[KEY])
@@ -149,7 +162,8 @@ def test_takes_evidence_by_words() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"comparisons": [{"metric": "latency"}]}, "metric' must be one of 'model_latency', "),
+        ({"comparisons": [{"metric": "latency"}]}, "metric' must be 'model_latency', "),
+        ({"comparisons": [{"metric": ["model_latency"]}]}, 'got ["model_latency"]: write, for'),
         ({"comparisons": [{"max_ratio": 1}]}, "comparisons[0]' must hold 'metric'"),
         (
             {"comparisons": [{"metric": "error_rate_4xx", "max_ratio": 1}]},
@@ -157,11 +171,15 @@ def test_takes_evidence_by_words() -> None:
         ),
         (
             {"comparisons": [{"metric": "model_latency", "max_value": 5}]},
-            "max_value' must be a duration such as 'PT30M', got 5",
+            "max_value' must be a duration such as 'PT30M', got 5: write hours, minutes and ",
         ),
-        ({"alarms": "fraud-errors"}, "alarms' must list names of metric alarms"),
+        ({"alarms": "fraud-errors"}, 'metric alarms, got "fraud-errors": write, for'),
         ({"min_invocations": None}, "promote_if' must hold 'min_invocations'"),
         ({"windows": "PT1H"}, "got 'windows': did you mean 'window'?"),
+        (
+            {"x": 1},
+            "may hold 'min_invocations', 'comparisons', 'alarms' and 'window', got 'x': leave",
+        ),
     ],
 )
 def test_wrong_evidence_is_one_error_that_names_the_entry(changes: Json, message: str) -> None:
@@ -171,6 +189,7 @@ def test_wrong_evidence_is_one_error_that_names_the_entry(changes: Json, message
         declaration({KEY: declared}.get)
     assert message in str(error.value)
     assert f"context entry '{KEY}.promote_if" in str(error.value)
+    assert _has_a_remedy(error.value)
 
 
 def test_takes_single_entries_from_the_command_line() -> None:
@@ -197,6 +216,19 @@ def test_an_entry_that_is_null_is_left_out() -> None:
     properties = _properties({KEY: {**_declared(), "end_now": None, "reason": None}})
     assert "Reason" not in properties
     assert properties["EndNow"] == "false"
+
+
+def test_an_entry_of_an_entry_that_is_null_is_left_out() -> None:
+    comparison = {"metric": "model_latency", "statistic": None, "max_value": None, "max_ratio": 1.1}
+    declared = {
+        **_declared(),
+        "outcome": {"kind": "PromoteShadow", "instances": None},
+        "promote_if": {"min_invocations": 1, "comparisons": [comparison], "alarms": None},
+    }
+    assert _properties({KEY: declared})["PromoteIf"] == {
+        "MinInvocations": 1,
+        "Comparisons": [{"Metric": "ModelLatency", "Statistic": "Average", "MaxRatio": 1.1}],
+    }
 
 
 def test_puts_the_experiments_arn_and_status_out() -> None:
@@ -233,8 +265,8 @@ WRONG: dict[str, tuple[Json, str]] = {
     "instances that are nobody's": (
         {KEY: {"experiment_name": "x", "outcome": {"kind": "PromoteShadow", "instances": "Both"}}},
         (
-            f"context entry '{KEY}.outcome.instances' must be 'Production', 'Shadow' or an object "
-            """of 'instance_type' and 'instance_count', got "Both\""""
+            f"context entry '{KEY}.outcome.instances' must be 'Production' or 'Shadow', or "
+            """an object of 'instance_type' and 'instance_count', got "Both": write, for"""
         ),
     ),
     "an outcome of no kind": (
@@ -249,6 +281,14 @@ WRONG: dict[str, tuple[Json, str]] = {
             }
         },
         f"context entry '{KEY}.outcome.instances' must hold 'instance_count'",
+    ),
+    "a JSON string inside the declaration": (
+        {KEY: {"experiment_name": "x", "promote_if": "{}"}},
+        f"context entry '{KEY}.promote_if' must be an object, got \"{{}}\": write, for",
+    ),
+    "instances of the other way": (
+        {KEY: {"experiment_name": "x", "otherwise": {"kind": "KeepBoth", "instances": "Shadow"}}},
+        f"context entry '{KEY}.otherwise' may hold 'kind', got 'instances': leave it out",
     ),
     "an unknown entry": (
         {KEY: {"experimentName": "x"}},
@@ -285,6 +325,7 @@ def test_a_wrong_context_is_one_error_that_names_the_entry(context: Json, messag
     with pytest.raises(ContextError) as error:
         declaration(context.get)
     assert message in str(error.value)
+    assert _has_a_remedy(error.value)
 
 
 def test_every_example_is_a_declaration_that_the_construct_takes() -> None:
