@@ -1,0 +1,467 @@
+"""The JSON schema of cdk.json: what app.py takes, for editors.
+
+``make schema`` makes it from the handler's constraints, the construct's signatures and app.py. It
+is of draft 7, the newest that VS Code supports in full, and ``errorMessage`` is what VS Code shows
+in place of a keyword's own message: https://json-schema.org/draft-07
+
+It leaves to synth what depends on the names of variants or on the length of a duration.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import app
+from app import (
+    COMPARISONS,
+    DECLARATION,
+    DURATIONS,
+    ENTRIES,
+    EVIDENCE_ENTRIES,
+    INSTANCE_ENTRIES,
+    STACK_NAME,
+    TEXTS,
+    VARIANT_ENTRIES,
+)
+
+from cdk_stop_inference_experiment.instance_types import INSTANCE_TYPES
+from cdk_stop_inference_experiment.template.properties import PROP_NAMES
+from cdk_stop_inference_experiment_handler.contract import constraints
+from cdk_stop_inference_experiment_handler.contract.constraints import StringLimit
+
+Json = dict[str, Any]
+
+FILE = Path(__file__).parents[1] / "cdk.schema.json"
+
+MEMBERS = {prop: member for member, prop in PROP_NAMES.items()}
+"""The property of the resource for each prop."""
+
+DESCRIBED = {
+    "experiment_name": "The inference experiment to end.",
+    "outcome": (
+        "How the experiment ends. PromoteShadow: the shadow variant serves production, and the "
+        "production variant is removed. KeepProduction: the shadow variant is removed. KeepBoth: "
+        "both variants stay, and the shadow variant is billed. Exactly one of this and "
+        "model_variant_actions is required."
+    ),
+    "model_variant_actions": (
+        "What happens to each variant, by the variant's name: Retain, Remove or Promote. At most "
+        "one Promote, for the shadow variant. Exactly one of this and outcome is required."
+    ),
+    "desired_model_variants": (
+        "The variants to deploy after the experiment, only with model_variant_actions, each with "
+        "an action other than Remove. By default, SageMaker keeps the variants that remain."
+    ),
+    "desired_state": "The status of the experiment after it ends. By default, SageMaker decides.",
+    "reason": (
+        "The reason that SageMaker records: one line. Changing only the reason ends nothing. By "
+        "default, it names the stack and the resource."
+    ),
+    "stop_on": "The events of the stack that end the experiment. Default: Update and Delete.",
+    "end_now": (
+        "A change from false to true ends the experiment with this deployment, whatever stop_on "
+        "says. While it stays true, it has no further effect."
+    ),
+    "promote_if": (
+        "What CloudWatch must have measured before the shadow variant is promoted. By default, a "
+        "promotion needs no evidence."
+    ),
+    "otherwise": (
+        "How a deletion ends the experiment if the evidence does not allow the promotion. Only "
+        "with promote_if. Default: KeepProduction."
+    ),
+    "timeout": (
+        "How long to wait for the experiment's end before the deployment fails: PT1M to PT55M. "
+        "Default: PT55M."
+    ),
+    "kind": "PromoteShadow, KeepProduction or KeepBoth.",
+    "instances": (
+        "The instances of the promoted shadow variant: those that production runs when the "
+        "experiment ends (Production, the default), the shadow variant's (Shadow), or a type and a "
+        "count."
+    ),
+    "instance_type": "An instance type that SageMaker endpoints support.",
+    "instance_count": "How many instances.",
+    "model_name": "The SageMaker model.",
+    "variant_name": "The name of the variant. It needs an action other than Remove.",
+    "min_invocations": (
+        "How many requests production and the shadow variant each need in the window. With fewer, "
+        "the verdict is inconclusive, and nothing is promoted."
+    ),
+    "window": (
+        "The length of the window that is measured: PT5M to PT720H, and at least PT1H with a "
+        "percentile. It ends 5 minutes before the request. Default: PT24H."
+    ),
+    "comparisons": "At least one comparison or alarm is required.",
+    "alarms": (
+        "Names of metric alarms: OK counts as successful, ALARM as failed, INSUFFICIENT_DATA as "
+        "inconclusive. At least one comparison or alarm is required."
+    ),
+    "metric": (
+        "The metric of the shadow variant: model_latency is CloudWatch's ModelLatency; the others "
+        "are the shares of Invocation4XXErrors, Invocation5XXErrors and InvocationModelErrors in "
+        "the requests."
+    ),
+    "statistic": (
+        "Average is that of the whole window; a percentile must hold in every whole hour with "
+        "enough requests. Default: Average."
+    ),
+    "max_ratio": "At most this many times production's latency: with 1.1, 10 % more.",
+    "max_increase": "At most this much over production's value.",
+    "max_value": "At most this, whatever production's latency.",
+    "max_rate": "At most this share of the requests: 0.001 is one in a thousand.",
+    "failure_limit": (
+        "How many hours may exceed the bounds of a percentile. For percentiles only. Default: 0."
+    ),
+    "dry_run": "Only measure and report, without an effect on the verdict. Default: false.",
+}
+"""What each entry means, in the words of AWS and the CDK."""
+
+
+def schema() -> Json:
+    """The schema of cdk.json."""
+    overrides = {
+        f"{DECLARATION}.{name}": _override(name, _ref(name))
+        for name in ENTRIES
+        if name not in TEXTS
+    } | {f"{DECLARATION}.{name}": _ref(name) for name in TEXTS}
+    known = "|".join(ENTRIES)
+    whole = {
+        "description": "Another form of the declaration, which -c sends: a string of JSON.",
+        **_json_text(r"^\s*\{"),
+        "type": ["string", "null"],
+    }
+    context = {
+        "description": "The CDK context, which app.py reads.",
+        "type": "object",
+        "properties": {
+            STACK_NAME: {
+                "description": "The name of the stack.",
+                "type": "string",
+                "maxLength": 128,
+                "pattern": "^[A-Za-z][A-Za-z0-9-]*$",
+                "default": app.DEFAULT_STACK_NAME,
+            },
+            DECLARATION: {"anyOf": [_ref("declaration"), whole]},
+            **overrides,
+        },
+        "patternProperties": {
+            rf"^{DECLARATION}(?!(\.({known}))?$)": {
+                "not": {},
+                "errorMessage": f"The context has '{DECLARATION}', and one key for each of its "
+                f"entries, such as '{DECLARATION}.outcome'.",
+            }
+        },
+        # An entry of its own may supply what the declaration lacks, so the declaration has to be
+        # complete only without one.
+        "if": {"propertyNames": {"not": {"pattern": rf"^{DECLARATION}\."}}},
+        "then": {
+            "required": [DECLARATION],
+            "properties": {DECLARATION: {"allOf": [{"not": {"type": "null"}}, _ref("complete")]}},
+        },
+    }
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "cdk.json of an app that ends a SageMaker inference experiment",
+        "description": f"Made from app.py and the library by 'make schema'. It describes "
+        f"'{DECLARATION}' in the context; everything else is the CDK's.",
+        "type": "object",
+        "required": ["context"],
+        "properties": {"context": context},
+        "definitions": _definitions(),
+    }
+
+
+def _definitions() -> Json:
+    entries = {name: _described(name, entry) for name, entry in _entries().items()}
+    return {
+        "declaration": {
+            "description": "How a SageMaker inference experiment ends, and which events end it.",
+            **_object({name: _ref(name) for name in ENTRIES}),
+        },
+        "complete": _complete(),
+        **entries,
+        "instances": _described("instances", _instances()),
+        "instance_type": _described(
+            "instance_type",
+            {
+                "enum": sorted(INSTANCE_TYPES),
+                "errorMessage": "Write an instance type that SageMaker endpoints support, such as "
+                "ml.m5.xlarge.",
+            },
+        ),
+        "variant": _object(
+            {
+                "model_name": _described("model_name", _text(constraints.MODEL_NAME)),
+                "variant_name": _described("variant_name", _text(constraints.VARIANT_NAME)),
+                **_real_time(constraints.MIN_INSTANCE_COUNT),
+            },
+            required=VARIANT_ENTRIES,
+        ),
+        "comparison": _comparison(),
+    }
+
+
+def _entries() -> Json:
+    """The schemas of the declaration's entries, each of which may be null."""
+    kept = (constraints.KEEP_PRODUCTION, constraints.KEEP_BOTH)
+    entries = {
+        "experiment_name": _text(constraints.EXPERIMENT_NAME),
+        "outcome": {"anyOf": [_choice(*constraints.OUTCOMES), _outcome()]},
+        "model_variant_actions": _actions(),
+        "desired_model_variants": {
+            "type": "array",
+            "items": _ref("variant"),
+            "minItems": 1,
+            "maxItems": constraints.MAX_VARIANTS,
+        },
+        "desired_state": _choice(*constraints.DESIRED_STATES),
+        "reason": _text(constraints.REASON),
+        "stop_on": {"type": "array", "items": _choice(*constraints.STOP_ON), "minItems": 1},
+        "end_now": {"type": "boolean"},
+        "promote_if": _evidence(),
+        "otherwise": {
+            "anyOf": [
+                _choice(*kept),
+                _object({"kind": _described("kind", _choice(*kept))}, required=("kind",)),
+            ]
+        },
+        "timeout": _duration(),
+    }
+    return {name: _or_null(entries[name]) for name in ENTRIES}
+
+
+def _complete() -> Json:
+    """The rules on more than one entry, without the overrides of ``-c``."""
+    promotes = {
+        "anyOf": [
+            _with("outcome", _choice(constraints.PROMOTE_SHADOW)),
+            _with("outcome", _with("kind", _choice(constraints.PROMOTE_SHADOW))),
+            _with("model_variant_actions", _some(constraints.PROMOTE)),
+        ]
+    }
+    return {
+        "required": ["experiment_name"],
+        "properties": {"experiment_name": {"not": {"type": "null"}}},
+        "allOf": [
+            _never(
+                {"allOf": [_given("outcome"), _given("model_variant_actions")]},
+                "Exactly one of 'outcome' and 'model_variant_actions' is required, got both.",
+            ),
+            _never(
+                {"not": {"anyOf": [_given("outcome"), _given("model_variant_actions")]}},
+                "Exactly one of 'outcome' and 'model_variant_actions' is required, got neither.",
+            ),
+            _never(
+                {"allOf": [_given("outcome"), _given("desired_model_variants")]},
+                "Leave 'desired_model_variants' out with 'outcome': to name the instances of a "
+                'promoted variant, write "outcome": {"kind": ..., "instances": ...}.',
+            ),
+            _never(
+                {"allOf": [_given("promote_if"), {"not": promotes}]},
+                "'promote_if' needs a promotion, and none is declared: leave it out.",
+            ),
+            _never(
+                {"allOf": [_given("otherwise"), {"not": _given("promote_if")}]},
+                "'otherwise' needs 'promote_if': leave it out.",
+            ),
+        ],
+    }
+
+
+def _outcome() -> Json:
+    kind = _described("kind", _choice(*constraints.OUTCOMES))
+    # Production's instances are the default, which is no declaration of its own.
+    default = {"enum": [constraints.PRODUCTION, None]}
+    return {
+        **_object({"kind": kind, "instances": _or_null(_ref("instances"))}, required=("kind",)),
+        "if": {"not": _with("kind", _choice(constraints.PROMOTE_SHADOW))},
+        "then": {"properties": {"instances": default}},
+    }
+
+
+def _instances() -> Json:
+    real_time = _real_time(constraints.MIN_PROMOTED_INSTANCES)
+    return {
+        "anyOf": [_choice(*constraints.INSTANCES), _object(real_time, required=INSTANCE_ENTRIES)]
+    }
+
+
+def _real_time(least: int) -> Json:
+    count = _described("instance_count", {"type": "integer", "minimum": least})
+    return {"instance_type": _ref("instance_type"), "instance_count": count}
+
+
+def _actions() -> Json:
+    return {
+        "type": "object",
+        "propertyNames": _text(constraints.VARIANT_NAME),
+        "additionalProperties": _choice(*constraints.MODEL_VARIANT_ACTIONS),
+        "minProperties": 1,
+        "maxProperties": constraints.MAX_VARIANTS,
+        "allOf": [
+            _never(
+                {"minProperties": 2, "additionalProperties": {"const": constraints.PROMOTE}},
+                "Promote at most one variant: only the shadow variant can become the production "
+                "variant.",
+            ),
+            _never(
+                {"minProperties": 2, "additionalProperties": {"const": constraints.REMOVE}},
+                "Leave the endpoint a production variant: retain the production variant or promote "
+                "the shadow variant.",
+            ),
+        ],
+    }
+
+
+def _evidence() -> Json:
+    listed = {"type": "array", "maxItems": constraints.MAX_LISTED}
+    entries = {
+        "min_invocations": _ruled(constraints.OF_EVIDENCE["MinInvocations"]),
+        "comparisons": _or_null({**listed, "items": _ref("comparison")}),
+        "alarms": _or_null({**listed, "items": _text(constraints.ALARM_NAME)}),
+        "window": _or_null(_duration()),
+    }
+    assert tuple(entries) == EVIDENCE_ENTRIES
+    described = {name: _described(name, entry) for name, entry in entries.items()}
+    some = {"type": "array", "minItems": 1}
+    measured = {"anyOf": [_with("comparisons", some), _with("alarms", some)]}
+    return {
+        **_object(described, required=("min_invocations",)),
+        "allOf": [_never({"not": measured}, "Evidence needs a comparison or an alarm.")],
+    }
+
+
+def _comparison() -> Json:
+    """Its other entries are the parameters of the method that its metric names."""
+    by_parameters: dict[tuple[str, ...], list[str]] = {}
+    for metric, made in COMPARISONS.items():
+        by_parameters.setdefault(tuple(inspect.signature(made).parameters), []).append(metric)
+    return {
+        "type": "object",
+        "properties": {"metric": _described("metric", _choice(*COMPARISONS))},
+        "required": ["metric"],
+        "allOf": [
+            {"if": _with("metric", _choice(*metrics)), "then": _of_metric(metrics[0], parameters)}
+            for parameters, metrics in by_parameters.items()
+        ],
+    }
+
+
+def _of_metric(metric: str, parameters: Sequence[str]) -> Json:
+    is_latency = COMPARISONS[metric]().metric == constraints.MODEL_LATENCY
+    rules = constraints.OF_LATENCY if is_latency else constraints.OF_ERRORS
+    entries: Json = {"metric": {}}
+    for name in parameters:
+        is_duration = is_latency and name in DURATIONS
+        entry = _duration() if is_duration else _ruled(rules[MEMBERS[name]])
+        entries[name] = _described(name, _or_null(entry))
+    bounds = [name for name in parameters if MEMBERS[name] in constraints.BOUNDS]
+    none = {"not": {"anyOf": [_given(bound) for bound in bounds]}}
+    needed = f"A comparison needs a bound: {', '.join(bounds[:-1])} or {bounds[-1]}."
+    made = {**_object(entries), "allOf": [_never(none, needed)]}
+    if "failure_limit" in parameters:
+        made["if"] = {"not": _with("statistic", _choice(*constraints.PERCENTILES))}
+        made["then"] = {"properties": {"failure_limit": {"enum": [0, None]}}}
+    return made
+
+
+def _ruled(rule: Sequence[Any]) -> Json:
+    """A rule of the constraints: allowed values, or a number's type, minimum and maximum."""
+    if set(rule) == {True, False}:
+        return {"type": "boolean"}
+    if not isinstance(rule[0], type):
+        return _choice(*rule)
+    kind, least, most, _ = rule
+    made: Json = {"type": "integer" if kind is int else "number"}
+    made |= {"minimum": least} if kind is int else {"exclusiveMinimum": 0}
+    return made | ({"maximum": most} if most < 1e308 else {})
+
+
+def _duration() -> Json:
+    return {
+        "type": "string",
+        "pattern": f"^{app.DURATION}$",
+        "errorMessage": "Write hours, minutes and seconds, for example, PT1H30M or PT0.005S.",
+    }
+
+
+def _text(limit: StringLimit) -> Json:
+    made: Json = {"type": "string", "minLength": limit.minimum, "maxLength": limit.maximum}
+    if limit is not constraints.ALARM_NAME:
+        made["pattern"] = f"^{limit.pattern}$"
+        made["errorMessage"] = f"Write {limit.minimum} to {limit.maximum} characters: "
+        made["errorMessage"] += f"{limit.described}."
+    return made
+
+
+def _choice(*values: str) -> Json:
+    return {"enum": list(values)}
+
+
+def _object(properties: Json, *, required: Sequence[str] = ()) -> Json:
+    made: Json = {"type": "object", "properties": properties, "additionalProperties": False}
+    return made | ({"required": list(required)} if required else {})
+
+
+def _described(name: str, entry: Json) -> Json:
+    return {"description": DESCRIBED[name], **entry}
+
+
+def _ref(name: str) -> Json:
+    return {"$ref": f"#/definitions/{name}"}
+
+
+def _or_null(entry: Json) -> Json:
+    if "enum" in entry:
+        return {**entry, "enum": [*entry["enum"], None]}
+    if "type" in entry:
+        return {**entry, "type": [entry["type"], "null"]}
+    if "anyOf" in entry:
+        return {**entry, "anyOf": [*entry["anyOf"], {"type": "null"}]}
+    return {"anyOf": [entry, {"type": "null"}]}
+
+
+def _override(name: str, entry: Json) -> Json:
+    """An entry under a key of its own: as in the declaration, or as ``-c`` sends it."""
+    if name in ("outcome", "otherwise"):
+        return {"anyOf": [entry, {"const": "null"}, _json_text(r"^\{")]}
+    if name == "end_now":
+        return {"anyOf": [entry, _json_text(r"^\s*(true|false|null)\s*$")]}
+    opening = r"\[" if name in ("desired_model_variants", "stop_on") else r"\{"
+    return {"anyOf": [entry, _json_text(rf"^\s*({opening}|null\s*$)")]}
+
+
+def _json_text(pattern: str) -> Json:
+    return {"type": "string", "contentMediaType": "application/json", "pattern": pattern}
+
+
+def _with(name: str, entry: Mapping[str, Any]) -> Json:
+    return {"type": "object", "required": [name], "properties": {name: entry}}
+
+
+def _given(name: str) -> Json:
+    return _with(name, {"not": {"type": "null"}})
+
+
+def _some(value: str) -> Json:
+    """An object in which some entry has the value."""
+    return {"type": "object", "not": {"additionalProperties": {"not": {"const": value}}}}
+
+
+def _never(entry: Json, message: str) -> Json:
+    """Refuse such an object; what is no object is for other rules."""
+    return {"not": {"type": "object", **entry}, "errorMessage": message}
+
+
+def written() -> str:
+    """The text of the file."""
+    return json.dumps(schema(), indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    FILE.write_text(written())
