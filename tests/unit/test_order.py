@@ -349,6 +349,11 @@ class TestTheOldDeclaration:
         world = World(events_of={STACK: updating(*before)})
         assert update(world, declaration(), declaration()).order == "update_changed"
 
+    def test_the_event_says_it_where_the_stack_shows_no_completion_any_more(self) -> None:
+        world = World(events_of={STACK: updating()[-2:]})
+        assert update(world, declaration(), declaration()).row == "update_unchanged"
+        assert update(world, promoting(), declaration()).order == "update_changed"
+
     @pytest.mark.parametrize("text", ["", "****", "[]", "{}"])
     def test_update_old_unreadable(self, text: str) -> None:
         events = [
@@ -381,6 +386,7 @@ class TestTheOldDeclaration:
         decision = delete(world, declaration(ModelVariantActions=said))
         assert decision.stop is not None
         assert decision.stop.actions == KEEP
+        assert decision.stop.reason == declaration().reason
 
     def test_stop_on_of_the_old_declaration_counts(self) -> None:
         stable = created(StopOn=["Update"])
@@ -678,6 +684,13 @@ class TestWhatAllowsAStop:
                 update(World(unreadable=(unread,)), promoting())
             with pytest.raises(Unreadable):
                 delete(removing(unreadable=(unread,)), declaration())
+
+    def test_a_failure_is_answered_though_nobody_can_tell_whether_it_is_undone(self) -> None:
+        world = World(seen=None, unreadable=("stack",), is_lasting=True)
+        assert answers(update(world, promoting())) == (Verb.FAIL, "absent")
+        world.seen = experiment()
+        with pytest.raises(Unreadable):
+            update(world, promoting())
 
     def test_a_nested_stack_goes_with_its_ancestors(self) -> None:
         for status in ("UPDATE_IN_PROGRESS", "CREATE_IN_PROGRESS"):

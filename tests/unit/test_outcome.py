@@ -146,6 +146,8 @@ class TestRows:
         assert answers(told) == (Verb.FAIL, "instances_unknown")
         assert told.order == "update_changed"
         assert "nothing was stopped" in told.why
+        found = "CurrentInstanceCount 0" if (counts or {}).get("production") == 0 else "no Current"
+        assert f"returns {found}" in told.why
         assert "'InstanceCount' in 'Instances'" in told.why
         torn = delete(removing(counts=counts, is_young=False), PROMOTE_SHADOW)
         assert answers(torn) == (Verb.FAIL, "instances_unknown")
