@@ -55,7 +55,7 @@ def read(declared: Any, **properties: Any) -> Declaration:
 def test_evidence_comes_back_with_its_types() -> None:
     declared = promote_if(
         {**LATENCY, "FailureLimit": 1},
-        {"Metric": "ModelLatency", "MaxIncrease": 5000, "MaxValue": 60_000},
+        {"Metric": "ModelLatency", "MaxIncrease": 5000, "MaxValue": 60_000, "DryRun": False},
         {**RATE, "MaxIncrease": 0.0005, "DryRun": True},
         Window=7200,
         Alarms=["too-slow"],
