@@ -49,6 +49,7 @@ TESTS = {
         "tests/template/test_known_experiment.py",
         "tests/template/test_outcome.py",
         "tests/template/test_provider_refusals.py",
+        "tests/template/test_resource.py",
         "tests/template/test_validation.py",
         "tests/template/test_warnings.py",
     ),

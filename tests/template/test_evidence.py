@@ -181,9 +181,10 @@ def test_refuses_another_end_without_evidence() -> None:
 def test_warns_of_too_few_requests_for_a_rate(least: int, warns: bool) -> None:
     stack = new_stack()
     rate = Comparison.error_rate_5xx(max_rate=0.001)
-    declare(stack, **PROMOTION, promote_if=evidence(rate, min_invocations=least))
+    latency = Comparison.model_latency(max_ratio=1.1)
+    declare(stack, **PROMOTION, promote_if=evidence(latency, rate, min_invocations=least))
     said = Match.string_like_regexp(
-        "'promote_if.comparisons.0..max_rate' is 0.001.*require at least 3000 requests"
+        "'promote_if.comparisons.1..max_rate' is 0.001.*require at least 3000 requests"
     )
     found = Annotations.from_stack(stack).find_warning("*", said)
     assert bool(found) == warns

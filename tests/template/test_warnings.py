@@ -148,6 +148,14 @@ TOKENS: dict[str, tuple[Callable[[cdk.Stack], dict[str, Any]], str]] = {
         lambda stack: {"model_variant_actions": cdk.Fn.find_in_map("Map", "a", _text(stack))},
         "'model_variant_actions' holds a token",
     ),
+    "the outcome": (
+        lambda stack: {"model_variant_actions": None, "outcome": _text(stack)},
+        "'outcome' holds a token",
+    ),
+    "every desired variant": (
+        lambda stack: {"desired_model_variants": cdk.Fn.find_in_map("Map", "a", _text(stack))},
+        "'desired_model_variants' holds a token",
+    ),
     "a model's name": (
         lambda stack: {"desired_model_variants": [_variant(model_name=_text(stack))]},
         "'desired_model_variants[0].model_name' holds a token",
