@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from local_aws.cdk_cli import CdkCli, CdkFailed
 from local_aws.inventory import inventory
@@ -75,9 +76,12 @@ class Timeline:
     def say(self, text: str, mark: str = "[cyan]●[/]") -> None:
         """Print one line, or more with the same indent."""
         elapsed = time.monotonic() - self._started_at
-        line = Table.grid(padding=(0, 2, 0, 0))
-        line.add_row(f"[dim]{elapsed:6.1f} s[/]", mark, text)
-        self.console.print(line)
+        before = Text.from_markup(f"[dim]{elapsed:6.1f} s[/]  {mark}  ")
+        room = self.console.width - len(before)
+        for line in Text.from_markup(text).wrap(self.console, room):
+            line.rstrip()
+            self.console.print(before + line)
+            before = Text(" " * len(before))
 
     def check(self, holds: bool, text: str) -> None:
         """Print whether a check succeeded."""
@@ -155,6 +159,7 @@ def _story(timeline: Timeline, folder: Path) -> None:
             cdk.bootstrap()
         before = inventory(aws)
         _arm(timeline, aws, cdk)
+        aws.traffic(hours=14, production=PRODUCTION, shadow=CLOSED[0][0])
         _plan(timeline, aws, cdk)
         # From here on the app stays the same, and is not synthesised again.
         cdk = CdkCli(aws, app=output, output=output)

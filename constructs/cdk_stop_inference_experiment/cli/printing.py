@@ -9,6 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from cdk_stop_inference_experiment_handler.lifecycle.facts import ENDED_STATUSES
+
 from .plan import FAIL, MAY, NO, NOTHING, PROMOTE, STOP, UNKNOWN, WAIT, WILL, Plan, Verdict
 from .status import StackStatus, Standing, Variant
 
@@ -93,7 +95,7 @@ class _Out:
         status = one.status or one.trouble
         self.line(Text.assemble((one.experiment, "bold"), f"  {status}{since}"), indent=2)
         self.line(Text(f"{one.stack}/{one.logical_id}", "dim"), indent=4)
-        if one.scheduled_end:
+        if one.scheduled_end and one.status not in ENDED_STATUSES:
             self.line(f"It ends by itself at {one.scheduled_end}.", indent=4)
         for variant in one.variants:
             self.line(_variant(variant), indent=4)
