@@ -239,6 +239,27 @@ def test_equal_ends_are_equal_whatever_their_spelling() -> None:
     assert one.digest == read(DesiredModelVariants=[variant(2)]).digest
 
 
+def test_other_variants_to_deploy_are_another_end_in_whatever_order_they_are_written() -> None:
+    def kept(*variants: object) -> Declaration:
+        actions = {"production": "Retain", "shadow": "Retain"}
+        return read(ModelVariantActions=actions, DesiredModelVariants=list(variants))
+
+    shadow, production = variant("2"), {**variant("3"), "VariantName": "production"}
+    both = kept(shadow, production)
+    for variants in [
+        (production, shadow),
+        (dict(reversed(shadow.items())), production),
+        (shadow, dict(reversed(production.items()))),
+    ]:
+        assert kept(*variants).digest == both.digest
+    assert kept(shadow, {**production, "ModelName": "fraud-v1"}).digest != both.digest
+
+
+def test_a_later_release_recognises_what_this_one_has_ended() -> None:
+    assert said(Outcome="KeepBoth").digest == "4b85e108"
+    assert said(Outcome="PromoteShadow", DesiredState="Completed").digest == "d7e28b57"
+
+
 def test_an_end_is_told_by_the_last_digest_in_the_status_reason() -> None:
     keep = read(ModelVariantActions={"shadow": "Remove"})
     assert read().ended(read().reason)

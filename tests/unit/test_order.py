@@ -202,6 +202,8 @@ class TestUpdate:
         events = [*created(), of_stack("UPDATE_IN_PROGRESS", 9_980), *failed]
         world = World(seen=experiment("Stopping"), events_of={STACK: events})
         assert answers(update(world, declaration(), promoting())) == (Verb.WAIT, "stack_unclear")
+        world.seen = experiment()
+        assert update(world, declaration(), promoting()).verb is Verb.SUCCEED
 
     def test_update_renamed(self) -> None:
         renamed = declaration(Name="other")
@@ -670,6 +672,9 @@ class TestWhatAllowsAStop:
             assert answers(ask_it(young)) == (Verb.WAIT, "stack_unclear")
             assert answers(ask_it(old)) == (Verb.FAIL, "stack_unclear")
         assert delete(young, declaration()).verb is Verb.WAIT
+        old.seen = None
+        assert answers(promote(old)) == (Verb.FAIL, "absent")
+        old.seen = experiment()
         decision = delete(old, declaration())
         assert (decision.verb, decision.warn) == (Verb.SUCCEED, True)
         assert f"the stack is in {status}" in decision.why
