@@ -79,7 +79,7 @@ def measure(*, runs: int) -> Json:
             for who in ("ours", "crhelper")
         }
         variables = environment(_variables("ours", Path(folder)))
-        slowed = _slowed(commands["ours, first answer"], variables, max(1, runs // 5))
+        slowed = _slowed(commands["ours, first answer"], variables, max(1, runs // 7))
     return {
         "variants": {name: _told(taken[name]) for name in commands},
         "ratios": {

@@ -28,7 +28,7 @@ __all__ = ["measure"]
 
 Json = dict[str, Any]
 STOP_SECONDS = 3.0
-CRHELPER_SCALE = 10.0
+CRHELPER_SCALE = 20.0
 PHASES = ("deploy", "update", "destroy")
 NODE = Path(__file__).with_name("node")
 IN_TURN = ("ours", "AwsCustomResource")

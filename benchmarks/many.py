@@ -8,6 +8,7 @@ together, as AWS limits an account. That forty of ours share a function changes 
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 from loopback.faults import Faults
@@ -67,12 +68,15 @@ class Bucket(Faults):
 
 def measure() -> Json:
     """Stop each number of experiments at once, at each rate."""
-    rows = [
-        _stop_all(name, count, rate)
+    stops = [
+        (name, count, rate)
         for count in COUNTS
         for rate in (RATES if count <= ALL_RATES_UP_TO else RATES[:-1])
         for name in (HANDLERS if count <= ALL_RATES_UP_TO else ("ours",))
     ]
+    # In virtual time it does not matter that another process computes, too. The longest come first.
+    with ProcessPoolExecutor() as processes:
+        rows = list(processes.map(_stop_all, *zip(*reversed(stops), strict=True)))[::-1]
     return {"stop_seconds": STOP_SECONDS, "rows": rows}
 
 

@@ -50,10 +50,11 @@ WORSE = """\
 - **More code to load** than the handler of crhelper's README: the function validates its input
   and what it reads from AWS. It creates no client before it needs it, and botocore parses only the
   part of SageMaker's model that it uses, which more than compensates for that.
-- **Synth takes longer** than for an empty app. Any function adds much of that time (*function
-  alone* does nothing): it loads CDK's Lambda module, and CDK validates a template that is not
-  empty. The rest is a larger template. To save time, SageMaker's module is only imported if an
-  experiment is given, and fewer calls go to jsii.
+- **Synth takes longer** than for an empty app. Most of every app's time is the engine with which
+  CDK validates templates, and it takes longer for more resources. Without it
+  (`CDK_VALIDATION=false`, measured once) an empty app takes 0.8 s of CPU, one with any function 1.1
+  s, AwsCustomResource's 1.3 s and ours 1.5 s. To save time, SageMaker's module is only imported if
+  an experiment is given, and few calls go to jsii.
 - AwsCustomResource finishes sooner because it does not wait, so CloudFormation's next step may
   find the endpoint still updating.
 """
