@@ -171,6 +171,10 @@ def test_refuses_another_end(otherwise: Any, said: str) -> None:
     assert said in refused(EVIDENCE, otherwise=otherwise)
 
 
+def test_says_once_what_is_no_evidence() -> None:
+    assert refused({"Comparisons": "all"}).count("'promote_if") == 1
+
+
 def test_refuses_another_end_without_evidence() -> None:
     assert "'otherwise' needs 'promote_if': leave it out" in refused(
         None, otherwise=Outcome.keep_both()

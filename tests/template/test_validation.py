@@ -55,6 +55,12 @@ PASSES: dict[str, dict[str, Any]] = {
         "desired_model_variants": [_variant(), SHADOW],
     },
     "a model name of 63 characters": {"desired_model_variants": [_variant(model_name="m" * 63)]},
+    "desired variants that are tokens": {
+        "desired_model_variants": [
+            cdk.Fn.find_in_map("Map", "a", "b"),
+            cdk.Fn.get_att("Made", "Variant"),
+        ]
+    },
     "no instances": {"desired_model_variants": [_variant(instance_count=0)]},
     "a new instance type by name": {
         "desired_model_variants": [_variant(instance_type=InstanceType.of("ml.z9.huge"))]
