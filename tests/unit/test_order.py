@@ -469,6 +469,17 @@ class TestDelete:
         world = World(status=status, events_of={STACK: events})
         assert answers(delete(world, promoting())) == (Verb.SUCCEED, "delete_undone")
 
+    def test_delete_undone_where_only_a_failed_update_said_that_it_is_the_stacks_own(self) -> None:
+        events = [
+            *NEVER_COMPLETE,
+            of_resource("UPDATE_IN_PROGRESS", 210),
+            of_resource("UPDATE_FAILED", 220),
+            of_stack("DELETE_IN_PROGRESS"),
+            of_resource("DELETE_IN_PROGRESS"),
+        ]
+        owned = promoting(StackOwnsExperiment="true")
+        assert delete(removing(events_of={STACK: events}), owned).row == "delete_undone"
+
     def test_delete_undone_of_anothers_experiment_need_not_see_it(self) -> None:
         world = World(status="ROLLBACK_IN_PROGRESS", unreadable=("experiment",), is_lasting=True)
         assert delete(world, promoting()).row == "delete_undone"

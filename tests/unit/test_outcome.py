@@ -397,5 +397,5 @@ class TestFewerInstances:
 
     @pytest.mark.parametrize("counts", [None, {}])
     def test_unknown_instances_are_not_fewer(self, counts: dict[str, int] | None) -> None:
-        declared = promoting(DesiredModelVariants=[variant("shadow", 1)])
+        declared = promoting(DesiredModelVariants=[variant("shadow", 0)])
         assert fewer_instances(declared, World(counts=counts)) is None
