@@ -164,7 +164,13 @@ def test_refuses_evidence_without_a_promotion() -> None:
     ("otherwise", "said"),
     [
         (Outcome.promote_shadow(), "'otherwise' must be 'KeepProduction' or 'KeepBoth'"),
-        ("KeepBoth", "'otherwise' must be an Outcome, got 'KeepBoth'"),
+        (
+            "KeepBoth",
+            (
+                "'otherwise' must be an Outcome, got 'KeepBoth': write Outcome.keep_production() "
+                "or Outcome.keep_both()"
+            ),
+        ),
     ],
 )
 def test_refuses_another_end(otherwise: Any, said: str) -> None:
