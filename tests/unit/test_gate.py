@@ -155,8 +155,9 @@ class TestNotAsked:
         assert "evidence" not in world.asked
 
     @pytest.mark.parametrize("status", ["Stopping", "Completed"])
-    def test_where_it_ends_already(self, status: str) -> None:
-        world = told(seen=running(status=status))
+    @pytest.mark.parametrize("reason", ["by hand", gated().reason])
+    def test_where_it_ends_already(self, status: str, reason: str) -> None:
+        world = told(seen=running(status=status, status_reason=reason))
         updated(world)
         assert "evidence" not in world.asked
 
