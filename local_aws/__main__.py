@@ -10,6 +10,7 @@ import argparse
 import shlex
 import signal
 import sys
+import threading
 
 from local_aws.environment import ROOT
 from local_aws.server import LocalAws
@@ -19,10 +20,17 @@ from local_aws.shadow_test import create_shadow_tests
 def main(arguments: list[str] | None = None) -> int:
     """Start, print, and run until Ctrl-C or SIGTERM."""
     options = _options(arguments)
+    ended = threading.Event()
+
+    def end(*_: object) -> None:
+        # Python ignores an exception that reaches it in a finalizer: then the wait below ends.
+        ended.set()
+        raise KeyboardInterrupt
+
     # SIGTERM is handled like Ctrl-C, so that nothing is left running; a background job of a shell
     # would ignore Ctrl-C.
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
+        signal.signal(number, end)
     try:
         with LocalAws(
             port=options.port,
@@ -35,9 +43,10 @@ def main(arguments: list[str] | None = None) -> int:
                 for arn in create_shadow_tests(aws.client("sagemaker"), options.shadow_test):
                     _let_have_traffic(aws, arn.rpartition("/")[2], options)
                     print(f"# running: {arn}", flush=True)
-            signal.pause()
+            ended.wait()
     except KeyboardInterrupt:
-        print("# the local AWS and everything it started have ended", file=sys.stderr)
+        pass
+    print("# the local AWS and everything it started have ended", file=sys.stderr)
     return 0
 
 

@@ -12,6 +12,7 @@ from local_aws.emulator.sagemaker.errors import ApiError
 from local_aws.emulator.sagemaker.service import _OPERATIONS
 from local_aws.emulator.sagemaker.validation import Shape, check_request, service_model
 from local_aws.shadow_test import model_variant
+from loopback.containers import ENVIRONMENT
 
 STOP = "StopInferenceExperiment"
 KEEP = {"production": "Retain", "shadow": "Remove"}
@@ -144,3 +145,10 @@ def _patterns(shape: Shape, seen: tuple[str, ...]) -> Iterator[str]:
     }
     for part in parts.get(shape.type_name, list)():
         yield from _patterns(part, seen)
+
+
+def test_limits_come_from_all_of_botocores_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The function's environment, in which loopback tests run, names a part of it."""
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    assert len(service_model.__wrapped__().operation_names) > 400

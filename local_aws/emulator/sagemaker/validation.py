@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, TypeAlias
 
+from botocore.loaders import Loader
 from botocore.model import ServiceModel
-from botocore.session import get_session
 from botocore.validate import ParamValidator
 
 from local_aws.emulator.sagemaker.errors import ApiError
@@ -29,7 +29,8 @@ Shape: TypeAlias = Any
 @cache
 def service_model() -> ServiceModel:
     """Return botocore's model of SageMaker; it is loaded once, since that is slow."""
-    return get_session().get_service_model("sagemaker")
+    # Not a session's: AWS_DATA_PATH may name the function's model, which is only a part.
+    return ServiceModel(Loader().load_service_model("sagemaker", "service-2"), "sagemaker")
 
 
 def check_request(operation: str, request: dict[str, Any]) -> None:
