@@ -132,6 +132,12 @@ class TestEndByUpdate:
         assert "a new experiment" in told.why
         assert told.why.endswith(f"as {status} at 1970-01-02T00:00:00Z, because 'by hand'")
 
+    def test_ended_otherwise_promote_of_variants_that_sagemaker_no_longer_names(self) -> None:
+        seen = experiment("Completed", variants={}, production="", shadows=())
+        told = update(World(seen=seen), outcome("PromoteShadow"))
+        assert answers(told) == (Verb.FAIL, "ended_otherwise_promote")
+        assert told.why.startswith("the shadow of inference experiment 'fraud-shadow'")
+
     def test_stopping_is_adopted(self) -> None:
         told = update(World(seen=experiment("Stopping", status_reason="by hand")), promoting())
         assert answers(told) == (Verb.WAIT, "stopping")

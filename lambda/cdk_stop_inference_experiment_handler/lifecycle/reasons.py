@@ -184,12 +184,13 @@ def ended_as_before(experiment: Experiment) -> str:
     )
 
 
-def too_late(variant: str, experiment: Experiment) -> str:
+def too_late(variant: str | None, experiment: Experiment) -> str:
     """It ended before the promotion was ordered."""
+    named = f"variant '{variant}'" if variant else "the shadow"
     return (
-        f"variant '{variant}' of {_named(experiment)} cannot be promoted any more: deploy the "
-        f"variant with an endpoint update, or start a new experiment; this one has already ended "
-        f"as {_end(experiment)}"
+        f"{named} of {_named(experiment)} cannot be promoted any more: deploy the variant with an "
+        f"endpoint update, or start a new experiment; this one has already ended as "
+        f"{_end(experiment)}"
     )
 
 

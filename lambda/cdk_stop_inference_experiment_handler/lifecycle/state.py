@@ -110,7 +110,7 @@ def _found_ended(
         return succeed(row, reasons.ended_as_before(experiment), warn=True)
     if row == "ended_otherwise":
         return succeed(row, reasons.ended(experiment))
-    return fail(row, reasons.too_late(str(promoted), experiment))
+    return fail(row, reasons.too_late(promoted, experiment))
 
 
 def _stopping(order: Order, experiment: Experiment, *, is_delete: bool) -> Decision:
