@@ -99,7 +99,7 @@ class StopInferenceExperimentProvider(Construct):
             environment_encryption: The key that encrypts the function's environment. The role gets
                 permission to decrypt with it. Default: an AWS owned key.
             runtime: The function's runtime: Python 3.12 or newer. Default: Python 3.13, the newest
-                that this release is tested on.
+                Python that the function's code is tested on.
                 See https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
 
         Raises:
