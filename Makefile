@@ -115,50 +115,33 @@ define editable
 @$(1)/bin/python -m pip install -qq --no-deps --no-build-isolation --editable .
 endef
 
-.venv/.requirements: requirements.txt
-	$(call environment,.venv,requirements.txt)
-	@touch $@
+# $(eval $(call with_project,folder,requirements)): the rules of an environment with the project.
+define with_project
+$(1)/.requirements: $(2)
+	$$(call environment,$$(@D),$(2))
+	@touch $$@
 
-$(VENV): .venv/.requirements pyproject.toml
-	$(call editable,.venv)
-	@touch $@
+$(1)/.done: $(1)/.requirements pyproject.toml
+	$$(call editable,$$(@D))
+	@touch $$@
+endef
 
-.venv-oldest/.requirements: tests/requirements-oldest.txt
-	$(call environment,.venv-oldest,tests/requirements-oldest.txt)
-	@touch $@
-
-$(VENV_OLDEST): .venv-oldest/.requirements pyproject.toml
-	$(call editable,.venv-oldest)
-	@touch $@
-
-.venv-3.%/.requirements: tests/requirements-pythons.txt
-	$(call environment,.venv-3.$*,tests/requirements-pythons.txt)
-	@touch $@
-
-.venv-3.%/.done: .venv-3.%/.requirements pyproject.toml
-	$(call editable,.venv-3.$*)
-	@touch $@
-
-$(VENV_EMULATOR): local_aws/requirements-emulator.txt
-	$(call environment,.venv-emulator,local_aws/requirements-emulator.txt)
-	@touch $@
-
-$(VENV_LAMBDA): local_aws/requirements-lambda.txt
-	$(call environment,.venv-lambda,local_aws/requirements-lambda.txt)
-	@touch $@
-
-$(VENV_DOCS): docs/requirements.txt
-	$(call environment,.venv-docs,docs/requirements.txt)
-	@touch $@
-
+$(eval $(call with_project,.venv,requirements.txt))
+$(eval $(call with_project,.venv-oldest,tests/requirements-oldest.txt))
+$(eval $(call with_project,.venv-3.%,tests/requirements-pythons.txt))
 # Its tests find the mutants before the project, of which they need the version.
-.venv-mutants/.requirements: tests/requirements-mutants.txt
-	$(call environment,.venv-mutants,tests/requirements-mutants.txt)
-	@touch $@
+$(eval $(call with_project,.venv-mutants,tests/requirements-mutants.txt))
 
-$(VENV_MUTANTS): .venv-mutants/.requirements pyproject.toml
-	$(call editable,.venv-mutants)
-	@touch $@
+# $(eval $(call without_project,folder,requirements)): the rule of any other environment.
+define without_project
+$(1)/.done: $(2)
+	$$(call environment,$$(@D),$(2))
+	@touch $$@
+endef
+
+$(eval $(call without_project,.venv-emulator,local_aws/requirements-emulator.txt))
+$(eval $(call without_project,.venv-lambda,local_aws/requirements-lambda.txt))
+$(eval $(call without_project,.venv-docs,docs/requirements.txt))
 
 $(NODE_MODULES): package.json package-lock.json
 	@echo "creating node_modules ..."

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import aws_cdk
 import pytest
 
 from local_aws import LocalAws
@@ -85,11 +84,7 @@ def everything(aws: LocalAws) -> dict[str, list[str]]:
 @pytest.fixture(scope="session")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     """The account; the scripts are to leave it as it is."""
-    folder = tmp_path_factory.mktemp("bootstrap")
-    app = aws_cdk.App(outdir=str(folder), analytics_reporting=False)
-    aws_cdk.Stack(app, "Any")  # "cdk bootstrap" refuses an app without stacks.
-    app.synth()
     with LocalAws(**QUICK) as aws:
-        CdkCli(aws, app=folder, output=folder).bootstrap()
+        CdkCli(aws, output=tmp_path_factory.mktemp("bootstrap")).bootstrap()
         create_shadow_test(aws.client("sagemaker"), "fraud-shadow")
         yield Account(aws, everything(aws))

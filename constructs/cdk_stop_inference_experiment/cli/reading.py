@@ -258,12 +258,11 @@ class Reader:
 
     def describe_all(self, names: Iterable[str]) -> None:
         """Describe experiments at the same time; one that cannot be read is not an error yet."""
-        first, *rest = [*dict.fromkeys(names)] or [""]
-        if not rest:
-            return
-        self._try(first)  # It creates the client, which threads can share but not create.
+        wanted = list(dict.fromkeys(names))
+        for name in wanted[:1]:
+            self._try(name)  # It creates the client, which threads can share but not create.
         with ThreadPoolExecutor(AT_ONCE) as threads:
-            list(threads.map(self._try, rest))
+            list(threads.map(self._try, wanted[1:]))
 
     def _try(self, name: str) -> None:
         with suppress(Unreadable):
