@@ -46,6 +46,13 @@ def main(arguments: list[str] | None = None) -> int:
             ended.wait()
     except KeyboardInterrupt:
         pass
+    except ModuleNotFoundError as error:
+        sys.exit(
+            f"error: {sys.executable} has no module '{error.name}': run 'make environments', and "
+            f"start the local AWS with '.venv/bin/python -m local_aws' in {ROOT}"
+        )
+    except FileNotFoundError as error:
+        sys.exit(f"error: {error}")
     print("# the local AWS and everything it started have ended", file=sys.stderr)
     return 0
 

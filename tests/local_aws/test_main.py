@@ -15,6 +15,7 @@ import pytest
 from tests.waiting import eventually
 
 from local_aws import LocalAws
+from local_aws.environment import python_of
 from local_aws.shadow_test import create_shadow_tests, wait_for_experiment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -154,3 +155,16 @@ def test_tells_when_the_local_aws_has_ended(tmp_path: Path) -> None:
     ran = pasted(lines, hint(lines), tmp_path)
     assert ran.returncode == 1
     assert "error: no local AWS listens on https://127.0.0.1:" in ran.stderr
+
+
+def test_an_interpreter_of_another_environment_is_told_which_one_to_use() -> None:
+    ran = subprocess.run(
+        [python_of("lambda"), "-m", "local_aws"],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert ran.returncode == 1
+    assert "has no module 'trustme': run 'make environments'" in ran.stderr
+    assert "Traceback" not in ran.stderr
