@@ -75,6 +75,9 @@ def synthesise(
     """Run a contestant's app like the CDK CLI, and measure it."""
     variables = {
         **os.environ,
+        # pip compiles what it installs, so an app finds its libraries compiled; an editable install
+        # must be allowed to keep what the first round compiled.
+        "PYTHONDONTWRITEBYTECODE": "",
         "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
         **(extra or {}),
     }

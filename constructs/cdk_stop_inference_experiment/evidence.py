@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import aws_cdk
 from aws_cdk import Duration
-from aws_cdk import aws_cloudwatch as cloudwatch
 
 from cdk_stop_inference_experiment_handler.contract.constraints import (
     AVERAGE,
@@ -166,5 +166,5 @@ class Evidence:
 
     min_invocations: int
     comparisons: Sequence[Comparison] = ()
-    alarms: Sequence[cloudwatch.IAlarm] = ()
+    alarms: Sequence[aws_cdk.aws_cloudwatch.IAlarm] = ()
     window: Duration | None = None

@@ -13,8 +13,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import aws_cdk
 from aws_cdk import Annotations, Aws, Fn, ScopedAws, Stack
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from constructs import Construct, DependencyGroup, IDependable
 
@@ -237,7 +237,7 @@ def alarms_to_describe(evidence: object) -> tuple[str, ...]:
     """The ARNs of the alarms that evidence includes; ``*`` for all if one is composite."""
     if not isinstance(evidence, Evidence):
         return ()
-    if any(isinstance(alarm, cloudwatch.CompositeAlarm) for alarm in evidence.alarms):
+    if any(isinstance(alarm, aws_cdk.aws_cloudwatch.CompositeAlarm) for alarm in evidence.alarms):
         return ("*",)
     return tuple(dict.fromkeys(alarm.alarm_arn for alarm in evidence.alarms))
 
