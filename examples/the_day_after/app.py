@@ -48,9 +48,9 @@ class Variant:
 
 
 # Colours, not roles: a variant called "shadow" would keep that name in production.
-BLUE = Variant("blue", "fraud-v1", "ml.m5.large", 1)
+BLUE = Variant("blue", "fraud-blue", "ml.m5.large", 1)
 # After the promotion it serves alone: declare the instances for that, not those of the test.
-GREEN = Variant("green", "fraud-v2", "ml.m5.xlarge", 2)
+GREEN = Variant("green", "fraud-green", "ml.m5.xlarge", 2)
 
 STEPS = ("test", "promote", "settle", "back")
 

@@ -14,9 +14,9 @@ from local_aws.emulator import (
     eventbridge_limits,
     iam_requests,
     lambda_workers,
-    nat_gateways,
     sagemaker_resources,
     sagemaker_service,
+    vpcs,
 )
 from local_aws.emulator.clock import Clock
 from local_aws.emulator.control import Control
@@ -46,7 +46,7 @@ def assembled(options: Options, on_ready: Callable[[], object]) -> Application:
     cloudwatch = cloudwatch_service.install(options.settings, clock, service)
     iam_requests.install()
     eventbridge_limits.install()
-    nat_gateways.install()
+    vpcs.install()
     lambda_workers.install(
         lambda_python=options.lambda_python,
         endpoint_url=endpoint_url,

@@ -164,6 +164,7 @@ PRIVATE_NAMES: dict[str, dict[str, list[str] | None]] = {
         "_delete_nat_gateway": ["params"],
         "_nat_gateways": None,
         "_release_address": ["p"],
+        "_vpcs": None,
     },
     "ministack.services.eventbridge": {
         "_SCHEDULER_TICK_INTERVAL": None,

@@ -1,6 +1,8 @@
-"""NAT gateways and their addresses in CloudFormation, for stacks with a VPC of CDK.
+"""What a VPC of CDK needs in CloudFormation beyond ministack: NAT gateways and an attribute.
 
-ministack has them in EC2's API, but not as resource types. Each handler calls that API.
+ministack has NAT gateways and their addresses in EC2's API, but not as resource types. Each handler
+calls that API. A VPC has no attribute CidrBlock there, to which the security groups of CDK's
+interface endpoints refer.
 """
 
 # ruff: noqa: SLF001 (ministack's private names, each listed in private_names.py)
@@ -26,13 +28,24 @@ class Ec2Error(RuntimeError):
 
 
 def install() -> None:
-    """Register the types with ministack."""
+    """Register the types with ministack, and add the attribute to its own."""
     provisioners._RESOURCE_HANDLERS.update(
         {
             "AWS::EC2::EIP": _handlers("AWS::EC2::EIP", _allocate, _release),
             "AWS::EC2::NatGateway": _handlers("AWS::EC2::NatGateway", _create, _delete),
         }
     )
+    vpc = provisioners._RESOURCE_HANDLERS["AWS::EC2::VPC"]
+    for operation in ("create", "update"):
+        vpc[operation] = _with_cidr_block(vpc[operation])
+
+
+def _with_cidr_block(handler: Callable[..., Made]) -> Callable[..., Made]:
+    def handle(*arguments: object, **named: object) -> Made:
+        vpc, attributes = handler(*arguments, **named)
+        return vpc, {**attributes, "CidrBlock": ec2._vpcs[vpc]["CidrBlock"]}
+
+    return handle
 
 
 def _handlers(
