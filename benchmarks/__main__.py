@@ -23,7 +23,7 @@ BENCHMARKS: dict[str, Callable[[bool], Json]] = {
     "many": lambda _: many.measure(),
     "plan": lambda _: plan.measure(),
     "cold": lambda quick: cold_start.measure(runs=3 if quick else 15),
-    "synth": lambda quick: synth.measure(runs=1 if quick else 4, runs_by_count=1 if quick else 2),
+    "synth": lambda quick: synth.measure(runs=1 if quick else 4, runs_by_count=1),
     "asset": lambda _: asset.measure(),
     "deployment": lambda quick: deployment.measure(runs=1 if quick else 2, with_crhelper=not quick),
 }
