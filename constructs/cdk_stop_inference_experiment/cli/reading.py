@@ -272,13 +272,6 @@ class Reader:
         """An experiment; None if SageMaker does not know it."""
         return self._once("experiment", name, lambda: self.aws.describe(name))
 
-    def described(self, name: str) -> Json | None:
-        """The full description of an experiment; None if SageMaker does not know it."""
-        if self.experiment(name) is None:
-            return None
-        answer: Json = _ask(lambda: self._sagemaker.describe_inference_experiment(Name=name))
-        return answer
-
     def endpoint(self, name: str) -> Endpoint | None:
         """An endpoint; None if SageMaker does not know it."""
         return self._once("endpoint", name, lambda: self.aws.endpoint(name))
@@ -305,10 +298,6 @@ class Reader:
     @cached_property
     def _cloudformation(self) -> Any:  # noqa: ANN401 - boto3 creates its clients' types at run time
         return self._session.client("cloudformation", config=SDK_CONFIG)
-
-    @cached_property
-    def _sagemaker(self) -> Any:  # noqa: ANN401
-        return self._session.client("sagemaker", config=SDK_CONFIG)
 
     @cached_property
     def _lambda(self) -> Any:  # noqa: ANN401

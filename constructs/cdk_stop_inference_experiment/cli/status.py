@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from cdk_stop_inference_experiment_handler.contract.constraints import CANCELLED, COMPLETED
 from cdk_stop_inference_experiment_handler.lifecycle import reasons
-from cdk_stop_inference_experiment_handler.lifecycle.facts import RequestType, Unreadable
+from cdk_stop_inference_experiment_handler.lifecycle.facts import (
+    Experiment,
+    RequestType,
+    Unreadable,
+)
 
 from .operations import (
     UPDATE,
@@ -109,46 +112,50 @@ def status_of(reader: Reader, stack: str) -> StackStatus:
         CannotPlan: The stack does not exist, or cannot be read.
     """
     seen = reader.stack(stack)
+    deployed = [
+        (stack_id, found, deployed_properties(reader, stack_id, found.logical_id))
+        for stack_id, found in resources_below(reader, seen.stack_id)
+    ]
+    reader.describe_all(_experiment(found, properties) for _, found, properties in deployed)
     teardown: Mapping[tuple[str, str], Verdict] = {}
     if not seen.status.endswith("_IN_PROGRESS"):
         verdicts = plan_destroy(reader, seen.stack_id).verdicts
         teardown = {(one.stack, one.logical_id): one for one in verdicts}
-    resources = tuple(
-        _standing(reader, stack_id, found, teardown)
-        for stack_id, found in resources_below(reader, seen.stack_id)
-    )
+    resources = tuple(_standing(reader, *one, teardown) for one in deployed)
     return StackStatus(seen.stack_id, seen.name, seen.status, resources)
+
+
+def _experiment(found: Deployed, properties: Json | None) -> str:
+    """The name of a resource's experiment."""
+    return str((properties or {}).get("Name") or found.physical_id.rpartition("/")[2])
 
 
 def _standing(
     reader: Reader,
     stack_id: str,
     found: Deployed,
+    properties: Json | None,
     teardown: Mapping[tuple[str, str], Verdict],
 ) -> Standing:
-    properties = deployed_properties(reader, stack_id, found.logical_id)
-    name = str((properties or {}).get("Name") or found.physical_id.rpartition("/")[2])
+    name = _experiment(found, properties)
     stack_name = reader.stack(stack_id).name
     try:
-        described, trouble = reader.described(name), ""
+        known, trouble = reader.experiment(name), ""
     except (CannotPlan, Unreadable) as error:
-        described, trouble = None, str(error)
+        known, trouble = None, str(error)
     else:
-        if described is None:
+        if known is None:
             trouble = "SageMaker does not know the experiment"
-    told: Json = described or {}
-    schedule = told.get("Schedule") or {}
-    began = schedule.get("StartTime") or told.get("CreationTime")
-    endpoint = str((told.get("EndpointMetadata") or {}).get("EndpointName") or "")
+    told = known or Experiment(arn="", name=name, status="")
     return Standing(
         stack=stack_name,
         logical_id=found.logical_id,
         experiment=name,
-        status=str(told.get("Status") or ""),
-        since=_moment(told.get("CompletionTime") or began),
-        scheduled_end=_moment(schedule.get("EndTime")),
-        endpoint=endpoint,
-        variants=tuple(_variants(told, _running(reader, endpoint))),
+        status=told.status,
+        since=reasons.moment(told.completion_time or told.began),
+        scheduled_end=reasons.moment(told.scheduled_end),
+        endpoint=told.endpoint_name,
+        variants=tuple(_variants(told, _running(reader, told.endpoint_name))),
         on_change=_change(reader, stack_id, found, properties) if teardown else None,
         on_teardown=teardown.get((stack_name, found.logical_id)),
         trouble=trouble,
@@ -184,29 +191,23 @@ def _running(reader: Reader, endpoint: str) -> Mapping[str, int]:
     return found.counts if found else {}
 
 
-def _variants(told: Json, running: Mapping[str, int]) -> Iterator[Variant]:
-    mode = told.get("ShadowModeConfig") or {}
-    shares = {
-        one.get("ShadowModelVariantName"): one.get("SamplingPercentage")
-        for one in mode.get("ShadowModelVariants", [])
-    }
-    for one in told.get("ModelVariants", []):
-        name = one.get("VariantName", "")
-        config = (one.get("InfrastructureConfig") or {}).get("RealTimeInferenceConfig") or {}
+def _variants(told: Experiment, running: Mapping[str, int]) -> Iterator[Variant]:
+    for name, status in told.variants.items():
+        configured: Json = told.configured[name]
+        config = (configured["InfrastructureConfig"] or {}).get("RealTimeInferenceConfig") or {}
+        # An experiment has one shadow at most.
+        share = None if told.sampling is None else int(told.sampling)
+        is_shadow = name in told.shadows
         yield Variant(
             name=name,
-            role="shadow" if name in shares else "production",
-            model=one.get("ModelName", ""),
-            status=one.get("Status", ""),
+            role="shadow" if is_shadow else "production",
+            model=str(configured["ModelName"] or ""),
+            status=status,
             instance_type=config.get("InstanceType", ""),
             configured=config.get("InstanceCount"),
             running=running.get(name),
-            traffic=shares.get(name, 100),
+            traffic=share if is_shadow else 100,
         )
-
-
-def _moment(value: Any) -> str:  # noqa: ANN401 - what botocore reads
-    return reasons.moment(value.timestamp()) if value is not None else ""
 
 
 def _camel(members: Mapping[str, object]) -> dict[str, object]:
