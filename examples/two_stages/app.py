@@ -7,6 +7,12 @@ from constructs import Construct
 
 from cdk_stop_inference_experiment import Outcome, StopInferenceExperiment, StopOn
 
+PLACES = {
+    "Beta": Environment(account="111111111111", region="eu-west-1"),
+    "Prod": Environment(account="222222222222", region="us-east-1"),
+}
+"""Yours. A place is an account and a region, and has a test of its own."""
+
 
 class FraudVerdict(Stack):
     """Ends the stage's test when the stage's verdict is in."""
@@ -26,15 +32,10 @@ class FraudVerdict(Stack):
 
 
 class FraudStage(Stage):
-    """What is deployed to one account."""
+    """What is deployed to one place."""
 
     def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        end_now: bool,
-        env: Environment | None = None,
+        self, scope: Construct, construct_id: str, *, env: Environment, end_now: bool
     ) -> None:
         super().__init__(scope, construct_id, env=env)
         name = f"fraud-shadow-{construct_id.lower()}"
@@ -44,9 +45,8 @@ class FraudStage(Stage):
 def build(app: App) -> None:
     """``-c end-now=beta,prod`` names the stages whose test ends with a promotion."""
     ends = str(app.node.try_get_context("end-now") or "").split(",")
-    # Give each stage the account and the region that it is for: env=Environment(...).
-    for name in ("Beta", "Prod"):
-        FraudStage(app, name, end_now=name.lower() in ends)
+    for name, env in PLACES.items():
+        FraudStage(app, name, env=env, end_now=name.lower() in ends)
 
 
 if __name__ == "__main__":

@@ -338,7 +338,7 @@ def _statuses(history: History, stacks: Iterable[str]) -> set[str]:
 def test_the_guides_pipeline_stops_for_an_approval_and_executes_what_was_planned(
     tmp_path: Path,
 ) -> None:
-    (app, *_) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    app = (ROOT / "examples" / "quickstart" / "app.py").read_text()
     (pipeline,) = re.findall(r"```yaml\n(.*?)```", PIPELINE, re.DOTALL)
     steps = re.findall(r"- run: (?:\|\n((?:    .*\n)+)|(.*\n))", pipeline)
     prepare, plan, execute = (several or one for several, one in steps)

@@ -1,6 +1,7 @@
 """The real CDK CLI deploys and destroys the examples.
 
-The gated one is in ``test_evidence.py``, and the day after a promotion in ``test_day_after.py``.
+The gated one is in ``test_evidence.py``, the day after a promotion in ``test_day_after.py``, and
+the quick start in ``test_command.py``.
 """
 
 from __future__ import annotations
@@ -28,7 +29,13 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 APP = Path(__file__).parent / "apps" / "all_examples.py"
 STAGES = ("fraud-shadow-beta", "fraud-shadow-prod")
-OUTSIDE = ("fraud-shadow", "fraud-shadow-json", *STAGES, *(f"{model}-shadow" for model in VERDICTS))
+OUTSIDE = (
+    "fraud-shadow",
+    "fraud-shadow-json",
+    "fraud-shadow-vpc",
+    *STAGES,
+    *(f"{model}-shadow" for model in VERDICTS),
+)
 KEPT = {"production": "Retain", "shadow": "Remove"}
 PROMOTED = {"production": "Remove", "shadow": "Promote"}
 SENT: dict[str, Json] = {
@@ -61,6 +68,7 @@ SERVES = {
 DESTROYED = {
     "fraud-shadow": "Remove",
     "fraud-shadow-json": "Remove",
+    "fraud-shadow-vpc": "Remove",
     "fraud-shadow-beta": "Promote",
     "fraud-shadow-prod": "Promote",
     "churn-shadow": "Remove",
@@ -72,7 +80,7 @@ DESTROYED = {
 
 @dataclass
 class Deployed:
-    """An account with all examples but the one without Python code, and their synthesised app."""
+    """An account with the examples, but the one without Python code, and their synthesised app."""
 
     aws: LocalAws
     synthesised: CdkCli

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from importlib import import_module
 from pathlib import Path
+from runpy import run_path
+from unittest.mock import patch
 
 import aws_cdk as cdk
 import pytest
@@ -26,8 +27,10 @@ def _context_in(text: str) -> dict[str, str]:
 
 
 def _synthesised(name: str, context: dict[str, str]) -> list[cx_api.CloudFormationStackArtifact]:
+    """The stacks of an app that is run as the CDK CLI runs it."""
     app = cdk.App(context=context)
-    import_module(f"examples.{name}.app").build(app)
+    with patch("aws_cdk.App", return_value=app):
+        run_path(str(ROOT / "examples" / name / "app.py"), run_name="__main__")
     return list(app.synth().stacks_recursively)
 
 
