@@ -344,6 +344,7 @@ def test_a_deletion_reads_the_template_where_the_events_are_gone() -> None:
     declared["Name"] = {"Ref": "Name"}
     verdict = only(plan_destroy(account, "shadow"))
     assert (verdict.effect, verdict.why) == ("unknown", "its deployed properties cannot be read")
+    assert (verdict.experiment, verdict.status) == ("fraud-shadow", "Running")
 
 
 def test_a_deletion_may_not_reach_what_another_resource_depends_on() -> None:

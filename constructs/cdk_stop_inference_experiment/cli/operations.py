@@ -401,7 +401,7 @@ class _Deletion:
         properties = deployed_properties(self._reader, stack_id, found.logical_id)
         request = make_request(
             *(RequestType.DELETE, stack_id, found.logical_id, found.physical_id),
-            *(properties or {"Name": ""}, None, self._now),
+            *(properties or {"Name": experiment_of(found, None)}, None, self._now),
         )
         later = dependents(template, found.logical_id)
         risks = [f"{', '.join(later[:3])} must be deleted before it"] if later else []
@@ -444,6 +444,11 @@ def make_request(  # noqa: PLR0917 - the parts of a request
         old=parse_replaced(old, **named) if old is not None else None,
         issued_at=issued_at,
     )
+
+
+def experiment_of(found: Deployed, properties: Json | None) -> str:
+    """The name of a resource's experiment, from the physical id if the properties are not known."""
+    return str((properties or {}).get("Name") or found.physical_id.rpartition("/")[2])
 
 
 def deployed_properties(reader: Reader, stack_id: str, logical_id: str) -> Json | None:

@@ -19,6 +19,7 @@ from .operations import (
     Sent,
     StackThen,
     deployed_properties,
+    experiment_of,
     make_request,
     resources_below,
 )
@@ -116,18 +117,13 @@ def status_of(reader: Reader, stack: str) -> StackStatus:
         (stack_id, found, deployed_properties(reader, stack_id, found.logical_id))
         for stack_id, found in resources_below(reader, seen.stack_id)
     ]
-    reader.describe_all(_experiment(found, properties) for _, found, properties in deployed)
+    reader.describe_all(experiment_of(found, properties) for _, found, properties in deployed)
     teardown: Mapping[tuple[str, str], Verdict] = {}
     if not seen.status.endswith("_IN_PROGRESS"):
         verdicts = plan_destroy(reader, seen.stack_id).verdicts
         teardown = {(one.stack, one.logical_id): one for one in verdicts}
     resources = tuple(_standing(reader, *one, teardown) for one in deployed)
     return StackStatus(seen.stack_id, seen.name, seen.status, resources)
-
-
-def _experiment(found: Deployed, properties: Json | None) -> str:
-    """The name of a resource's experiment."""
-    return str((properties or {}).get("Name") or found.physical_id.rpartition("/")[2])
 
 
 def _standing(
@@ -137,7 +133,7 @@ def _standing(
     properties: Json | None,
     teardown: Mapping[tuple[str, str], Verdict],
 ) -> Standing:
-    name = _experiment(found, properties)
+    name = experiment_of(found, properties)
     stack_name = reader.stack(stack_id).name
     try:
         known, trouble = reader.experiment(name), ""
