@@ -46,13 +46,12 @@ def measure(contestants: list[str], stops: list[float], scale: float = SCALE) ->
         for number, contestant in enumerate(contestants)
     ]
     with LocalAws(start_seconds=1.0, clock_scale=scale) as aws:
-        origin = _origin(aws, scale)
         aws.client("s3").create_bucket(Bucket=ASSETS)
         for stop in planned:
             _arm(aws, stop)
         for stop in planned:
             _begin(aws, stop)
-        return [_result(aws, stop, origin, scale) for stop in planned]
+        return [_result(aws, stop) for stop in planned]
 
 
 def _plan(contestant: str, seconds: float, name: str) -> Stop:
@@ -60,15 +59,6 @@ def _plan(contestant: str, seconds: float, name: str) -> Stop:
         return synthesise(lambda stack: build(stack, contestant, [name], reason))
 
     return Stop(contestant, seconds, name, template(UNDECIDED), template("now"))
-
-
-def _origin(aws: LocalAws, scale: float) -> float:
-    """When the local AWS's clock showed real time; CompletionTime is in its time."""
-    before = time.time()
-    aws.client("sagemaker").list_inference_experiments()
-    real = (before + time.time()) / 2
-    shown = aws.calls("ListInferenceExperiments")[-1].time
-    return (shown - real * scale) / (1 - scale)
 
 
 def _arm(aws: LocalAws, stop: Stop) -> None:
@@ -112,23 +102,22 @@ def settled(aws: LocalAws, name: str) -> str:
     raise TimeoutError(f"stack {name} did not come to rest")
 
 
-def _result(aws: LocalAws, stop: Stop, origin: float, scale: float) -> Json:
+def _result(aws: LocalAws, stop: Stop) -> Json:
     status = settled(aws, stop.name)
     experiment = aws.client("sagemaker").describe_inference_experiment(Name=stop.name)
     ended = experiment["CompletionTime"].timestamp()
-    answered = origin + (_answered(aws, stop.name) - origin) * scale
     calls = [call for call in aws.calls() if call.request.get("Name") == stop.name]
     return {
         "contestant": stop.contestant,
         "stop_seconds": stop.seconds,
         "status": status,
-        "lag": answered - ended,
+        "lag": _answered(aws, stop.name) - ended,
         "sagemaker_calls": sum(call.operation.startswith("Describe") for call in calls),
     }
 
 
 def _answered(aws: LocalAws, name: str) -> float:
-    """When the custom resource's update was complete, in real time."""
+    """When the custom resource's update was complete, on the local AWS's clock."""
     events = aws.client("cloudformation").describe_stack_events(StackName=name)["StackEvents"]
     return next(
         float(event["Timestamp"].timestamp())

@@ -40,6 +40,13 @@ def test_the_report_shows_its_figures_and_names_no_machine() -> None:
     assert str(Path.cwd()) not in text
 
 
+def test_a_lag_on_the_local_aws_is_hardly_more_than_without_it() -> None:
+    lag = load()["lag"]
+    longest = {(row["contestant"], row["stop_seconds"]): row["lag_p99"] for row in lag["rows"]}
+    for row in lag["local"]:
+        assert 0 < row["lag"] < longest[row["contestant"], row["stop_seconds"]] + 60
+
+
 def test_saving_the_results_again_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
