@@ -7,13 +7,14 @@ from threading import Barrier
 
 import pytest
 
+from cdk_stop_inference_experiment.cli.printing import print_status
 from cdk_stop_inference_experiment.cli.reading import Deployed, Reader
 from cdk_stop_inference_experiment.cli.status import status_of
 from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
 from cdk_stop_inference_experiment_handler.lifecycle.facts import Experiment
-from tests.unit.lifecycle import ARN, STACK, experiment
+from tests.unit.lifecycle import ARN, STACK, created, experiment
 
-from .account import Account, ours
+from .account import TOKEN, Account, ours
 
 NAMES = "first", "second", "third"
 
@@ -56,3 +57,17 @@ def test_each_experiment_is_described_once_and_several_at_the_same_time(status: 
         ("production", "production", "fraud-v1", 100),
         ("shadow", "shadow", "fraud-v2", 50),
     ]
+
+
+@pytest.mark.parametrize(
+    ("what", "stop_on", "left_out"),
+    [("A changed declaration", "Delete", "Update"), ("A teardown", "Update", "Delete")],
+)
+def test_status_says_which_event_stop_on_leaves_out(
+    capsys: pytest.CaptureFixture[str], what: str, stop_on: str, left_out: str
+) -> None:
+    account = Account()
+    account.happened[STACK] = created(StopOn=[stop_on], ServiceToken=TOKEN)
+    print_status([status_of(account, "shadow")])
+    text = f"{what} would stop nothing: 'StopOn' does not list {left_out}."
+    assert text in capsys.readouterr().out

@@ -128,7 +128,7 @@ def test_status_tells_where_the_experiment_stands(armed: History) -> None:
     assert "fraud-shadow Running since" in text
     assert "production 'production': fraud-v1, 4 x ml.m5.large (1 configured), 100%" in text
     assert "shadow 'shadow': fraud-v2, 1 x ml.m5.large, 50%" in text
-    assert "A changed declaration would stop nothing" in text
+    assert "A changed declaration would stop nothing: 'StopOn' does not list Update." in text
     assert "A teardown would stop it and promote the shadow." in text
     (state,) = json.loads(Ran(armed.aws, "status", STACK, "--json").out)
     assert state["resources"][0]["onTeardown"]["effect"] == "stop"

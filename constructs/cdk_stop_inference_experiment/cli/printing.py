@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from cdk_stop_inference_experiment_handler.contract.constraints import DELETE, UPDATE
 from cdk_stop_inference_experiment_handler.lifecycle.facts import ENDED_STATUSES
 
 from .plan import FAIL, MAY, NO, NOTHING, PROMOTE, STOP, UNKNOWN, WAIT, WILL, Plan, Verdict
@@ -17,6 +18,8 @@ from .status import StackStatus, Standing, Variant
 _COLOURS = {STOP: "bold red", FAIL: "bold red", UNKNOWN: "bold yellow", WAIT: "yellow"}
 _WORDS = {WILL: "will", MAY: "may"}
 _DOES = {STOP: "stop it", FAIL: "fail", WAIT: "wait for its end"}
+_NOT_LISTED = {"update_changed_not_in_stop_on": UPDATE, "delete_not_in_stop_on": DELETE}
+"""The event that ``StopOn`` leaves out, by the row that says so."""
 
 
 def print_json(value: object) -> None:
@@ -133,7 +136,9 @@ def _would(verdict: Verdict) -> str:
             " and promote the shadow." if verdict.chances[PROMOTE] != NO else "."
         )
     if verdict.effect == NOTHING:
-        return f"would stop nothing: {verdict.why}."
+        event = _NOT_LISTED.get(verdict.order)
+        why = f"'StopOn' does not list {event}" if event else verdict.why
+        return f"would stop nothing: {why}."
     if verdict.effect == FAIL:
         return f"would fail: {verdict.why}."
     if verdict.effect == WAIT:
