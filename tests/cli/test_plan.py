@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from cdk_stop_inference_experiment.cli.plan import Plan, Verdict, plan_change_set, plan_destroy
+from cdk_stop_inference_experiment.cli.printing import print_plan
 from cdk_stop_inference_experiment.cli.reading import (
     STACK_TYPE,
     CannotPlan,
@@ -463,16 +464,35 @@ def test_an_outcome_is_shown_as_the_request_that_it_makes_now() -> None:
     assert '"InstanceCount": 4' in json.dumps(verdict.stop_request["DesiredModelVariants"])
 
 
+FASTER = {"Metric": "ModelLatency", "Statistic": "p99", "MaxRatio": "1.1"}
+EVIDENCE = {"MinInvocations": "100", "Window": "3600", "Comparisons": [FASTER]}
+
+
 def test_a_promotion_that_needs_evidence_shows_it_as_it_is_and_is_never_certain() -> None:
     young = experiment(created=time.time(), sampling=50.0)
     account = Account(experiments={"fraud-shadow": young})
-    faster = {"Metric": "ModelLatency", "Statistic": "p99", "MaxRatio": "1.1"}
-    evidence = {"MinInvocations": "100", "Window": "3600", "Comparisons": [faster]}
-    after = ours(ModelVariantActions=PROMOTE, PromoteIf=evidence)
+    after = ours(ModelVariantActions=PROMOTE, PromoteIf=EVIDENCE)
     verdict = only(planned(modified(after=after), account=account))
     assert said(verdict) == ("Update", "fail", "may", "gate_inconclusive")
     assert verdict.evidence["verdict"] == "inconclusive"
     assert verdict.chances == {"stop": "may", "promote": "may", "fail": "may"}
+
+
+def test_a_deletion_stops_whatever_the_evidence_says_and_may_promote(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    young = experiment(created=time.time(), sampling=50.0)
+    account = Account(experiments={"fraud-shadow": young})
+    account.happened[STACK] = created(
+        ModelVariantActions=PROMOTE, PromoteIf=EVIDENCE, ServiceToken=TOKEN
+    )
+    plan = plan_destroy(account, "shadow")
+    verdict = only(plan)
+    assert said(verdict) == ("Delete", "stop", "may", "stoppable")
+    assert verdict.chances == {"stop": "will", "promote": "may", "fail": "no"}
+    assert verdict.because == ("the metrics may change",)
+    print_plan(plan)
+    assert "will stop it, and may promote the shadow" in capsys.readouterr().out
 
 
 def test_a_deletion_by_actions_for_variants_that_are_not_there_may_fail() -> None:

@@ -294,19 +294,18 @@ def _verdict(reader: Reader, sent: Sent, ended: dict[str, Experiment], note: str
     )
     if unknown or decision is None:
         return base
-    risks = _risks(sent, decision, experiment, note, is_gated=bool(evidence))
-    certainty = MAY if risks else WILL
+    risks, is_gated = _risks(sent, decision, experiment, note), bool(evidence)
     if decision.verb is Verb.STOP and decision.stop and experiment:
         ended[name] = _as_ended(experiment, decision.stop)
     return replace(
         base,
         effect=_EFFECTS[decision.verb],
-        certainty=certainty,
-        chances=_chances(sent, decision, certainty, experiment, is_gated=bool(evidence)),
+        certainty=MAY if risks or is_gated else WILL,
+        chances=_chances(sent, decision, MAY if risks else WILL, experiment, is_gated=is_gated),
         why=decision.why,
         order=decision.order or decision.row,
         row=decision.row,
-        because=tuple(risks),
+        because=(*risks, "the metrics may change") if is_gated else tuple(risks),
         stop_request=dict(decision.stop.request)
         if decision.verb is Verb.STOP and decision.stop
         else None,
@@ -356,17 +355,13 @@ def _as_ended(experiment: Experiment, declared: Declaration) -> Experiment:
     )
 
 
-def _risks(
-    sent: Sent, decision: Decision, experiment: Experiment | None, note: str, *, is_gated: bool
-) -> list[str]:
+def _risks(sent: Sent, decision: Decision, experiment: Experiment | None, note: str) -> list[str]:
     """Why the effect is not certain; "nothing" is always certain."""
     if decision.verb is Verb.SUCCEED and not note:
         return []
     found = list(sent.risks) if decision.verb is not Verb.SUCCEED else []
     if note:
         found.append(note)
-    if is_gated:
-        found.append("the metrics may change")
     if experiment is None or decision.verb is not Verb.STOP:
         return found
     if mismatched := _mismatched(decision, experiment):
@@ -423,7 +418,8 @@ def _chances(
     elif certainty == MAY:
         found = dict.fromkeys(found, MAY)
     if is_gated:
-        found[STOP] = found[PROMOTE] = MAY
+        found[PROMOTE] = MAY
+        # Evidence decides how a deletion ends the experiment, not whether it does.
         if sent.request.type is not RequestType.DELETE:
-            found[FAIL] = MAY
+            found[STOP] = found[FAIL] = MAY
     return found

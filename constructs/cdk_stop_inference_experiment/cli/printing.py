@@ -124,17 +124,21 @@ def _does(verdict: Verdict) -> str:
         return "its effect is not known"
     if verdict.effect == NOTHING:
         return "stops nothing"
-    text = f"{_WORDS[verdict.certainty]} {_DOES[verdict.effect]}"
-    if verdict.chances[PROMOTE] != NO and verdict.effect == STOP:
-        text += " and promote the shadow"
-    return text
+    certainty = verdict.chances[STOP] if verdict.effect == STOP else verdict.certainty
+    text = f"{_WORDS[certainty]} {_DOES[verdict.effect]}"
+    return text + _promotes(verdict)
+
+
+def _promotes(verdict: Verdict) -> str:
+    if verdict.effect != STOP or verdict.chances[PROMOTE] == NO:
+        return ""
+    is_open = verdict.chances[PROMOTE] != verdict.chances[STOP]
+    return ", and may promote the shadow" if is_open else " and promote the shadow"
 
 
 def _would(verdict: Verdict) -> str:
     if verdict.effect == STOP:
-        return "would stop it" + (
-            " and promote the shadow." if verdict.chances[PROMOTE] != NO else "."
-        )
+        return f"would stop it{_promotes(verdict)}."
     if verdict.effect == NOTHING:
         event = _NOT_LISTED.get(verdict.order)
         why = f"'StopOn' does not list {event}" if event else verdict.why
