@@ -68,6 +68,13 @@ def test_the_readme_is_at_most_250_lines() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 250
 
 
+def test_the_local_aws_map_names_every_file_of_the_emulator_and_no_other() -> None:
+    text = (ROOT / "local_aws" / "README.md").read_text().partition("\n## How it is built\n")[2]
+    named = set(re.findall(r"`(\w+\.py)`", text)) - {"server.py"}
+    files = {file.name for file in (ROOT / "local_aws" / "emulator").glob("*.py")}
+    assert named == files - {"__init__.py", "__main__.py"}
+
+
 EXAMPLES = [app.read_text().splitlines() for app in (ROOT / "examples").glob("*/app.py")]
 """Which tests/template/test_examples.py synthesises, and tests of tests/e2e deploy."""
 
