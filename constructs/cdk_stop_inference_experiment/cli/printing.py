@@ -124,9 +124,8 @@ def _does(verdict: Verdict) -> str:
         return "its effect is not known"
     if verdict.effect == NOTHING:
         return "stops nothing"
-    certainty = verdict.chances[STOP] if verdict.effect == STOP else verdict.certainty
-    text = f"{_WORDS[certainty]} {_DOES[verdict.effect]}"
-    return text + _promotes(verdict)
+    chance = verdict.chances.get(verdict.effect, verdict.certainty)
+    return f"{_WORDS[chance]} {_DOES[verdict.effect]}{_promotes(verdict)}"
 
 
 def _promotes(verdict: Verdict) -> str:
