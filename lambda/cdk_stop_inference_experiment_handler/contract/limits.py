@@ -1,48 +1,24 @@
-"""The limits of SageMaker's StopInferenceExperiment, as data.
+"""The limits of what a resource may declare, as data.
 
-A test holds every one against botocore's service model. Source:
+A test holds those of SageMaker's StopInferenceExperiment against botocore's service model. Source:
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StopInferenceExperiment.html
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-PROMOTE = "Promote"
-REMOVE = "Remove"
-RETAIN = "Retain"
-MODEL_VARIANT_ACTIONS = (RETAIN, REMOVE, PROMOTE)
 
 COMPLETED = "Completed"
 CANCELLED = "Cancelled"
 DESIRED_STATES = (COMPLETED, CANCELLED)
 
-PROMOTE_SHADOW = "PromoteShadow"
-KEEP_PRODUCTION = "KeepProduction"
-KEEP_BOTH = "KeepBoth"
-OUTCOMES = {
-    PROMOTE_SHADOW: (REMOVE, PROMOTE),
-    KEEP_PRODUCTION: (RETAIN, REMOVE),
-    KEEP_BOTH: (RETAIN, RETAIN),
-}
-"""The actions for the production and the shadow variant, by outcome."""
-
-PRODUCTION = "Production"
-SHADOW = "Shadow"
-INSTANCES = (PRODUCTION, SHADOW)
-"""The variant whose instances a promoted variant gets; alternatively, an object has them."""
-
-CREATE = "Create"
-UPDATE = "Update"
-DELETE = "Delete"
-STOP_ON = (CREATE, UPDATE, DELETE)
-DEFAULT_STOP_ON = (UPDATE, DELETE)
-
 MAX_VARIANTS = 2
 """Entries of ``ModelVariantActions`` and of ``DesiredModelVariants``: 1 to 2."""
 
 MIN_INSTANCE_COUNT = 0
+MAX_INSTANCE_COUNT = 2**31 - 1
+"""An integer of the API has 32 bits: https://smithy.io/2.0/spec/simple-types.html#integer"""
+
 MIN_PROMOTED_INSTANCES = 1
 """The minimum in ``Instances``: without an instance nothing would serve."""
 
@@ -88,6 +64,9 @@ REASON = StringLimit(
     pattern=r"[^\n\r\u0085\u2028\u2029]*",
     described="one line",
 )
+MAX_WORDS = REASON.maximum - len(" (01234567)")
+"""Characters of a user's reason that are sent; the rest is cut off, since a digest follows."""
+
 INSTANCE_TYPE = StringLimit(
     shape="ProductionVariantInstanceType",
     minimum=1,
@@ -113,10 +92,6 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/percentiles-with-
 """
 STATISTICS = (AVERAGE, *PERCENTILES)
 
-MAX_RATIO, MAX_INCREASE, MAX_VALUE, MAX_RATE = "MaxRatio", "MaxIncrease", "MaxValue", "MaxRate"
-BOUNDS = (MAX_RATIO, MAX_INCREASE, MAX_VALUE, MAX_RATE)
-NUMBERS = ("MinInvocations", "Window", "FailureLimit", *BOUNDS)
-
 MAX_LISTED = 10
 """The maximum number of comparisons, and of alarms."""
 
@@ -125,27 +100,42 @@ PERIOD = 300
 HOUR = 3600
 MAX_WINDOW = 30 * 24 * HOUR
 DEFAULT_WINDOW = 24 * HOUR
+DEFAULT_MIN_HOURS = 48
 
 ALARM_NAME = StringLimit("AlarmName", 1, 255, r"(?s).*", "the name of an alarm")
+METRIC_NAME = StringLimit("MetricName", 1, 255, r"(?s).*", "the name of a metric")
+NAMESPACE = StringLimit("Namespace", 1, 255, r"(?s)[^:].*", "a namespace, which has no colon first")
+DIMENSION_NAME = StringLimit("DimensionName", 1, 255, r"(?s)[^:].*", "a name without a colon first")
+DIMENSION_VALUE = StringLimit("DimensionValue", 1, 1024, r"(?s).*", "a dimension's value")
+STATISTIC = StringLimit("Stat", 1, 64, r"[^\n]*", "a statistic such as 'Average' or 'p99'")
+MAX_DIMENSIONS = 30
 
-_BOUND = (float, 5e-324, 1e308, "a number above 0")
-_SHARE = (float, 5e-324, 1, "a number above 0 and at most 1")
-_ONE_OF_A_COMPARISON = {"Metric": METRICS, "DryRun": (True, False)}
-OF_EVIDENCE: Mapping[str, Sequence[object]] = {
-    "MinInvocations": (int, 1, 1e308, "a whole number, at least 1"),
-    "Window": (int, PERIOD, MAX_WINDOW, f"{PERIOD} to {MAX_WINDOW} whole seconds"),
-    "Comparisons": (),
-    "Alarms": (),
+
+@dataclass(frozen=True)
+class NumberLimit:
+    """A number: its type, both ends of its range, and what an error says that it must be."""
+
+    type: type[int | float]
+    minimum: float
+    maximum: float
+    described: str
+
+
+_MOST = 10**15
+"""Of whole numbers: a float and JavaScript hold each of them."""
+_BOUND = NumberLimit(float, 5e-324, 1e308, "a number above 0")
+_SHARE = NumberLimit(float, 5e-324, 1, "a number above 0 and at most 1")
+MIN_INVOCATIONS = NumberLimit(int, 1, _MOST, "a whole number from 1 to 10^15")
+WINDOW = NumberLimit(int, PERIOD, MAX_WINDOW, f"{PERIOD} to {MAX_WINDOW} whole seconds")
+CONFIDENCE = NumberLimit(float, 0.8, 0.999, "a number from 0.8 to 0.999")
+MIN_HOURS = NumberLimit(int, 24, MAX_WINDOW // HOUR, "a whole number from 24 to 720")
+FAILURE_LIMIT = NumberLimit(int, 0, _MOST, "a whole number from 0 to 10^15")
+
+BOUNDS_OF_LATENCY = {"MaxRatio": _BOUND, "MaxIncrease": _BOUND, "MaxValue": _BOUND}
+BOUNDS_OF_ERRORS = {"MaxRate": _SHARE, "MaxIncrease": _SHARE}
+BOUNDS_OF_METRICS = {
+    "MaxRatio": _BOUND,
+    "MaxIncrease": _BOUND,
+    "AtLeast": NumberLimit(float, -1e308, 1e308, "a number"),
 }
-"""Members of ``PromoteIf``: a number's type, minimum, maximum and description; or None."""
-OF_LATENCY: Mapping[str, Sequence[object]] = {
-    **_ONE_OF_A_COMPARISON,
-    "Statistic": STATISTICS,
-    **dict.fromkeys((MAX_RATIO, MAX_INCREASE, MAX_VALUE), _BOUND),
-    "FailureLimit": (int, 0, 1e308, "a whole number, at least 0"),
-}
-"""Members of a comparison: a number likewise, or the allowed values."""
-OF_ERRORS: Mapping[str, Sequence[object]] = {
-    **_ONE_OF_A_COMPARISON,
-    **dict.fromkeys((MAX_RATE, MAX_INCREASE), _SHARE),
-}
+"""The bounds that a comparison may have, by what it compares."""
