@@ -14,7 +14,7 @@ from functools import partial
 from typing import TypeGuard, TypeVar
 
 from . import limits
-from .validation import Reader, as_mapping, either, shown
+from .validation import MAX_SHOWN, Reader, as_mapping, either, shown
 from .wire import MAX_SERVICE_TIMEOUT, RESOURCE_TYPE
 
 REQUEST_PROPERTIES = (
@@ -326,13 +326,15 @@ class _Parser:
 
     def __init__(self, properties: object, reader: Reader) -> None:
         self.reader = reader
+        self._properties = properties
         self._given = as_mapping(properties)
-        if not isinstance(properties, Mapping):
-            reader.refuse(f"the properties must be an object, got {shown(properties)}")
 
     def declaration(self) -> Declaration | None:
         """The declaration; None if it has problems, or values that are not known yet."""
         reader = self.reader
+        if not isinstance(self._properties, Mapping):
+            reader.refuse(f"the properties must be an object, got {shown(self._properties)}")
+            return None
         self._refuse_unknown_properties()
         name = self._name()
         how = self._how()
@@ -366,7 +368,7 @@ class _Parser:
                     f"{shown(name)} is not a property of {RESOURCE_TYPE}: leave it out"
                 )
 
-    def _optional(self, member: str, read: Callable[[str, object], Value | None]) -> Value | None:
+    def _optional(self, member: str, read: Callable[[str, object], Value]) -> Value | None:
         value = self._given.get(member)
         return None if value is None else read(self.reader.name(member), value)
 
@@ -394,7 +396,6 @@ class _Parser:
                 f"name the instances of a promoted variant, use '{name('Instances')}'"
             )
         kind = self._choice("Outcome", tuple(OutcomeKind))
-        instances: InstancesOf | Instances | None
         instances = self._optional("Instances", self._promoted_instances)
         actions = self._optional("ModelVariantActions", self._actions)
         desired = self._optional("DesiredModelVariants", self._variants)
@@ -453,7 +454,8 @@ class _Parser:
         actions = {}
         for variant, value in given.items():
             name = reader.text(f"{label}: variant name", variant, limits.VARIANT_NAME)
-            action = reader.choice(f"{label}[{variant}]", value, Action)
+            known_by = variant if isinstance(variant, str) else shown(variant)
+            action = reader.choice(f"{label}[{known_by[:MAX_SHOWN]}]", value, Action)
             if name is not None and action is not None:
                 actions[name] = action
         self._refuse_combinations(label, list(given.values()))
