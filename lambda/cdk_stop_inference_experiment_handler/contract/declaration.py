@@ -411,7 +411,8 @@ class _Parser:
         if outcome != OutcomeKind.PROMOTE_SHADOW and not reader.is_unresolved(outcome):
             reader.refuse(
                 f"'{label}' must be left out unless '{reader.name('Outcome')}' is "
-                f"'{OutcomeKind.PROMOTE_SHADOW}', got {shown(given)}"
+                f"'{OutcomeKind.PROMOTE_SHADOW}', got "
+                f"{'an object' if isinstance(given, Mapping) else shown(given)}"
             )
         if isinstance(given, Mapping):
             members = ("InstanceType", "InstanceCount")
@@ -752,8 +753,11 @@ class _Parser:
         values, where = members.get(member), self.reader.within(label, member)
         if values is None or self.reader.is_unresolved(values):
             return []
-        if not _is_list(values) or len(values) > most:
+        if not _is_list(values):
             self.reader.refuse(f"'{where}' must be a list of at most {most}, got {shown(values)}")
+            return []
+        if len(values) > most:
+            self.reader.refuse(f"'{where}' must be a list of at most {most}, got {len(values)}")
             return []
         return [(f"{where}[{index}]", value) for index, value in enumerate(values)]
 
