@@ -27,7 +27,7 @@ from cdk_stop_inference_experiment_handler.contract.limits import (
     MAX_WORDS,
     MODEL_LATENCY,
 )
-from cdk_stop_inference_experiment_handler.contract.validation import shown
+from cdk_stop_inference_experiment_handler.contract.validation import either, shown
 
 from .enums import StopOn
 from .evidence import Comparison, Evidence
@@ -80,7 +80,8 @@ def find_problems(
         checked["EndNow"] = _UNKNOWN
     if isinstance(properties.get("StopOn"), StopOn):
         one = properties["StopOn"]
-        found.append(f"'stop_on' must be a list, got {one}: write [{one}]")
+        events = either([event.value for event in StopOn])
+        found.append(f"'stop_on' must list at least one of {events}, got {one}: write [{one}]")
         checked["StopOn"] = _UNKNOWN
     if of_other_types := list(_evidence_of_other_types(promote_if)):
         found += of_other_types
@@ -315,10 +316,17 @@ def _evidence_of_other_types(evidence: object) -> Iterator[str]:
             if not of_kind or isinstance(value, Comparison) != (kind == "Comparison"):
                 label = f"promote_if.{name}[{index}]"
                 yield f"'{label}' must be of type {kind}, got {shown(value)}: write {written}"
-            elif isinstance(value, Comparison) and value.metric == MODEL_LATENCY:
-                for bound in ("max_increase", "max_value"):
-                    label = f"promote_if.{name}[{index}].{bound}"
-                    yield from _not_a_duration(label, getattr(value, bound))
+            elif isinstance(value, Comparison):
+                yield from _comparison_of_other_types(f"promote_if.{name}[{index}]", value)
+
+
+def _comparison_of_other_types(label: str, comparison: Comparison) -> Iterator[str]:
+    if comparison.metric == MODEL_LATENCY:
+        for bound in ("max_increase", "max_value"):
+            yield from _not_a_duration(f"{label}.{bound}", getattr(comparison, bound))
+    dry_run = comparison.dry_run
+    if not isinstance(dry_run, bool):
+        yield f"'{label}.dry_run' must be a bool, got {shown(dry_run)}: write True or False"
 
 
 def _not_a_duration(label: str, value: object) -> Iterator[str]:

@@ -59,6 +59,11 @@ def test_an_update_is_read() -> None:
     assert (request.new.end.promotes, request.old.end.promotes) == (False, True)
 
 
+def test_a_stack_id_that_is_no_arn_names_no_stack() -> None:
+    request = read(StackId="fraud/9c0")
+    assert (request.stack_name, request.region) == ("", "")
+
+
 def test_a_create_has_no_physical_id_and_nothing_old() -> None:
     request = read("Create")
     assert (request.physical_id, request.held, request.holds_its_experiment) == ("", "", False)

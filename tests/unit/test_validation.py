@@ -179,6 +179,14 @@ def test_what_is_not_known_yet_passes_and_hides_nothing_else() -> None:
     assert len(found(DesiredState="${Token}", StopOn=["Never"])) == 1
 
 
+def test_a_number_is_no_text_at_synth() -> None:
+    found = find_problems(
+        properties(**on(InstanceCount="2")), names={}, is_unresolved=lambda _value: False
+    )
+    assert found == ["'DesiredModelVariants[0].InstanceCount' must be a whole number, got '2'"]
+    assert problems(properties(**on(InstanceCount="2"))) == []
+
+
 def test_synth_names_the_props() -> None:
     names = {"DesiredModelVariants": "desired_model_variants", "InstanceCount": "instance_count"}
     found = find_problems(

@@ -297,7 +297,7 @@ def parse(properties: object) -> Declaration | Problems:
 
     CloudFormation delivers every scalar as a string, which is converted to the API's type.
     """
-    parser = _Parser(properties, Reader(names={}, is_unresolved=lambda _value: False))
+    parser = _Parser(properties, Reader())
     declaration = parser.declaration()
     problems = parser.reader.problems
     return Problems(tuple(problems)) if problems or declaration is None else declaration
@@ -309,14 +309,14 @@ def find_problems(
     names: Mapping[str, str],
     is_unresolved: Callable[[object], bool],
 ) -> list[str]:
-    """What :func:`parse` would refuse, for synth: values may be unknown, and props have names.
+    """What :func:`parse` would refuse, for synth: props have names, and numbers are no text.
 
     Args:
         properties: The resource's properties.
         names: The name to show for a member, by the API's name.
         is_unresolved: Whether a value is not known yet (a CDK token); such a value passes.
     """
-    parser = _Parser(properties, Reader(names, is_unresolved))
+    parser = _Parser(properties, Reader(names, is_unresolved, is_delivered=False))
     parser.declaration()
     return parser.reader.problems
 
@@ -622,7 +622,7 @@ class _Parser:
         bounds = limits.BOUNDS_OF_LATENCY
         if any(member in members for member in _PAIR):
             own, bounds = _PAIR, limits.BOUNDS_OF_METRICS
-        elif isinstance(metric, str) and metric in limits.ERROR_METRICS:
+        elif metric in limits.ERROR_METRICS:
             own, bounds = ("Metric",), limits.BOUNDS_OF_ERRORS
         if self._members(label, given, (*own, *bounds, "DryRun")) is None:
             return None

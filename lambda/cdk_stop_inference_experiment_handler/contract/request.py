@@ -89,7 +89,7 @@ def malformation(event: object) -> str | None:
     if not isinstance(event, Mapping):
         return f"the event is a {type(event).__name__}, not an object"
     kind = event.get("RequestType")
-    if not isinstance(kind, str) or kind not in list(RequestType):
+    if kind not in list(RequestType):
         return "'RequestType' must be 'Create', 'Update' or 'Delete'"
     held = () if kind == RequestType.CREATE else ("PhysicalResourceId",)
     for name in ("RequestId", "ResponseURL", "StackId", "LogicalResourceId", *held):
@@ -154,5 +154,4 @@ def _region(stack_id: str) -> str:
 def _service_timeout(properties: Mapping[str, object]) -> int:
     """The ServiceTimeout, even where another property has a problem."""
     declared = properties.get("ServiceTimeout")
-    reader = Reader(names={}, is_unresolved=lambda _value: False)
-    return reader.count("ServiceTimeout", declared, 1, MAX_SERVICE_TIMEOUT) or MAX_SERVICE_TIMEOUT
+    return Reader().count("ServiceTimeout", declared, 1, MAX_SERVICE_TIMEOUT) or MAX_SERVICE_TIMEOUT

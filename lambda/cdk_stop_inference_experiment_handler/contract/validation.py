@@ -31,10 +31,13 @@ class Reader:
     Attributes:
         names: The name to show for a member, where it is not the API's.
         is_unresolved: Whether a value is not known yet (a CDK token); such a value is not checked.
+        is_delivered: Whether CloudFormation has made text of numbers.
+        problems: What is wrong, in the order in which it was found.
     """
 
-    names: Mapping[str, str]
-    is_unresolved: Callable[[object], bool]
+    names: Mapping[str, str] = field(default_factory=dict)
+    is_unresolved: Callable[[object], bool] = lambda _value: False
+    is_delivered: bool = True
     problems: list[str] = field(default_factory=list)
 
     def name(self, member: str) -> str:
@@ -92,7 +95,7 @@ class Reader:
         """A number within its limit; an ``int`` if the limit is one of whole numbers."""
         if self.is_unresolved(value):
             return None
-        number = _number(value)
+        number = _number(value) if self.is_delivered else value
         is_of_type = isinstance(number, (int, limit.type)) and not isinstance(number, bool)
         if is_of_type and limit.minimum <= number <= limit.maximum:  # type: ignore[operator]
             return number  # type: ignore[return-value]
@@ -103,7 +106,7 @@ class Reader:
         """A whole number, with a sentence for each end of its range."""
         if self.is_unresolved(value):
             return None
-        number = _number(value)
+        number = _number(value) if self.is_delivered else value
         if isinstance(number, bool) or not isinstance(number, int):
             self.refuse(f"'{label}' must be a whole number, got {shown(value)}")
         elif number < minimum:
