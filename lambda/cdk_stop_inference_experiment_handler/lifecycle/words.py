@@ -8,8 +8,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 
-from ..contract.constraints import AVERAGE, MODEL_LATENCY
-from .facts import Experiment
+from ..contract.declaration import Comparison
+from ..contract.limits import AVERAGE, MODEL_LATENCY
+from .situation import Experiment, Situation
 
 MAX_QUOTED = 240
 """Characters of AWS's own text that are kept, so that a sentence stays under 1,024."""
@@ -39,12 +40,14 @@ def absent_on_delete(name: str) -> str:
     return f"inference experiment '{name}' does not exist any more; nothing to stop"
 
 
-def not_armed_before(experiment: Experiment) -> str:
+def not_armed_before(experiment: Experiment, *, may_stop_on_create: bool) -> str:
     """A Create with EndNow, of an experiment that has not ended."""
+    remedy = (
+        "; to end the experiment at once, list Create in 'StopOn'" if may_stop_on_create else ""
+    )
     return (
         f"'EndNow' is true, but this resource is new, and {_named(experiment)} is "
-        f"{experiment.status}; nothing was stopped: set 'EndNow' to false and deploy; to "
-        f"end the experiment at once, list Create in 'StopOn'"
+        f"{experiment.status}; nothing was stopped: set 'EndNow' to false and deploy{remedy}"
     )
 
 
@@ -74,22 +77,21 @@ def not_a_pair(experiment: Experiment) -> str:
     )
 
 
-def instances_unknown(experiment: Experiment, count: int | None) -> str:
+def instances_unknown(experiment: Experiment, cause: str) -> str:
     """The promoted variant cannot get production's instance count."""
-    found = "no CurrentInstanceCount" if count is None else f"CurrentInstanceCount {count}"
     return (
         f"the current instance count of variant '{experiment.production}' of {_named(experiment)} "
         f"is not known; nothing was stopped: set 'InstanceType' and 'InstanceCount' in "
-        f"'Instances'; DescribeEndpoint returns {found} for endpoint '{experiment.endpoint_name}'"
+        f"'Instances'; DescribeEndpoint of '{experiment.endpoint_name}': {_shortened(cause)}"
     )
 
 
-def fewer_instances(variant: str, declared: int, experiment: Experiment, now: int) -> str:
+def fewer_instances(declared: int, experiment: Experiment, runs: int) -> str:
     """A declared count may be smaller than what autoscaling runs now."""
     return (
-        f"variant '{variant}' of {_named(experiment)} is to be promoted on {declared} instances, "
-        f"but variant '{experiment.production}' now runs {now}: declare as many, or use 'Outcome' "
-        f"with production's instances"
+        f"a variant of {_named(experiment)} is to be promoted on {declared} instances, but variant "
+        f"'{experiment.production}' now runs {runs}: declare as many, or use 'Outcome' with "
+        f"production's instances"
     )
 
 
@@ -98,21 +100,58 @@ def unchanged(name: str) -> str:
     return f"the declared end of inference experiment '{name}' has not changed; nothing was stopped"
 
 
-def unchanged_as_far_as_known(name: str, cause: Exception) -> str:
-    """The same, but the stack's events cannot be read."""
-    return f"{unchanged(name)}; the stack's events could not be read: {_shortened(str(cause))}"
-
-
 def not_in_stop_on(name: str, event: str) -> str:
     """``StopOn`` leaves the event out."""
     return f"'StopOn' does not list {event}; inference experiment '{name}' was not stopped"
 
 
-def unreadable_old_declaration(name: str, remedy: str = "roll it back, then deploy again") -> str:
+def unreadable_old_declaration(name: str, cause: str) -> str:
     """The declaration that was deployed before is not known."""
     return (
-        f"the stack does not show the last deployed declaration of inference experiment '{name}'; "
-        f"nothing was stopped: {remedy}"
+        f"the stack's events do not show the last deployed declaration of inference experiment "
+        f"'{name}', which was not stopped: roll the stack back, then deploy again, or stop the "
+        f"experiment yourself; {_shortened(cause)}"
+    )
+
+
+def not_readable(name: str, cause: str) -> str:
+    """The stack cannot be read, so nobody knows whether the order still stands."""
+    return (
+        f"the stack of this request could not be read; inference experiment '{name}' was not "
+        f"stopped: let the function read the stack, then deploy again; {_shortened(cause)}"
+    )
+
+
+def doomed(name: str) -> str:
+    """Another resource has failed, and CloudFormation is about to undo the operation."""
+    return (
+        f"another resource of this deployment failed; inference experiment '{name}' was not "
+        f"stopped: fix that resource, then deploy again"
+    )
+
+
+def closed(name: str) -> str:
+    """CloudFormation has the answer to this request, or has cancelled it."""
+    return (
+        f"CloudFormation does not wait for this request any more; inference experiment '{name}' "
+        f"was not stopped by it"
+    )
+
+
+def own_event_missing(name: str) -> str:
+    """The stack's events may be older than the request."""
+    return (
+        f"the stack's events do not show this request; inference experiment '{name}' was not "
+        f"stopped: deploy again"
+    )
+
+
+def holders_unknown(name: str, cause: str) -> str:
+    """Whether another resource manages the experiment is not known."""
+    return (
+        f"the resources of this stack could not be listed, and one of them may manage inference "
+        f"experiment '{name}', which was not stopped: if it is still running, stop it yourself; "
+        f"{_shortened(cause)}"
     )
 
 
@@ -171,9 +210,18 @@ def standing(experiment: Experiment) -> str:
     return f"{_named(experiment)} is {experiment.status}{endpoint}"
 
 
-def ended(experiment: Experiment) -> str:
-    """Nothing is left to stop."""
-    return f"{_named(experiment)} has ended as {_end(experiment)}"
+def ended(experiment: Experiment, scheduled_end: float | None = None) -> str:
+    """Nothing is left to stop. ``scheduled_end`` is what the schedule said before the end."""
+    return f"{_named(experiment)} has ended as {_end(experiment, scheduled_end)}"
+
+
+def unsettled(experiment: Experiment) -> str:
+    """The experiment is over, its endpoint has not settled at the deadline."""
+    return (
+        f"{_named(experiment)} ended as {experiment.status}, but its endpoint "
+        f"'{experiment.endpoint_name}' is still {experiment.endpoint_status}: check it before you "
+        f"change or delete it"
+    )
 
 
 def ended_as_before(experiment: Experiment) -> str:
@@ -184,13 +232,15 @@ def ended_as_before(experiment: Experiment) -> str:
     )
 
 
-def too_late(variant: str | None, experiment: Experiment) -> str:
+def too_late(
+    variant: str | None, experiment: Experiment, scheduled_end: float | None = None
+) -> str:
     """It ended before the promotion was ordered."""
     named = f"variant '{variant}'" if variant else "the shadow"
     return (
         f"{named} of {_named(experiment)} cannot be promoted any more: deploy the variant with an "
         f"endpoint update, or start a new experiment; this one has already ended as "
-        f"{_end(experiment)}"
+        f"{_end(experiment, scheduled_end)}"
     )
 
 
@@ -253,12 +303,12 @@ def gone_while_waiting(name: str) -> str:
     )
 
 
-def out_of_time(name: str, seen: str, seconds: float, trouble: str) -> str:
+def out_of_time(s: Situation, trouble: str) -> str:
     """The deadline has passed; the experiment may still be ending."""
-    because = f": {_shortened(trouble)}" if trouble else ""
+    seen = standing(s.experiment) if isinstance(s.experiment, Experiment) else _shortened(trouble)
     return (
-        f"inference experiment '{name}' has not ended after {seconds:.0f} s: {_GO_ON}; "
-        f"last seen: {seen}{because}"
+        f"inference experiment '{s.request.name}' has not ended after "
+        f"{s.deadline - s.progress.started_at:.0f} s: {_GO_ON}; last seen: {seen}"
     )
 
 
@@ -277,7 +327,7 @@ def aws_refused(name: str, cause: str, *, may_be_stopped: bool) -> str:
     return f"inference experiment '{name}' was left as it is: {_shortened(cause)}"
 
 
-BROKEN_EVIDENCE = "'PromoteIf' is invalid"
+NOT_EVERY_DECLARATION_PROMOTES = "a declaration that was deployed since does not promote"
 NO_PAIR = "SageMaker does not return the production variant, the shadow variant and the start time"
 
 
@@ -313,15 +363,15 @@ def no_hour(statistic: str, least: int) -> str:
     return f"{statistic} needs a whole hour with {least} requests of each variant"
 
 
-def out_of_bound(one: Mapping[str, object], told: Mapping[str, float], hour: float) -> str:
+def out_of_bound(one: Comparison, told: Mapping[str, float], hour: float) -> str:
     """The shadow's value, production's value and the bound."""
-    unit, scale = ("ms", 1e-3) if one["Metric"] == MODEL_LATENCY else ("%", 100)
+    unit, scale = ("ms", 1e-3) if one.metric == MODEL_LATENCY else ("%", 100)
     shadow, production, bound = (
         f"{told[name] * scale:.6g} {unit}" for name in ("shadow", "production", "bound")
     )
     at = f" in the hour from {moment(hour)}" if hour else ""
     return (
-        f"{one['Metric']} {one.get('Statistic', AVERAGE)} is {shadow} for the shadow and "
+        f"{one.metric} {one.statistic or AVERAGE} is {shadow} for the shadow and "
         f"{production} for production{at}; at most {bound} is allowed"
     )
 
@@ -340,15 +390,19 @@ def _named(experiment: Experiment) -> str:
     return f"inference experiment '{experiment.name}'"
 
 
-def _end(experiment: Experiment) -> str:
-    """How and when it ended, and why if SageMaker says so."""
+def _end(experiment: Experiment, scheduled_end: float | None = None) -> str:
+    """How and when it ended, and why if SageMaker says so.
+
+    After an end, Schedule.EndTime is the real end, so only what was known before can tell an end by
+    schedule.
+    """
     at = f" at {moment(experiment.completion_time)}" if experiment.completion_time else ""
-    why = ""
     if experiment.status_reason:
         why = f", because '{_shortened(experiment.status_reason)}'"
-    elif 0 < (experiment.scheduled_end or 0) <= (experiment.completion_time or 0):
-        # SageMaker gives no reason for an end by schedule; a stop without a reason looks the same.
-        why = f", after its scheduled end at {moment(experiment.scheduled_end)}"
+    elif scheduled_end is not None and scheduled_end <= (experiment.completion_time or 0):
+        why = f", by its schedule, which ended it at {moment(scheduled_end)}"
+    else:
+        why = "; SageMaker gives no reason"
     return f"{experiment.status}{at}{why}"
 
 

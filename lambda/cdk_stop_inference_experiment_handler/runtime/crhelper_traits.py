@@ -18,16 +18,19 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from crhelper import FAILED, CfnResource
 
+from ..contract.request import RequestType, issued_at, malformation
 from ..contract.wire import MAX_SERVICE_TIMEOUT, RULE_PREFIX, RULE_PREFIX_VARIABLE
+from .answer import NotDelivered, send
 from .aws import client
-from .protocol import PROGRESS, Event, malformation, may_be_redelivered, pack, send, unpack
-from .waiting import (
-    FIRST_PAUSE_SECONDS,
-    LEAVE_SECONDS,
-    POLL_WINDOW_SECONDS,
-    ComeAgain,
-    HandOverFailed,
+from .polling import (
+    PROGRESS,
+    SCHEDULE,
+    Event,
+    event_pattern,
+    input_transformer,
+    unpack,
 )
+from .waiting import FIRST_PAUSE_SECONDS, LEAVE_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -35,9 +38,33 @@ MAX_RULE_NAME = 64
 CLEAN_UP_SECONDS = 120
 """How long a clean-up that fails is retried."""
 
+ANSWER_SECONDS = 70
+"""How long a firing of the rule tries to answer: the rule fires again."""
+
+REDELIVERY_SECONDS = 55
+"""A delivery this long after the request is a retry: Lambda's first one comes after a minute.
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html"""
+
 _DIGEST_LENGTH = 16
+_CALLS = 3
+"""How often the SDK tries a call that makes or removes the rule."""
 _CRHELPER_KEYS = ("CrHelperData", "CrHelperPoll", "CrHelperRule", "CrHelperPermission")
 _ALREADY_GONE = frozenset({"ResourceNotFoundException"})
+
+
+class HandOverFailed(Exception):
+    """The polling rule could not be created."""
+
+
+class ComeAgain(BaseException):
+    """This delivery ends without an answer; the polling rule or Lambda's retry continues.
+
+    Not an Exception: crhelper answers FAILED to those.
+    """
+
+
+class NoAnswer(BaseException):
+    """CloudFormation has its answer: this delivery ends, and removes the rule."""
 
 
 class Resource(CfnResource):
@@ -70,10 +97,12 @@ class Resource(CfnResource):
         self._names.attach(event)
         self.PhysicalResourceId = ""
         self._has_answered = False
-        self._may_have_rule = "CrHelperPoll" in event or may_be_redelivered(event)
+        self._may_have_rule = "CrHelperPoll" in event or _may_be_redelivered(event)
         try:
             super().__call__(dict(unpack(event)), context)
-        except ComeAgain as why:
+        except NoAnswer:
+            self._has_answered = True
+        except (ComeAgain, NotDelivered) as why:
             if not self._is_poll:
                 raise RuntimeError(str(why)) from None
             if not self._is_given_up:
@@ -87,8 +116,8 @@ class Resource(CfnResource):
         context = self._context
         return lambda: float(context.get_remaining_time_in_millis()) / 1000
 
-    def hand_over(self, progress: dict[str, object]) -> None:
-        """Create the polling rule of this request, or update its input.
+    def hand_over(self, progress: dict[str, object], endpoint_name: str) -> None:
+        """Create the polling rule of this request, or update its input and its event pattern.
 
         Raises:
             HandOverFailed: An AWS call failed; it is safe to call this again.
@@ -96,6 +125,7 @@ class Resource(CfnResource):
         self._may_have_rule = True
         was_poll = self._is_poll
         self._event[PROGRESS] = progress
+        self._endpoint_name = endpoint_name
         try:
             self._setup_polling()
         except (ClientError, BotoCoreError, HandOverFailed) as error:
@@ -140,7 +170,7 @@ class Resource(CfnResource):
             self.PhysicalResourceId = own or self.generate_physical_id(self._event)
         # The rule fires again, so a poll does not have to retry until the invocation ends.
         left = self.seconds_left()
-        until = time.time() + (min(left, POLL_WINDOW_SECONDS) if self._is_poll else left)
+        until = time.time() + (min(left, ANSWER_SECONDS) if self._is_poll else left)
         # crhelper cuts a long reason to its last 240 characters.
         whole = reason if status else self.Reason
         deliver = send_response or (
@@ -148,16 +178,16 @@ class Resource(CfnResource):
                 url, {**body, "Reason": whole}, lambda: until - time.time()
             )
         )
+        if self._may_have_rule and self._event["RequestType"] == RequestType.DELETE.value:
+            # The answer lets CloudFormation delete the policies that the clean-up needs.
+            for step in self._clean_up_steps:
+                _attempt(step, is_silent=True)
         self._has_answered = True
         super()._send(status, reason, deliver)
 
     @cached_property
     def _events(self) -> Any:  # noqa: ANN401
-        return client("events")
-
-    @cached_property
-    def _lambda(self) -> Any:  # noqa: ANN401
-        return client("lambda")
+        return client("events", attempts=_CALLS)
 
     @property
     def _rule_name(self) -> str:
@@ -166,33 +196,30 @@ class Resource(CfnResource):
         return f"{prefix[: MAX_RULE_NAME - _DIGEST_LENGTH]}{_digest(self._event)}"
 
     def _put_rule(self) -> str:
+        pattern = (
+            {"EventPattern": event_pattern(self._endpoint_name)} if self._endpoint_name else {}
+        )
         answer = self._events.put_rule(
             Name=self._rule_name,
-            ScheduleExpression="rate(1 minute)",
+            ScheduleExpression=SCHEDULE,
             State="ENABLED",
             Description=f"Waits for {self._event['LogicalResourceId']}; removes itself",
+            **pattern,
         )
         return str(answer["RuleArn"])
 
     def _add_permission(self, rule_arn: str) -> str:
-        statement_id = self._rule_name
-        try:
-            self._lambda.add_permission(
-                FunctionName=self._context.function_name,
-                StatementId=statement_id,
-                Action="lambda:InvokeFunction",
-                Principal="events.amazonaws.com",
-                SourceArn=rule_arn,
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ResourceConflictException":
-                raise
-        return statement_id
+        """No permission for each rule: the template has one for the rules' prefix."""
+        return rule_arn
 
     def _put_targets(self, func_name: str) -> None:
         _, partition, _, region, account, _ = self._event["CrHelperRule"].split(":", 5)
         function_arn = f"arn:{partition}:lambda:{region}:{account}:function:{func_name}"
-        target = {"Id": "1", "Arn": function_arn, "Input": pack(self._event)}
+        target = {
+            "Id": "1",
+            "Arn": function_arn,
+            "InputTransformer": input_transformer(self._event),
+        }
         answer = self._events.put_targets(Rule=self._rule_name, Targets=[target])
         for failure in answer.get("FailedEntries", []):
             raise HandOverFailed(f"PutTargets: {failure.get('ErrorMessage')}")
@@ -203,25 +230,26 @@ class Resource(CfnResource):
         crhelper cleans up before it answers, and a failed clean-up turns the answer into FAILED.
         """
 
+    @property
+    def _clean_up_steps(self) -> list[Callable[[], object]]:
+        name = self._rule_name
+        return [
+            lambda: self._events.remove_targets(Rule=name, Ids=["1"]),
+            lambda: self._events.delete_rule(Name=name),
+        ]
+
     def _clean_up(self) -> None:
         """Remove the polling rule after the answer.
 
         If a step fails, all of them are retried for a while: another delivery may have recreated
-        the rest in the meantime. A rule that is still complete fires again and removes itself; the
-        permission is removed first, because nothing would fire to remove it later.
+        the rest in the meantime. A rule that is still complete fires again and removes itself.
 
         Raises:
             RuntimeError: Something is left, so that Lambda delivers the event again.
         """
-        name, function = self._rule_name, self._context.function_name
-        steps: list[Callable[[], object]] = [
-            lambda: self._lambda.remove_permission(FunctionName=function, StatementId=name),
-            lambda: self._events.remove_targets(Rule=name, Ids=["1"]),
-            lambda: self._events.delete_rule(Name=name),
-        ]
         give_up_at = time.time() + min(CLEAN_UP_SECONDS, self.seconds_left() - LEAVE_SECONDS)
         pause = FIRST_PAUSE_SECONDS
-        while False in [_attempt(step) for step in steps]:
+        while False in [_attempt(step) for step in self._clean_up_steps]:
             if time.time() >= give_up_at:
                 raise RuntimeError("the polling rule is not removed yet: Lambda has to retry")
             time.sleep(pause)
@@ -253,14 +281,21 @@ class _RequestNames(logging.Filter):
         return True
 
 
-def _attempt(call: Callable[[], object]) -> bool:
+def _may_be_redelivered(event: Event) -> bool:
+    """Whether an earlier delivery may have created the rule and been killed before it answered."""
+    issued = issued_at(event["ResponseURL"])
+    return issued is None or time.time() - issued >= REDELIVERY_SECONDS
+
+
+def _attempt(call: Callable[[], object], *, is_silent: bool = False) -> bool:
     """Run a step of the clean-up; whether it is done."""
     try:
         call()
     except (ClientError, BotoCoreError) as error:
         code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
         if code not in _ALREADY_GONE:
-            logger.warning({"decision": "clean up later", "why": str(error)})
+            if not is_silent:
+                logger.warning({"decision": "clean up later", "why": str(error)})
             return False
     return True
 
