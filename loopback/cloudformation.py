@@ -48,7 +48,7 @@ class Event:
             "ResourceType": self.kind,
             "Timestamp": stamp,
             "ResourceStatus": self.status,
-            "ResourceStatusReason": self.reason,
+            "ResourceStatusReason": escape(self.reason),
             "ResourceProperties": escape(self.properties),
         }
         return f"<member>{_elements(told)}</member>"
