@@ -28,6 +28,7 @@ def create_model(state: State, scope: Scope, request: Json, now: float) -> Json:
     if name in state.models:
         raise already_exists("model", arn)
     state.models[name] = {**request, "ModelArn": arn, "CreationTime": now}
+    state.tag(arn, request)
     return {"ModelArn": arn}
 
 
@@ -54,6 +55,7 @@ def delete_model(state: State, scope: Scope, request: Json, now: float) -> Json:
     """DeleteModel."""
     state.require_model(request["ModelName"], scope.arn("model", request["ModelName"]))
     del state.models[request["ModelName"]]
+    state.untag(scope.arn("model", request["ModelName"]))
     return {}
 
 
@@ -70,6 +72,7 @@ def create_endpoint_config(state: State, scope: Scope, request: Json, now: float
     lists = ("ProductionVariants", "ShadowProductionVariants", "EndpointConfigName", "Tags")
     rest = {key: value for key, value in request.items() if key not in lists}
     state.configs[name] = EndpointConfig(name, arn, now, production, shadow, rest)
+    state.tag(arn, request)
     return {"EndpointConfigArn": arn}
 
 
@@ -104,7 +107,9 @@ def list_endpoint_configs(state: State, scope: Scope, request: Json, now: float)
 
 def delete_endpoint_config(state: State, scope: Scope, request: Json, now: float) -> Json:
     """DeleteEndpointConfig."""
-    del state.configs[_config(state, scope, request["EndpointConfigName"]).name]
+    config = _config(state, scope, request["EndpointConfigName"])
+    del state.configs[config.name]
+    state.untag(config.arn)
     return {}
 
 
@@ -119,6 +124,7 @@ def create_endpoint(state: State, scope: Scope, request: Json, now: float) -> Js
         name, arn, config.name, now, now, list(config.production), list(config.shadow)
     )
     state.endpoints[name] = endpoint
+    state.tag(arn, request)
     state.settle(endpoint, now + state.settings.start_seconds)
     endpoint.status = "Creating"
     return {"EndpointArn": arn}
@@ -182,6 +188,7 @@ def delete_endpoint(state: State, scope: Scope, request: Json, now: float) -> Js
         raise validation(f'Cannot update in-progress endpoint "{endpoint.arn}".')
     state.timeline.cancel(f"endpoint/{name}")
     del state.endpoints[name]
+    state.untag(endpoint.arn)
     return {}
 
 

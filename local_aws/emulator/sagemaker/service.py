@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from local_aws.emulator.sagemaker import endpoints, experiments, stopping
+from local_aws.emulator.sagemaker import endpoints, experiments, stopping, tags
 from local_aws.emulator.sagemaker.arns import Scope
 from local_aws.emulator.sagemaker.errors import ApiError
 from local_aws.emulator.sagemaker.records import Fault, Faults, Record
@@ -28,6 +28,7 @@ _OPERATIONS: dict[str, Operation] = {
     **endpoints.OPERATIONS,
     **experiments.OPERATIONS,
     **stopping.OPERATIONS,
+    **tags.OPERATIONS,
 }
 
 

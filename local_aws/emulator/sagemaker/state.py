@@ -127,6 +127,7 @@ class State:
     """Everything the service knows; a reset makes a new one.
 
     ``own_settings`` are those of single experiments by their name, in place of ``settings``.
+    ``tags`` are by the resource's ARN in lower case.
     """
 
     settings: Settings
@@ -135,6 +136,7 @@ class State:
     configs: dict[str, EndpointConfig] = field(default_factory=dict)
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     experiments: dict[str, Experiment] = field(default_factory=dict)
+    tags: dict[str, dict[str, str]] = field(default_factory=dict)
     timeline: Timeline = field(default_factory=Timeline)
     _config_numbers: itertools.count[int] = field(default_factory=itertools.count)
 
@@ -155,6 +157,14 @@ class State:
             return self.endpoints[name]
         except KeyError:
             raise validation(f'Could not find endpoint "{arn}".') from None
+
+    def tag(self, arn: str, request: dict[str, Any]) -> None:
+        """Give a new resource the tags of the request that creates it."""
+        self.tags[arn.lower()] = {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
+
+    def untag(self, arn: str) -> None:
+        """Forget the tags of a resource that is deleted."""
+        self.tags.pop(arn.lower(), None)
 
     def require_model(self, name: str, arn: str) -> None:
         """Raise unless a model exists."""
