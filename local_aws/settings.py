@@ -14,6 +14,7 @@ from typing import Any
 __all__ = ["Settings"]
 
 _CHOICES = {
+    "stop_during_endpoint_update": ("accepted", "ConflictException", "ValidationException"),
     "default_desired_state": ("Completed", "Cancelled"),
     "undo_of_failed_update": ("in_update", "after_update", "never"),
     "old_properties_after_failure": ("stable", "failed"),
@@ -42,10 +43,15 @@ class Settings:
         stop_accepted_from: The statuses StopInferenceExperiment is accepted from; from any other
             it answers ConflictException. AWS does not document them.
             Default: Created and Running.
+        stop_during_endpoint_update: What StopInferenceExperiment does while the endpoint is
+            Updating, for example to another number of instances: it is ``accepted``, or refused
+            with ``ConflictException`` or ``ValidationException``. Default: accepted.
         default_desired_state: The status of an experiment after a stop without DesiredState:
             Completed or Cancelled. Default: Completed.
         stop_shows_as_cancelled: Whether an experiment that a stop has ended is Cancelled, whatever
             DesiredState it named: an early conclusion "shows as cancelled". Default: false.
+        lower_case_arns: Whether SageMaker answers with ARNs in lower case, whatever the case of the
+            names. Default: false.
         undo_of_failed_update: How a resource whose update failed in an operation without rollback
             is restored to its last stable state: by a request ``in_update`` (the stack is
             UPDATE_IN_PROGRESS), by one ``after_update`` (it is UPDATE_FAILED), or ``never``.
@@ -86,8 +92,10 @@ class Settings:
     minute_seconds: float = 60.0
     clock_scale: float = 1.0
     stop_accepted_from: tuple[str, ...] = ("Created", "Running")
+    stop_during_endpoint_update: str = "accepted"
     default_desired_state: str = "Completed"
     stop_shows_as_cancelled: bool = False
+    lower_case_arns: bool = False
     undo_of_failed_update: str = "in_update"
     undo_events: bool = False
     old_properties_after_failure: str = "stable"

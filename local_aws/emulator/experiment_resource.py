@@ -100,7 +100,7 @@ class ExperimentResource:
         self._call.unless_gone("DeleteInferenceExperiment", {"Name": name})
 
     def _stop(self, name: str, declared: Json) -> None:
-        """Keep the variants that the template still declares; without its source, promote the shadow.
+        """Keep the variants that the template still declares; promote a shadow without its source.
 
         A stop that ends as Cancelled is a success, whatever was declared.
         """

@@ -151,7 +151,7 @@ def test_a_desired_state_outside_its_enum_is_refused(aws: LocalAws) -> None:
 
 def test_another_role_replaces_an_experiment_which_needs_another_name(aws: LocalAws) -> None:
     assert create(aws, template()) == "CREATE_COMPLETE"
-    other = {"RoleArn": f"{ROLE}-2"}
+    other: Json = {"RoleArn": f"{ROLE}-2"}
     assert update(aws, template(**other)) == "UPDATE_ROLLBACK_COMPLETE"
     assert any(f"requires replacing. Rename {TEST}" in reason for _, _, reason in told(aws))
     aws.end_experiment(TEST)  # A second one cannot run on the same endpoint.

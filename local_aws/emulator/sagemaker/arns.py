@@ -13,6 +13,7 @@ _RESOURCE_TYPES = (
     ("InferenceExperiment", "Name", "inference-experiment"),
     ("EndpointConfig", "EndpointConfigName", "endpoint-config"),
     ("Endpoint", "EndpointName", "endpoint"),
+    ("EndpointWeightsAndCapacities", "EndpointName", "endpoint"),
     ("Model", "ModelName", "model"),
 )
 

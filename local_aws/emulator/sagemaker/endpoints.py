@@ -3,6 +3,7 @@
 # ruff: noqa: ARG001 (every operation takes the same arguments)
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from local_aws.emulator.sagemaker.arns import Scope
@@ -114,11 +115,14 @@ def delete_endpoint_config(state: State, scope: Scope, request: Json, now: float
 
 
 def create_endpoint(state: State, scope: Scope, request: Json, now: float) -> Json:
-    """CreateEndpoint: Creating, then InService after ``start_seconds``."""
+    """CreateEndpoint: Creating, then InService after ``start_seconds``.
+
+    API reference, CreateEndpoint: the name is unique, whatever its case.
+    """
     name = request["EndpointName"]
     arn = scope.arn("endpoint", name)
     config = _config(state, scope, request["EndpointConfigName"])
-    if name in state.endpoints:
+    if name.lower() in [other.lower() for other in state.endpoints]:
         raise already_exists("endpoint", arn)
     endpoint = Endpoint(
         name, arn, config.name, now, now, list(config.production), list(config.shadow)
@@ -168,6 +172,46 @@ def update_endpoint(state: State, scope: Scope, request: Json, now: float) -> Js
     return {"EndpointArn": endpoint.arn}
 
 
+def update_weights(state: State, scope: Scope, request: Json, now: float) -> Json:
+    """UpdateEndpointWeightsAndCapacities: Updating, then InService with other weights and counts.
+
+    API reference: the endpoint is Updating meanwhile, and InService afterwards.
+    """
+    name = request["EndpointName"]
+    endpoint = state.endpoint(name, scope.arn("endpoint", name))
+    if endpoint.status in _IN_FLUX:
+        raise validation(f'Cannot update in-progress endpoint "{endpoint.arn}".')
+    wanted = {item["VariantName"]: item for item in request["DesiredWeightsAndCapacities"]}
+    served = [variant.name for variant in (*endpoint.production, *endpoint.shadow)]
+    unknown = sorted(set(wanted) - set(served))
+    if unknown:
+        raise validation(f'The variants {unknown} do not exist on endpoint "{endpoint.arn}".')
+    for variant in (*endpoint.production, *endpoint.shadow):
+        count = wanted.get(variant.name, {}).get("DesiredInstanceCount")
+        if count is not None:
+            current, _ = _counts(endpoint, variant)
+            endpoint.counts[variant.name] = (current, count)
+
+    def scaled(at: float) -> None:
+        endpoint.modified = at
+        if endpoint.next_failure is not None:
+            return
+        for variant_name, (_, desired) in list(endpoint.counts.items()):
+            if variant_name in wanted:
+                endpoint.counts[variant_name] = (desired, desired)
+        for variants in (endpoint.production, endpoint.shadow):
+            variants[:] = [
+                replace(item, weight=wanted.get(item.name, {}).get("DesiredWeight", item.weight))
+                for item in variants
+            ]
+
+    done = now + state.settings.start_seconds
+    state.timeline.cancel(f"endpoint-update/{name}")
+    state.timeline.at(done, f"endpoint-update/{name}", scaled)
+    state.settle(endpoint, done)
+    return {"EndpointArn": endpoint.arn}
+
+
 def list_endpoints(state: State, scope: Scope, request: Json, now: float) -> Json:
     """ListEndpoints: newest first, filtered by name and status; always one page."""
     found = [
@@ -204,6 +248,7 @@ OPERATIONS = {
     "CreateEndpoint": create_endpoint,
     "DescribeEndpoint": describe_endpoint,
     "UpdateEndpoint": update_endpoint,
+    "UpdateEndpointWeightsAndCapacities": update_weights,
     "ListEndpoints": list_endpoints,
     "DeleteEndpoint": delete_endpoint,
 }
@@ -249,10 +294,15 @@ def _served(endpoint: Endpoint, variant: Variant) -> Json:
         "DesiredWeight": variant.weight,
     }
     if variant.instance_count is not None:
-        configured = (variant.instance_count, variant.instance_count)
-        current, desired = endpoint.counts.get(variant.name, configured)
+        current, desired = _counts(endpoint, variant)
         served["CurrentInstanceCount"], served["DesiredInstanceCount"] = current, desired
     return served
+
+
+def _counts(endpoint: Endpoint, variant: Variant) -> tuple[int, int]:
+    """Return a variant's current and desired counts."""
+    configured = variant.instance_count or 0
+    return endpoint.counts.get(variant.name, (configured, configured))
 
 
 def _summary(endpoint: Endpoint) -> Json:

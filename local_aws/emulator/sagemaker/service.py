@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from local_aws.emulator.sagemaker import endpoints, experiments, stopping, tags
 from local_aws.emulator.sagemaker.arns import Scope
@@ -22,6 +22,8 @@ from local_aws.settings import Settings
 __all__ = ["TARGET_PREFIX", "Answer", "SageMaker"]
 
 TARGET_PREFIX = "SageMaker."
+_ARN = "arn:aws:sagemaker:"
+Value: TypeAlias = Any  # Any JSON value.
 
 Operation = Callable[[State, Scope, dict[str, Any], float], dict[str, Any]]
 _OPERATIONS: dict[str, Operation] = {
@@ -102,7 +104,8 @@ class SageMaker:
         check_request(operation, request)
         now = self._clock()
         self.state.timeline.advance(now)
-        return perform(self.state, scope, request, now)
+        answer = perform(self.state, scope, request, now)
+        return _with_lower_arns(answer) if self._settings.lower_case_arns else answer
 
     def end_experiment(self, name: str, status: str, reason: str | None) -> None:
         """End an experiment now, but not by a Stop.
@@ -174,6 +177,15 @@ class SageMaker:
     ) -> None:
         """Add a call to the log; IAM's denials never reach ``call``, so they are added here."""
         self.calls.append(Record(operation, request, self._clock(), scope.region, error_code))
+
+
+def _with_lower_arns(value: Value) -> Value:
+    """Return an answer whose ARNs of SageMaker's resources are in lower case."""
+    if isinstance(value, dict):
+        return {key: _with_lower_arns(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_lower_arns(item) for item in value]
+    return value.lower() if str(value).startswith(_ARN) else value
 
 
 def parse(body: bytes) -> dict[str, Any]:
