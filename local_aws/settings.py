@@ -72,6 +72,12 @@ class Settings:
             Default: at_once.
         nested_creation_rolls_back: Whether a nested stack whose creation fails rolls itself back
             before the parent stack deletes it. Default: false, it stays CREATE_FAILED until then.
+        endpoint_events_delay_seconds: How late an event of an endpoint's status arrives at
+            EventBridge: "in near real time". Seconds, at least 0. Default: 0.
+        endpoint_events_copies: How often it arrives: SageMaker "may send multiple events for each
+            state change"; with 0 it is lost. At least 0. Default: 1.
+        rule_effective_seconds: How long a new rule matches no events and keeps no schedule: changes
+            of rules take "a short period of time". Seconds, at least 0. Default: 0.
         events_page_size: How many events a page of DescribeStackEvents has. At least 1.
             Default: 100.
         events_delay_seconds: How late an event is visible: AWS is eventually consistent. Seconds,
@@ -103,6 +109,9 @@ class Settings:
     nested_undo: str = "rollback"
     nested_failure_reported: str = "at_once"
     nested_creation_rolls_back: bool = False
+    endpoint_events_delay_seconds: float = 0.0
+    endpoint_events_copies: int = 1
+    rule_effective_seconds: float = 0.0
     events_page_size: int = 100
     events_delay_seconds: float = 0.0
     metrics_delay_seconds: float = 0.0
@@ -115,6 +124,8 @@ class Settings:
         for name in (
             *("start_seconds", "stop_seconds", "settle_seconds"),
             *("events_delay_seconds", "metrics_delay_seconds", "change_set_seconds"),
+            *("endpoint_events_delay_seconds", "endpoint_events_copies"),
+            "rule_effective_seconds",
         ):
             if getattr(self, name) < 0:
                 raise ValueError(f"'{name}' must be at least 0, got {getattr(self, name)}")

@@ -174,6 +174,8 @@ PRIVATE_NAMES: dict[str, dict[str, list[str] | None]] = {
         "_SCHEDULER_TICK_INTERVAL": None,
         "_delete_rule": ["data"],
         "_invoke_target": ["target", "event", "rule", "view"],
+        "_now_ts": [],
+        "_put_events": ["data", "allow_aws_source"],
         "_put_rule": ["data"],
         "_put_targets": ["data"],
         "_rule_key": ["rule_name", "bus_name"],

@@ -129,8 +129,8 @@ def create_endpoint(state: State, scope: Scope, request: Json, now: float) -> Js
     )
     state.endpoints[name] = endpoint
     state.tag(arn, request)
-    state.settle(endpoint, now + state.settings.start_seconds)
-    endpoint.status = "Creating"
+    state.settle(endpoint, now + state.settings.start_seconds, "Creating")
+    state.tell_of(endpoint)
     return {"EndpointArn": arn}
 
 
@@ -232,6 +232,8 @@ def delete_endpoint(state: State, scope: Scope, request: Json, now: float) -> Js
         raise validation(f'Cannot update in-progress endpoint "{endpoint.arn}".')
     state.timeline.cancel(f"endpoint/{name}")
     del state.endpoints[name]
+    endpoint.status, endpoint.modified = "Deleting", now
+    state.tell_of(endpoint)
     state.untag(endpoint.arn)
     return {}
 

@@ -138,6 +138,8 @@ class State:
     experiments: dict[str, Experiment] = field(default_factory=dict)
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
     timeline: Timeline = field(default_factory=Timeline)
+    # Called with each endpoint whose status has changed.
+    on_endpoint_change: Callable[[Endpoint], object] | None = None
     _config_numbers: itertools.count[int] = field(default_factory=itertools.count)
 
     def settings_of(self, experiment: Experiment) -> Settings:
@@ -184,8 +186,8 @@ class State:
         endpoint.production, endpoint.shadow = list(production), list(shadow)
         endpoint.counts.clear()
 
-    def settle(self, endpoint: Endpoint, when: float) -> None:
-        """Set an endpoint Updating until a time at which it is InService again."""
+    def settle(self, endpoint: Endpoint, when: float, status: str = "Updating") -> None:
+        """Set an endpoint Updating, or Creating, until a time at which it is InService again."""
 
         def settled(at: float) -> None:
             endpoint.modified = at
@@ -194,10 +196,18 @@ class State:
                 endpoint.lasting_failure,
             )
             endpoint.next_failure = None
+            self.tell_of(endpoint)
 
         self.timeline.cancel(f"endpoint/{endpoint.name}")
-        endpoint.status = "Updating"
+        if endpoint.status != status:
+            endpoint.status = status
+            self.tell_of(endpoint)
         self.timeline.at(when, f"endpoint/{endpoint.name}", settled)
+
+    def tell_of(self, endpoint: Endpoint) -> None:
+        """Tell whoever listens that an endpoint's status has changed."""
+        if self.on_endpoint_change is not None:
+            self.on_endpoint_change(endpoint)
 
 
 def variant_from_config(config: dict[str, Any]) -> Variant:
