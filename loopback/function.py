@@ -54,6 +54,8 @@ class Function:
     Attributes:
         load: Creates a cold container: the handler with fresh state.
         limit: Seconds an invocation may take.
+        is_deleted: Lambda drops invocations of a function that does not exist.
+        told: What each invocation was invoked with, by number.
     """
 
     clock: Clock
@@ -66,6 +68,8 @@ class Function:
     cold_starts: int = 0
     invocations: int = 0
     kills_at_limit: int = 0
+    is_deleted: bool = False
+    told: dict[int, dict[str, Any]] = field(default_factory=dict)
     _idle: list[Handler] = field(default_factory=list)
 
     def add_permission(self, request: HttpRequest) -> HttpResponse:
@@ -101,12 +105,25 @@ class Function:
 
     def invoke(self, event: dict[str, Any], attempt: int = 0) -> None:
         """Invoke asynchronously: an invocation that raises or is killed is retried twice."""
+        if self.is_deleted:
+            return
         self.invocations += 1
         number = self.invocations
+        self.told[number] = event
         limit = self.clock.now + self.limit
         payload = json.loads(json.dumps(event))
         task = self.clock.spawn(lambda: self._run(number, payload, limit), limit=limit)
         self.running[number] = Running(number, task, event, attempt)
+
+    def delete(self) -> None:
+        """Delete the function and its policy; what runs goes on."""
+        self.is_deleted = True
+        self.statements.clear()
+        self._idle.clear()
+
+    def create(self) -> None:
+        """Create the function anew, without any permission."""
+        self.is_deleted = False
 
     def freeze_out(self) -> bool:
         """Remove every idle container; whether there was one."""

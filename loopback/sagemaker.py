@@ -330,10 +330,12 @@ class SageMaker:
     Attributes:
         experiments: By name. The API does not find an experiment that is removed from here.
         service: The model of the local AWS.
+        on_stop: Called with every Stop that is accepted.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.experiments: dict[str, Experiment] = {}
+        self.on_stop: Callable[[Experiment, Members], None] = lambda _experiment, _members: None
         self.service = Service(_AT_ONCE, now)
         self._now = now
 
@@ -362,7 +364,10 @@ class SageMaker:
 
     def stop_inference_experiment(self, request: Members) -> Members:
         """The API's operation."""
-        return _answered(lambda: self._find(request).stop(request))
+        experiment = self._find(request)
+        answer = _answered(lambda: experiment.stop(request))
+        self.on_stop(experiment, request)
+        return answer
 
     def describe_endpoint(self, request: Members) -> Members:
         """The API's operation; each experiment has an endpoint."""
