@@ -55,6 +55,8 @@ class Function:
         load: Creates a cold container: the handler with fresh state.
         limit: Seconds an invocation may take.
         is_deleted: Lambda drops invocations of a function that does not exist.
+        permitted_rules: What the names of the rules begin with that the template's permission
+            names; empty without such a permission.
         told: What each invocation was invoked with, by number.
     """
 
@@ -69,6 +71,7 @@ class Function:
     invocations: int = 0
     kills_at_limit: int = 0
     is_deleted: bool = False
+    permitted_rules: str = "stop-ie-"
     told: dict[int, dict[str, Any]] = field(default_factory=dict)
     _idle: list[Handler] = field(default_factory=list)
 
@@ -97,7 +100,8 @@ class Function:
 
     def invoke_from(self, rule_arn: str, event: dict[str, Any]) -> None:
         """EventBridge invokes the function, if its policy permits this rule."""
-        if any(
+        name = rule_arn.rpartition("/")[2]
+        if (self.permitted_rules and name.startswith(self.permitted_rules)) or any(
             statement["SourceArn"] == rule_arn and statement["Principal"] == "events.amazonaws.com"
             for statement in self.statements.values()
         ):
@@ -119,11 +123,13 @@ class Function:
         """Delete the function and its policy; what runs goes on."""
         self.is_deleted = True
         self.statements.clear()
+        self.permitted_rules = ""
         self._idle.clear()
 
     def create(self) -> None:
-        """Create the function anew, without any permission."""
+        """Create the function and the template's permission anew."""
         self.is_deleted = False
+        self.permitted_rules = "stop-ie-"
 
     def freeze_out(self) -> bool:
         """Remove every idle container; whether there was one."""

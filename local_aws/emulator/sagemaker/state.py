@@ -103,6 +103,11 @@ class Timeline:
         """Schedule an action; it will be called with the time at which it was due."""
         heapq.heappush(self._due, (when, next(self._numbers), owner, action))
 
+    @property
+    def next_due(self) -> float | None:
+        """When the next step is due; None without one."""
+        return self._due[0][0] if self._due else None
+
     def cancel(self, owner: str) -> None:
         """Call off everything an owner still had to come."""
         self._due = [entry for entry in self._due if entry[2] != owner]
