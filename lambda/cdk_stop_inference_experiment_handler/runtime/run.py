@@ -64,7 +64,12 @@ def fulfil(resource: Resource, aws: Aws, event: Event, context: Any) -> str | No
 
 
 def attributes(request: Request, answer: Answer) -> dict[str, str]:
-    """The attributes for ``Fn::GetAtt``: always all of them, empty if the experiment is gone."""
+    """The attributes for ``Fn::GetAtt``: always all of them, empty if the experiment is gone.
+
+    Nobody can read those of a resource that is deleted, and whose end it was is not known any more.
+    """
+    if request.type is RequestType.DELETE and answer.experiment is None:
+        return {}
     experiment = answer.experiment or Experiment(request.physical_id, "", "")
     statuses = json.dumps(experiment.variants) if experiment.variants else ""
     return {
