@@ -34,7 +34,9 @@ LEFT = "something left behind"
 UNTRUE = "something untrue"
 UNEXPECTED = "a failure without a reason"
 
-_NOTHING_STOPPED = re.compile(r"nothing (was|has been|is) stopped|(was|is) not stopped", re.IGNORECASE)
+_NOTHING_STOPPED = re.compile(
+    r"nothing (was|has been|is) stopped|(was|is) not stopped", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -259,7 +261,8 @@ class _Court:
             )
         for request in self.ledger.requests:
             answers = said.get(request.event["RequestId"], set())
-            if len(answers) > 1:
+            # CloudFormation only hears the first; what a later one says is of no account.
+            if len({status for status, _ in answers}) < len(answers):
                 yield Finding(DISAGREE, f"{_named(request)}: {sorted(answers)}", request.number)
 
     def ids(self) -> Iterator[Finding]:

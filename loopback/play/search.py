@@ -6,7 +6,7 @@ import itertools
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
-from typing import Any, TypeVar
+from typing import Any
 
 from .story import (
     CHANGES,
@@ -22,8 +22,6 @@ from .story import (
     Story,
     Trouble,
 )
-
-_Item = TypeVar("_Item", Settings, Operation, Declaration)
 
 WAITS = Settings(experiment="Starting", begins_in=60.0)
 """An order has to wait, so that it can be taken back."""
@@ -76,6 +74,7 @@ FAILURES: tuple[dict[str, Any], ...] = (
     {"fails": "after"},
     {"fails": "while", "level": 1},
     {"fails": "while", "undo_fails": True},
+    {"fails": "while", "troubles": (Trouble(request=2, kind="never"),)},
     {"meanwhile": (Happening("cancel", 20.0),)},
 )
 AFTERWARDS: tuple[Operation, ...] = (
@@ -104,6 +103,7 @@ CORE: tuple[Operation, ...] = (
     *(Deploy(change=change, fails="while") for change in ("end", "end now")),
     Deploy(change="end", rollback=False, fails="while"),
     Deploy(change="end", fails="while", undo_fails=True),
+    Deploy(change="end", fails="while", troubles=(Trouble(request=2, kind="never"),)),
     ContinueRollback(),
     ContinueRollback(how="skip"),
     RollBack(),
@@ -158,18 +158,27 @@ CALLS: tuple[Trouble, ...] = (
     *(Trouble(call="PUT", kind=kind) for kind in ("lost", "taken", "error", "reset", "killed")),
 )
 FAULTS: tuple[Trouble | Happening, ...] = (*DELIVERIES, *CALLS, *HAPPENINGS)
+FREQUENT: tuple[Trouble | Happening, ...] = (*DELIVERIES, *CALLS[:8], *HAPPENINGS)
 
 
 def singles() -> Iterator[Story]:
-    """Every operation alone, with every setting, and with every single fault."""
+    """Every operation alone, with every setting."""
     for settings in SETTINGS:
         for operation in (*DEPLOYS, *AFTERWARDS):
             yield Story(settings, (operation,))
     for settings in BEFORE_IT_EXISTS:
         for operation in CREATIONS:
             yield Story(settings, (operation,))
-    for settings in (Settings(), WAITS):
-        for operation in CORE:
+
+
+def singles_with_faults() -> Iterator[Story]:
+    """Every operation alone, with each single fault."""
+    for settings in (WAITS, Settings()):
+        for operation in (*DEPLOYS, Delete()):
+            for fault in FAULTS:
+                yield Story(settings, (_with(operation, fault),))
+    for settings in BEFORE_IT_EXISTS[:1]:
+        for operation in CREATIONS:
             for fault in FAULTS:
                 yield Story(settings, (_with(operation, fault),))
 
@@ -191,11 +200,17 @@ def pairs_with_faults() -> Iterator[Story]:
     for settings in (WAITS, Settings()):
         for first, second in itertools.product(CORE, CORE):
             for fault in FAULTS:
-                for request in (1, 2) if isinstance(fault, Trouble) else (0,):
-                    sent = replace(fault, request=request) if request else fault
-                    yield Story(settings, (_with(first, sent), second))
+                for each in _at_requests(fault):
+                    yield Story(settings, (_with(first, each), second))
                 if settings is WAITS or fault in HAPPENINGS:
                     yield Story(settings, (first, _with(second, fault)))
+
+
+def _at_requests(fault: Trouble | Happening) -> tuple[Trouble | Happening, ...]:
+    """The fault, in the first request and in the second, which is mostly an undo."""
+    if isinstance(fault, Happening):
+        return (fault,)
+    return fault, replace(fault, request=2)
 
 
 def triples() -> Iterator[Story]:
@@ -206,10 +221,11 @@ def triples() -> Iterator[Story]:
 
 
 KINDS: dict[str, Callable[[], Iterator[Story]]] = {
-    "singles": singles,
-    "pairs": pairs,
-    "pairs with a fault": pairs_with_faults,
-    "triples": triples,
+    "one": singles,
+    "one with a fault": singles_with_faults,
+    "two": pairs,
+    "two with a fault": pairs_with_faults,
+    "three": triples,
 }
 
 
@@ -236,7 +252,7 @@ def _story(draw: random.Random) -> Story:
         operations.append(replace(operation, pause=pause))
     for _ in range(draw.choice((0, 0, 1, 1, 1, 2, 3))):
         at = draw.randrange(len(operations))
-        fault = draw.choice(draw.choice((DELIVERIES, CALLS, HAPPENINGS)))
+        fault: Trouble | Happening = draw.choice(FAULTS if draw.random() < 0.5 else FREQUENT)
         if isinstance(fault, Trouble):
             fault = replace(fault, request=draw.choice((1, 1, 2, 2, 3)))
             if fault.seconds:
@@ -309,7 +325,7 @@ def _replaced(story: Story, number: int, operation: Operation) -> Story:
     return replace(story, operations=tuple(operations))
 
 
-def _simpler(item: _Item) -> Iterator[_Item]:
+def _simpler(item: Any) -> Iterator[Any]:
     """The same with one member as it is by default."""
     default = type(item)()
     for member in fields(item):
