@@ -26,37 +26,39 @@ from .story import (
 WAITS = Settings(experiment="Starting", begins_in=60.0)
 """An order has to wait, so that it can be taken back."""
 
+_UNUSUAL: tuple[dict[str, Any], ...] = (
+    {"depth": 1},
+    {"depth": 2, "parent_lag": 13.0},
+    {"masked": True},
+    {"same_request_id": True},
+    {"event_lag": 15.0},
+    {"declared": Declaration(end="promote")},
+    {"declared": Declaration(stop_on=("Create", "Update", "Delete"))},
+)
+_UNDOCUMENTED: tuple[dict[str, Any], ...] = (
+    {"skipping": "old"},
+    {"after_failure": "old"},
+    {"restores_failed": True},
+    {"event_lag": 90.0},
+    {"depth": 1, "parent_lag": 0.0},
+)
 SETTINGS: tuple[Settings, ...] = (
+    WAITS,
+    *(replace(WAITS, **change) for change in (*_UNUSUAL, *_UNDOCUMENTED)),
     Settings(),
-    *(
-        replace(base, **change)
-        for base in (Settings(), WAITS)
-        for change in (
-            {},
-            {"depth": 1},
-            {"depth": 2, "parent_lag": 13.0},
-            {"masked": True},
-            {"skipping": "old"},
-            {"after_failure": "old"},
-            {"restores_failed": True},
-            {"same_request_id": True},
-            {"event_lag": 15.0},
-            {"event_lag": 90.0},
-            {"stop_seconds": 240.0},
-            {"stop_seconds": 1500.0},
-            {"declared": Declaration(end="promote")},
-            {"declared": Declaration(stop_on=("Create", "Update", "Delete"))},
-        )
-        if base is WAITS or change
-    ),
+    *(replace(Settings(), **change) for change in _UNUSUAL),
     Settings(experiment="Created", begins_in=120.0),
     Settings(experiment="Completed"),
     Settings(experiment="absent"),
+)
+"""Each unusual setting alone, for an order that waits and for one that is carried out at once."""
+
+LONG: tuple[Settings, ...] = (
+    Settings(stop_seconds=1500.0),
     Settings(stop_seconds=5000.0),
     replace(WAITS, begins_in=5000.0),
-    replace(WAITS, depth=1, parent_lag=0.0),
 )
-"""Each unusual setting alone, for an order that is carried out at once and for one that waits."""
+"""Waits that a function hands over, and those that CloudFormation does not wait for."""
 
 BEFORE_IT_EXISTS: tuple[Settings, ...] = (
     Settings(deployed=False),
@@ -144,6 +146,7 @@ CALLS: tuple[Trouble, ...] = (
         for kind, attempts in (
             ("lost", 1),
             ("throttled", 0),
+            ("throttled", 30),
             ("slow", 0),
             ("killed", 0),
             ("denied", 1),
@@ -166,6 +169,8 @@ def singles() -> Iterator[Story]:
     for settings in SETTINGS:
         for operation in (*DEPLOYS, *AFTERWARDS):
             yield Story(settings, (operation,))
+    for settings, operation in itertools.product(LONG, CORE):
+        yield Story(settings, (operation,))
     for settings in BEFORE_IT_EXISTS:
         for operation in CREATIONS:
             yield Story(settings, (operation,))
@@ -177,10 +182,11 @@ def singles_with_faults() -> Iterator[Story]:
         for operation in (*DEPLOYS, Delete()):
             for fault in FAULTS:
                 yield Story(settings, (_with(operation, fault),))
-    for settings in BEFORE_IT_EXISTS[:1]:
-        for operation in CREATIONS:
-            for fault in FAULTS:
-                yield Story(settings, (_with(operation, fault),))
+    others = [settings for settings in SETTINGS if settings not in (WAITS, Settings())]
+    for settings, operation, fault in itertools.product(others, CORE, FAULTS):
+        yield Story(settings, (_with(operation, fault),))
+    for operation, fault in itertools.product(CREATIONS, FAULTS):
+        yield Story(BEFORE_IT_EXISTS[0], (_with(operation, fault),))
 
 
 def pairs() -> Iterator[Story]:
@@ -229,6 +235,9 @@ KINDS: dict[str, Callable[[], Iterator[Story]]] = {
 }
 
 
+RARELY = 0.04
+
+
 def drawn(seed: str) -> Iterator[Story]:
     """Random stories without an end, from one seed."""
     draw = random.Random(seed)
@@ -267,6 +276,8 @@ def _story(draw: random.Random) -> Story:
 
 def _settings(draw: random.Random) -> Settings:
     settings = draw.choice((*SETTINGS, *BEFORE_IT_EXISTS))
+    if draw.random() < RARELY:
+        settings = draw.choice(LONG)
     other = draw.choice(SETTINGS)
     changes = {
         member.name: getattr(other, member.name)
