@@ -92,7 +92,7 @@ class Resource(CfnResource):
         """
         why = malformation(event)
         if why is not None:
-            logger.error({"decision": "ignore the event", "why": why})
+            logger.error("the event is ignored: %s", why, extra={"decision": "ignore the event"})
             return
         self._names.attach(event)
         self.PhysicalResourceId = ""
@@ -297,7 +297,8 @@ def _attempt(call: Callable[[], object], *, is_silent: bool = False) -> bool:
         code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
         if code not in _ALREADY_GONE:
             if not is_silent:
-                logger.warning({"decision": "clean up later", "why": str(error)})
+                said = {"decision": "clean up later"}
+                logger.warning("the polling rule is not removed yet: %s", error, extra=said)
             return False
     return True
 

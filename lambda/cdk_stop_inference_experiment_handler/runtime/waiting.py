@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 INSIDE_SECONDS = 20.0
-"""An invocation waits inside for this long: few stops end sooner, and New accounts have only ten
+"""An invocation waits inside for this long: few stops end sooner, and new accounts have only ten
 concurrent executions."""
 
 LATE_SECONDS = 10.0
@@ -90,9 +90,9 @@ class Wait:
 
     def may_leave(self, *, is_throttled: bool) -> bool:
         """Whether the polling rule may do the rest."""
-        if self._invocation.fired is not Fired.REQUEST:
-            if time.time() >= self._deadline - NEAR_DEADLINE_SECONDS:
-                return False
+        is_request = self._invocation.fired is Fired.REQUEST
+        if not is_request and time.time() >= self._deadline - NEAR_DEADLINE_SECONDS:
+            return False
         return is_throttled or time.time() >= self._stays_until
 
     @property
