@@ -22,7 +22,7 @@ class Proxy:
         self.tunnels: list[str] = []
 
         class Handler(BaseHTTPRequestHandler):
-            def do_CONNECT(self) -> None:  # noqa: N802 - http.server's name
+            def do_CONNECT(self) -> None:
                 proxy.tunnels.append(self.path)
                 host, _, port = self.path.partition(":")
                 with socket.create_connection((host, int(port))) as target:
