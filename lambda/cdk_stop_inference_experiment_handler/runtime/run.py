@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -205,7 +205,8 @@ class Run:
             may_leave = not decision.stays and waiting.may_leave(
                 is_throttled=is_throttled and bool(self._progress.sent)
             )
-            self._hand_over(is_due=may_leave or bool(self._progress.sent))
+            is_due = may_leave or waiting.must_leave or bool(self._progress.sent)
+            self._hand_over(is_due=is_due)
             if self._rule.is_made and (may_leave or waiting.must_leave):
                 self._say("the polling rule continues", "the polling rule continues to wait")
                 return None
