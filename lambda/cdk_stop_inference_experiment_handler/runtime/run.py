@@ -33,6 +33,9 @@ from .waiting import LATE_SECONDS, Fired, Invocation, Wait
 
 logger = logging.getLogger(__name__)
 
+RULE_AGAIN_SECONDS = 15.0
+"""After a polling rule could not be made or updated, the next attempt comes this much later."""
+
 
 class RequestFailed(Exception):
     """Makes crhelper answer FAILED with this exception's message."""
@@ -145,14 +148,18 @@ class PollingRule:
     ) -> None:
         self.is_made = is_made
         self.trouble = ""
+        self._again_at = 0.0
         self._hand_over = hand_over
 
     def make(self, progress: Progress, endpoint_name: str) -> None:
         """Create the rule or update its input; after a failure, try again later."""
+        if time.time() < self._again_at:
+            return
         try:
             self._hand_over(progress.carried(), endpoint_name)
         except HandOverFailed as error:
             self.trouble = str(error)
+            self._again_at = time.time() + RULE_AGAIN_SECONDS
             said = {"decision": "hand over later"}
             logger.warning("the polling rule could not be made: %s", self.trouble, extra=said)
         else:
