@@ -19,10 +19,11 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from loopback.play.allowed import State, is_allowed
 from loopback.play.search import KINDS, drawn, is_contained, shrunk
 from loopback.play.stage import play
 from loopback.play.story import Story
@@ -45,21 +46,32 @@ class Sum:
 
 
 Told = tuple[dict[str, Any], int, int, int, tuple[tuple[str, str], ...]]
+_MOST_REMEMBERED = 2000
+_states: dict[Story, State] = {}
+"""In which state stories have left their stack, so that a worker need not play them again."""
 
 
 def played(told: dict[str, Any]) -> Told | None:
-    """Play one story in a worker; None if CloudFormation refuses one of its operations."""
+    """Play one story in a worker; None if CloudFormation refuses its last operation."""
     story = Story.from_json(told)
+    before = _states.get(replace(story, operations=story.operations[:-1]))
+    if before is not None and not is_allowed(story.operations[-1], before, story.settings):
+        return None
     try:
         result = play(story)
-    except Exception as error:
-        error.add_note(story.key) if hasattr(error, "add_note") else None
+    except Exception:
         print(story.key, file=sys.stderr)
         raise
+    if len(_states) > _MOST_REMEMBERED:
+        _states.clear()
+    for number, state in enumerate(result.states):
+        _states[replace(story, operations=story.operations[:number])] = state
     ledger = result.ledger
-    if ledger.refused:
+    if len(story.operations) - 1 in ledger.refused:
         return None
+    left = [each for number, each in enumerate(story.operations) if number not in ledger.refused]
     findings = tuple((finding.kind, finding.what) for finding in result.findings)
+    told = replace(story, operations=tuple(left)).to_json()
     return told, ledger.played, len(ledger.requests), len(ledger.stops), findings
 
 
