@@ -580,9 +580,9 @@ class Engine(Provisioning):
             return True
         operation = self.operation
         if isinstance(operation, ContinueRollback) and operation.how != "plain":
-            self._write(resource, "UPDATE_COMPLETE", declared=resource.before)
             if self.settings.skipping == "old":
                 resource.deployed = resource.before
+            self._write(resource, "UPDATE_COMPLETE")
             resource.is_touched = False
             return True
         self._granted.add(resource.before.experiment)

@@ -138,8 +138,11 @@ class _Court:
         return None
 
     def _looked_at(self, stop: Stop, sign: Sign) -> float:
-        """When the look behind a Stop read where the sign stands."""
-        oldest = stop.sent_at - LOOK_SECONDS
+        """When the look behind a Stop read where the sign stands.
+
+        A Stop that leaves later than allowed after its look has no excuse: it counts as one that
+        could read everything.
+        """
         asked = [
             entry.at
             for entry in self.calls.get(stop.invocation, ())
@@ -149,7 +152,8 @@ class _Court:
             and not (sign.read_by == EVENTS and "NextToken" in entry.detail["request"])
             and not entry.detail["code"]
         ]
-        return max([oldest, *asked])
+        read_at = max(asked, default=0.0)
+        return read_at if stop.sent_at - read_at <= LOOK_SECONDS else stop.sent_at
 
     # Orders.
 
@@ -256,7 +260,7 @@ class _Court:
         return any(
             trouble.kind in ("never", "late")
             or trouble.call == "PUT"
-            or trouble.attempts > 1000
+            or trouble.attempts >= 1000
             or trouble.kind in ("killed", "denied")
             for operation in self.story.operations
             for trouble in operation.troubles
@@ -337,7 +341,7 @@ class _Court:
         return any(
             trouble.call in ("RemoveTargets", "DeleteRule", "RemovePermission", "PUT")
             or trouble.kind in ("killed", "never", "late")
-            or trouble.attempts > 1000
+            or trouble.attempts >= 1000
             for operation in self.story.operations
             for trouble in operation.troubles
         )

@@ -34,6 +34,7 @@ _UNUSUAL: tuple[dict[str, Any], ...] = (
     {"event_lag": 15.0},
     {"declared": Declaration(end="promote")},
     {"declared": Declaration(stop_on=("Create", "Update", "Delete"))},
+    {"declared": Declaration(stop_on=("Delete",))},
 )
 _UNDOCUMENTED: tuple[dict[str, Any], ...] = (
     {"skipping": "old"},
@@ -77,6 +78,7 @@ FAILURES: tuple[dict[str, Any], ...] = (
     {"fails": "while", "level": 1},
     {"fails": "while", "undo_fails": True},
     {"fails": "while", "troubles": (Trouble(request=2, kind="never"),)},
+    {"fails": "after", "troubles": (Trouble(request=2, kind="never"),)},
     {"meanwhile": (Happening("cancel", 20.0),)},
 )
 AFTERWARDS: tuple[Operation, ...] = (
@@ -105,7 +107,7 @@ CORE: tuple[Operation, ...] = (
     *(Deploy(change=change, fails="while") for change in ("end", "end now")),
     Deploy(change="end", rollback=False, fails="while"),
     Deploy(change="end", fails="while", undo_fails=True),
-    Deploy(change="end", fails="while", troubles=(Trouble(request=2, kind="never"),)),
+    Deploy(change="end", fails="after", troubles=(Trouble(request=2, kind="never"),)),
     ContinueRollback(),
     ContinueRollback(how="skip"),
     RollBack(),
@@ -126,6 +128,8 @@ DELIVERIES: tuple[Trouble, ...] = (
     *(Trouble(kind="after the answer", seconds=seconds) for seconds in (2.0, 300.0, 2000.0)),
 )
 FOR_GOOD = 1_000_000
+LONG_LASTING = 1000
+"""Attempts in a fault that ends after some time."""
 CALLS: tuple[Trouble, ...] = (
     *(
         Trouble(call="StopInferenceExperiment", kind=kind, attempts=attempts)
@@ -141,12 +145,17 @@ CALLS: tuple[Trouble, ...] = (
         )
     ),
     *(
-        Trouble(call=call, kind=kind, attempts=attempts)
+        Trouble(
+            call=call,
+            kind=kind,
+            attempts=attempts,
+            seconds=100.0 if attempts == LONG_LASTING else 0.0,
+        )
         for call in ("DescribeInferenceExperiment", "DescribeStacks", "DescribeStackEvents")
         for kind, attempts in (
             ("lost", 1),
             ("throttled", 0),
-            ("throttled", 30),
+            ("throttled", LONG_LASTING),
             ("slow", 0),
             ("killed", 0),
             ("denied", 1),

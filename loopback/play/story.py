@@ -97,7 +97,8 @@ class Trouble:
     Attributes:
         request: Which of the operation's requests, from 1.
         kind: Of its delivery: ``twice``, ``late``, ``never``, ``killed`` or ``after the answer``,
-            ``seconds`` later. Of a call: a kind of ``loopback.faults``.
+            ``seconds`` later. Of a call: a kind of ``loopback.faults``, for so many ``seconds`` if
+            there are any.
         call: The operation of AWS, or PUT. Empty: the delivery.
         skip: Calls of the operation that succeed before it.
         attempts: HTTP attempts that fail; 0 for all that the SDK makes for one call.
@@ -464,6 +465,8 @@ def _told_trouble(trouble: Trouble) -> str:
     if trouble.call:
         skipped = f" after {trouble.skip} good ones" if trouble.skip else ""
         attempts = f" ({trouble.attempts} attempts)" if trouble.attempts else ""
+        if trouble.attempts >= 1_000:
+            attempts = f" for {trouble.seconds:g} s" if trouble.seconds else " for good"
         return f"In {request}, {trouble.call} is {trouble.kind}{skipped}{attempts}."
     what = {
         "twice": f"is delivered again after {trouble.seconds:g} s",
