@@ -39,6 +39,7 @@ class Engine(Provisioning):
         """Prepare the world, and schedule the first operation."""
         self.begin()
         self.states: list[State] = []
+        self._was_created = self.settings.deployed
         self._task = self.clock.spawn(self._play, limit=float("inf"))
 
     # Happenings.
@@ -114,6 +115,7 @@ class Engine(Provisioning):
         self.has_nested = True
         self.resources = {}
         self.template = {LOGICAL_ID: declared}
+        self._was_created = False
         if operation.experiment == "created" and self._experiment(NAME) is None:
             self._make(NAME, "Running")
         self._is_cancellable = True
@@ -131,9 +133,10 @@ class Engine(Provisioning):
         ok = self._create_level(0, operation)
         self._is_cancellable = False
         if ok:
-            self._settle_creation("CREATE_COMPLETE")
+            self._settle_creation()
             return
         if operation.on_failure == "DO_NOTHING":
+            self._arm()
             return
         self._sleep(0.4)
         if operation.on_failure == "DELETE":
@@ -216,7 +219,8 @@ class Engine(Provisioning):
             resource.physical_id = f"{self.home.name}-{logical_id}-1A2B3C4D5E6F"
         return result == SUCCESS
 
-    def _settle_creation(self, _status: str) -> None:
+    def _settle_creation(self) -> None:
+        self._was_created = True
         for resource in self.resources.values():
             resource.is_new = resource.is_touched = resource.is_armed = False
             resource.standing = (resource.deployed,)
@@ -378,15 +382,20 @@ class Engine(Provisioning):
         if self.settings.after_failure == "old":
             resource.deployed = before
 
-    def _keep_failure(self) -> None:
+    def _arm(self) -> None:
+        """A failure is kept, and so is what it has created."""
         for resource in self.resources.values():
             if resource.is_new and resource.status.endswith("_COMPLETE"):
                 resource.is_armed, resource.standing = True, (resource.deployed,)
+
+    def _keep_failure(self) -> None:
+        self._arm()
         if self.root.status != "UPDATE_FAILED":
             self._enter(0, "UPDATE_FAILED")
 
     def _finish_update(self, target: dict[str, Declaration], *, nested: bool) -> None:
         """The clean-up of an update, which nothing takes back."""
+        self._was_created = True
         for logical_id, declared in target.items():
             self.resources[logical_id].standing = (declared,)
         self.has_nested, had_nested = nested, self.has_nested
@@ -640,7 +649,9 @@ class Engine(Provisioning):
         ok = True
         for resource in list(self.resources.values()):
             order = None
-            if not of_a_creation and (resource.is_armed or not resource.is_new):
+            # A creation that failed is never an order, whoever deletes what it left.
+            is_kept = resource.is_armed and self._was_created
+            if not of_a_creation and (is_kept or not resource.is_new):
                 is_due = not resource.is_new
                 order = self._deletion_order(resource.standing, resource.deployed, is_due=is_due)
             elif isinstance(self.operation, Create) and self.operation.experiment == "created":

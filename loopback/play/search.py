@@ -156,6 +156,8 @@ CALLS: tuple[Trouble, ...] = (
             ("lost", 1),
             ("throttled", 0),
             ("throttled", LONG_LASTING),
+            ("lost", LONG_LASTING),
+            ("denied", LONG_LASTING),
             ("slow", 0),
             ("killed", 0),
             ("denied", 1),

@@ -264,7 +264,7 @@ class Settings:
     declared: Declaration = field(default_factory=Declaration)
     experiment: str = "Running"
     begins_in: float = 15.0
-    stop_seconds: float = 45.0
+    stop_seconds: float = 25.0
     event_lag: float = 1.0
     parent_lag: float = 6.0
     after_failure: str = "new"
