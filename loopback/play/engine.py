@@ -267,7 +267,10 @@ class Engine(Provisioning):
         if self._broken_level is not None:
             return False
         if level == self.settings.depth:
-            if not self._update_resources(target, operation):
+            is_done = self._update_resources(target, operation)
+            if is_done or operation.keeps:
+                self._sleep(operation.lingers)
+            if not is_done:
                 self._own_failed(level, operation)
                 return False
         elif nested and not self._update_below(level, operation, target):

@@ -76,6 +76,7 @@ FAILURES: tuple[dict[str, Any], ...] = (
     {"fails": "while", "fails_after": 58.0},
     {"fails": "after"},
     {"fails": "while", "level": 1},
+    {"lingers": 600.0},
     {"fails": "while", "undo_fails": True},
     {"fails": "while", "troubles": (Trouble(request=2, kind="never"),)},
     {"fails": "after", "troubles": (Trouble(request=2, kind="never"),)},
@@ -132,7 +133,12 @@ LONG_LASTING = 1000
 """Attempts in a fault that ends after some time."""
 CALLS: tuple[Trouble, ...] = (
     *(
-        Trouble(call="StopInferenceExperiment", kind=kind, attempts=attempts)
+        Trouble(
+            call="StopInferenceExperiment",
+            kind=kind,
+            attempts=attempts,
+            seconds=100.0 if attempts == LONG_LASTING else 0.0,
+        )
         for kind, attempts in (
             ("lost", 1),
             ("lost", 2),
@@ -142,6 +148,7 @@ CALLS: tuple[Trouble, ...] = (
             ("killed", 0),
             ("throttled", 0),
             ("denied", FOR_GOOD),
+            ("denied", LONG_LASTING),
         )
     ),
     *(
@@ -172,7 +179,7 @@ CALLS: tuple[Trouble, ...] = (
     *(Trouble(call="PUT", kind=kind) for kind in ("lost", "taken", "error", "reset", "killed")),
 )
 FAULTS: tuple[Trouble | Happening, ...] = (*DELIVERIES, *CALLS, *HAPPENINGS)
-FREQUENT: tuple[Trouble | Happening, ...] = (*DELIVERIES, *CALLS[:8], *HAPPENINGS)
+FREQUENT: tuple[Trouble | Happening, ...] = (*DELIVERIES, *CALLS[:9], *HAPPENINGS)
 
 
 def singles() -> Iterator[Story]:
@@ -198,6 +205,21 @@ def singles_with_faults() -> Iterator[Story]:
         yield Story(settings, (_with(operation, fault),))
     for operation, fault in itertools.product(CREATIONS, FAULTS):
         yield Story(BEFORE_IT_EXISTS[0], (_with(operation, fault),))
+
+
+def singles_with_two_faults() -> Iterator[Story]:
+    """An order, with every two of the faults that matter for one."""
+    orders = (
+        Deploy(change="end now", lingers=600.0),
+        Deploy(change="end now", lingers=600.0, rollback=False),
+        Deploy(change="end now", fails="while"),
+        Deploy(change="remove"),
+        Delete(),
+    )
+    for operation, (first, second) in itertools.product(
+        orders, itertools.combinations(FREQUENT, 2)
+    ):
+        yield Story(Settings(), (_with(_with(operation, first), second),))
 
 
 def pairs() -> Iterator[Story]:
@@ -240,6 +262,7 @@ def triples() -> Iterator[Story]:
 KINDS: dict[str, Callable[[], Iterator[Story]]] = {
     "one": singles,
     "one with a fault": singles_with_faults,
+    "one with two faults": singles_with_two_faults,
     "two": pairs,
     "two with a fault": pairs_with_faults,
     "three": triples,

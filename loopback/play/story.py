@@ -137,6 +137,7 @@ class Operation:
         level: Where the sibling is: 0 for our stack, 1 for its parent, 2 for its grandparent.
         fails_after: Seconds between our resource's event and the sibling's failure.
         undo_fails: A sibling cannot be undone either.
+        lingers: Seconds that siblings go on after ours is done.
     """
 
     pause: float = 900.0
@@ -144,6 +145,7 @@ class Operation:
     level: int = 0
     fails_after: float = 30.0
     undo_fails: bool = False
+    lingers: float = 0.0
     troubles: tuple[Trouble, ...] = ()
     meanwhile: tuple[Happening, ...] = ()
 
@@ -422,6 +424,8 @@ def told_operation(operation: Operation) -> str:
         said.append(f"Another resource of {where} fails {when}.")
     if operation.undo_fails:
         said.append("A sibling cannot be undone.")
+    if operation.lingers:
+        said.append(f"Siblings go on for {operation.lingers:g} s after ours.")
     said += [_told_happening(each) for each in operation.meanwhile]
     said += [_told_trouble(each) for each in operation.troubles]
     if operation.pause != Operation().pause:

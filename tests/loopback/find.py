@@ -18,7 +18,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ class Sum:
 
 
 Told = tuple[dict[str, Any], int, int, int, tuple[tuple[str, str], ...]]
-_MOST_REMEMBERED = 2000
+_MOST_REMEMBERED = 20_000
 _states: dict[Story, State] = {}
 """In which state stories have left their stack, so that a worker need not play them again."""
 
@@ -85,31 +85,49 @@ def main(arguments: list[str] | None = None) -> int:
     context = multiprocessing.get_context("spawn")
     with context.Pool(options.processes, initializer=_settle_down) as pool:
         try:
-            for name, stories in _stories(options):
-                before, at = total.histories, time.monotonic()
-                told = (story.to_json() for story in stories)
-                for result in pool.imap(played, told, chunksize=CHUNK):
-                    _count(result, total, known, new, options)
-                    if time.monotonic() > until:
-                        pool.terminate()
+            batches = _batches(options)
+            for number, (name, stories) in enumerate(batches):
+                before, at, end = total.histories, time.monotonic(), "all"
+                # What one kind leaves of its share is for the others.
+                share = (until - at) / (len(batches) - number)
+                for part in _parts(stories):
+                    told = [story.to_json() for story in part]
+                    for result in pool.imap(played, told, chunksize=CHUNK):
+                        _count(result, total, known, new, options)
+                    if time.monotonic() > at + share:
+                        end = "not all"
                         break
                 count, seconds = total.histories - before, time.monotonic() - at
-                print(f"{name}: {count} histories, {seconds:.0f} s", flush=True)
-                if time.monotonic() > until:
-                    break
+                print(f"{name} ({end}): {count} histories, {seconds:.0f} s", flush=True)
         except KeyboardInterrupt:
             print("interrupted")
     _report(total, new, time.monotonic() - started)
     return 1 if new else 0
 
 
-def _stories(options: argparse.Namespace) -> Iterator[tuple[str, Iterator[Story]]]:
-    for kind in options.kind or [*KINDS]:
-        if kind in KINDS:
-            yield kind, itertools.islice(KINDS[kind](), 0, None, options.every)
+def _batches(options: argparse.Namespace) -> list[tuple[str, Iterable[Story]]]:
+    """The stories of each kind, in an order that depends on the seed, and the random ones."""
+    kinds = [kind for kind in options.kind or KINDS if kind in KINDS]
+    batches: list[tuple[str, Iterable[Story]]] = [
+        (kind, _shuffled(kind, options)) for kind in kinds
+    ]
     if options.drawn:
-        stories = itertools.islice(drawn(options.seed), options.drawn)
-        yield f"drawn with --seed {options.seed}", stories
+        batches.append(("drawn", itertools.islice(drawn(options.seed), options.drawn)))
+    print(f"--seed {options.seed}", flush=True)
+    return batches
+
+
+def _shuffled(kind: str, options: argparse.Namespace) -> Iterator[Story]:
+    stories = list(KINDS[kind]())
+    random.Random(options.seed).shuffle(stories)
+    yield from stories[:: options.every]
+
+
+def _parts(stories: Iterable[Story]) -> Iterator[list[Story]]:
+    """Some hundred stories at a time."""
+    rest = iter(stories)
+    while part := list(itertools.islice(rest, CHUNK * 10)):
+        yield part
 
 
 def _count(

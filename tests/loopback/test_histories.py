@@ -27,7 +27,7 @@ from .stored import FOLDER, History, stored
 
 SEED = "histories"
 DRAWN = 150
-SMALL = {"one": 100, "one with a fault": 200, "two": 200, "two with a fault": 200, "three": 100}
+SMALL = {"one": 100, "one with a fault": 200, "one with two faults": 150, "two": 200, "two with a fault": 200, "three": 100}
 
 
 @pytest.mark.parametrize("history", stored(), ids=lambda history: history.name)
