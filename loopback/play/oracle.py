@@ -326,8 +326,23 @@ class _Court:
                 yield Finding(UNTRUE, f"{_named(request)}: {answer['Reason']}", request.number)
 
     def _of(self, stop: Stop, request: Request) -> bool:
-        told = self.world.function.told.get(stop.invocation, {})
-        return bool(told.get("RequestId") == request.event["RequestId"])
+        """Whether the invocation that answered knew of a Stop.
+
+        What another one did, which was killed or ran beside it, it can only guess.
+        """
+        answering = [
+            entry.invocation
+            for entry in self.world.journal.puts()
+            if entry.at <= request.asked.answered_at
+            and request.event["RequestId"] in entry.detail["target"]
+        ]
+        heard = [
+            entry
+            for entry in self.calls.get(stop.invocation, ())
+            if entry.name == "StopInferenceExperiment" and entry.at == stop.at
+        ]
+        is_lost = any(entry.detail["is_lost"] for entry in heard)
+        return answering[-1:] == [stop.invocation] and not is_lost
 
     def leftovers(self) -> Iterator[Finding]:
         """Nothing is left behind."""
