@@ -66,6 +66,7 @@ class Engine(Provisioning):
             del self.world.sagemaker.experiments[NAME]
             if happening.what == "recreated":
                 self._make(NAME, "Running")
+                self.world.sagemaker.experiments[NAME].begin_now()
 
     # Operations.
 
