@@ -168,10 +168,7 @@ def measure(tests: int) -> Json:
         "by_the_hour": [*_by_the_hour(tests)],
         "power": [_power(case, tests, seed) for seed, case in enumerate(POWER)],
         "worsened": _worsened(tests),
-        "planned": [
-            _planned(traffic, asked_at, tests, seed)
-            for seed, (traffic, asked_at) in enumerate(PLANNED)
-        ],
+        "planned": [_planned(plan, tests, seed) for seed, plan in enumerate(PLANNED)],
         "curves": _curves(tests),
     }
 
