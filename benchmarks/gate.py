@@ -46,6 +46,7 @@ class Case:
     traffic: Traffic
     bound: float = 0.0005
     kind: BoundKind = INCREASE
+    min_hours: int = MIN_HOURS
 
     @property
     def ratio(self) -> float:
@@ -80,40 +81,71 @@ AT_THE_BOUND = (
         for size in (10, 30, 100)
     ),
     Case(BURSTS, "of 30 errors, only in production", replace(USUAL, burst=30)),
+    Case(BURSTS, "of 10 errors, in both", Traffic(1_000, 0.0005, 0.001, burst=10, shadow_burst=10)),
     Case(
         BURSTS,
-        "of 10 errors, few requests",
-        replace(USUAL, requests=1_000, burst=10, shadow_burst=10),
-    ),
-    Case(
-        BURSTS,
-        "of 30 errors, sampling 10 %",
-        replace(USUAL, requests=100_000, share=0.1, burst=30, shadow_burst=30),
+        "of 30 errors, in both",
+        Traffic(100_000, 0.0005, 0.001, share=0.1, burst=30, shadow_burst=30),
     ),
     *(
         Case(
             BURSTS,
-            f"of {size} errors",
+            f"of {size} errors, in both",
             _limited(10_000, 0.001, burst=size, shadow_burst=size),
             0.001,
             RATE,
         )
         for size in (10, 100)
     ),
-    Case(SPELLS, "of 2.5 hours", replace(USUAL, spell=2.5)),
-    Case(SPELLS, "of 4 hours", replace(USUAL, spell=4)),
-    Case(BEYOND, "bad spells of 8 hours", replace(USUAL, spell=8)),
-    Case(BEYOND, "bad spells of 24 hours", replace(USUAL, spell=24)),
     Case(
-        BEYOND,
-        "a burst of 100 errors every other day, only in the shadow",
-        Traffic(2_000, 0.0005, 0.001, shadow_burst=100),
+        BURSTS,
+        "of 100 errors, only in the shadow, 7 a day",
+        _limited(30_000, 0.001, shadow_burst=100),
+        0.001,
+        RATE,
+    ),
+    *(
+        Case(SPELLS, f"of {length:g} hours", Traffic(requests, 0.0005, 0.001, spell=length))
+        for length in (2.5, 4)
+        for requests in (10_000, 1_000)
+    ),
+    *(
+        Case(SPELLS, f"of {length:g} hours", _limited(requests, 0.001, spell=length), 0.001, RATE)
+        for length in (2.5, 4)
+        for requests in (10_000, 1_000)
+    ),
+    *(
+        Case(BEYOND, "bad spells of 8 hours", Traffic(requests, 0.0005, 0.001, spell=8))
+        for requests in (10_000, 1_000)
+    ),
+    Case(BEYOND, "bad spells of 8 hours", _limited(10_000, 0.001, spell=8), 0.001, RATE),
+    *(
+        Case(BEYOND, "bad spells of 24 hours", replace(USUAL, spell=24), min_hours=least)
+        for least in (48, 96, 168)
+    ),
+    *(
+        Case(
+            BEYOND,
+            f"bursts of 100 errors, only in the shadow, {often}",
+            Traffic(requests, 0.0005, 0.001, shadow_burst=100),
+        )
+        for often, requests in (("every other day", 2_000), ("every four days", 1_000))
     ),
     Case(
         BEYOND,
-        "a burst of 100 errors every four days, only in the shadow",
-        Traffic(1_000, 0.0005, 0.001, shadow_burst=100),
+        "bursts of 100 errors, only in the shadow, 2 a day",
+        _limited(10_000, 0.001, shadow_burst=100),
+        0.001,
+        RATE,
     ),
+    Case(BEYOND, "one by one", USUAL, min_hours=24),
+    Case(
+        BEYOND,
+        "bursts of 100 errors, in both, 2 a day",
+        Traffic(10_000, 0.0005, 0.001, burst=100, shadow_burst=100),
+        min_hours=24,
+    ),
+    Case(BEYOND, "bad spells of 4 hours", Traffic(1_000, 0.0005, 0.001, spell=4), min_hours=24),
 )
 
 POWER = (
@@ -185,12 +217,12 @@ def _first(looks: Booleans) -> Array:
     return np.where(looks.any(axis=1), looks.argmax(axis=1), HOURS).astype(float)
 
 
-def _looked(looks: Looks) -> _Found:
+def _looked(looks: Looks, min_hours: int = MIN_HOURS) -> _Found:
     compared = looks.compares.copy()
-    compared[:, : MIN_HOURS - 1] = False
+    compared[:, : min_hours - 1] = False
     return _Found(
-        _first(looks.promoted(ALPHA, MIN_HOURS)),
-        _first(looks.failed(ALPHA, MIN_HOURS)),
+        _first(looks.promoted(ALPHA, min_hours)),
+        _first(looks.failed(ALPHA, min_hours)),
         _first(compared),
     )
 
@@ -203,7 +235,7 @@ def _drawn(seed: Sequence[int], traffic: Traffic, tests: int, hours: int) -> Ite
 
 def _all_looked(case: Case, seed: Sequence[int], tests: int) -> _Found:
     found = [
-        _looked(rate_looks(drawn, case.ratio, case.bound, ALPHA))
+        _looked(rate_looks(drawn, case.ratio, case.bound, ALPHA), case.min_hours)
         for drawn in _drawn(seed, case.traffic, tests, HOURS)
     ]
     return _Found(*(np.concatenate(part) for part in zip(*found, strict=True)))
@@ -218,7 +250,9 @@ def _described(case: Case) -> Json:
     return {
         "group": case.group,
         "what": case.what,
-        "bound": f"{case.kind.value} {case.bound:g}",
+        "kind": case.kind.value,
+        "bound": case.bound,
+        "min_hours": case.min_hours,
         "rate": case.traffic.rate,
         "shadow_rate": case.traffic.shadow_rate,
         "requests": case.traffic.requests,

@@ -288,6 +288,7 @@ def gate_tables(gate: Json) -> str:
             row["group"],
             row["what"],
             *_test(row),
+            str(row["min_hours"]),
             *(_chance(row[name]) for name in ("promoted", "failed", "compared")),
         ]
         for row in gate["at_the_bound"]
@@ -335,7 +336,15 @@ def gate_tables(gate: Json) -> str:
             "![Chance to be promoted against the number of requests](gate.svg)\n",
             "Shadows exactly at the bound:\n",
             table(
-                ["errors come", "", *test, "promoted", "failed", "promoted without `confidence`"],
+                [
+                    "errors come",
+                    "",
+                    *test,
+                    "from hour",
+                    "promoted",
+                    "failed",
+                    "promoted without `confidence`",
+                ],
                 at_the_bound,
             ),
             GATE_BY_THE_HOUR,
@@ -365,7 +374,7 @@ def gate_tables(gate: Json) -> str:
 def _test(row: Json) -> list[str]:
     """The columns that say what a simulated test is like."""
     return [
-        row["bound"],
+        f"{row['kind']} {row['bound']:g}",
         f"{row['rate']:g}",
         f"{row['shadow_rate']:g}",
         f"{row['requests']:,.0f}",

@@ -109,14 +109,20 @@ def _many(many: Json) -> list[tuple[str, str, bool]]:
 
 
 def _gate(gate: Json) -> list[tuple[str, str, bool]]:
-    covered = [row["promoted"] for row in gate["at_the_bound"] if row["group"] != "not covered"]
-    covered += [row["at_the_bound_promoted"] for row in gate["by_the_hour"]]
+    rows = [row for row in gate["at_the_bound"] if row["group"] != "not covered"]
+    kinds: dict[str, list[float]] = {}
+    for row in rows:
+        kinds.setdefault(row["kind"], []).append(row["promoted"])
+    kinds["values of hours"] = [row["at_the_bound_promoted"] for row in gate["by_the_hour"]]
     plans = [row["promoted"] for row in gate["planned"] if row["burst"] == 1]
     return [
-        (
-            f"≤ {FALSE} of 100 shadows at a bound promoted, for what is covered",
-            f"{max(covered):.1f} at most",
-            max(covered) <= FALSE,
+        *(
+            (
+                f"≤ {FALSE} of 100 shadows at a bound promoted, for what is covered: {kind}",
+                f"{max(promoted):.1f} at most",
+                max(promoted) <= FALSE,
+            )
+            for kind, promoted in kinds.items()
         ),
         (
             f"{FORECAST[0]} to {FORECAST[1]} of 100 equal shadows promoted with the named requests",
