@@ -127,10 +127,10 @@ def gate_figure(gate: Json) -> str:
     needed = gate["needed"]
     drawn.append(_line([(x(needed), y(0)), (x(needed), y(100))], COLOURS[1], "2 3"))
     forecast = f"forecast for 80: {needed:,}"
-    drawn.append(_text(x(needed) + 6, y(100) + 14, forecast, colour=COLOURS[1]))
+    drawn.append(_text(x(needed) + 6, y(50), forecast, colour=COLOURS[1]))
     for place, (name, values) in enumerate(curves.items()):
         # A gate that only compares is another kind of line: it promises nothing.
-        colour, dashes = GATE_COLOURS[place], "5 4" if name.endswith("compared") else ""
+        colour, dashes = GATE_COLOURS[place], "5 4" if name.endswith("without confidence") else ""
         points = [(x(count), y(share)) for count, share in zip(requests, values, strict=True)]
         drawn.append(_line(points, colour, dashes, width=2))
         column, row = place % 3, place // 3

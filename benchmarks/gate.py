@@ -180,7 +180,7 @@ CURVES = {
     "as good as production": (0.0005, True),
     "worse by half of the bound": (0.00075, True),
     "exactly at the bound": (0.001, True),
-    "exactly at the bound, only compared": (0.001, False),
+    "exactly at the bound, without confidence": (0.001, False),
 }
 """The shadow's rate, and whether the gate has a confidence."""
 
