@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..contract.declaration import Declaration, StopOn
 from ..contract.request import RequestType
 from . import words
 from .decision import Decision, Row, Verb, fail, succeed
@@ -60,6 +59,4 @@ def _delete_at_once(s: Situation) -> Decision | None:
     request = s.request
     if not request.held:
         return succeed(Row.DELETE_NOT_HELD, words.not_held(request.physical_id))
-    if isinstance(request.new, Declaration) and StopOn.DELETE not in request.new.stop_on:
-        return None
     return nothing_left(s)
