@@ -54,9 +54,6 @@ CLEANUP = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
 
 ISSUED = 1_795_342_500.0
 DEADLINE = ISSUED + 3300
-DOUBTED = {"in_doubt_since": ISSUED - 60}
-"""Progress of a request that has been in doubt for a minute."""
-
 Properties = dict[str, Any]
 
 
@@ -344,6 +341,15 @@ def with_stack(s: Situation, **changes: Any) -> Situation:
         assert isinstance(own.description, Description)
         own = replace(own, description=replace(own.description, status=changes.pop("status")))
     return replace(s, stacks=(replace(own, **changes), *above))
+
+
+def late(s: Situation) -> Situation:
+    """The same after a minute of doubt."""
+    return replace(s, progress=replace(s.progress, in_doubt_since=s.now - 60))
+
+
+def at_deadline(s: Situation) -> Situation:
+    return replace(s, now=DEADLINE)
 
 
 # Decisions.

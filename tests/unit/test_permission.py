@@ -9,7 +9,6 @@ import pytest
 from tests.unit.situations import (
     CLEANUP,
     DEADLINE,
-    DOUBTED,
     EVERY,
     ISSUED,
     MIDDLE,
@@ -19,6 +18,7 @@ from tests.unit.situations import (
     S,
     X,
     answer,
+    at_deadline,
     away,
     clean_up,
     create,
@@ -28,6 +28,7 @@ from tests.unit.situations import (
     denied,
     experiment,
     hooked,
+    late,
     nested,
     order_of,
     outcome,
@@ -86,15 +87,6 @@ def without_own_event(s: Situation) -> Situation:
     events = s.stacks[0].events
     assert isinstance(events, Events)
     return with_stack(s, events=replace(events, newest_first=events.newest_first[1:]))
-
-
-def late(s: Situation) -> Situation:
-    """The same after a minute of doubt."""
-    return replace(s, progress=replace(s.progress, **DOUBTED))
-
-
-def at_deadline(s: Situation) -> Situation:
-    return replace(s, now=DEADLINE)
 
 
 def refuses(s: Situation) -> tuple[Verb, bool]:
@@ -203,7 +195,8 @@ class TestUndo:
     @pytest.mark.parametrize("above", ["middle", "root"])
     def test_by_the_status_of_an_ancestor(self, s: Situation, above: str) -> None:
         for status in ROLLBACKS:
-            inner = nested(s, **{above: status})
+            facts: dict[str, Any] = {above: status}
+            inner = nested(s, **facts)
             assert answer(inner) == (Verb.SUCCEED, UNDONE[s.request.type])
 
     def test_not_by_the_events_of_an_ancestor(self) -> None:
@@ -281,7 +274,8 @@ class TestDoomed:
         past = S("CREATE_IN_PROGRESS"), S("CREATE_COMPLETE"), S("UPDATE_IN_PROGRESS")
         own = MIDDLE if above == "middle_events" else ROOT
         events = [replace(event, physical_id=own) for event in past]
-        assert may(nested(PROMOTION, **{above: [*events, X("UPDATE_FAILED")]})) is Answer.DOOMED
+        facts: dict[str, Any] = {above: [*events, X("UPDATE_FAILED")]}
+        assert may(nested(PROMOTION, **facts)) is Answer.DOOMED
 
     def test_not_by_what_failed_in_an_earlier_operation(self) -> None:
         past = *created(), S("UPDATE_IN_PROGRESS"), X("UPDATE_FAILED"), S("UPDATE_FAILED")
@@ -339,7 +333,7 @@ class TestUnclear:
     def test_a_delete_while_an_ancestor_is_updated(self) -> None:
         """The nested stack's clean-up may begin before its root has said that it succeeded."""
         for above in ({"middle": "UPDATE_IN_PROGRESS"}, {"root": "UPDATE_IN_PROGRESS"}):
-            statuses = {"middle": CLEANUP, "root": CLEANUP, **above}
+            statuses: dict[str, Any] = {"middle": CLEANUP, "root": CLEANUP, **above}
             is_doubted(nested(TEARDOWN, **statuses), Row.UNCLEAR)
         assert may(nested(TEARDOWN, middle=CLEANUP, root=CLEANUP)) is Answer.ALLOWED
 
@@ -356,7 +350,7 @@ class TestUnclear:
     @orders
     def test_an_ancestor_at_rest(self, s: Situation, status: str, above: str) -> None:
         """A nested stack that is operated directly."""
-        expected = {"middle": CLEANUP, "root": CLEANUP} if s is TEARDOWN else {}
+        expected: dict[str, Any] = {"middle": CLEANUP, "root": CLEANUP} if s is TEARDOWN else {}
         alone = nested(s, **{**expected, above: status})
         is_doubted(alone, Row.UNCLEAR)
         assert "parent of this nested stack is not being deployed" in decided(late(alone)).why
@@ -404,7 +398,7 @@ class TestNotReadable:
 
     @orders
     def test_an_ancestor_that_is_refused_is_doubted(self, s: Situation) -> None:
-        expected = {"middle": CLEANUP, "root": CLEANUP} if s is TEARDOWN else {}
+        expected: dict[str, Any] = {"middle": CLEANUP, "root": CLEANUP} if s is TEARDOWN else {}
         inner = nested(s, **expected)
         assert inner.stacks is not None
         own, middle, root = inner.stacks
