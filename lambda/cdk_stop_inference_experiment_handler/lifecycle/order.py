@@ -166,7 +166,7 @@ def _delete(s: Situation, history: History, may: Permission) -> Order | Decision
     if isinstance(deployed, NotReadable):
         return _unknown(s, deployed)
     if isinstance(deployed, AsCreate) or not deployed.is_of(request.held):
-        return succeed(Row.DELETE_NOT_HELD, words.not_held(request.physical_id))
+        return succeed(Row.DELETE_NOT_HELD, words.not_held(request.physical_id), warn=True)
     tried = history.tried_since
     known = [deployed, *(one for one in tried if isinstance(one, Declaration))]
     if any(StopOn.DELETE not in one.stop_on for one in known):
