@@ -256,7 +256,6 @@ class TestEndsAlike:
     [
         (outcome("PromoteShadow", Instances=GIVEN), 4),
         (promoting(DesiredModelVariants=[variant("shadow", 3)]), 3),
-        (promoting(DesiredModelVariants=[]), None),
         (promoting(), None),
         (PROMOTE_SHADOW, None),
         (properties(DesiredModelVariants=[variant("production", 1)]), None),
