@@ -18,7 +18,8 @@ from .state import nothing_left, state, unreadable
 def decide(s: Situation) -> Decision:
     """What to do next. It depends on nothing but the Situation."""
     decision = _waiting(s) if s.progress.sent else _decide(s)
-    if decision.verb is Verb.WAIT and s.is_past_deadline:
+    goes_on = decision.verb in (Verb.WAIT, Verb.PREPARE, Verb.STOP)
+    if goes_on and s.is_past_deadline:
         return fail(Row.DEADLINE, words.out_of_time(s, decision.why))
     return decision
 

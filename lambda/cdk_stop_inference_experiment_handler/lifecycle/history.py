@@ -1,7 +1,7 @@
 """What a stack's events say about one resource: operations, and what is deployed.
 
-Section by section as in docs/design/history.md. Everything here is a pure function of events that
-were read, so it can also say which older events it lacks.
+The words are those of docs/design/orders.md. Everything here is a pure function of events that were
+read, so it can also say which older events it lacks.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,6 +32,9 @@ from .polling import PROGRESS, Event, fired_by
 from .waiting import LATE_SECONDS, Fired, Invocation, Wait
 
 logger = logging.getLogger(__name__)
+
+RULE_AGAIN_SECONDS = 15.0
+"""After a polling rule could not be made or updated, the next attempt comes this much later."""
 
 
 class RequestFailed(Exception):
@@ -145,14 +148,18 @@ class PollingRule:
     ) -> None:
         self.is_made = is_made
         self.trouble = ""
+        self._again_at = 0.0
         self._hand_over = hand_over
 
     def make(self, progress: Progress, endpoint_name: str) -> None:
         """Create the rule or update its input; after a failure, try again later."""
+        if time.time() < self._again_at:
+            return
         try:
             self._hand_over(progress.carried(), endpoint_name)
         except HandOverFailed as error:
             self.trouble = str(error)
+            self._again_at = time.time() + RULE_AGAIN_SECONDS
             said = {"decision": "hand over later"}
             logger.warning("the polling rule could not be made: %s", self.trouble, extra=said)
         else:
