@@ -24,6 +24,7 @@ from tests.unit.situations import (
     S,
     X,
     answer,
+    at_deadline,
     away,
     clean_up,
     create,
@@ -542,6 +543,11 @@ class TestAStopTakesTwoLooks:
         own = S("UPDATE_IN_PROGRESS"), R("UPDATE_IN_PROGRESS", promoting(), at=ISSUED)
         events = stack(*created(), *own, X("UPDATE_FAILED"), last=ISSUED + 5)
         assert answer(update(promoting(), stacks=(events,))) == (Verb.WAIT, Row.DOOMED)
+
+    def test_nothing_is_stopped_at_the_deadline(self) -> None:
+        """Nobody would wait for its end."""
+        for s in (update(promoting()), delete(), update(promoting(), prepared=None)):
+            assert answer(at_deadline(s)) == (Verb.FAIL, Row.DEADLINE)
 
     def test_an_experiment_that_ended_meanwhile_is_not_stopped(self) -> None:
         assert decided(update(promoting(), seen=BY_HAND)).verb is Verb.FAIL
