@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import subprocess
 import sys
-import zipfile
 from importlib import metadata
 from pathlib import Path
 
@@ -73,15 +71,6 @@ def test_has_the_same_hash_with_other_line_ends(elsewhere: Path) -> None:
     index = elsewhere / "cdk_stop_inference_experiment_handler" / "index.py"
     index.write_bytes(index.read_bytes().replace(b"\n", b"\r\n"))
     assert _asset_hash() == there
-
-
-def test_is_at_most_64_kb_zipped(tmp_path: Path) -> None:
-    copy_code(tmp_path)
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as zipped:
-        for path in sorted(tmp_path.rglob("*.*")):
-            zipped.write(path, path.relative_to(tmp_path))
-    assert len(archive.getvalue()) <= 64 * 1024
 
 
 def test_runs_from_the_folder_alone(tmp_path: Path) -> None:
