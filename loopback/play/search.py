@@ -119,7 +119,7 @@ CORE: tuple[Operation, ...] = (
 HAPPENINGS: tuple[Happening, ...] = tuple(
     Happening(what, after)
     for what in ("cancel", "ends", "expires", "deleted", "recreated")
-    for after in (6.0, 20.0, 400.0)
+    for after in (12.0, 25.0, 400.0)
 )
 DELIVERIES: tuple[Trouble, ...] = (
     *(Trouble(kind="twice", seconds=seconds) for seconds in (0.5, 8.0, 70.0)),
