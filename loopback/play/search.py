@@ -119,7 +119,7 @@ CORE: tuple[Operation, ...] = (
 HAPPENINGS: tuple[Happening, ...] = tuple(
     Happening(what, after)
     for what in ("cancel", "ends", "expires", "deleted", "recreated")
-    for after in (12.0, 25.0, 400.0)
+    for after in (12.0, 25.0, 100.0, 400.0)
 )
 DELIVERIES: tuple[Trouble, ...] = (
     *(Trouble(kind="twice", seconds=seconds) for seconds in (0.5, 8.0, 70.0)),
@@ -216,10 +216,11 @@ def singles_with_two_faults() -> Iterator[Story]:
         Deploy(change="remove"),
         Delete(),
     )
-    for operation, (first, second) in itertools.product(
-        orders, itertools.combinations(FREQUENT, 2)
-    ):
-        yield Story(Settings(), (_with(_with(operation, first), second),))
+    for settings in (Settings(), Settings(experiment="absent")):
+        for operation, (first, second) in itertools.product(
+            orders, itertools.combinations(FREQUENT, 2)
+        ):
+            yield Story(settings, (_with(_with(operation, first), second),))
 
 
 def pairs() -> Iterator[Story]:

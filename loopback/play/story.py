@@ -118,7 +118,8 @@ class Happening:
 
     Attributes:
         what: ``cancel``: the user cancels the update. ``ends``: somebody else stops the experiment.
-            ``expires``: it ends as scheduled. ``deleted``, ``recreated``: by its owner.
+            ``expires``: it ends as scheduled. ``deleted``, ``recreated``: by its owner, who
+            creates it if it was not there before.
         after: Seconds after the operation began.
     """
 
