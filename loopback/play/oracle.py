@@ -202,6 +202,8 @@ class _Court:
             return "it was left with a warning, but there was nothing to doubt"
         if experiment.ends_at > request.asked.answered_at:
             return "the experiment had not ended"
+        if not experiment.was_settled_at(request.asked.answered_at):
+            return "its endpoint was still changing"
         if request.kind == "Delete" or experiment.ends_at <= request.sent_at:
             return ""
         stopped = [stop for stop in self.ledger.stops if stop.experiment is experiment]
@@ -268,10 +270,9 @@ class _Court:
         yield from self._disagreements()
 
     def _is_excused(self, request: Request) -> bool:
-        """Whether no handler could answer."""
+        """Whether a handler may be unable to answer."""
         return any(
             trouble.kind in ("never", "late")
-            or trouble.call == "PUT"
             or trouble.attempts >= 1000
             or trouble.kind in ("killed", "denied")
             for operation in self.story.operations

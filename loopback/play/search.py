@@ -32,6 +32,8 @@ _UNUSUAL: tuple[dict[str, Any], ...] = (
     {"masked": True},
     {"same_request_id": True},
     {"event_lag": 15.0},
+    {"pages": 60},
+    {"pages": 400},
     {"declared": Declaration(end="promote")},
     {"declared": Declaration(stop_on=("Create", "Update", "Delete"))},
     {"declared": Declaration(stop_on=("Delete",))},
