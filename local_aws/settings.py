@@ -76,6 +76,10 @@ class Settings:
             state change"; with 0 it is lost. At least 0. Default: 1.
         rule_effective_seconds: How long a new rule matches no events and keeps no schedule: changes
             of rules take "a short period of time". Seconds, at least 0. Default: 0.
+        hook_type: The type of a hook that is invoked before each resource is provisioned, and
+            always succeeds; it writes events of the resource. Default: none.
+        detailed_status: Whether stacks and resources say CONFIGURATION_COMPLETE in the middle of
+            an operation, as DetailedStatus of an *_IN_PROGRESS event. Default: false.
         events_page_size: How many events a page of DescribeStackEvents has. At least 1.
             Default: 100.
         events_delay_seconds: How late an event is visible: AWS is eventually consistent. Seconds,
@@ -110,6 +114,8 @@ class Settings:
     endpoint_events_delay_seconds: float = 0.0
     endpoint_events_copies: int = 1
     rule_effective_seconds: float = 0.0
+    hook_type: str = ""
+    detailed_status: bool = False
     events_page_size: int = 100
     events_delay_seconds: float = 0.0
     metrics_delay_seconds: float = 0.0

@@ -17,7 +17,7 @@ import asyncio
 import contextvars
 import copy
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -103,6 +103,9 @@ class NestedStacks:
         self._clock = clock
         self.settings = settings
         self._runs: dict[str, Run] = {}
+        # Continues a rollback that failed; the resources to skip are by the nested stack's name.
+        self.continue_rollback: Callable[..., Coroutine[Any, Any, None]] | None = None
+        self.skipped_below: dict[str, list[str]] = {}
         provisioners._RESOURCE_HANDLERS[STACK_TYPE] = {
             "create": self._create,
             "update": self._update,
@@ -262,7 +265,10 @@ class NestedStacks:
         parent = cloudformation._stacks[parent_name]
         operation = current(parent["StackId"])
         if operation is not None and not operation.forward:
-            self._undo(stack)
+            if stack["StackStatus"] == "UPDATE_ROLLBACK_FAILED":
+                self._continue(stack, parent, operation)
+            else:
+                self._undo(stack)
             return stack_id, _attributes(stack["Outputs"])
         keeps = operation is not None and operation.disable_rollback
         return self._change(
@@ -316,29 +322,39 @@ class NestedStacks:
         if not stack["StackStatus"].startswith("UPDATE_ROLLBACK"):
             # It did not fail itself.
             operation = stack.get("_failed_operation") or _undone(stack, run.previous)
-            self._roll_back(run, stack, operation)
+            name, stack_id = stack["StackName"], stack["StackId"]
+            steps = stacks._roll_back_operation(name, stack_id, stack, operation, _BY_PARENT)
+            self._roll_back(run, stack, steps)
             run.undone.wait()
-        if stack["StackStatus"] == "UPDATE_ROLLBACK_FAILED":
-            raise NestedStackError(
-                f"Embedded stack {stack['StackId']} was not successfully updated. "
-                f"Currently in {stack['StackStatus']} with reason: {stack['StackStatusReason']}"
-            )
+        _require_rolled_back(stack)
+
+    def _continue(self, stack: Json, parent: Json, operation: Operation) -> None:
+        """Continue the rollback of a nested stack, as part of its parent's."""
+        assert self.continue_rollback is not None
+        run, stack_id = self._runs[stack["StackId"]], stack["StackId"]
+        names = [
+            name
+            for name, record in parent["_resources"].items()
+            if record["PhysicalResourceId"] == stack_id
+        ]
+        skip = frozenset(self.skipped_below.pop(names[0], []) if names else [])
+        steps = self.continue_rollback(stack["StackName"], stack_id, skip, forced=operation.forced)
+        self._roll_back(run, stack, steps)
+        run.undone.wait()
+        _require_rolled_back(stack)
 
     @staticmethod
-    def _roll_back(run: Run, stack: Json, operation: Json) -> None:
+    def _roll_back(run: Run, stack: Json, steps: Coroutine[Any, Any, PassedOn]) -> None:
         """Start the thread of a rollback that the parent orders."""
         run.follows, run.ended = True, False
         run.told.set()
         for event in (run.over, run.undone, run.may_clean_up):
             event.clear()
-        name, stack_id = stack["StackName"], stack["StackId"]
 
         def roll_back() -> None:
             _run.set(run)
             try:
-                asyncio.run(
-                    stacks._roll_back_operation(name, stack_id, stack, operation, _BY_PARENT)
-                )
+                asyncio.run(steps)
             except asyncio.CancelledError:
                 pass
             finally:
@@ -346,6 +362,7 @@ class NestedStacks:
                 run.undone.set()
 
         context = contextvars.copy_context()
+        name = stack["StackName"]
         threading.Thread(target=context.run, args=(roll_back,), daemon=True, name=name).start()
 
     def _delete(self, stack_id: str, _properties: Json) -> None:
@@ -413,6 +430,15 @@ def parents(stack: Json) -> list[str]:
         found.append(stack["ParentId"])
         stack = by_id.get(stack["ParentId"], {})
     return found
+
+
+def _require_rolled_back(stack: Json) -> None:
+    """Raise what the parent reports if a nested stack could not roll back."""
+    if stack["StackStatus"] == "UPDATE_ROLLBACK_FAILED":
+        raise NestedStackError(
+            f"Embedded stack {stack['StackId']} was not successfully updated. "
+            f"Currently in {stack['StackStatus']} with reason: {stack['StackStatusReason']}"
+        )
 
 
 def _undone(stack: Json, previous: Json) -> Json:

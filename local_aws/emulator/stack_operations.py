@@ -24,6 +24,7 @@ from ministack.services.cloudformation import stacks
 from local_aws.emulator.cancellation import Cancellation
 from local_aws.emulator.change_sets import ChangeSets
 from local_aws.emulator.clock import Clock
+from local_aws.emulator.continued_rollback import ContinuedRollbacks
 from local_aws.emulator.custom_resources import CustomResources
 from local_aws.emulator.deployments import Deployments
 from local_aws.emulator.nested_stacks import NestedStacks
@@ -76,6 +77,7 @@ class StackOperations:
         self._deployments = Deployments(self._events, custom)
         self._deployments.finish_nested = self.nested.finish
         self._deployments.on_left_failed = self._cancellation.takes_over
+        ContinuedRollbacks(self.nested)
         self._requests = StackRequests(settings)
         self._change_sets = ChangeSets(settings, clock)
         _install_outputs(custom, self._cancellation, self.nested)

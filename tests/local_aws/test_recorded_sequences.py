@@ -127,6 +127,27 @@ def test_a_creation_fails_and_is_deleted(aws: LocalAws, make_function: FunctionM
     assert told(aws, stack_id) == recorded("create-fails-on-failure-delete")
 
 
+@pytest.mark.parametrize("on_failure", ["rollback", "do-nothing", "delete"])
+def test_a_creation_fails_in_three_ways(
+    aws: LocalAws, make_function: FunctionMaker, on_failure: str
+) -> None:
+    fails = resource(make_function(SOURCE, Timeout=20), On="Create", Answer={"Status": "FAILED"})
+    made = aws.client("cloudformation").create_stack(
+        StackName=STACK,
+        TemplateBody=template(ECRRepo=fails),
+        OnFailure=on_failure.upper().replace("-", "_"),
+    )
+    name = f"ansible-on-create-failure-{on_failure}"
+    assert eventually(lambda: len(told(aws, made["StackId"])) == len(recorded(name)))
+    assert eventually(lambda: told(aws, made["StackId"]) == recorded(name))
+    reasons = [
+        item.get("ResourceStatusReason", "")
+        for item in reversed(events(aws, made["StackId"]))
+        if item["LogicalResourceId"] == STACK
+    ]
+    assert reasons == [event.reason for event in load(name).events if event.is_of_stack]
+
+
 def test_an_update_adds_resources_one_of_which_fails(
     aws: LocalAws, make_function: FunctionMaker
 ) -> None:
