@@ -16,7 +16,7 @@ import uuid
 from typing import Any
 
 from ministack.services import cloudformation, lambda_svc
-from ministack.services.cloudformation import custom_resource
+from ministack.services.cloudformation import custom_resource, stacks
 
 from local_aws.emulator.clock import Clock
 from local_aws.emulator.operation import abandon_all, current
@@ -66,6 +66,7 @@ class FailedCreations:
             "LogicalResourceId": logical_id,
             "Properties": props,
             "Attributes": {},
+            "Timestamp": stacks.now_iso(),
         }
 
     def take(self, stack_id: str, logical_id: str) -> Json | None:

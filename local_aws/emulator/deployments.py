@@ -209,7 +209,7 @@ class Deployments:
         if failed is None or failed.logical_id not in resources:
             return
         record = resources[failed.logical_id]
-        record["ResourceStatus"] = "UPDATE_FAILED"
+        record.update(ResourceStatus="UPDATE_FAILED", Timestamp=stacks.now_iso())
         record[_STABLE] = failed.previous
         if self._events.settings.old_properties_after_failure == "failed":
             record["Properties"] = failed.applied

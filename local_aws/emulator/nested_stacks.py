@@ -31,13 +31,15 @@ from local_aws.emulator.custom_resources import FailedCreations
 from local_aws.emulator.operation import INITIATED, STACK_TYPE, Operation, current
 from local_aws.settings import Settings
 
-__all__ = ["NestedStackError", "NestedStacks", "Run", "parents"]
+__all__ = ["RESERVED", "NestedStackError", "NestedStacks", "Run", "new_name", "parents"]
 
 Json = dict[str, Any]
 Made = tuple[str, Json]
 PassedOn: TypeAlias = Any  # Arguments that are only passed on.
 
 _BY_PARENT = "Initiated by parent stack"
+RESERVED: dict[str, dict[str, tuple[str, str]]] = {}
+"""Names and ids that change sets have shown, by the parent's id and the logical id."""
 _KEPT = (
     *("_resources", "_template", "_template_body", "_resolved_params", "_conditions"),
     *("Parameters", "Tags", "Outputs"),
@@ -119,6 +121,7 @@ class NestedStacks:
             for event in (run.may_go_on, run.told, run.undone, run.may_clean_up):
                 event.set()
         self._runs.clear()
+        RESERVED.clear()
 
     def hold(self, stack: Json, outputs: list[Json]) -> None:
         """Wait, at the end of a nested stack's update, for the parent; then for its nested stacks.
@@ -225,9 +228,8 @@ class NestedStacks:
 
     def _create(self, logical_id: str, properties: Json, parent_name: str) -> Made:
         parent = cloudformation._stacks[parent_name]
-        name = f"{parent_name}-{logical_id}-{new_uuid().replace('-', '')[:12].upper()}"
-        stack_id = f"arn:aws:cloudformation:{get_region()}:{get_account_id()}:stack/{name}/"
-        stack_id += new_uuid()
+        reserved = RESERVED.get(parent["StackId"], {}).pop(logical_id, None)
+        name, stack_id = reserved or new_name(parent_name, logical_id)
         stack: Json = {
             "StackName": name,
             "StackId": stack_id,
@@ -420,6 +422,13 @@ class NestedStacks:
 
         context = contextvars.copy_context()
         threading.Thread(target=context.run, args=(deploy,), daemon=True, name=name).start()
+
+
+def new_name(parent_name: str, logical_id: str) -> tuple[str, str]:
+    """Return the name and the id of a new nested stack."""
+    name = f"{parent_name}-{logical_id}-{new_uuid().replace('-', '')[:12].upper()}"
+    place = f"arn:aws:cloudformation:{get_region()}:{get_account_id()}"
+    return name, f"{place}:stack/{name}/{new_uuid()}"
 
 
 def parents(stack: Json) -> list[str]:

@@ -185,7 +185,7 @@ def _clean_up(delete: Callable[..., None], stack: Json, arguments: tuple[Any, ..
     record = stack.get("_resources", {}).get(logical_id, {})
     if record.get("PhysicalResourceId") == physical_id:
         # So ListStackResources differs from a resource with the same physical id.
-        record["ResourceStatus"] = "DELETE_IN_PROGRESS"
+        record.update(ResourceStatus="DELETE_IN_PROGRESS", Timestamp=stacks.now_iso())
     for tries_left in reversed(range(_TRIES)):
         stacks._add_event(*event, "DELETE_IN_PROGRESS", physical_id=physical_id)
         try:

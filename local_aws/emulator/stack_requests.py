@@ -189,6 +189,9 @@ class StackRequests:
         self, old: Json, new: Json, resources: Json | None = None, *rest: object
     ) -> list[Json]:
         """Include failed resources in a change set: they will be retried, or created."""
+        if self.settings.change_set_compares == "templates":
+            unchanged: list[Json] = self._diff(old, new, resources, *rest)
+            return unchanged
         definitions = dict(old.get("Resources", {}))
         for logical_id, record in (resources or {}).items():
             if logical_id not in definitions:
