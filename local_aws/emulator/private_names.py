@@ -190,6 +190,9 @@ PRIVATE_NAMES: dict[str, dict[str, list[str] | None]] = {
     "ministack.services.lambda_svc": {
         "_LAMBDA_ASYNC_RETRY_BASE_SECONDS": None,
         "_LAMBDA_ASYNC_RETRY_MAX_SECONDS": None,
+        "_create_function": ["data"],
+        "_update_config": ["name", "data"],
+        "_vpc_config_with_id": ["request_config"],
         "_add_permission": ["func_name", "data", "query_params", "path_qualifier"],
         "_functions": None,
         "_emit_lambda_logs": [
