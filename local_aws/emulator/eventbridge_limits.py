@@ -45,6 +45,7 @@ class Rules:
         _limit("_put_targets", _targets_problem)
         _limit("_delete_rule", _deletion_problem)
         _install_policy_limit()
+        eventbridge._dispatch_to_lambda = _invoke_asynchronously
         self._invoke = eventbridge._invoke_target
         eventbridge._invoke_target = self._invoke_target
 
@@ -106,6 +107,17 @@ def _deletion_problem(data: Json) -> str | None:
     if eventbridge._targets.get(key):
         return "Rule can't be deleted since it has targets."
     return None
+
+
+def _invoke_asynchronously(arn: str, payload: str) -> None:
+    """Invoke a function as EventBridge does: asynchronously, so Lambda retries it.
+
+    Lambda developer guide, "How Lambda handles errors with asynchronous invocation".
+    """
+    record, config, _name = lambda_svc._get_func_record_for_ref(arn)
+    if record is not None and config is not None:
+        execution = lambda_svc._execution_record_for_config(record, config)
+        lambda_svc.invoke_async_with_retry(execution, json.loads(payload))
 
 
 def _may_invoke(function_arn: str, rule_arn: str) -> bool:

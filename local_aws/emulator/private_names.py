@@ -178,6 +178,7 @@ PRIVATE_NAMES: dict[str, dict[str, list[str] | None]] = {
     "ministack.services.eventbridge": {
         "_SCHEDULER_TICK_INTERVAL": None,
         "_delete_rule": ["data"],
+        "_dispatch_to_lambda": ["arn", "payload"],
         "_invoke_target": ["target", "event", "rule", "view"],
         "_now_ts": [],
         "_put_events": ["data", "allow_aws_source"],
