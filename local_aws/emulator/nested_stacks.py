@@ -204,7 +204,8 @@ class NestedStacks:
         for run in below:
             run.may_clean_up.set()
         await run_reentrant(self.wait_below, operation.stack_id)
-        self._tell_of_ends(operation)
+        if operation.end is not None:  # Otherwise the rollback has failed, and may be continued.
+            self._tell_of_ends(operation)
 
     def rolls_back_below(self, stack_id: str) -> bool:
         """Return whether a nested stack of this one has rolled back with it."""

@@ -304,7 +304,7 @@ def _reason(operation: Operation | None, stack: Json, status: str, reason: str) 
     if status == "ROLLBACK_COMPLETE":
         reason = ""  # As recorded.
     if status == "DELETE_IN_PROGRESS":
-        reason = stack.pop(_WHY_DELETED, reason)
+        reason = stack.pop(_WHY_DELETED, reason or "User Initiated")
     return reason
 
 

@@ -114,6 +114,28 @@ def test_a_nested_update_is_cleaned_up(aws: LocalAws, arn: str) -> None:
     assert told(aws, data, since[1], "data") == recorded(name, "data")
 
 
+def test_a_nested_update_removes_nested_stacks(aws: LocalAws, arn: str) -> None:
+    def leaf(value: str) -> Json:
+        return nested(aws, template(Leaf=resource(arn, Value=value)))
+
+    def body(value: str, **more: Json) -> str:
+        below = {name: leaf(value + name) for name in ("tables", "person", "post", "connection")}
+        data = nested(aws, template(**below))
+        other = leaf(f"other-{value}")
+        return template(auth=leaf(value), MyCustomResources=other, data=data, **more)
+
+    buckets = {name: resource(arn) for name in ("BucketNotifications", "BucketAutoDelete")}
+    gone = {"storage": nested(aws, template(**buckets)), "function": leaf("function")}
+    assert create(aws, body("1", **gone)) == "CREATE_COMPLETE"
+    ids = {name: nested_id(aws, name) for name in ("data", "storage")}
+    since = {name: len(events(aws, stack)) for name, stack in [("root", STACK), *ids.items()]}
+    assert update(aws, body("2")) == "UPDATE_COMPLETE"
+    name = "nested-update-removes-resources-cleanup"
+    assert told(aws, since=since["root"]) == recorded(name)
+    for below, stack_id in ids.items():
+        assert told(aws, stack_id, since[below], below) == recorded(name, below)
+
+
 def test_a_creation_fails_and_is_deleted(aws: LocalAws, make_function: FunctionMaker) -> None:
     arn = make_function(SOURCE, Timeout=20)
     grant = resource(arn, On="Create", Answer={"Status": "FAILED"})
