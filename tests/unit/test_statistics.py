@@ -311,6 +311,12 @@ def test_production_that_bursts_makes_a_quiet_shadow_wait() -> None:
     assert compare_rates(bursting, RATE).verdict is Verdict.INCONCLUSIVE
 
 
+def test_a_variance_of_less_than_one_error_counts_as_one() -> None:
+    """Ten errors in the one busy hour: (10 x 50)^2 / (50 x 1000) over 0.5, which counts as 1."""
+    hours = [*flat(47, 0, 0, 50), Hour(1000, 1000, 10, 0)]
+    assert compare_rates(hours, RATE).dispersion == pytest.approx(5 * variance_inflation(0, 48))
+
+
 def test_huge_counts_are_no_trouble() -> None:
     hours = [Hour(1e12, 1e12, 5e8 + 1e4 * (h % 7), 5e8 + 1e4 * (h % 5)) for h in range(720)]
     found = compare_rates(hours, INCREASE)
