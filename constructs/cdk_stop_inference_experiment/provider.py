@@ -25,6 +25,7 @@ from .template.permissions import (
     RolePermissions,
     polling_rule_prefix,
 )
+from .tokens import is_looked_up_next
 from .version import PURPOSE, function_description
 
 # CloudFormation refuses another ServiceToken for an existing resource, so this id and those of the
@@ -144,7 +145,8 @@ class StopInferenceExperimentProvider(Construct):
                 RULE_PREFIX_VARIABLE: polling_rule_prefix(),
             },
             environment_encryption=key,
-            function_name=function_name,
+            # CDK refuses the dummy of a lookup.
+            function_name=None if is_looked_up_next(function_name) else function_name,
             handler=HANDLER,
             log_group=self._log_group,
             logging_format=lambda_.LoggingFormat.JSON,

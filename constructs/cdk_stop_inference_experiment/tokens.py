@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from aws_cdk import Token
 
+_LOOKED_UP_NEXT = "dummy-value-for-"
+"""How ``ssm.StringParameter.value_from_lookup`` starts a value that the CLI has yet to look up.
+
+The CLI then looks it up and runs the app again; if the app fails, it never does. See
+https://docs.aws.amazon.com/cdk/v2/guide/context.html
+"""
+
 
 def is_unresolved(value: object) -> bool:
     """Whether a value is a token or a string that contains one, so that synth cannot check it.
 
-    Only values that can be tokens are passed to jsii, which refuses arbitrary Python objects and is
-    slow for strings. In a string, a token looks like ``${Token[...]}``.
+    So is the dummy of a context lookup. Only values that can be tokens are passed to jsii, which
+    refuses arbitrary Python objects and is slow for strings. In a string, a token looks like
+    ``${Token[...]}``.
     """
+    if is_looked_up_next(value):
+        return True
     if isinstance(value, bool) or (isinstance(value, str) and "${" not in value):
         return False
     if isinstance(value, list):
@@ -23,3 +33,8 @@ def is_unresolved(value: object) -> bool:
 def known_text(value: object) -> str | None:
     """The string if it is known at synth, else None."""
     return value if isinstance(value, str) and not is_unresolved(value) else None
+
+
+def is_looked_up_next(value: object) -> bool:
+    """Whether a string contains a dummy, which this synth's template has instead of the value."""
+    return isinstance(value, str) and _LOOKED_UP_NEXT in value
