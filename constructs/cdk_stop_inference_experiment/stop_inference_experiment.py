@@ -16,6 +16,7 @@ from .enums import DesiredState, ModelVariantAction, StopOn
 from .errors import InvalidPropsError, path_of
 from .evidence import Evidence
 from .experiment import GoesWithItsStack, is_experiment
+from .final_checks import check_experiment_at_the_end
 from .model_variant import ModelVariantConfig
 from .outcome import Outcome
 from .provider import (
@@ -188,6 +189,7 @@ class StopInferenceExperiment(Construct):
         element = resource.node.default_child
         if isinstance(element, CfnResource):
             _keep_logical_id_short(element)
+            check_experiment_at_the_end(self, element)
             if service_timeout is not None:
                 # In the oldest supported aws-cdk-lib, CustomResource has no prop for it; the newest
                 # warns if it is among the properties.

@@ -1,0 +1,46 @@
+"""What synth refuses or warns about in the finished template: see ``template.final_checks``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from aws_cdk import Annotations, CfnResource, Stack
+
+from cdk_stop_inference_experiment_handler.contract.constraints import DEFAULT_STOP_ON, DELETE
+
+from .template.final_checks import Templates, check_at_the_end
+
+if TYPE_CHECKING:
+    from .stop_inference_experiment import StopInferenceExperiment
+
+RETAINED = "cdk-stop-inference-experiment:retained"
+"""The id for acknowledging the warning."""
+
+_KEEPS = ("Retain", "RetainExceptOnCreate")
+
+
+def check_experiment_at_the_end(construct: StopInferenceExperiment, element: CfnResource) -> None:
+    """Check the resource of a construct in the finished template."""
+    stack = Stack.of(construct)
+
+    def check(templates: Templates) -> Iterator[str]:
+        name = stack.resolve(element.logical_id)
+        resource = templates.resources(stack)[name]
+        _warn_if_retained(construct, resource)
+        yield from ()
+
+    check_at_the_end(construct, check)
+
+
+def _warn_if_retained(construct: StopInferenceExperiment, resource: Mapping[str, Any]) -> None:
+    policy = resource.get("DeletionPolicy")
+    events = resource["Properties"].get("StopOn", DEFAULT_STOP_ON)
+    if policy not in _KEEPS or (isinstance(events, list | tuple) and DELETE not in events):
+        return
+    Annotations.of(construct).add_warning_v2(
+        RETAINED,
+        f"the resource has DeletionPolicy '{policy}', so CloudFormation never tells the function "
+        f"that it is deleted, and 'cdk destroy' leaves the experiment running: exclude the type "
+        f"'{resource['Type']}' from the removal policy, or leave StopOn.DELETE out of 'stop_on'",
+    )
