@@ -328,7 +328,10 @@ class RolePermissions:
         self._experiments += 1
         self._characters += access.characters(self._region)
         statements = access.statements(self._stack)
-        policy = iam.Policy(scope, construct_id, roles=[self._role], statements=statements)
+        # Attached by the role and with its statements: a role of iam.Role.customize_roles() writes
+        # those of the moment into its report, and keeps the policy out of the template.
+        policy = iam.Policy(scope, construct_id, statements=statements)
+        self._role.attach_inline_policy(policy)
         wildcards = [("*", MEASUREMENTS)] if access.measures else []
         if access.endpoint_name == "*":
             wildcards += [(arn, ENDPOINTS) for arn in statements[1].resources]
