@@ -9,7 +9,7 @@ from aws_cdk import Annotations, CfnResource, Stack
 
 from cdk_stop_inference_experiment_handler.contract.constraints import DEFAULT_STOP_ON, DELETE
 
-from .template.final_checks import Templates, check_at_the_end
+from .template.final_checks import Templates, check_at_the_end, cycle_of, path_of_element
 
 if TYPE_CHECKING:
     from .stop_inference_experiment import StopInferenceExperiment
@@ -28,9 +28,27 @@ def check_experiment_at_the_end(construct: StopInferenceExperiment, element: Cfn
         name = stack.resolve(element.logical_id)
         resource = templates.resources(stack)[name]
         _warn_if_retained(construct, resource)
-        yield from ()
+        yield from _cycles(element, templates)
 
     check_at_the_end(construct, check)
+
+
+def _cycles(element: CfnResource, templates: Templates) -> Iterator[str]:
+    """What the resource waits for that also waits for it, in its stack or in a parent of that."""
+    within: CfnResource | None = element
+    while within is not None:
+        stack = Stack.of(within)
+        resources = templates.resources(stack)
+        name = stack.resolve(within.logical_id)
+        if others := cycle_of(resources, name):
+            named = " and ".join(f"'{path_of_element(stack, other)}'" for other in others)
+            yield (
+                f"'{within.node.path}' and {named} wait for each other, which "
+                f"CloudFormation refuses: what the end of an experiment needs must not use "
+                f"'experiment_arn' or another attribute of the construct that ends it: write the "
+                f"experiment's name"
+            )
+        within = stack.nested_stack_resource
 
 
 def _warn_if_retained(construct: StopInferenceExperiment, resource: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ more, into a folder of its own.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +16,7 @@ from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import jsii
-from aws_cdk import BootstraplessSynthesizer, ISynthesisSession, Stack, cx_api
+from aws_cdk import BootstraplessSynthesizer, CfnElement, ISynthesisSession, Stack, cx_api
 from constructs import Construct, IValidation
 
 Resources = Mapping[str, Any]
@@ -95,3 +96,48 @@ class _Session:
     def validate_on_synth(self) -> bool:
         """Whether to validate the template."""
         return False
+
+
+def cycle_of(resources: Resources, name: str) -> list[str]:
+    """The shortest way from a resource back to itself, without itself; empty if there is none."""
+    way_to: dict[str, list[str]] = {name: []}
+    pending = [name]
+    for found in pending:
+        for other in dict.fromkeys(_needed(resources[found])):
+            if other == name:
+                return way_to[found]
+            if other in resources and other not in way_to:
+                way_to[other] = [*way_to[found], other]
+                pending.append(other)
+    return []
+
+
+def _needed(value: object) -> Iterator[str]:
+    """What a part of a template refers to; some of it is no resource."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _needed(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _referred(key, item)
+            yield from _needed(item)
+
+
+def _referred(key: str, item: object) -> Iterator[str]:
+    match key, item:
+        case "Ref" | "DependsOn", str(name):
+            yield name
+        case "DependsOn", list(names):
+            yield from names
+        case "Fn::GetAtt", str(name) | [str(name), *_]:
+            yield name.partition(".")[0]
+        case "Fn::Sub", str(text) | [str(text), *_]:
+            yield from re.findall(r"\$\{(\w+)[.}]", text)
+
+
+def path_of_element(stack: Stack, name: str) -> str:
+    """The construct path of a logical id; the id itself if no construct of the stack has it."""
+    for found in stack.node.find_all():
+        if isinstance(found, CfnElement) and stack.resolve(found.logical_id) == name:
+            return found.node.path
+    return name
