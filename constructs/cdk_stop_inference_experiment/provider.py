@@ -105,8 +105,8 @@ class StopInferenceExperimentProvider(Construct):
 
         Raises:
             InvalidPropsError: With every problem of the props.
-            MissingCodeError: crhelper is not installed, or is not the release that this library
-                needs.
+            MissingCodeError: The function's code is not installed as source files, or crhelper is
+                not the release that this library needs.
         """
         problems = find_provider_problems(
             vpc=vpc,
@@ -124,6 +124,7 @@ class StopInferenceExperimentProvider(Construct):
             path = path_of(scope, construct_id)
             raise InvalidPropsError(type(self).__name__, path, problems)
 
+        code = handler_code()
         super().__init__(scope, construct_id)
         key = environment_encryption
         self._log_group = log_group or _log_group(self, log_retention)
@@ -138,7 +139,7 @@ class StopInferenceExperimentProvider(Construct):
         self._function = lambda_.Function(
             self,
             "Handler",
-            code=handler_code(),
+            code=code,
             description=function_description(),
             environment={
                 MODELS_VARIABLE: MODELS_PATH,

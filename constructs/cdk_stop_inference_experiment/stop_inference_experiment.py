@@ -117,8 +117,8 @@ class StopInferenceExperiment(Construct):
         Raises:
             InvalidPropsError: With every problem of the props. The function checks the values of
                 tokens when the stack is deployed.
-            MissingCodeError: crhelper is not installed, or is not the release that this library
-                needs.
+            MissingCodeError: The function's code is not installed as source files, or crhelper is
+                not the release that this library needs.
         """
         name = experiment.name if is_experiment(experiment) else experiment_name
         properties = resource_properties(
