@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+import aws_cdk
 from aws_cdk import Annotations, CfnResource, Stack
 
 from cdk_stop_inference_experiment_handler.contract.constraints import DEFAULT_STOP_ON, DELETE
 
 from .template.final_checks import Templates, check_at_the_end, cycle_of, path_of_element
+from .tokens import known_text
 
 if TYPE_CHECKING:
     from .stop_inference_experiment import StopInferenceExperiment
@@ -20,17 +22,43 @@ RETAINED = "cdk-stop-inference-experiment:retained"
 _KEEPS = ("Retain", "RetainExceptOnCreate")
 
 
-def check_experiment_at_the_end(construct: StopInferenceExperiment, element: CfnResource) -> None:
-    """Check the resource of a construct in the finished template."""
+def check_experiment_at_the_end(
+    construct: StopInferenceExperiment,
+    element: CfnResource,
+    experiment: aws_cdk.aws_sagemaker.CfnInferenceExperiment | None,
+) -> None:
+    """Check the resource of a construct in the finished template.
+
+    Args:
+        construct: The construct.
+        element: Its resource.
+        experiment: The resource of the experiment that the construct was given.
+    """
     stack = Stack.of(construct)
+    name_of_experiment = construct.experiment_name
 
     def check(templates: Templates) -> Iterator[str]:
         name = stack.resolve(element.logical_id)
         resource = templates.resources(stack)[name]
         _warn_if_retained(construct, resource)
         yield from _cycles(element, templates)
+        for named in (element, experiment) if experiment else (element,):
+            yield from _renamed(named, name_of_experiment, templates)
 
     check_at_the_end(construct, check)
+
+
+def _renamed(element: CfnResource, name: str, templates: Templates) -> Iterator[str]:
+    """Refuse another name than the one that the ids and the permissions were made for."""
+    stack = Stack.of(element)
+    resource = templates.resources(stack)[stack.resolve(element.logical_id)]
+    found = resource.get("Properties", {}).get("Name")
+    if known_text(name) is not None and found != name:
+        yield (
+            f"'{element.node.path}' has the name {found!r} in the template, but had '{name}' when "
+            f"the construct that ends the experiment was created, whose permissions are for that "
+            f"name: write the name as a prop, not as an override, before you create the construct"
+        )
 
 
 def _cycles(element: CfnResource, templates: Templates) -> Iterator[str]:

@@ -15,7 +15,13 @@ from .checks import find_problems, find_warnings
 from .enums import DesiredState, ModelVariantAction, StopOn
 from .errors import InvalidPropsError, path_of
 from .evidence import Evidence
-from .experiment import GoesWithItsStack, is_experiment
+from .experiment import (
+    GoesWithItsStack,
+    is_experiment,
+    name_of,
+    other_environment,
+    resource_of,
+)
 from .final_checks import check_experiment_at_the_end
 from .model_variant import ModelVariantConfig
 from .outcome import Outcome
@@ -58,7 +64,9 @@ class StopInferenceExperiment(Construct):
         construct_id: str,
         *,
         experiment_name: str | None = None,
-        experiment: aws_cdk.aws_sagemaker.CfnInferenceExperiment | None = None,
+        experiment: aws_cdk.aws_sagemaker.CfnInferenceExperiment
+        | aws_cdk.interfaces.aws_sagemaker.IInferenceExperimentRef
+        | None = None,
         outcome: Outcome | None = None,
         model_variant_actions: Mapping[str, ModelVariantAction] | None = None,
         desired_model_variants: Sequence[ModelVariantConfig] | None = None,
@@ -79,7 +87,8 @@ class StopInferenceExperiment(Construct):
                 nothing.
             experiment_name: An experiment that this app does not create: 1 to 120 letters, digits
                 and inner hyphens. Exactly one of this and ``experiment`` is required.
-            experiment: An experiment of this app. It is created before this resource and deleted
+            experiment: An experiment of this app, or anything that refers to one, in the same
+                account and region. What creates it is created before this resource and deleted
                 after it, so that a teardown stops it first.
             outcome: How the experiment is to end, without naming its variants: see
                 ``Outcome``. Exactly one of this and ``model_variant_actions`` is required.
@@ -120,7 +129,7 @@ class StopInferenceExperiment(Construct):
             MissingCodeError: The function's code is not installed as source files, or crhelper is
                 not the release that this library needs.
         """
-        name = experiment.name if is_experiment(experiment) else experiment_name
+        name = name_of(experiment) if is_experiment(experiment) else experiment_name
         properties = resource_properties(
             name=name,
             outcome=outcome,
@@ -145,6 +154,7 @@ class StopInferenceExperiment(Construct):
             otherwise=otherwise,
         )
         problems += timeout_problems(timeout)
+        problems += other_environment(experiment, scope)
         existing = find_default_provider(scope) if provider is None else provider
         sound = None if problems else promote_if
         access = Access(
@@ -161,10 +171,14 @@ class StopInferenceExperiment(Construct):
         super().__init__(scope, construct_id)
         self._experiment_name = name
         self._provider = existing or make_default_provider(self)
-        self._custom_resource = self._resource(properties, access, service_timeout(timeout))
+        self._custom_resource = self._resource(
+            properties, access, service_timeout(timeout), resource_of(experiment)
+        )
         if experiment is not None:
             self._custom_resource.node.add_dependency(experiment)
-            keep_execution_role(self._custom_resource, experiment)
+        resource = resource_of(experiment)
+        if resource is not None:
+            keep_execution_role(self._custom_resource, resource)
         held_by = _held_by(self, name)
         for warning_id, warning in find_warnings(
             properties, experiment=experiment, held_by=held_by
@@ -172,7 +186,11 @@ class StopInferenceExperiment(Construct):
             Annotations.of(self).add_warning_v2(warning_id, warning)
 
     def _resource(
-        self, properties: Mapping[str, object], access: Access, service_timeout: int | None
+        self,
+        properties: Mapping[str, object],
+        access: Access,
+        service_timeout: int | None,
+        experiment: aws_cdk.aws_sagemaker.CfnInferenceExperiment | None,
     ) -> CustomResource:
         # The ids contain the experiment's name: another name makes a new policy and a new resource,
         # and CloudFormation deletes the old resource before the old policy.
@@ -189,7 +207,7 @@ class StopInferenceExperiment(Construct):
         element = resource.node.default_child
         if isinstance(element, CfnResource):
             _keep_logical_id_short(element)
-            check_experiment_at_the_end(self, element)
+            check_experiment_at_the_end(self, element, experiment)
             if service_timeout is not None:
                 # In the oldest supported aws-cdk-lib, CustomResource has no prop for it; the newest
                 # warns if it is among the properties.
@@ -299,11 +317,10 @@ def _owned(scope: Construct, experiment: object) -> object:
 
     Resolved at the end of synth, since the experiment's DeletionPolicy may still change.
     """
-    if not is_experiment(experiment):
+    resource = resource_of(experiment)
+    if resource is None or Stack.of(resource).node.path != Stack.of(scope).node.path:
         return None
-    if Stack.of(experiment).node.path != Stack.of(scope).node.path:
-        return None
-    return Lazy.any(GoesWithItsStack(experiment))
+    return Lazy.any(GoesWithItsStack(resource))
 
 
 def _foreign_provider(scope: Construct, provider: object) -> list[str]:

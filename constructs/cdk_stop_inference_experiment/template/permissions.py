@@ -22,7 +22,7 @@ from cdk_stop_inference_experiment_handler.contract.constraints import OUTCOMES,
 from cdk_stop_inference_experiment_handler.contract.wire import RULE_PREFIX
 
 from ..evidence import Evidence
-from ..experiment import is_experiment
+from ..experiment import resource_of
 from ..tokens import is_unresolved, known_text
 from .cdk_nag import (
     ENDPOINTS,
@@ -255,7 +255,8 @@ def endpoint_to_count(properties: Mapping[str, object], experiment: object) -> s
         promotes = any(action == PROMOTE or is_unresolved(action) for action in named)
     if not promotes:
         return ""
-    return (known_text(experiment.endpoint_name) if is_experiment(experiment) else None) or "*"
+    resource = resource_of(experiment)
+    return (known_text(resource.endpoint_name) if resource else None) or "*"
 
 
 def _one_or_all(values: list[str]) -> str | list[str]:
