@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import aws_cdk
 from aws_cdk import Annotations, CfnResource, Stack
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
 
 from cdk_stop_inference_experiment_handler.contract.constraints import DEFAULT_STOP_ON, DELETE
 
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
     from .stop_inference_experiment import StopInferenceExperiment
 
 RETAINED = "cdk-stop-inference-experiment:retained"
-"""The id for acknowledging the warning."""
+MOVED_INTO_VPC = "cdk-stop-inference-experiment:movedIntoVpc"
+"""The ids for acknowledging the warnings."""
 
 _KEEPS = ("Retain", "RetainExceptOnCreate")
 
@@ -74,7 +77,7 @@ def _cycles(element: CfnResource, templates: Templates) -> Iterator[str]:
                 f"'{within.node.path}' and {named} wait for each other, which "
                 f"CloudFormation refuses: what the end of an experiment needs must not use "
                 f"'experiment_arn' or another attribute of the construct that ends it: write the "
-                f"experiment's name"
+                f"experiment's or the endpoint's name"
             )
         within = stack.nested_stack_resource
 
@@ -89,4 +92,55 @@ def _warn_if_retained(construct: StopInferenceExperiment, resource: Mapping[str,
         f"the resource has DeletionPolicy '{policy}', so CloudFormation never tells the function "
         f"that it is deleted, and 'cdk destroy' leaves the experiment running: exclude the type "
         f"'{resource['Type']}' from the removal policy, or leave StopOn.DELETE out of 'stop_on'",
+    )
+
+
+def check_function_at_the_end(
+    function: lambda_.Function, invocation: lambda_.EventInvokeConfig, *, in_vpc: bool
+) -> None:
+    """Check a provider's function in the finished template.
+
+    Args:
+        function: The function.
+        invocation: Its only EventInvokeConfig.
+        in_vpc: The provider was given a VPC.
+    """
+    stack = Stack.of(function)
+    provider = function.node.scope
+
+    def check(templates: Templates) -> Iterator[str]:
+        resources = templates.resources(stack)
+        name, own = (_logical_id(stack, construct) for construct in (function, invocation))
+        properties = resources[name]["Properties"]
+        if not in_vpc and properties.get("VpcConfig", {}).get("SubnetIds"):
+            Annotations.of(provider or function).add_warning_v2(
+                MOVED_INTO_VPC,
+                f"'{function.node.path}' was moved into a VPC after it was created: its role may "
+                f"not make network interfaces, so Lambda refuses the function, and synth cannot "
+                f"tell whether it reaches AWS: pass vpc= to StopInferenceExperimentProvider",
+            )
+        for other, resource in resources.items():
+            if other != own and _configures(resource, name, properties.get("FunctionName")):
+                yield (
+                    f"'{path_of_element(stack, other)}' is a second EventInvokeConfig of "
+                    f"'{function.node.path}', of which Lambda has one: leave out "
+                    f"configure_async_invoke(); for failed requests, pass dead_letter_queue= to "
+                    f"StopInferenceExperimentProvider"
+                )
+
+    check_at_the_end(function, check)
+
+
+def _logical_id(stack: Stack, construct: Construct) -> str:
+    element = construct.node.default_child
+    return str(stack.resolve(element.logical_id)) if isinstance(element, CfnResource) else ""
+
+
+def _configures(resource: Mapping[str, Any], function: str, name: object) -> bool:
+    """Whether a resource says how asynchronous requests of a function are handled."""
+    properties = resource.get("Properties", {})
+    return (
+        resource["Type"] == "AWS::Lambda::EventInvokeConfig"
+        and properties.get("Qualifier", "$LATEST") == "$LATEST"
+        and properties.get("FunctionName") in ({"Ref": function}, name)
     )

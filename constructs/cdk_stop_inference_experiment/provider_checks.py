@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
-from aws_cdk import Stack
+from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -30,6 +30,7 @@ _INTERFACES = {
     "log_group": ("log_group_arn", "a logs.ILogGroup", "logs.LogGroup.from_log_group_name(...)"),
     "role": ("role_arn", "an iam.IRole", "iam.Role.from_role_arn(...)"),
     "environment_encryption": ("key_arn", "a kms.IKey", "kms.Key.from_key_arn(...)"),
+    "dead_letter_queue": ("queue_arn", "an sqs.IQueue", "sqs.Queue.from_queue_arn(...)"),
 }
 """By prop: an attribute that only its type has, the type's name, and how to import one."""
 
@@ -43,6 +44,11 @@ _CLASSES = {
         logs.RetentionDays,
         "a logs.RetentionDays",
         "logs.RetentionDays.ONE_WEEK",
+    ),
+    "log_removal_policy": (
+        RemovalPolicy,
+        "a RemovalPolicy",
+        "RemovalPolicy.DESTROY",
     ),
 }
 
@@ -59,8 +65,10 @@ def find_provider_problems(**props: object) -> list[str]:
         *_wrong_types(props),
         *_security_groups(props["security_groups"]),
         *_contradictions(props),
+        *_snapshot(props["log_removal_policy"]),
         *_function_name(props["function_name"]),
         *_memory_size(props["memory_size"]),
+        *_concurrency(props["reserved_concurrent_executions"]),
         *_runtime(props["runtime"]),
         *_subnets(props["vpc"], props["vpc_subnets"]),
         *_trust(props["role"]),
@@ -76,6 +84,14 @@ def _wrong_types(props: Mapping[str, object]) -> Iterator[str]:
         value = props[name]
         if value is not None and not isinstance(value, of_type):
             yield f"'{name}' must be {kind}, got {value!r}: write {remedy}"
+
+
+def _snapshot(policy: object) -> Iterator[str]:
+    if policy is RemovalPolicy.SNAPSHOT:
+        yield (
+            "'log_removal_policy' must not be RemovalPolicy.SNAPSHOT, since a log group has no "
+            "snapshots: write RemovalPolicy.RETAIN or RemovalPolicy.DESTROY"
+        )
 
 
 def _security_groups(groups: object) -> Iterator[str]:
@@ -100,11 +116,12 @@ def _contradictions(props: Mapping[str, object]) -> Iterator[str]:
         for name in ("vpc_subnets", "security_groups"):
             if props[name] is not None:
                 yield f"'{name}' needs 'vpc': pass the VPC it belongs to, or leave it out"
-    if props["log_group"] is not None and props["log_retention"] is not None:
-        yield (
-            "at most one of 'log_group' and 'log_retention' may be set, got both: set the "
-            "retention of the log group itself"
-        )
+    for name in ("log_retention", "log_removal_policy"):
+        if props["log_group"] is not None and props[name] is not None:
+            yield (
+                f"at most one of 'log_group' and '{name}' may be set, got both: set it on the "
+                f"log group itself"
+            )
 
 
 def _function_name(name: object) -> Iterator[str]:
@@ -125,6 +142,17 @@ def _memory_size(size: object) -> Iterator[str]:
         yield f"'memory_size' must be a whole number of MiB, got {size!r}"
     elif not MIN_MEMORY_MIB <= size <= MAX_MEMORY_MIB:
         yield f"'memory_size' must be {MIN_MEMORY_MIB} to {MAX_MEMORY_MIB} MiB, got {size}"
+
+
+def _concurrency(executions: object) -> Iterator[str]:
+    if executions is None or is_unresolved(executions):
+        return
+    if isinstance(executions, bool) or not isinstance(executions, int) or executions < 1:
+        yield (
+            f"'reserved_concurrent_executions' must be a whole number of at least 1, got "
+            f"{executions!r}: leave it out, or reserve one for each experiment that may end at the "
+            f"same time"
+        )
 
 
 def _runtime(runtime: object) -> Iterator[str]:

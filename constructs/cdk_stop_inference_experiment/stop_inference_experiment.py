@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 
 import aws_cdk
 from aws_cdk import Annotations, CfnResource, CustomResource, Duration, Lazy, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from cdk_stop_inference_experiment_handler.contract import wire
@@ -170,15 +171,14 @@ class StopInferenceExperiment(Construct):
 
         super().__init__(scope, construct_id)
         self._experiment_name = name
+        found = resource_of(experiment)
+        self._known_endpoint = found.endpoint_name if found else None
         self._provider = existing or make_default_provider(self)
-        self._custom_resource = self._resource(
-            properties, access, service_timeout(timeout), resource_of(experiment)
-        )
+        self._custom_resource = self._resource(properties, access, service_timeout(timeout), found)
         if experiment is not None:
             self._custom_resource.node.add_dependency(experiment)
-        resource = resource_of(experiment)
-        if resource is not None:
-            keep_execution_role(self._custom_resource, resource)
+        if found is not None:
+            keep_execution_role(self._custom_resource, found)
         held_by = _held_by(self, name)
         for warning_id, warning in find_warnings(
             properties, experiment=experiment, held_by=held_by
@@ -289,6 +289,122 @@ class StopInferenceExperiment(Construct):
 
     def _attribute(self, name: str) -> str:
         return self._custom_resource.get_att_string(name)
+
+    def metric_invocations(
+        self,
+        variant_name: str,
+        *,
+        period: Duration | None = None,
+        statistic: str | None = None,
+    ) -> cloudwatch.Metric:
+        """The requests to a variant; a shadow gets its share of production's.
+
+        Args:
+            variant_name: The variant: production or the shadow.
+            period: The length of a data point. Default: 5 minutes.
+            statistic: The statistic. Default: Sum.
+        """
+        return self._metric("Invocations", variant_name, "Sum", period, statistic)
+
+    def metric_model_latency(
+        self,
+        variant_name: str,
+        *,
+        period: Duration | None = None,
+        statistic: str | None = None,
+    ) -> cloudwatch.Metric:
+        """How long a variant's model takes to answer, in microseconds.
+
+        Args:
+            variant_name: The variant: production or the shadow.
+            period: The length of a data point. Default: 5 minutes.
+            statistic: The statistic. Default: Average.
+        """
+        return self._metric("ModelLatency", variant_name, "Average", period, statistic)
+
+    def metric_overhead_latency(
+        self,
+        variant_name: str,
+        *,
+        period: Duration | None = None,
+        statistic: str | None = None,
+    ) -> cloudwatch.Metric:
+        """How long SageMaker takes besides the model, in microseconds.
+
+        Args:
+            variant_name: The variant: production or the shadow.
+            period: The length of a data point. Default: 5 minutes.
+            statistic: The statistic. Default: Average.
+        """
+        return self._metric("OverheadLatency", variant_name, "Average", period, statistic)
+
+    def metric_invocation_4xx_errors(
+        self,
+        variant_name: str,
+        *,
+        period: Duration | None = None,
+        statistic: str | None = None,
+    ) -> cloudwatch.Metric:
+        """The requests that a variant answered with a 4xx status.
+
+        Args:
+            variant_name: The variant: production or the shadow.
+            period: The length of a data point. Default: 5 minutes.
+            statistic: The statistic. Default: Sum.
+        """
+        return self._metric("Invocation4XXErrors", variant_name, "Sum", period, statistic)
+
+    def metric_invocation_5xx_errors(
+        self,
+        variant_name: str,
+        *,
+        period: Duration | None = None,
+        statistic: str | None = None,
+    ) -> cloudwatch.Metric:
+        """The requests that a variant answered with a 5xx status.
+
+        Args:
+            variant_name: The variant: production or the shadow.
+            period: The length of a data point. Default: 5 minutes.
+            statistic: The statistic. Default: Sum.
+        """
+        return self._metric("Invocation5XXErrors", variant_name, "Sum", period, statistic)
+
+    def metric_invocation_model_errors(
+        self,
+        variant_name: str,
+        *,
+        period: Duration | None = None,
+        statistic: str | None = None,
+    ) -> cloudwatch.Metric:
+        """The requests that a variant's model did not answer with a 2xx status.
+
+        Args:
+            variant_name: The variant: production or the shadow.
+            period: The length of a data point. Default: 5 minutes.
+            statistic: The statistic. Default: Sum.
+        """
+        return self._metric("InvocationModelErrors", variant_name, "Sum", period, statistic)
+
+    def _metric(
+        self,
+        metric_name: str,
+        variant_name: str,
+        default_statistic: str,
+        period: Duration | None,
+        statistic: str | None,
+    ) -> cloudwatch.Metric:
+        """See https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html."""
+        return cloudwatch.Metric(
+            namespace="AWS/SageMaker",
+            metric_name=metric_name,
+            dimensions_map={
+                "EndpointName": self._known_endpoint or self.endpoint_name,
+                "VariantName": variant_name,
+            },
+            period=period,
+            statistic=statistic or default_statistic,
+        )
 
     @property
     def custom_resource(self) -> CustomResource:

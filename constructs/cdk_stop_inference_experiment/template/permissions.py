@@ -50,8 +50,8 @@ NETWORK_ACTIONS = (
     "ec2:UnassignPrivateIpAddresses",
 )
 
-DECRYPT_POLICY_CHARACTERS = 200
-"""An upper estimate of the policy that lets the role use a key."""
+GRANT_CHARACTERS = 200
+"""An upper estimate of what lets the role use a key or a queue."""
 
 IMMUTABLE_ROLE = "cdk-stop-inference-experiment:immutableRole"
 """The id for acknowledging the warning."""
