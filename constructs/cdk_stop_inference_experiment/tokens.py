@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from aws_cdk import Token
 
 _LOOKED_UP_NEXT = "dummy-value-for-"
@@ -25,9 +27,18 @@ def is_unresolved(value: object) -> bool:
         return False
     if isinstance(value, list):
         return all(isinstance(item, str) for item in value) and Token.is_unresolved(value)
-    if isinstance(value, (str, int, float)) or hasattr(value, "resolve"):
+    if isinstance(value, (int, float)):
+        # JSON has no NaN and no infinity: jsii ends if it gets one. A number token is a float.
+        return abs(value) <= sys.float_info.max and Token.is_unresolved(value)
+    if isinstance(value, str) or _is_of_jsii(value):
         return Token.is_unresolved(value)
     return False
+
+
+def _is_of_jsii(value: object) -> bool:
+    """Whether jsii can take a value that resolves, as it cannot take a ``pathlib.Path``."""
+    known = hasattr(value, "__jsii_ref__") or hasattr(type(value), "__jsii_ifaces__")
+    return known and hasattr(value, "resolve")
 
 
 def known_text(value: object) -> str | None:
