@@ -14,6 +14,7 @@ from typing import Any
 __all__ = ["Settings"]
 
 _CHOICES = {
+    "stop_during_endpoint_update": ("accepted", "ConflictException", "ValidationException"),
     "default_desired_state": ("Completed", "Cancelled"),
     "undo_of_failed_update": ("in_update", "after_update", "never"),
     "old_properties_after_failure": ("stable", "failed"),
@@ -42,10 +43,15 @@ class Settings:
         stop_accepted_from: The statuses StopInferenceExperiment is accepted from; from any other
             it answers ConflictException. AWS does not document them.
             Default: Created and Running.
+        stop_during_endpoint_update: What StopInferenceExperiment does while the endpoint is
+            Updating, for example to another number of instances: it is ``accepted``, or refused
+            with ``ConflictException`` or ``ValidationException``. Default: accepted.
         default_desired_state: The status of an experiment after a stop without DesiredState:
             Completed or Cancelled. Default: Completed.
         stop_shows_as_cancelled: Whether an experiment that a stop has ended is Cancelled, whatever
             DesiredState it named: an early conclusion "shows as cancelled". Default: false.
+        lower_case_arns: Whether SageMaker answers with ARNs in lower case, whatever the case of the
+            names. Default: false.
         undo_of_failed_update: How a resource whose update failed in an operation without rollback
             is restored to its last stable state: by a request ``in_update`` (the stack is
             UPDATE_IN_PROGRESS), by one ``after_update`` (it is UPDATE_FAILED), or ``never``.
@@ -66,6 +72,12 @@ class Settings:
             Default: at_once.
         nested_creation_rolls_back: Whether a nested stack whose creation fails rolls itself back
             before the parent stack deletes it. Default: false, it stays CREATE_FAILED until then.
+        endpoint_events_delay_seconds: How late an event of an endpoint's status arrives at
+            EventBridge: "in near real time". Seconds, at least 0. Default: 0.
+        endpoint_events_copies: How often it arrives: SageMaker "may send multiple events for each
+            state change"; with 0 it is lost. At least 0. Default: 1.
+        rule_effective_seconds: How long a new rule matches no events and keeps no schedule: changes
+            of rules take "a short period of time". Seconds, at least 0. Default: 0.
         events_page_size: How many events a page of DescribeStackEvents has. At least 1.
             Default: 100.
         events_delay_seconds: How late an event is visible: AWS is eventually consistent. Seconds,
@@ -86,8 +98,10 @@ class Settings:
     minute_seconds: float = 60.0
     clock_scale: float = 1.0
     stop_accepted_from: tuple[str, ...] = ("Created", "Running")
+    stop_during_endpoint_update: str = "accepted"
     default_desired_state: str = "Completed"
     stop_shows_as_cancelled: bool = False
+    lower_case_arns: bool = False
     undo_of_failed_update: str = "in_update"
     undo_events: bool = False
     old_properties_after_failure: str = "stable"
@@ -95,6 +109,9 @@ class Settings:
     nested_undo: str = "rollback"
     nested_failure_reported: str = "at_once"
     nested_creation_rolls_back: bool = False
+    endpoint_events_delay_seconds: float = 0.0
+    endpoint_events_copies: int = 1
+    rule_effective_seconds: float = 0.0
     events_page_size: int = 100
     events_delay_seconds: float = 0.0
     metrics_delay_seconds: float = 0.0
@@ -107,6 +124,8 @@ class Settings:
         for name in (
             *("start_seconds", "stop_seconds", "settle_seconds"),
             *("events_delay_seconds", "metrics_delay_seconds", "change_set_seconds"),
+            *("endpoint_events_delay_seconds", "endpoint_events_copies"),
+            "rule_effective_seconds",
         ):
             if getattr(self, name) < 0:
                 raise ValueError(f"'{name}' must be at least 0, got {getattr(self, name)}")

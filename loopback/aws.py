@@ -30,6 +30,9 @@ from .wire import (
 )
 
 LATENCY_SECONDS = 0.04
+SLOW_SECONDS = 12.0
+"""A slow call reaches AWS this late, but before the client gives up."""
+
 CALL_TIMEOUT_SECONDS = 15.0
 PUT_TIMEOUT_SECONDS = 10.0
 """The settings of the handler's clients; a test compares them."""
@@ -57,6 +60,8 @@ class Aws:
     Attributes:
         on_put: Called with the path of every answer before the bucket gets it.
         timeout_scale: Factor for timeouts, for invocations shorter than Lambda's 15 minutes.
+        is_denied: Whether the function's role lacks the permission for a call.
+        sent_at: When the call that an invocation is making left it.
     """
 
     def __init__(
@@ -73,6 +78,8 @@ class Aws:
     ) -> None:
         self.on_put: Callable[[str], None] = lambda _: None
         self.timeout_scale = 1.0
+        self.is_denied: Callable[[str, Members], bool] = lambda _operation, _members: False
+        self.sent_at: dict[int, float] = {}
         self._clock = clock
         self._journal = journal
         self._faults = faults
@@ -105,8 +112,14 @@ class Aws:
         if request.target.startswith("/response/"):
             return self._put(request)
         operation, members = told(request)
+        self.sent_at[self._function.current()] = self._clock.now
         self._clock.sleep(LATENCY_SECONDS)
         kind = self._faults.due(self._name(operation, members), self._clock.now)
+        if kind == "slow":
+            self._clock.sleep(SLOW_SECONDS)
+            kind = None
+        if kind is None and self.is_denied(operation, members):
+            kind = "denied"
         if kind in (None, "taken", "killed"):
             response = self._carry_out(operation, members, request, is_lost=kind is not None)
         else:

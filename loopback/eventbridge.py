@@ -1,4 +1,4 @@
-"""EventBridge's rules: created, given targets, fired every minute, removed."""
+"""EventBridge's rules: created, given targets, fired every minute and by events, removed."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ MAX_RULE_NAME = 64
 MAX_INPUT = 8192
 _RULE_NAME = re.compile(r"[\.\-_A-Za-z0-9]+")
 _EVERY_MINUTE = "rate(1 minute)"
+_SCHEDULED = "Scheduled Event"
+ENDPOINT_EVENT = "SageMaker Endpoint State Change"
 
 
 @dataclass
@@ -24,6 +26,7 @@ class Rule:
     name: str
     made_at: float
     targets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    pattern: dict[str, Any] | None = None
     is_ticking: bool = False
 
     @property
@@ -37,6 +40,9 @@ class EventBridge:
 
     Attributes:
         fires: How often each firing reaches its targets: once, or twice if a test says so.
+        event_delays: Seconds after which an event reaches its rules, once for each; none at all
+            for an event that is lost.
+        effective_after: Seconds until a new rule, or a new pattern, takes effect.
     """
 
     def __init__(self, clock: Clock, invoke: Callable[[str, dict[str, Any]], None]) -> None:
@@ -44,6 +50,8 @@ class EventBridge:
         self.limits_broken: list[str] = []
         self.fires = 1
         self.fired = 0
+        self.event_delays: tuple[float, ...] = (1.0,)
+        self.effective_after = 0.0
         self._clock = clock
         self._invoke = invoke
 
@@ -52,17 +60,19 @@ class EventBridge:
         name = request["Name"]
         if len(name) > MAX_RULE_NAME or not _RULE_NAME.fullmatch(name):
             self._broken(f"rule name of {len(name)} characters: {name}")
-        schedule = request.get("ScheduleExpression", "")
+        schedule, pattern = request.get("ScheduleExpression", ""), request.get("EventPattern")
         if schedule != _EVERY_MINUTE and not re.fullmatch(r"rate\(\d+ minutes\)", schedule):
             raise Refused("ValidationException", f"ScheduleExpression {schedule!r} is not valid")
         rule = self.rules.setdefault(name, Rule(name, self._clock.now))
+        rule.pattern = json.loads(pattern) if pattern else None
         return {"RuleArn": rule.arn}
 
     def put_targets(self, request: Members) -> Members:
         """The API's operation."""
         rule = self._find(request["Rule"])
         for target in request["Targets"]:
-            size = len(target.get("Input", ""))
+            template = target.get("InputTransformer", {}).get("InputTemplate", "")
+            size = max(len(target.get("Input", "")), len(template.encode()))
             if size > MAX_INPUT:
                 self._broken(f"target input of {size} characters")
             rule.targets[target["Id"]] = dict(target)
@@ -83,6 +93,25 @@ class EventBridge:
             raise Refused("ValidationException", "Rule can't be deleted since it has targets.")
         self.rules.pop(request["Name"], None)
         return {}
+
+    def endpoint_changed(self, name: str, status: str) -> None:
+        """SageMaker sends an event about an endpoint; it may come late, more than once or never.
+
+        https://docs.aws.amazon.com/sagemaker/latest/dg/automating-sagemaker-with-eventbridge.html
+        """
+        event = {
+            "source": "aws.sagemaker",
+            "detail-type": ENDPOINT_EVENT,
+            "detail": {"EndpointName": name, "EndpointStatus": status},
+        }
+        for delay in self.event_delays:
+            self._clock.call_at(self._clock.now + delay, lambda: self._deliver(event))
+
+    def _deliver(self, event: dict[str, Any]) -> None:
+        for rule in list(self.rules.values()):
+            is_effective = self._clock.now >= rule.made_at + self.effective_after
+            if is_effective and rule.pattern is not None and _matches(rule.pattern, event):
+                self._invoke_targets(rule, event)
 
     @property
     def next_firing(self) -> float | None:
@@ -105,10 +134,13 @@ class EventBridge:
             return
         times, self.fires = self.fires, 1
         self.fired += 1
-        for target in list(rule.targets.values()):
-            for _ in range(times):
-                self._invoke(rule.arn, json.loads(target["Input"]))
+        for _ in range(times):
+            self._invoke_targets(rule, {"source": "aws.events", "detail-type": _SCHEDULED})
         self._tick(rule)
+
+    def _invoke_targets(self, rule: Rule, event: dict[str, Any]) -> None:
+        for target in list(rule.targets.values()):
+            self._invoke(rule.arn, json.loads(_input(target, event)))
 
     def _find(self, name: str) -> Rule:
         if name not in self.rules:
@@ -118,3 +150,35 @@ class EventBridge:
     def _broken(self, what: str) -> None:
         self.limits_broken.append(what)
         raise Refused("ValidationException", f"1 validation error detected: {what}")
+
+
+def _input(target: dict[str, Any], event: dict[str, Any]) -> str:
+    """What a target gets: its input, or its template with values of the event.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
+    """
+    if "Input" in target:
+        return str(target["Input"])
+    transformer = target["InputTransformer"]
+    text = str(transformer["InputTemplate"])
+    for name, path in transformer.get("InputPathsMap", {}).items():
+        text = text.replace(f"<{name}>", json.dumps(event[path.removeprefix("$.")]))
+    return text
+
+
+def _matches(pattern: Any, value: Any) -> bool:
+    """Whether an event matches a pattern, as far as these rules use patterns.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
+    """
+    if isinstance(pattern, dict):
+        return all(name in value and _matches(rule, value[name]) for name, rule in pattern.items())
+    return any(_fits(rule, value) for rule in pattern)
+
+
+def _fits(rule: Any, value: Any) -> bool:
+    if not isinstance(rule, dict):
+        return bool(rule == value)
+    if "equals-ignore-case" in rule:
+        return bool(str(rule["equals-ignore-case"]).lower() == str(value).lower())
+    return value not in rule["anything-but"]

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 PUT = "PUT"
 
+SLOW = "slow"
+"""The call reaches AWS late, but in time for its client."""
+
 CALL_KINDS = ("throttled", "unavailable", "unreachable", "lost", "taken", "denied", "killed")
 """What can happen to an AWS call.
 
@@ -40,7 +43,7 @@ class Fault:
 
     def __post_init__(self) -> None:
         if not self.attempts:
-            repeats = self.operation != PUT and self.kind not in ("denied", "killed")
+            repeats = self.operation != PUT and self.kind not in ("denied", "killed", SLOW)
             self.attempts = SDK_ATTEMPTS if repeats else 1
 
     @property

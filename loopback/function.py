@@ -54,6 +54,10 @@ class Function:
     Attributes:
         load: Creates a cold container: the handler with fresh state.
         limit: Seconds an invocation may take.
+        is_deleted: Lambda drops invocations of a function that does not exist.
+        permitted_rules: What the names of the rules begin with that the template's permission
+            names; empty without such a permission.
+        told: What each invocation was invoked with, by number.
     """
 
     clock: Clock
@@ -66,6 +70,9 @@ class Function:
     cold_starts: int = 0
     invocations: int = 0
     kills_at_limit: int = 0
+    is_deleted: bool = False
+    permitted_rules: str = "stop-ie-"
+    told: dict[int, dict[str, Any]] = field(default_factory=dict)
     _idle: list[Handler] = field(default_factory=list)
 
     def add_permission(self, request: HttpRequest) -> HttpResponse:
@@ -93,7 +100,8 @@ class Function:
 
     def invoke_from(self, rule_arn: str, event: dict[str, Any]) -> None:
         """EventBridge invokes the function, if its policy permits this rule."""
-        if any(
+        name = rule_arn.rpartition("/")[2]
+        if (self.permitted_rules and name.startswith(self.permitted_rules)) or any(
             statement["SourceArn"] == rule_arn and statement["Principal"] == "events.amazonaws.com"
             for statement in self.statements.values()
         ):
@@ -101,12 +109,27 @@ class Function:
 
     def invoke(self, event: dict[str, Any], attempt: int = 0) -> None:
         """Invoke asynchronously: an invocation that raises or is killed is retried twice."""
+        if self.is_deleted:
+            return
         self.invocations += 1
         number = self.invocations
+        self.told[number] = event
         limit = self.clock.now + self.limit
         payload = json.loads(json.dumps(event))
         task = self.clock.spawn(lambda: self._run(number, payload, limit), limit=limit)
         self.running[number] = Running(number, task, event, attempt)
+
+    def delete(self) -> None:
+        """Delete the function and its policy; what runs goes on."""
+        self.is_deleted = True
+        self.statements.clear()
+        self.permitted_rules = ""
+        self._idle.clear()
+
+    def create(self) -> None:
+        """Create the function and the template's permission anew."""
+        self.is_deleted = False
+        self.permitted_rules = "stop-ie-"
 
     def freeze_out(self) -> bool:
         """Remove every idle container; whether there was one."""

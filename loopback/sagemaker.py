@@ -19,6 +19,7 @@ from local_aws.emulator.sagemaker.state import Experiment as Record
 from local_aws.emulator.sagemaker.stopping import end_at_once, stop
 from local_aws.settings import Settings
 
+from .clock import Clock
 from .wire import ACCOUNT, REGION, Members, Refused
 
 STATUSES = (
@@ -37,6 +38,8 @@ UNEXPECTED = "An unexpected error occurred while the endpoint was updated"
 ON_SCHEDULE = "The inference experiment has reached the end of its schedule"
 UPDATE_FAILED = "The endpoint could not be updated: no capacity"
 DAY_SECONDS = 86_400.0
+SOON_SECONDS = 3600.0
+"""Steps that are due later happen when somebody asks: a world rests in the meantime."""
 NEVER = float("inf")
 NAME_OF_ENDPOINT = "fraud-shadow-endpoint"
 
@@ -102,6 +105,10 @@ class Experiment:
     _before_stop: Members = field(default_factory=dict)
     _lags_until: float = 0.0
     _running: dict[str, int | None] = field(default_factory=dict)
+
+    def begin_now(self) -> None:
+        """Let it have been created now, as an experiment is that takes the name of another."""
+        self._record.created = self._now()
 
     @property
     def true_status(self) -> str:
@@ -330,12 +337,36 @@ class SageMaker:
     Attributes:
         experiments: By name. The API does not find an experiment that is removed from here.
         service: The model of the local AWS.
+        on_stop: Called with every Stop that is accepted.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.experiments: dict[str, Experiment] = {}
+        self.on_stop: Callable[[Experiment, Members], None] = lambda _experiment, _members: None
         self.service = Service(_AT_ONCE, now)
         self._now = now
+        self._planned = 0.0
+        self._plan: Callable[[], None] = lambda: None
+
+    def drive(self, clock: Clock, on_change: Callable[[str, str], None]) -> None:
+        """Tell of each status of an endpoint at its time: the model itself only moves when asked.
+
+        Args:
+            on_change: Called with the endpoint's name and its status.
+        """
+
+        def step() -> None:
+            self.service.advance()
+            plan()
+
+        def plan() -> None:
+            due = self.service.state.timeline.next_due
+            if due is not None and due != self._planned and due < clock.now + SOON_SECONDS:
+                self._planned = due
+                clock.call_at(due, step)
+
+        self.service.watch_endpoints(lambda endpoint: on_change(endpoint.name, endpoint.status))
+        self._plan = plan
 
     def add(
         self,
@@ -353,6 +384,7 @@ class SageMaker:
         """
         experiment = Experiment(name, pace or Pace(), self.service, self._now)
         experiment.place(status, by, ended_seconds_ago)
+        self._plan()
         self.experiments[name] = experiment
         return experiment
 
@@ -362,7 +394,11 @@ class SageMaker:
 
     def stop_inference_experiment(self, request: Members) -> Members:
         """The API's operation."""
-        return _answered(lambda: self._find(request).stop(request))
+        experiment = self._find(request)
+        answer = _answered(lambda: experiment.stop(request))
+        self.on_stop(experiment, request)
+        self._plan()
+        return answer
 
     def describe_endpoint(self, request: Members) -> Members:
         """The API's operation; each experiment has an endpoint."""

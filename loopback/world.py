@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -81,6 +82,7 @@ class World:
         self.cloudwatch = CloudWatch(lambda: self.clock.now)
         self.function = Function(self.clock, self.journal, load, limit)
         self.events = EventBridge(self.clock, self.function.invoke_from)
+        self.sagemaker.drive(self.clock, self._endpoint_changed)
         self.aws = Aws(
             clock=self.clock,
             journal=self.journal,
@@ -194,6 +196,11 @@ class World:
         rules = [f"rule {rule}" for rule in self.events.rules]
         targets = [f"target of {rule.name}" for rule in self.events.rules.values() if rule.targets]
         return rules + targets + [f"permission {sid}" for sid in self.function.statements]
+
+    def _endpoint_changed(self, name: str, status: str) -> None:
+        # Events have the status in capitals: RollingBack is ROLLING_BACK.
+        words = re.sub(r"(?<!^)(?=[A-Z])", "_", status)
+        self.events.endpoint_changed(name, words.upper())
 
     def _log(self, name: str, line: str) -> None:
         detail = {"line": line}

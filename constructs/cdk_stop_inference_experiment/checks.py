@@ -1,7 +1,7 @@
 """What synth refuses, and what it warns about.
 
 The function checks the API's limits too, in the same words: see
-``cdk_stop_inference_experiment_handler.contract.validation``. This module adds the rules that only
+``cdk_stop_inference_experiment_handler.contract.declaration``. This module adds the rules that only
 synth can check.
 """
 
@@ -15,19 +15,21 @@ from math import ceil
 from aws_cdk import Duration
 from aws_cdk import aws_ec2 as ec2
 
-from cdk_stop_inference_experiment_handler.contract.constraints import (
-    CANCELLED,
+from cdk_stop_inference_experiment_handler.contract import declaration
+from cdk_stop_inference_experiment_handler.contract.declaration import (
     DEFAULT_STOP_ON,
-    INSTANCE_TYPE,
-    MODEL_LATENCY,
-    OUTCOMES,
-    PROMOTE,
-    RETAIN,
-    UPDATE,
+    Action,
+    OutcomeKind,
 )
-from cdk_stop_inference_experiment_handler.contract.declaration import MAX_WORDS
-from cdk_stop_inference_experiment_handler.contract.validation import problems
+from cdk_stop_inference_experiment_handler.contract.limits import (
+    CANCELLED,
+    INSTANCE_TYPE,
+    MAX_WORDS,
+    MODEL_LATENCY,
+)
+from cdk_stop_inference_experiment_handler.contract.validation import either, shown
 
+from .enums import StopOn
 from .evidence import Comparison, Evidence
 from .experiment import KnownExperiment, is_experiment
 from .instance_types import INSTANCE_TYPES
@@ -74,17 +76,22 @@ def find_problems(
         found += of_other_types
         checked = {**checked, "Outcome": _UNKNOWN, "Instances": _UNKNOWN}
     if not isinstance(end_now, bool) and not is_unresolved(end_now):
-        found.append(f"'end_now' must be a bool, got {end_now!r}")
+        found.append(f"'end_now' must be a bool, got {shown(end_now)}: write True or False")
         checked["EndNow"] = _UNKNOWN
+    if isinstance(properties.get("StopOn"), StopOn):
+        one = properties["StopOn"]
+        events = either([event.value for event in StopOn])
+        found.append(f"'stop_on' must list at least one of {events}, got {one}: write [{one}]")
+        checked["StopOn"] = _UNKNOWN
     if of_other_types := list(_evidence_of_other_types(promote_if)):
         found += of_other_types
         checked["PromoteIf"] = _UNKNOWN
     if otherwise is not None and not isinstance(otherwise, Outcome):
         ways = "Outcome.keep_production() or Outcome.keep_both()"
-        found.append(f"'otherwise' must be an Outcome, got {otherwise!r}: write {ways}")
+        found.append(f"'otherwise' must be an Outcome, got {shown(otherwise)}: write {ways}")
         checked["Otherwise"] = None
     names = {**PROP_NAMES, "Name": "experiment_name" if experiment is None else "experiment.name"}
-    found += problems(checked, names=names, is_unresolved=_is_unknown)
+    found += declaration.find_problems(checked, names=names, is_unresolved=_is_unknown)
     for label, instances in _instances_of(outcome, desired_model_variants):
         found += _unknown_instance_type(label, instances)
     if is_experiment(experiment):
@@ -162,7 +169,7 @@ def _too_few_requests(properties: Mapping[str, object]) -> Iterator[tuple[str, s
     least = members.get("MinInvocations")
     for index, comparison in enumerate(members.get("Comparisons", [])):
         rate = comparison.get("MaxRate")
-        if is_unresolved(rate) or is_unresolved(least) or rate is None:
+        if is_unresolved(rate) or is_unresolved(least) or None in (rate, least):
             continue
         if least * rate < 3 - 1e-9:
             text = (
@@ -176,15 +183,16 @@ def _too_few_requests(properties: Mapping[str, object]) -> Iterator[tuple[str, s
 def _undocumented_combinations(properties: Mapping[str, object]) -> list[str]:
     actions = properties.get("ModelVariantActions")
     values = list(actions.values()) if isinstance(actions, Mapping) else []
-    if PROMOTE in OUTCOMES.get(str(properties.get("Outcome")), ()):
-        values = [PROMOTE]
-    if PROMOTE not in values:
+    if properties.get("Outcome") == OutcomeKind.PROMOTE_SHADOW:
+        values = [Action.PROMOTE]
+    if Action.PROMOTE not in values:
         return []
     combinations = []
-    if RETAIN in values:
-        combinations.append(f"'model_variant_actions' with both '{RETAIN}' and '{PROMOTE}'")
+    if Action.RETAIN in values:
+        both = f"both '{Action.RETAIN}' and '{Action.PROMOTE}'"
+        combinations.append(f"'model_variant_actions' with {both}")
     if properties.get("DesiredState") == CANCELLED:
-        combinations.append(f"'desired_state' '{CANCELLED}' with '{PROMOTE}'")
+        combinations.append(f"'desired_state' '{CANCELLED}' with '{Action.PROMOTE}'")
     return combinations
 
 
@@ -221,7 +229,7 @@ def _tokens_of_a_variant(label: str, value: object) -> Iterator[str]:
 
 
 def _a_change_ends_it(stop_on: object) -> bool:
-    return is_unresolved(stop_on) or UPDATE in _sequence(stop_on)
+    return is_unresolved(stop_on) or declaration.StopOn.UPDATE in _sequence(stop_on)
 
 
 def _and(names: Sequence[str]) -> str:
@@ -238,7 +246,7 @@ def _name_or_experiment(experiment_name: object, experiment: object) -> Iterator
         yield f"exactly one of 'experiment_name' and 'experiment' is required, got {got}"
     if experiment is not None and not is_experiment(experiment):
         yield (
-            f"'experiment' must be a CfnInferenceExperiment, got {experiment!r}: "
+            f"'experiment' must be a CfnInferenceExperiment, got {shown(experiment)}: "
             f"for any other experiment, pass 'experiment_name'"
         )
 
@@ -254,7 +262,7 @@ def _of_other_types(variants: object) -> Iterator[str]:
             if not is_unresolved(variant):
                 yield (
                     f"'desired_model_variants[{index}]' must be a ModelVariantConfig, "
-                    f"got {variant!r}"
+                    f"got {shown(variant)}"
                 )
         elif isinstance(variant.instance_type, ec2.InstanceType):
             label = f"desired_model_variants[{index}]"
@@ -271,12 +279,17 @@ def _outcome_of_other_types(outcome: object) -> Iterator[str]:
             Outcome.keep_both().kind: "keep_both()",
         }
         ways = ", ".join(f"Outcome.{way}" for way in written.values())
-        meant = f"write Outcome.{written[outcome]}" if outcome in written else f"use one of {ways}"
-        yield f"'outcome' must be an Outcome, got {outcome!r}: {meant}"
+        kind = outcome.get("kind") if isinstance(outcome, Mapping) else outcome
+        way = written.get(kind) if isinstance(kind, str) else None
+        if not way and getattr(outcome, "__self__", None) is Outcome:
+            # A factory method that is not called.
+            way = f"{getattr(outcome, '__name__', '')}()"
+        meant = f"write Outcome.{way}" if way else f"use one of {ways}"
+        yield f"'outcome' must be an Outcome, got {shown(outcome)}: {meant}"
     elif not isinstance(outcome.instances, Instances | None):
         if not is_unresolved(outcome.instances):
             yield (
-                f"'outcome.instances' must be Instances, got {outcome.instances!r}: use "
+                f"'outcome.instances' must be Instances, got {shown(outcome.instances)}: use "
                 f"Instances.production(), Instances.shadow() or Instances('ml.m5.xlarge', 2)"
             )
     elif outcome.instances and isinstance(outcome.instances.instance_type, ec2.InstanceType):
@@ -288,7 +301,7 @@ def _evidence_of_other_types(evidence: object) -> Iterator[str]:
     if evidence is None:
         return
     if not isinstance(evidence, Evidence):
-        yield f"'promote_if' must be Evidence, got {evidence!r}: write Evidence(...)"
+        yield f"'promote_if' must be Evidence, got {shown(evidence)}: write Evidence(...)"
         return
     yield from _not_a_duration("promote_if.window", evidence.window)
     for name, values, kind, written in (
@@ -296,22 +309,29 @@ def _evidence_of_other_types(evidence: object) -> Iterator[str]:
         ("alarms", evidence.alarms, "IAlarm", "Alarm.from_alarm_name(...)"),
     ):
         if isinstance(values, str) or not isinstance(values, Sequence):
-            yield f"'promote_if.{name}' must list {kind}s, got {values!r}"
+            yield f"'promote_if.{name}' must be a list, got {shown(values)}: write [{written}]"
             continue
         for index, value in enumerate(values):
             of_kind = isinstance(value, Comparison) or hasattr(value, "alarm_arn")
             if not of_kind or isinstance(value, Comparison) != (kind == "Comparison"):
                 label = f"promote_if.{name}[{index}]"
-                yield f"'{label}' must be of type {kind}, got {value!r}: write {written}"
-            elif isinstance(value, Comparison) and value.metric == MODEL_LATENCY:
-                for bound in ("max_increase", "max_value"):
-                    label = f"promote_if.{name}[{index}].{bound}"
-                    yield from _not_a_duration(label, getattr(value, bound))
+                yield f"'{label}' must be of type {kind}, got {shown(value)}: write {written}"
+            elif isinstance(value, Comparison):
+                yield from _comparison_of_other_types(f"promote_if.{name}[{index}]", value)
+
+
+def _comparison_of_other_types(label: str, comparison: Comparison) -> Iterator[str]:
+    if comparison.metric == MODEL_LATENCY:
+        for bound in ("max_increase", "max_value"):
+            yield from _not_a_duration(f"{label}.{bound}", getattr(comparison, bound))
+    dry_run = comparison.dry_run
+    if not isinstance(dry_run, bool):
+        yield f"'{label}.dry_run' must be a bool, got {shown(dry_run)}: write True or False"
 
 
 def _not_a_duration(label: str, value: object) -> Iterator[str]:
     if value is not None and not isinstance(value, Duration):
-        yield f"'{label}' must be a Duration such as Duration.millis(5), got {value!r}"
+        yield f"'{label}' must be a Duration such as Duration.millis(5), got {shown(value)}"
     elif isinstance(value, Duration) and value.is_unresolved():
         yield f"'{label}' must be known at synth, got a token"
 

@@ -10,7 +10,7 @@ from aws_cdk import Annotations, CfnResource, Stack
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from cdk_stop_inference_experiment_handler.contract.constraints import DEFAULT_STOP_ON, DELETE
+from cdk_stop_inference_experiment_handler.contract.declaration import DEFAULT_STOP_ON, StopOn
 
 from .template.final_checks import Templates, check_at_the_end, cycle_of, path_of_element
 from .tokens import known_text
@@ -85,7 +85,7 @@ def _cycles(element: CfnResource, templates: Templates) -> Iterator[str]:
 def _warn_if_retained(construct: StopInferenceExperiment, resource: Mapping[str, Any]) -> None:
     policy = resource.get("DeletionPolicy")
     events = resource["Properties"].get("StopOn", DEFAULT_STOP_ON)
-    if policy not in _KEEPS or (isinstance(events, list | tuple) and DELETE not in events):
+    if policy not in _KEEPS or (isinstance(events, list | tuple) and StopOn.DELETE not in events):
         return
     Annotations.of(construct).add_warning_v2(
         RETAINED,

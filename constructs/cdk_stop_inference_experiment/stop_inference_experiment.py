@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from weakref import WeakKeyDictionary
 
 import aws_cdk
-from aws_cdk import Annotations, CfnResource, CustomResource, Duration, Lazy, Stack
+from aws_cdk import Annotations, CfnResource, CustomResource, Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
@@ -16,13 +16,7 @@ from .checks import find_problems, find_warnings
 from .enums import DesiredState, ModelVariantAction, StopOn
 from .errors import InvalidPropsError, path_of
 from .evidence import Evidence
-from .experiment import (
-    GoesWithItsStack,
-    is_experiment,
-    name_of,
-    other_environment,
-    resource_of,
-)
+from .experiment import is_experiment, name_of, other_environment, resource_of
 from .final_checks import check_experiment_at_the_end
 from .model_variant import ModelVariantConfig
 from .outcome import Outcome
@@ -40,7 +34,7 @@ from .template.timeout import service_timeout, timeout_problems
 from .tokens import known_text
 
 _MAX_LOGICAL_ID = 56
-"""Release 0.1.0 needed short ids; they are part of the public contract since then."""
+"""Longer ids are shortened; they are part of the public contract."""
 
 _HASH = 8
 """Characters of the hash of the construct's path that CDK puts at the end of a logical id."""
@@ -142,7 +136,6 @@ class StopInferenceExperiment(Construct):
             end_now=end_now,
             promote_if=promote_if,
             otherwise=otherwise,
-            stack_owns_experiment=_owned(scope, experiment),
         )
         problems = find_problems(
             properties,
@@ -428,17 +421,6 @@ def _held_by(construct: StopInferenceExperiment, name: str) -> str | None:
     return None if first == construct.node.path else first
 
 
-def _owned(scope: Construct, experiment: object) -> object:
-    """Whether the resource's stack creates the experiment, so that a rollback deletes it.
-
-    Resolved at the end of synth, since the experiment's DeletionPolicy may still change.
-    """
-    resource = resource_of(experiment)
-    if resource is None or Stack.of(resource).node.path != Stack.of(scope).node.path:
-        return None
-    return Lazy.any(GoesWithItsStack(resource))
-
-
 def _foreign_provider(scope: Construct, provider: object) -> list[str]:
     """Why the construct cannot use the given provider."""
     if provider is None:
@@ -457,7 +439,7 @@ def _no_room(provider: StopInferenceExperimentProvider | None, access: Access) -
 
 
 def _keep_logical_id_short(element: CfnResource) -> None:
-    """Shorten a long id as release 0.1.0 did: another id would replace the resource."""
+    """Shorten a long id, always in the same way: another id would replace the resource."""
     logical_id = Stack.of(element).get_logical_id(element)
     if len(logical_id) > _MAX_LOGICAL_ID:
         element.override_logical_id(logical_id[: _MAX_LOGICAL_ID - _HASH] + logical_id[-_HASH:])

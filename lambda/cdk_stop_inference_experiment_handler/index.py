@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from .runtime.aws import Aws
-from .runtime.ending import fulfil
-from .runtime.protocol import Event
-from .runtime.resource import Resource
+from .runtime.crhelper_traits import Resource
+from .runtime.polling import Event
+from .runtime.run import fulfil
 
 resource = Resource()
 aws = Aws()

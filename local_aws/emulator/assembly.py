@@ -11,7 +11,6 @@ from ministack import app as ministack_app
 from local_aws.emulator import (
     cloudwatch_service,
     custom_resources,
-    eventbridge_limits,
     iam_requests,
     lambda_workers,
     sagemaker_resources,
@@ -20,6 +19,8 @@ from local_aws.emulator import (
 )
 from local_aws.emulator.clock import Clock
 from local_aws.emulator.control import Control
+from local_aws.emulator.endpoint_events import EndpointEvents
+from local_aws.emulator.eventbridge_limits import Rules
 from local_aws.emulator.options import Options
 from local_aws.emulator.reset import Reset
 from local_aws.emulator.stack_operations import StackOperations
@@ -45,7 +46,8 @@ def assembled(options: Options, on_ready: Callable[[], object]) -> Application:
     sagemaker_resources.install(service)
     cloudwatch = cloudwatch_service.install(options.settings, clock, service)
     iam_requests.install()
-    eventbridge_limits.install()
+    rules = Rules(clock, options.settings)
+    endpoint_events = EndpointEvents(service, clock, options.settings)
     vpcs.install()
     lambda_workers.install(
         lambda_python=options.lambda_python,
@@ -61,7 +63,9 @@ def assembled(options: Options, on_ready: Callable[[], object]) -> Application:
         clock=clock,
         operations=operations,
         responses=custom.responses,
-        reset=Reset(custom, operations),
+        rules=rules,
+        endpoint_events=endpoint_events,
+        reset=Reset(custom, operations, endpoint_events),
         settings=options.settings,
     )
 

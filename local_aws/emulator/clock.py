@@ -23,6 +23,7 @@ class Clock:
         """Start at real time, and add the clock to ministack."""
         self.origin = time.time()
         self.scale = settings.clock_scale
+        eventbridge._now_ts = self.now
         self._rate_seconds = eventbridge._parse_rate_seconds
         eventbridge._parse_rate_seconds = self._scaled_rate_seconds
         self.configure(settings)
@@ -43,13 +44,14 @@ class Clock:
         """
         if settings.clock_scale != self.scale:
             raise ValueError(f"'clock_scale' is fixed at the start, it is {self.scale}")
-        self._minute_seconds = self.real(settings.minute_seconds)
+        self._minute_seconds = settings.minute_seconds
+        real = self.real(settings.minute_seconds)
         # ministack checks every ten seconds; ten checks per minute are accurate to a tenth of it.
-        eventbridge._SCHEDULER_TICK_INTERVAL = min(10.0, self._minute_seconds / 10)
+        eventbridge._SCHEDULER_TICK_INTERVAL = min(10.0, real / 10)
         # Lambda retries an asynchronous invocation after one and after two minutes
         # (Lambda developer guide, "How Lambda handles errors with asynchronous invocation").
-        lambda_svc._LAMBDA_ASYNC_RETRY_BASE_SECONDS = self._minute_seconds
-        lambda_svc._LAMBDA_ASYNC_RETRY_MAX_SECONDS = 2 * self._minute_seconds
+        lambda_svc._LAMBDA_ASYNC_RETRY_BASE_SECONDS = real
+        lambda_svc._LAMBDA_ASYNC_RETRY_MAX_SECONDS = 2 * real
 
     def _scaled_rate_seconds(self, expression: str) -> float | None:
         seconds = self._rate_seconds(expression)

@@ -12,6 +12,8 @@ from urllib.parse import parse_qs
 
 from local_aws.emulator.clock import Clock
 from local_aws.emulator.cloudwatch_service import CloudWatch
+from local_aws.emulator.endpoint_events import EndpointEvents
+from local_aws.emulator.eventbridge_limits import Rules
 from local_aws.emulator.reset import Reset
 from local_aws.emulator.responses import Responses
 from local_aws.emulator.sagemaker import ApiError, Fault, SageMaker
@@ -37,6 +39,8 @@ class Control:
         clock: Clock,
         operations: StackOperations,
         responses: Responses,
+        rules: Rules,
+        endpoint_events: EndpointEvents,
         reset: Reset,
         settings: Settings,
     ) -> None:
@@ -45,6 +49,8 @@ class Control:
         self._cloudwatch = cloudwatch
         self._clock = clock
         self._operations = operations
+        self._rules = rules
+        self._endpoint_events = endpoint_events
         self._settings = settings
         self._responses = responses
         self._reset = reset
@@ -113,6 +119,7 @@ class Control:
         self._service.configure(changed)
         self._cloudwatch.configure(changed)
         self._operations.configure(changed)
+        self._rules.settings = self._endpoint_events.settings = changed
         self._settings = changed
         return self._settings.to_json()
 

@@ -19,7 +19,10 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import error_response_json, get_account_id, get_region
 from ministack.services import eventbridge, lambda_svc
 
-__all__ = ["install"]
+from local_aws.emulator.clock import Clock
+from local_aws.settings import Settings
+
+__all__ = ["Rules"]
 
 Json = dict[str, Any]
 Answer: TypeAlias = Any  # ministack's tuple of status, headers and body.
@@ -32,13 +35,31 @@ _TARGET_ID = re.compile(r"[\.\-_A-Za-z0-9]{1,64}")
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)(s?)\)")
 
 
-def install() -> None:
-    """Check the limits before ministack acts."""
-    _limit("_put_rule", _rule_problem)
-    _limit("_put_targets", _targets_problem)
-    _limit("_delete_rule", _deletion_problem)
-    _install_permission_check()
-    _install_policy_limit()
+class Rules:
+    """Checks the limits before ministack acts, and what a rule may invoke."""
+
+    def __init__(self, clock: Clock, settings: Settings) -> None:
+        """Add the checks to ministack.
+
+        Args:
+            clock: The clock of the rules.
+            settings: After which time a new rule is effective.
+        """
+        self._clock = clock
+        self.settings = settings
+        _limit("_put_rule", _rule_problem)
+        _limit("_put_targets", _targets_problem)
+        _limit("_delete_rule", _deletion_problem)
+        _install_policy_limit()
+        self._invoke = eventbridge._invoke_target
+        eventbridge._invoke_target = self._invoke_target
+
+    def _invoke_target(self, target: Json, event: Json, rule: Json, *rest: PassedOn) -> None:
+        if self._clock.now() < rule["CreationTime"] + self.settings.rule_effective_seconds:
+            return
+        # EventBridge counts a denied invocation as failed and drops it.
+        if ":lambda:" not in target.get("Arn", "") or _may_invoke(target["Arn"], rule["Arn"]):
+            self._invoke(target, event, rule, *rest)
 
 
 def _limit(name: str, problem: Callable[[Json], str | None]) -> None:
@@ -60,6 +81,8 @@ def _rule_problem(data: Json) -> str | None:
             "Member must have length less than or equal to 64 and satisfy regular expression "
             r"pattern: [\.\-_A-Za-z0-9]+"
         )
+    if not schedule and not data.get("EventPattern"):
+        return "Parameter(s) EventPattern or ScheduleExpression must be specified."
     if schedule.startswith("rate(") and not _is_rate(schedule):
         return "Parameter ScheduleExpression is not valid."
     return None
@@ -74,9 +97,12 @@ def _is_rate(expression: str) -> bool:
 def _targets_problem(data: Json) -> str | None:
     for number, target in enumerate(data.get("Targets") or [], start=1):
         where = f"'targets.{number}.member"
-        if len(str(target.get("Input") or "")) > MAX_INPUT_CHARACTERS:
+        template = (target.get("InputTransformer") or {}).get("InputTemplate")
+        for member, text in (("input", target.get("Input")), ("inputTransformer", template)):
+            if len(str(text or "")) <= MAX_INPUT_CHARACTERS:
+                continue
             return (
-                f"1 validation error detected: Value at {where}.input' failed to satisfy "
+                f"1 validation error detected: Value at {where}.{member}' failed to satisfy "
                 f"constraint: Member must have length less than or equal to {MAX_INPUT_CHARACTERS}"
             )
         if not _TARGET_ID.fullmatch(str(target.get("Id", ""))):
@@ -92,17 +118,6 @@ def _deletion_problem(data: Json) -> str | None:
     if eventbridge._targets.get(key):
         return "Rule can't be deleted since it has targets."
     return None
-
-
-def _install_permission_check() -> None:
-    invoke = eventbridge._invoke_target
-
-    def invoke_target(target: Json, event: Json, rule: Json, *rest: PassedOn) -> None:
-        # EventBridge counts a denied invocation as failed and drops it.
-        if ":lambda:" not in target.get("Arn", "") or _may_invoke(target["Arn"], rule["Arn"]):
-            invoke(target, event, rule, *rest)
-
-    eventbridge._invoke_target = invoke_target
 
 
 def _may_invoke(function_arn: str, rule_arn: str) -> bool:

@@ -98,7 +98,11 @@ PRIVATE_NAMES: dict[str, dict[str, list[str] | None]] = {
     },
     "ministack.services.cloudformation.helpers": {"_resolve_template": ["params"]},
     "ministack.services.cloudformation.provisioners": {
+        "_CUSTOM_NAME_REPLACEMENT": None,
+        "_PROPERTY_ENUMS": None,
+        "_REPLACING_PROPERTIES": None,
         "_RESOURCE_HANDLERS": None,
+        "_STACK_TAG_PROPERTY": None,
         "_check_nested_stack_capabilities": ["parent_stack_name", "template"],
         "_custom_resource_update": [
             *("physical_id", "old_props", "new_props", "stack_name", "logical_id"),
@@ -170,6 +174,8 @@ PRIVATE_NAMES: dict[str, dict[str, list[str] | None]] = {
         "_SCHEDULER_TICK_INTERVAL": None,
         "_delete_rule": ["data"],
         "_invoke_target": ["target", "event", "rule", "view"],
+        "_now_ts": [],
+        "_put_events": ["data", "allow_aws_source"],
         "_put_rule": ["data"],
         "_put_targets": ["data"],
         "_rule_key": ["rule_name", "bus_name"],

@@ -18,6 +18,7 @@ from ministack.services import cloudformation, lambda_svc
 
 from local_aws.emulator import deployments, stack_operations
 from local_aws.emulator.custom_resources import CustomResources
+from local_aws.emulator.endpoint_events import EndpointEvents
 from local_aws.emulator.stack_operations import StackOperations
 
 __all__ = ["Reset"]
@@ -28,13 +29,17 @@ _EPOCH = "local_aws_epoch"
 class Reset:
     """Ends everything that is in progress, and empties every service."""
 
-    def __init__(self, custom: CustomResources, operations: StackOperations) -> None:
+    def __init__(
+        self, custom: CustomResources, operations: StackOperations, endpoint_events: EndpointEvents
+    ) -> None:
         """Add the epochs to ministack.
 
         Args:
             custom: The custom resources, whose responses stacks wait for.
             operations: The stacks' operations, which may wait for each other.
+            endpoint_events: Events that have not arrived yet.
         """
+        self._endpoint_events = endpoint_events
         self._custom = custom
         self._operations = operations
         self._epoch = 0
@@ -53,6 +58,7 @@ class Reset:
             task.cancel()
         self._custom.reset()
         self._operations.reset()
+        self._endpoint_events.reset()
         await asyncio.gather(*stacks, return_exceptions=True)
         async with ministack_app._get_reset_lock():
             await asyncio.to_thread(ministack_app._reset_all_state)

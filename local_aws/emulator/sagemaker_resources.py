@@ -2,24 +2,24 @@
 
 They support templates with an endpoint, a shadow test on it, a resource that ends the test, and
 autoscaling. Each follows its page of the CloudFormation template reference
-("AWS::SageMaker::InferenceExperiment", ...), including what an update replaces. Anything beyond it,
-such as the stop on deletion, is modelled on AWS's own handler and marked as such.
+("AWS::SageMaker::Endpoint", ...), including what an update replaces. The experiments have a module
+of their own.
 """
 
 # ruff: noqa: SLF001 (ministack's private names, each listed in private_names.py)
 from __future__ import annotations
 
-import json
 import secrets
-import time
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from ministack.core.responses import get_account_id, get_region
 from ministack.services.cloudformation import provisioners, stacks
 
-from local_aws.emulator.cloudformation_values import physical_name, request_for
-from local_aws.emulator.sagemaker import SageMaker, Scope
+from local_aws.emulator.cloudformation_values import physical_name
+from local_aws.emulator.experiment_resource import TYPE as EXPERIMENT
+from local_aws.emulator.experiment_resource import ExperimentResource, install_schema
+from local_aws.emulator.sagemaker import SageMaker
+from local_aws.emulator.sagemaker_calls import SageMakerCalls, SageMakerError, until
 
 __all__ = ["install"]
 
@@ -27,14 +27,7 @@ Json = dict[str, Any]
 Made = tuple[str, Json]
 Handler: TypeAlias = Any  # ministack calls handlers with its own conventions.
 
-_POLL_SECONDS = 0.02
-_ENDED = ("Completed", "Cancelled")
-_GONE = ("ResourceNotFound", "Could not find")
 _IN_FLUX = ("Creating", "Updating", "SystemUpdating", "RollingBack")
-
-
-class SageMakerError(RuntimeError):
-    """An error of SageMaker, as the stack's events show it."""
 
 
 class Resources:
@@ -42,7 +35,7 @@ class Resources:
 
     def __init__(self, service: SageMaker) -> None:
         """Store the service that they call."""
-        self._service = service
+        self._call = SageMakerCalls(service)
 
     def types(self) -> dict[str, dict[str, Handler]]:
         """Return the handlers by resource type, for ministack."""
@@ -53,11 +46,7 @@ class Resources:
                 **self._simple("Endpoint", then=self._settle),
                 "update": self._update_endpoint,
             },
-            "AWS::SageMaker::InferenceExperiment": {
-                "create": self._create_experiment,
-                "update": self._update_experiment,
-                "delete": self._delete_experiment,
-            },
+            EXPERIMENT: ExperimentResource(self._call).handlers(),
             "AWS::ApplicationAutoScaling::ScalableTarget": {
                 "create": self._register_target,
                 "update": self._update_target,
@@ -104,7 +93,7 @@ class Resources:
             return made(str(new.get(member) or _another(old_name)), new)
 
         def delete(physical_id: str, _properties: Json) -> None:
-            self._call_unless_gone(f"Delete{kind}", {member: _name_in(physical_id)})
+            self._call.unless_gone(f"Delete{kind}", {member: _name_in(physical_id)})
 
         return {"create": create, "update": replace, "delete": delete}
 
@@ -124,7 +113,7 @@ class Resources:
 
     def _settle(self, name: str) -> None:
         """Wait for an endpoint; modelled: a failed update fails its stack, even if InService."""
-        self._wait(lambda: self._endpoint(name)["EndpointStatus"] not in _IN_FLUX)
+        until(lambda: self._endpoint(name)["EndpointStatus"] not in _IN_FLUX)
         endpoint = self._endpoint(name)
         reason = endpoint.get("FailureReason")
         if endpoint["EndpointStatus"] != "InService" or reason:
@@ -145,91 +134,8 @@ class Resources:
             return physical_id, {}
         return self._register_target(physical_id, new, stack_name)
 
-    def _create_experiment(self, logical_id: str, properties: Json, stack_name: str) -> Made:
-        name = str(properties.get("Name") or physical_name(stack_name, logical_id))
-        declared = {key: value for key, value in properties.items() if key != "DesiredState"}
-        self._call("CreateInferenceExperiment", {**declared, "Name": name})
-        self._wait(lambda: self._experiment(name)["Status"] not in ("Creating", "Starting"))
-        return name, self._attributes(name)
-
-    def _update_experiment(self, name: str, old: Json, new: Json, _stack_name: str) -> Made:
-        """Stop if DesiredState asks for it, else update; the template's variants are retained."""
-        if new.get("Name", name) != name:
-            raise SageMakerError("the local AWS does not replace an inference experiment")
-        wanted = new.get("DesiredState")
-        if wanted in _ENDED and wanted != old.get("DesiredState"):
-            self._stop(name, new.get("ModelVariants", []), wanted, new.get("StatusReason"))
-        elif {**new, "DesiredState": None} != {**old, "DesiredState": None}:
-            self._call("UpdateInferenceExperiment", {**new, "Name": name})
-            self._wait(lambda: self._experiment(name)["Status"] != "Updating")
-        return name, self._attributes(name)
-
-    def _delete_experiment(self, name: str, _properties: Json) -> None:
-        """Modelled: a running experiment is stopped, keeping every variant, then deleted."""
-        try:
-            experiment = self._experiment(name)
-        except SageMakerError:
-            return
-        if experiment["Status"] not in (*_ENDED, "Created"):
-            self._stop(name, experiment["ModelVariants"], "Completed", None)
-        self._call_unless_gone("DeleteInferenceExperiment", {"Name": name})
-
-    def _stop(self, name: str, remaining: list[Json], state: str, reason: str | None) -> None:
-        """Modelled: Cancelled also counts as success if Completed was requested."""
-        experiment = self._experiment(name)
-        kept = {item["VariantName"] for item in remaining}
-        actions = {
-            item["VariantName"]: "Retain" if item["VariantName"] in kept else "Remove"
-            for item in experiment["ModelVariants"]
-        }
-        source = experiment["ShadowModeConfig"]["SourceModelVariantName"]
-        if source not in kept:
-            actions.update(dict.fromkeys(kept, "Promote"))
-        if experiment["Status"] != "Stopping":
-            request = {"Name": name, "ModelVariantActions": actions, "DesiredState": state}
-            if reason:
-                request["Reason"] = reason
-            self._call("StopInferenceExperiment", request)
-        self._wait(lambda: self._experiment(name)["Status"] in _ENDED)
-
-    def _attributes(self, name: str) -> Json:
-        experiment = self._experiment(name)
-        metadata = experiment["EndpointMetadata"]
-        return {
-            "Arn": experiment["Arn"],
-            "Status": experiment["Status"],
-            "EndpointMetadata.EndpointName": metadata["EndpointName"],
-            "EndpointMetadata.EndpointStatus": metadata.get("EndpointStatus", ""),
-        }
-
-    def _experiment(self, name: str) -> Json:
-        return self._call("DescribeInferenceExperiment", {"Name": name})
-
     def _endpoint(self, name: str) -> Json:
         return self._call("DescribeEndpoint", {"EndpointName": name})
-
-    def _call_unless_gone(self, operation: str, request: Json) -> None:
-        try:
-            self._call(operation, request)
-        except SageMakerError as error:
-            if not any(words in str(error) for words in _GONE):
-                raise
-
-    def _call(self, operation: str, properties: Json) -> Json:
-        """Call the service with full permissions, like the deploying user."""
-        request = request_for(operation, properties)
-        scope = Scope(region=get_region(), account=get_account_id())
-        answer = self._service.call(operation, json.dumps(request).encode(), scope)
-        body: Json = json.loads(answer.body or b"{}")
-        if answer.status != 200:
-            message = body.get("message") or body.get("Message", "")
-            raise SageMakerError(f"{body['__type']}: {message} (Service: SageMaker)")
-        return body
-
-    @staticmethod
-    def _wait(condition: Callable[[], bool]) -> None:
-        while not condition():
-            time.sleep(_POLL_SECONDS)
 
 
 def _name_in(arn: str) -> str:
@@ -259,5 +165,6 @@ def install(service: SageMaker) -> None:
     """Register the types with ministack, which provisions them on threads, since they wait."""
     types = Resources(service).types()
     provisioners._RESOURCE_HANDLERS.update(types)
+    install_schema()
     others_block = stacks._runs_on_worker_thread
     stacks._runs_on_worker_thread = lambda name: name in types or others_block(name)

@@ -141,7 +141,6 @@ def test_anything_that_refers_to_an_experiment_is_one(resource: bool) -> None:
     template = synthesised(stack)
     name, body = only(template, RESOURCE_TYPE)
     assert body["Properties"]["Name"] == "fraud-shadow-2"
-    assert body["Properties"].get("StackOwnsExperiment") is (True if resource else None)
     native = resources(template, "AWS::SageMaker::InferenceExperiment")
     assert set(native) <= dependencies(template, name)
     assert len(native) == resource

@@ -2,28 +2,59 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cdk_stop_inference_experiment_handler.contract.declaration import (
+    CLOUDFORMATION_PROPERTIES,
+    OWN_PROPERTIES,
+    REQUEST_PROPERTIES,
+    Action,
     Declaration,
-    InvalidDeclaration,
+    End,
+    Instances,
+    InstancesOf,
+    Outcome,
+    OutcomeKind,
+    Problems,
+    StopOn,
+    Variant,
+    VariantActions,
+    is_masked,
     parse,
-    parse_replaced,
+    same_properties,
 )
 
 MINIMAL = {"Name": "fraud-shadow", "ModelVariantActions": {"shadow": "Promote"}}
+ON_TWO = Instances("ml.m5.xlarge", 2)
 
 
 def read(**properties: Any) -> Declaration:
-    return parse({**MINIMAL, **properties}, stack_name="fraud", logical_id="Stop")
+    """The declaration of actions; None for a property leaves it out."""
+    declared = {**MINIMAL, **properties}
+    parsed = parse({name: value for name, value in declared.items() if value is not None})
+    assert isinstance(parsed, Declaration), parsed
+    return parsed
 
 
-def variant(count: object) -> dict[str, object]:
+def read_outcome(kind: str, **properties: Any) -> Declaration:
+    return read(ModelVariantActions=None, Outcome=kind, **properties)
+
+
+def refused(**properties: Any) -> tuple[str, ...]:
+    parsed = parse({**MINIMAL, **properties})
+    assert isinstance(parsed, Problems)
+    return parsed.messages
+
+
+def variant(count: object, name: str = "shadow") -> dict[str, Any]:
     return {
         "ModelName": "fraud-v2",
-        "VariantName": "shadow",
+        "VariantName": name,
         "InfrastructureConfig": {
             "InfrastructureType": "RealTimeInference",
             "RealTimeInferenceConfig": {"InstanceType": "ml.m5.xlarge", "InstanceCount": count},
@@ -31,289 +62,335 @@ def variant(count: object) -> dict[str, object]:
     }
 
 
-def test_the_request_holds_the_api_members_and_nothing_else() -> None:
+def test_every_property_has_a_value_with_a_type() -> None:
     declared = read(
         ServiceToken="arn:aws:lambda:eu-west-1:123456789012:function:f",
-        ServiceTimeout="3600",
+        ServiceTimeout="1800",
+        DesiredModelVariants=[variant("2")],
         DesiredState="Completed",
         Reason="v2 wins",
         StopOn=["Delete"],
-        StackOwnsExperiment="true",
+        EndNow="true",
     )
-    assert declared.request == {
-        **MINIMAL,
-        "DesiredState": "Completed",
-        "Reason": f"v2 wins ({declared.digest})",
-    }
-    assert declared.stop_on == {"Delete"}
-    assert declared.stack_owns_experiment is True
+    assert declared == Declaration(
+        name="fraud-shadow",
+        end=End(
+            VariantActions({"shadow": Action.PROMOTE}, (Variant("fraud-v2", "shadow", ON_TWO),)),
+            "Completed",
+        ),
+        reason="v2 wins",
+        stop_on=frozenset({StopOn.DELETE}),
+        end_now=True,
+        promote_if=None,
+        otherwise=OutcomeKind.KEEP_PRODUCTION,
+        service_timeout=1800,
+    )
+
+
+def test_what_is_left_out_has_its_default() -> None:
+    declared = read()
+    assert declared.end == End(VariantActions({"shadow": Action.PROMOTE}, None), None)
+    assert declared.stop_on == {StopOn.UPDATE, StopOn.DELETE}
     assert declared.service_timeout == 3600
+    assert (declared.reason, declared.end_now, declared.promote_if) == (None, False, None)
 
 
-def test_an_instance_count_comes_back_as_a_number() -> None:
-    declared = read(DesiredModelVariants=[variant("2")])
-    assert declared.request["DesiredModelVariants"] == [variant(2)]
+def test_an_empty_reason_is_none() -> None:
+    assert read(Reason="").reason is None
 
 
-@pytest.mark.parametrize("count", ["2.5", "-1", "two", "", "²"])
+def test_a_variant_makes_the_request_that_declares_it() -> None:
+    how = read(DesiredModelVariants=[variant("2")]).end.how
+    assert isinstance(how, VariantActions)
+    assert [each.as_request() for each in how.desired or ()] == [variant(2)]
+    assert json.loads(json.dumps(how.actions)) == MINIMAL["ModelVariantActions"]
+
+
+@pytest.mark.parametrize("count", ["2.5", "-1", "two", "", "²", "2147483648", "9" * 5000])
 def test_an_instance_count_that_is_no_count_is_refused(count: str) -> None:
-    with pytest.raises(InvalidDeclaration, match=r"DesiredModelVariants\[0\].InstanceCount"):
-        read(DesiredModelVariants=[variant(count)])
+    (problem,) = refused(DesiredModelVariants=[variant(count)])
+    assert problem.startswith("'DesiredModelVariants[0].InstanceCount' must be ")
+    assert len(problem) < 200
 
 
-def said(**properties: Any) -> Declaration:
-    named = {"Name": "fraud-shadow", **properties}
-    return parse(named, stack_name="fraud", logical_id="Stop")
+@pytest.mark.parametrize("count", [0, 2**31 - 1])
+def test_both_ends_of_an_instance_count_are_accepted(count: int) -> None:
+    assert read(DesiredModelVariants=[variant(str(count))])
 
 
 @pytest.mark.parametrize(
-    ("outcome", "promotes"),
-    [("PromoteShadow", True), ("KeepProduction", False), ("KeepBoth", False)],
+    ("kind", "actions", "promotes"),
+    [
+        ("PromoteShadow", (Action.REMOVE, Action.PROMOTE), True),
+        ("KeepProduction", (Action.RETAIN, Action.REMOVE), False),
+        ("KeepBoth", (Action.RETAIN, Action.RETAIN), False),
+    ],
 )
-def test_an_outcome_is_read(outcome: str, promotes: bool) -> None:
-    declared = said(Outcome=outcome)
-    assert (declared.outcome, declared.actions, declared.variants) == (outcome, {}, None)
-    assert declared.promotes is promotes
+def test_an_outcome_is_read(kind: str, actions: tuple[Action, Action], promotes: bool) -> None:
+    end = read_outcome(kind).end
+    assert isinstance(end.how, Outcome)
+    assert end.how.kind == kind
+    assert end.how.kind.actions == actions
+    assert end.promotes is promotes
+
+
+def test_actions_promote_if_one_of_them_does() -> None:
+    assert read().end.promotes
+    assert not read(ModelVariantActions={"shadow": "Remove"}).end.promotes
 
 
 def test_the_instances_of_a_promotion_are_read_and_default_to_productions() -> None:
-    assert said(Outcome="PromoteShadow").instances == "Production"
-    assert said(Outcome="PromoteShadow", Instances="Shadow").instances == "Shadow"
-    given = {"InstanceType": "ml.m5.xlarge", "InstanceCount": "2"}
-    declared = said(Outcome="PromoteShadow", Instances=given)
-    assert declared.instances == {"InstanceType": "ml.m5.xlarge", "InstanceCount": 2}
-    assert said(Outcome="KeepBoth").instances is None
+    def instances(**properties: Any) -> object:
+        how = read_outcome("PromoteShadow", **properties).end.how
+        assert isinstance(how, Outcome)
+        return how.instances
+
+    assert instances() == InstancesOf.PRODUCTION
+    assert instances(Instances="Production") == InstancesOf.PRODUCTION
+    assert instances(Instances="Shadow") == InstancesOf.SHADOW
+    assert instances(Instances={"InstanceType": "ml.m5.xlarge", "InstanceCount": "2"}) == ON_TWO
+    assert read_outcome("KeepBoth").end.how == Outcome(OutcomeKind.KEEP_BOTH, None)
 
 
-GIVEN = {"InstanceType": "ml.m5.xlarge", "InstanceCount": "1"}
+def test_a_name_is_the_same_in_whatever_case() -> None:
+    assert read(Name="Fraud-Shadow").is_of("fraud-shadow")
+    assert not read().is_of("fraud")
 
 
 @pytest.mark.parametrize(
-    ("properties", "problem"),
+    "change",
     [
-        ({}, "exactly one of 'Outcome' and 'ModelVariantActions' is required, got neither"),
-        (
-            {"Outcome": "KeepBoth", "ModelVariantActions": {"a": "Retain"}},
-            "exactly one of 'Outcome' and 'ModelVariantActions' is required, got both",
-        ),
-        (
-            {"Outcome": "KeepBoth", "DesiredModelVariants": [variant("2")]},
-            "'DesiredModelVariants' must be left out with 'Outcome'",
-        ),
-        (
-            {"Outcome": "Promote"},
-            "'Outcome' must be 'PromoteShadow', 'KeepProduction' or 'KeepBoth', got 'Promote'",
-        ),
-        (
-            {"Outcome": "KeepBoth", "Instances": "Shadow"},
-            "'Instances' must be left out unless 'Outcome' is 'PromoteShadow', got 'Shadow'",
-        ),
-        (
-            {"ModelVariantActions": {"a": "Retain"}, "Instances": "Shadow"},
-            "'Instances' must be left out unless 'Outcome' is 'PromoteShadow', got 'Shadow'",
-        ),
-        (
-            {"Outcome": "PromoteShadow", "Instances": "Canary"},
-            (
-                "'Instances' must be 'Production' or 'Shadow', or an object of 'InstanceType' and "
-                "'InstanceCount', got 'Canary'"
-            ),
-        ),
-        (
-            {"Outcome": "PromoteShadow", "Instances": {**GIVEN, "InstanceCount": "0"}},
-            "'Instances.InstanceCount' must be at least 1, got 0",
-        ),
-        (
-            {"Outcome": "PromoteShadow", "Instances": {"InstanceCount": "1"}},
-            "'Instances.InstanceType' must be a string, got None",
-        ),
-        (
-            {"Outcome": "PromoteShadow", "Instances": {**GIVEN, "Count": "1"}},
-            "'Instances' may hold 'InstanceType' or 'InstanceCount', got 'Count'",
-        ),
+        {"ModelVariantActions": {"shadow": "Remove"}},
+        {"DesiredModelVariants": [variant("2")]},
+        {"DesiredState": "Completed"},
+        {"ModelVariantActions": None, "Outcome": "KeepBoth"},
+        {"ModelVariantActions": None, "Outcome": "PromoteShadow"},
     ],
 )
-def test_an_outcome_that_breaks_a_rule_is_refused(
-    properties: dict[str, object], problem: str
-) -> None:
-    with pytest.raises(InvalidDeclaration) as refused:
-        said(**properties)
-    assert f" properties: {problem}" in str(refused.value)
-    assert "; " not in str(refused.value)
+def test_actions_outcome_variants_and_state_make_another_end(change: dict[str, object]) -> None:
+    assert read().end != read(**change).end
 
 
-def test_one_instance_is_enough_for_a_promotion() -> None:
-    assert said(Outcome="PromoteShadow", Instances=GIVEN).promotes
+def test_other_instances_are_another_end_of_an_outcome() -> None:
+    ends = {read_outcome("PromoteShadow", Instances=of).end for of in ("Production", "Shadow")}
+    assert len(ends) == 2
 
 
-def test_an_end_of_0_1_0_is_never_an_outcomes() -> None:
-    for reason in ({}, {"Reason": "v2 wins"}):
-        declared = said(Outcome="KeepBoth", **reason)
-        assert not declared.may_have_ended("")
-        assert not declared.may_have_ended("v2 wins")
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"Name": "other"},
+        {"Reason": "because"},
+        {"StopOn": ["Update"]},
+        {"EndNow": "true"},
+        {"ServiceTimeout": "60"},
+        {"PromoteIf": {"MinInvocations": "1", "Alarms": ["slow"]}, "Otherwise": "KeepBoth"},
+    ],
+)
+def test_nothing_else_makes_another_end(change: dict[str, object]) -> None:
+    assert read().end == read(**change).end
+
+
+def test_an_end_is_the_same_in_whatever_order_and_spelling_it_is_declared() -> None:
+    def kept(names: tuple[str, str], count: object, *variants: str) -> End:
+        return read(
+            ModelVariantActions=dict.fromkeys(names, "Retain"),
+            DesiredModelVariants=[variant(count, name) for name in variants],
+        ).end
+
+    one = kept(("production", "shadow"), "2", "shadow", "production")
+    other = kept(("shadow", "production"), 2, "production", "shadow")
+    assert one == other
+    assert len({one, other}) == 1
+    assert one != kept(("production", "shadow"), "3", "shadow", "production")
 
 
 def test_unknown_properties_are_refused_by_name() -> None:
-    with pytest.raises(InvalidDeclaration, match="'Names' is not a property"):
-        read(Names="typo")
-
-
-def test_all_problems_are_told_at_once() -> None:
-    with pytest.raises(InvalidDeclaration) as refused:
-        read(Name="-", Reason="x" * 1025, DesiredState="Done")
-    for named in ("'Name'", "'Reason'", "'DesiredState'"):
-        assert named in str(refused.value)
-
-
-def test_the_defaults_are_update_and_delete_and_an_hour() -> None:
-    assert read().stop_on == {"Update", "Delete"}
-    assert read().stack_owns_experiment is False
-    assert read().service_timeout == 3600
-
-
-def test_end_now_comes_as_text() -> None:
-    assert read().end_now is False
-    assert [read(EndNow=value).end_now for value in ("true", "True", "false")] == [
-        True,
-        True,
-        False,
-    ]
-
-
-def test_the_default_reason_names_the_stack_and_the_resource() -> None:
-    assert (
-        read().reason == f"Stopped by CloudFormation stack fraud, resource Stop ({read().digest})"
+    assert refused(Names="typo", StackOwnsExperiment="true") == (
+        "'Names' is not a property of Custom::StopInferenceExperiment: leave it out",
+        "'StackOwnsExperiment' is not a property of Custom::StopInferenceExperiment: leave it out",
     )
-    assert read(Reason="").reason == read().reason
 
 
-@pytest.mark.parametrize("length", [1013, 1014, 1024])
-def test_a_reason_is_cut_where_the_digest_would_not_fit(length: int) -> None:
-    declared = read(Reason="x" * length)
-    assert declared.reason == f"{'x' * 1013} ({declared.digest})"
-    assert len(declared.reason) == 1024
+def test_all_problems_are_one_sentence() -> None:
+    parsed = parse({"Name": "-", "DesiredState": "Done"})
+    assert str(parsed) == (
+        "invalid Custom::StopInferenceExperiment properties: "
+        "'Name' must be letters, digits and inner hyphens, got '-'; "
+        "exactly one of 'Outcome' and 'ModelVariantActions' is required, got neither; "
+        "'DesiredState' must be 'Completed' or 'Cancelled', got 'Done'"
+    )
 
 
-def test_the_default_reason_fits_the_longest_names() -> None:
-    longest = parse(MINIMAL, stack_name="s" * 128, logical_id="l" * 255)
-    assert len(longest.reason) <= 1024
-    assert len(str(longest.reason_of_0_1_0)) <= 1024
-
-
-END_CHANGES: list[dict[str, object]] = [
-    {"ModelVariantActions": {"shadow": "Remove"}},
-    {"DesiredModelVariants": [variant("2")]},
-    {"DesiredState": "Completed"},
-]
-NO_CHANGES: list[dict[str, object]] = [
-    {"Reason": "because"},
-    {"StopOn": ["Update"]},
-    {"EndNow": "true"},
-    {"ServiceTimeout": "60"},
-    {"StackOwnsExperiment": "true"},
-]
-
-
-@pytest.mark.parametrize("change", END_CHANGES)
-def test_actions_variants_and_state_make_another_end_and_digest(change: dict[str, object]) -> None:
-    assert not read().has_the_end_of(read(**change))
-    assert read().digest != read(**change).digest
-
-
-@pytest.mark.parametrize("change", NO_CHANGES)
-def test_nothing_else_makes_another_end_or_digest(change: dict[str, object]) -> None:
-    assert read().has_the_end_of(read(**change))
-    assert read().digest == read(**change).digest
-
-
-def test_a_digest_is_of_the_stack_and_the_name_but_not_of_the_logical_id() -> None:
-    other_id = parse(MINIMAL, stack_name="fraud", logical_id="Renamed")
-    other_stack = parse(MINIMAL, stack_name="fraud-2", logical_id="Stop")
-    assert read().digest == other_id.digest == read(Name="Fraud-Shadow").digest
-    assert len({read().digest, other_stack.digest, read(Name="other").digest}) == 3
-
-
-def test_equal_ends_are_equal_whatever_their_spelling() -> None:
-    one = read(DesiredModelVariants=[variant("2")])
-    assert one.has_the_end_of(read(DesiredModelVariants=[variant(2)]))
-    assert one.digest == read(DesiredModelVariants=[variant(2)]).digest
-
-
-def test_other_variants_to_deploy_are_another_end_in_whatever_order_they_are_written() -> None:
-    def kept(*variants: object) -> Declaration:
-        actions = {"production": "Retain", "shadow": "Retain"}
-        return read(ModelVariantActions=actions, DesiredModelVariants=list(variants))
-
-    shadow, production = variant("2"), {**variant("3"), "VariantName": "production"}
-    both = kept(shadow, production)
-    for variants in [
-        (production, shadow),
-        (dict(reversed(shadow.items())), production),
-        (shadow, dict(reversed(production.items()))),
-    ]:
-        assert kept(*variants).digest == both.digest
-    assert kept(shadow, {**production, "ModelName": "fraud-v1"}).digest != both.digest
-
-
-def test_a_later_release_recognises_what_this_one_has_ended() -> None:
-    assert said(Outcome="KeepBoth").digest == "4b85e108"
-    assert said(Outcome="PromoteShadow", DesiredState="Completed").digest == "d7e28b57"
-
-
-def test_an_end_is_told_by_the_last_digest_in_the_status_reason() -> None:
-    keep = read(ModelVariantActions={"shadow": "Remove"})
-    assert read().ended(read().reason)
-    assert read().ended(f"{read().reason}.")
-    assert not read().ended("v2 wins")
-    assert not read().ended(keep.reason)
-    assert not read().ended(f"{read().reason} was wrong ({keep.digest})")
+@pytest.mark.parametrize("properties", [None, [], "Name", 7])
+def test_properties_that_are_no_object_have_one_problem(properties: object) -> None:
+    parsed = parse(properties)
+    assert isinstance(parsed, Problems)
+    assert parsed.messages == (f"the properties must be an object, got {properties!r}",)
 
 
 @pytest.mark.parametrize(
-    ("reason", "sent"),
-    [
-        ("v2 wins", "v2 wins"),
-        (None, "Stopped by CloudFormation stack fraud, resource Stop (79e20616)"),
-    ],
+    ("written", "is_true"), [(True, True), ("true", True), ("True", True), ("false", False)]
 )
-def test_what_release_0_1_0_sent_is_known(reason: str | None, sent: str) -> None:
-    declared = read(**({"Reason": reason} if reason else {}))
-    assert declared.reason_of_0_1_0 == sent
-    assert declared.may_have_ended(sent)
-    assert not declared.ended(sent)
+def test_end_now_may_be_a_bool_or_what_cloudformation_makes_of_one(
+    written: object, is_true: bool
+) -> None:
+    assert read(EndNow=written).end_now is is_true
 
 
-def test_what_a_failed_creation_ends_keeps_production() -> None:
-    declared = read(DesiredModelVariants=[variant("2")], Reason="v2 wins")
-    kept = declared.with_shadow_removed("production", "shadow")
-    assert kept.request["ModelVariantActions"] == {"production": "Retain", "shadow": "Remove"}
-    assert "DesiredModelVariants" not in kept.request
-    assert "v2 wins" not in kept.reason
-    assert kept.digest != declared.digest
+@pytest.mark.parametrize("value", ["", "yes", "1", 1, ["true"]])
+def test_end_now_may_be_nothing_else(value: object) -> None:
+    assert refused(EndNow=value) == (f"'EndNow' must be 'true' or 'false', got {value!r}",)
 
 
-def test_replaced_properties_may_break_every_rule_but_name_an_experiment() -> None:
-    named = {"stack_name": "fraud", "logical_id": "Stop"}
-    both = {"Outcome": 7, "Instances": [], "ModelVariantActions": {"a": "Promote"}}
-    nonsense = parse_replaced({"Name": "x", **both}, **named)
-    assert nonsense is not None
-    assert not nonsense.promotes
-    assert not nonsense.has_the_end_of(read())
-    broken = parse_replaced({"Name": "-", "Reason": "x" * 2000, "Typo": "1"}, **named)
-    assert broken is not None
-    assert len(broken.reason) == 1024
-    assert not broken.has_the_end_of(read())
-    assert parse_replaced({"ModelVariantActions": {}}, **named) is None
+@pytest.mark.parametrize("seconds", ["1", "3600", 3600])
+def test_both_ends_of_a_service_timeout_are_accepted(seconds: object) -> None:
+    assert read(ServiceTimeout=seconds).service_timeout == int(str(seconds))
 
 
-def test_what_was_replaced_is_read_like_any_other() -> None:
-    properties = {
-        **MINIMAL,
-        "DesiredModelVariants": [variant("2")],
-        "PromoteIf": {"MinInvocations": "10", "Alarms": ["too-slow"]},
-    }
-    names = {"stack_name": "fraud", "logical_id": "Stop"}
-    assert parse_replaced(properties, **names) == parse(properties, **names)
-    broken = parse_replaced({**MINIMAL, "StopOn": ["Never"]}, **names)
-    assert broken is not None
-    assert broken.promote_if is None
+@pytest.mark.parametrize("seconds", ["0", "3601", "soon", "1.5", "9" * 5000])
+def test_another_service_timeout_is_refused(seconds: str) -> None:
+    (problem,) = refused(ServiceTimeout=seconds)
+    assert problem.startswith("'ServiceTimeout' must be ")
+
+
+DEEP: list[Any] = []
+for _ in range(5000):
+    DEEP = [DEEP]
+
+
+def too_large(kind: str) -> object:
+    """Values that Hypothesis cannot show, so that it must not hold them itself."""
+    return 10**5000 if kind == "integer" else DEEP
+
+
+TOO_LARGE = st.sampled_from(["integer", "lists"]).map(too_large)
+TEXTS = ["9" * 5000, "1e400", "nan", "inf", "****", "true", "1", "\ud800"]
+# JSON's scalars, and what only Python has.
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=8),
+    st.binary(max_size=4),
+    st.sampled_from(TEXTS),
+    TOO_LARGE,
+)
+WORDS = st.sampled_from(
+    [
+        *[*REQUEST_PROPERTIES, *OWN_PROPERTIES, *CLOUDFORMATION_PROPERTIES],
+        *["ModelName", "VariantName", "InstanceType", "InstanceCount", "InfrastructureConfig"],
+        *["MinInvocations", "Window", "Confidence", "MinHours", "Comparisons", "Alarms"],
+        *["Metric", "Statistic", "DryRun", "FailureLimit", "ProductionMetric", "ShadowMetric"],
+        *["MaxRatio", "MaxIncrease", "MaxValue", "MaxRate", "AtLeast", "Dimensions", "Namespace"],
+        *["PromoteShadow", "KeepBoth", "Shadow", "Promote", "Retain", "Remove", "Delete"],
+        *["ModelLatency", "Invocation5XXErrors", "p99", "ml.m5.xlarge"],
+    ]
+)
+ANYTHING = st.recursive(
+    SCALARS | WORDS,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(WORDS | st.text(max_size=3), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+SOUND: dict[str, Any] = {
+    "Name": "fraud-shadow",
+    "ModelVariantActions": {"production": "Remove", "shadow": "Promote"},
+    "DesiredModelVariants": [variant("2")],
+    "DesiredState": "Completed",
+    "Reason": "v2 wins",
+    "StopOn": ["Delete"],
+    "EndNow": "true",
+    "PromoteIf": {
+        "MinInvocations": "100",
+        "Window": "3600",
+        "Comparisons": [
+            {"Metric": "ModelLatency", "Statistic": "p99", "MaxRatio": "1.1", "FailureLimit": "1"},
+            {"Metric": "Invocation5XXErrors", "MaxRate": "0.001", "DryRun": "true"},
+        ],
+        "Alarms": ["slow"],
+    },
+    "Otherwise": "KeepBoth",
+    "ServiceTimeout": "1800",
+}
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> object:
+    """Sound properties of which one value, at any depth, is replaced by anything."""
+    properties = json.loads(json.dumps(SOUND))
+    holder: Any = properties
+    key: Any = draw(st.sampled_from(sorted(properties)))
+    while isinstance(holder[key], (dict, list)) and holder[key] and draw(st.booleans()):
+        holder = holder[key]
+        keys = sorted(holder) if isinstance(holder, dict) else range(len(holder))
+        key = draw(st.sampled_from(list(keys)))
+    holder[key] = draw(ANYTHING)
+    return properties
+
+
+def test_the_properties_that_are_damaged_are_sound() -> None:
+    assert isinstance(parse(SOUND), Declaration)
+
+
+@settings(max_examples=400, deadline=None)
+@given(properties=ANYTHING | damaged())
+def test_any_properties_are_a_declaration_or_problems(properties: object) -> None:
+    parsed = parse(properties)
+    if isinstance(parsed, Problems):
+        assert parsed.messages
+        assert all(message and len(message) < 1000 for message in parsed.messages)
+        assert str(parsed)
+    else:
+        assert hash(parsed.end) == hash(parsed.end)
+        assert 1 <= parsed.service_timeout <= 3600
+
+
+@settings(max_examples=200, deadline=None)
+@given(event=ANYTHING, request=ANYTHING)
+def test_any_properties_can_be_compared(event: object, request: object) -> None:
+    same_properties(event, request)
+    is_masked(event)
+
+
+class TestPropertiesOfAnEvent:
+    def test_are_those_of_a_request_in_whatever_order(self) -> None:
+        event = {"Name": "a", "StopOn": ["Update", "Delete"], "EndNow": "true"}
+        request = {"EndNow": True, "StopOn": ["Update", "Delete"], "Name": "a"}
+        assert same_properties(event, request)
+        assert not same_properties({**event, "StopOn": ["Delete", "Update"]}, request)
+
+    def test_are_compared_as_cloudformation_delivers_scalars(self) -> None:
+        assert same_properties({"Count": "2", "Share": "0.5"}, {"Count": 2, "Share": 0.5})
+        assert not same_properties({"Count": "2"}, {"Count": 3})
+
+    def test_may_differ_in_the_function_and_its_timeout_alone(self) -> None:
+        event = {"Name": "a", "ServiceToken": "v1", "ServiceTimeout": "60"}
+        assert same_properties(event, {"Name": "a", "ServiceToken": "v2"})
+        nested = {"Name": {"ServiceToken": "v1"}}
+        assert not same_properties(nested, {"Name": {"ServiceToken": "v2"}})
+
+    @pytest.mark.parametrize(
+        "other", [{}, {"Name": "b"}, {"Name": "a", "Reason": "x"}, {"Name": ["a"]}, "a", None]
+    )
+    def test_are_others_if_anything_else_differs(self, other: object) -> None:
+        assert not same_properties({"Name": "a"}, other)
+        assert not same_properties(other, {"Name": "a"})
+
+    def test_that_are_masked_equal_any_value_but_not_its_absence(self) -> None:
+        event = {"Name": "a", "Reason": "****"}
+        assert same_properties(event, {"Name": "a", "Reason": "secret"})
+        assert same_properties({"StopOn": ["****"]}, {"StopOn": ["Delete"]})
+        assert not same_properties(event, {"Name": "a"})
+        assert not same_properties({"Name": "a"}, {"Name": "****"})
+
+    def test_are_masked_if_any_value_is(self) -> None:
+        assert is_masked({"ModelVariantActions": {"a": ["****"]}})
+        assert is_masked("****")
+        assert not is_masked({"****": "a", "Reason": "*****"})
+
+    def test_may_be_nested_deeply(self) -> None:
+        assert same_properties(DEEP, DEEP)
+        assert not is_masked(DEEP)

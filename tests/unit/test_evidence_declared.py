@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 
 from cdk_stop_inference_experiment_handler.contract.declaration import (
+    Comparison,
     Declaration,
-    InvalidDeclaration,
+    Evidence,
+    Metric,
+    OutcomeKind,
+    Problems,
     parse,
 )
-from cdk_stop_inference_experiment_handler.contract.validation import problems
 from loopback.delivery import as_delivered
 
 PROMOTE = {"production": "Remove", "shadow": "Promote"}
@@ -26,30 +29,36 @@ def promote_if(*comparisons: Any, **members: Any) -> dict[str, Any]:
 
 
 def refused(declared: Any, **properties: Any) -> str:
-    return "; ".join(
-        problems(
-            {
-                "Name": "fraud-shadow",
-                "ModelVariantActions": PROMOTE,
-                "PromoteIf": declared,
-                **properties,
-            }
-        )
-    )
+    """Both as written and through CloudFormation, which delivers every scalar as a string."""
+    whole = {
+        "Name": "fraud-shadow",
+        "ModelVariantActions": PROMOTE,
+        "PromoteIf": declared,
+        **properties,
+    }
+    given = {name: value for name, value in whole.items() if value is not None}
+    problems = [
+        "; ".join(parsed.messages) if isinstance(parsed, Problems) else ""
+        for parsed in (parse(given), parse(as_delivered(given)))
+    ]
+    assert bool(problems[0]) == bool(problems[1])
+    return problems[0]
 
 
 def read(declared: Any, **properties: Any) -> Declaration:
     """Through CloudFormation, which delivers every scalar as a string."""
-    delivered = as_delivered(
-        {
-            "Name": "fraud-shadow",
-            **({} if "Outcome" in properties else {"ModelVariantActions": PROMOTE}),
-            **({} if declared is None else {"PromoteIf": declared}),
-            **properties,
-        }
+    parsed = parse(
+        as_delivered(
+            {
+                "Name": "fraud-shadow",
+                "Outcome": "PromoteShadow",
+                **({} if declared is None else {"PromoteIf": declared}),
+                **properties,
+            }
+        )
     )
-    assert isinstance(delivered, dict)
-    return parse(delivered, stack_name="fraud", logical_id="Stop")
+    assert isinstance(parsed, Declaration), parsed
+    return parsed
 
 
 def test_evidence_comes_back_with_its_types() -> None:
@@ -60,17 +69,45 @@ def test_evidence_comes_back_with_its_types() -> None:
         Window=7200,
         Alarms=["too-slow"],
     )
-    assert read(declared).promote_if == declared
+    assert read(declared).promote_if == Evidence(
+        min_invocations=10_000,
+        window=7200,
+        comparisons=(
+            Comparison("ModelLatency", "p99", max_ratio=1.1, failure_limit=1),
+            Comparison("ModelLatency", "Average", max_increase=5000, max_value=60_000),
+            Comparison("Invocation5XXErrors", max_rate=0.001, max_increase=0.0005, dry_run=True),
+        ),
+        alarms=("too-slow",),
+    )
+
+
+def test_the_window_is_a_day_and_the_other_end_keeps_production() -> None:
+    declared = read(promote_if())
+    assert declared.promote_if is not None
+    assert declared.promote_if.window == 86_400
+    assert (declared.promote_if.confidence, declared.promote_if.min_hours) == (None, None)
+    assert declared.otherwise is OutcomeKind.KEEP_PRODUCTION
+    assert read(promote_if(), Otherwise="KeepBoth").otherwise is OutcomeKind.KEEP_BOTH
 
 
 def test_a_number_that_cloudformation_writes_in_another_form_is_read() -> None:
-    evidence = read(promote_if({**RATE, "MaxRate": "5.0E-4"}, MinInvocations="10000")).promote_if
-    assert evidence == promote_if({**RATE, "MaxRate": 0.0005})
+    declared = promote_if({**RATE, "MaxRate": "5.0E-4"}, MinInvocations="10000")
+    assert read(declared) == read(promote_if({**RATE, "MaxRate": 0.0005}))
+
+
+@pytest.mark.parametrize(
+    "number", ["1_0", " 1", "\u0661", "0x1", "nan", "inf", "1e400", "9" * 5000]
+)
+def test_what_only_python_reads_as_a_number_is_none(number: str) -> None:
+    assert "MaxRatio' must be a number above 0" in refused(
+        promote_if({**LATENCY, "MaxRatio": number})
+    )
 
 
 def test_an_alarm_may_be_named_like_a_number_or_a_flag() -> None:
-    declared = promote_if(Alarms=["true", "1.5"])
-    assert read(declared).promote_if == declared
+    evidence = read(promote_if(Alarms=["true", "1.5"])).promote_if
+    assert evidence is not None
+    assert evidence.alarms == ("true", "1.5")
 
 
 def test_a_promotion_by_an_outcome_may_need_evidence() -> None:
@@ -80,9 +117,113 @@ def test_a_promotion_by_an_outcome_may_need_evidence() -> None:
     )
 
 
-def test_evidence_is_no_part_of_the_end() -> None:
-    assert read(promote_if()).digest == read(promote_if(RATE), Otherwise="KeepBoth").digest
-    assert read(promote_if()).has_the_end_of(read(promote_if(RATE), Otherwise="KeepBoth"))
+SEQUENTIAL = {"Confidence": 0.95, "Comparisons": [RATE]}
+PAIR = {
+    name: {"Namespace": "Fraud", "MetricName": "Recall", "Statistic": "Average"}
+    for name in ("ProductionMetric", "ShadowMetric")
+}
+
+
+class TestConfidence:
+    def test_takes_the_place_of_the_window_and_of_the_number_of_requests(self) -> None:
+        evidence = read(SEQUENTIAL).promote_if
+        assert evidence == Evidence(
+            min_invocations=1,
+            window=None,
+            comparisons=(Comparison("Invocation5XXErrors", max_rate=0.001),),
+            confidence=0.95,
+            min_hours=48,
+        )
+
+    @pytest.mark.parametrize(
+        ("member", "good", "bad", "said"),
+        [
+            ("Confidence", 0.8, 0.799, "must be a number from 0.8 to 0.999, got 0.799"),
+            ("Confidence", 0.999, 0.9991, "must be a number from 0.8 to 0.999, got 0.9991"),
+            ("MinHours", 24, 23, "must be a whole number from 24 to 720, got 23"),
+            ("MinHours", 720, 721, "must be a whole number from 24 to 720, got 721"),
+            ("MinHours", 48, 48.5, "must be a whole number from 24 to 720, got 48.5"),
+        ],
+    )
+    def test_has_limits(self, member: str, good: Any, bad: Any, said: str) -> None:
+        assert refused({**SEQUENTIAL, member: good}) == ""
+        assert refused({**SEQUENTIAL, member: bad}) == f"'PromoteIf.{member}' {said}"
+
+    def test_refuses_a_window(self) -> None:
+        assert refused({**SEQUENTIAL, "Window": 86_400}) == (
+            "'PromoteIf.Window' must be left out with 'Confidence', which takes the whole test"
+        )
+
+    def test_refuses_a_number_of_hours_that_may_fail(self) -> None:
+        percentile = {**LATENCY, "FailureLimit": 1}
+        assert refused({**SEQUENTIAL, "Comparisons": [LATENCY]}) == ""
+        assert refused({**SEQUENTIAL, "Comparisons": [percentile]}) == (
+            "'PromoteIf.Comparisons[0].FailureLimit' must be left out with 'Confidence', which "
+            "counts the hours"
+        )
+
+    def test_is_what_a_number_of_hours_needs(self) -> None:
+        assert refused(promote_if(MinHours=48)) == (
+            "'PromoteIf.MinHours' must be left out without 'Confidence'"
+        )
+
+    def test_is_what_two_metrics_need(self) -> None:
+        assert refused({**SEQUENTIAL, "Comparisons": [{**PAIR, "AtLeast": 0.9}]}) == ""
+        assert refused(promote_if({**PAIR, "AtLeast": 0.9})) == (
+            "'PromoteIf.Comparisons[0]' compares two metrics by the hour, which needs 'Confidence'"
+        )
+
+
+class TestTwoMetrics:
+    def test_are_read(self) -> None:
+        dimensions = [{"Name": "Model", "Value": "v2"}]
+        declared = {
+            "ProductionMetric": PAIR["ProductionMetric"],
+            "ShadowMetric": {**PAIR["ShadowMetric"], "Dimensions": dimensions},
+            "MaxRatio": 1.1,
+            "MaxIncrease": 0.02,
+            "AtLeast": -0.5,
+        }
+        evidence = read({**SEQUENTIAL, "Comparisons": [declared]}).promote_if
+        assert evidence is not None
+        assert evidence.comparisons == (
+            Comparison(
+                (
+                    Metric("Fraud", "Recall", (), "Average"),
+                    Metric("Fraud", "Recall", (("Model", "v2"),), "Average"),
+                ),
+                max_ratio=1.1,
+                max_increase=0.02,
+                at_least=-0.5,
+            ),
+        )
+
+    @pytest.mark.parametrize(
+        ("comparison", "said"),
+        [
+            (PAIR, "must have a bound, got none: give 'MaxRatio', 'MaxIncrease' or 'AtLeast'"),
+            ({**PAIR, "AtLeast": 1, "Metric": "ModelLatency"}, "cannot have 'Metric'"),
+            ({**PAIR, "AtLeast": 1, "MaxValue": 1}, "cannot have 'MaxValue'"),
+            (
+                {"ShadowMetric": PAIR["ShadowMetric"], "AtLeast": 1},
+                "ProductionMetric' must be an object, got None",
+            ),
+            (
+                {**PAIR, "ShadowMetric": {**PAIR["ShadowMetric"], "Namespace": ":"}, "AtLeast": 1},
+                "ShadowMetric.Namespace' must be a namespace",
+            ),
+            (
+                {
+                    **PAIR,
+                    "ShadowMetric": {**PAIR["ShadowMetric"], "Dimensions": [{"Name": "Model"}]},
+                    "AtLeast": 1,
+                },
+                "ShadowMetric.Dimensions[0].Value' must be a string, got None",
+            ),
+        ],
+    )
+    def test_are_refused(self, comparison: dict[str, Any], said: str) -> None:
+        assert said in refused({**SEQUENTIAL, "Comparisons": [comparison]})
 
 
 @pytest.mark.parametrize(
@@ -95,21 +236,21 @@ def test_evidence_is_no_part_of_the_end() -> None:
         ("MaxValue", 1, 0, "MaxValue' must be a number above 0, got 0"),
         ("MaxValue", 1, math.nan, "MaxValue' must be a number above 0, got nan"),
         ("MaxValue", 1, "fast", "MaxValue' must be a number above 0, got 'fast'"),
-        ("FailureLimit", 0, -1, "FailureLimit' must be a whole number, at least 0, got -1"),
-        ("FailureLimit", 1, 0.5, "FailureLimit' must be a whole number, at least 0, got 0.5"),
-        ("DryRun", True, "yes", "DryRun' must be one of True, False, got 'yes'"),
+        ("FailureLimit", 0, -1, "FailureLimit' must be a whole number from 0 to 10^15, got -1"),
+        ("FailureLimit", 1, 0.5, "FailureLimit' must be a whole number from 0 to 10^15, got 0.5"),
+        ("DryRun", True, "yes", "DryRun' must be 'true' or 'false', got 'yes'"),
         (
             "Statistic",
             "p95",
             "p75",
-            "must be one of Average, p50, p90, p95, p99, got 'p75'",
+            "must be 'Average', 'p50', 'p90', 'p95' or 'p99', got 'p75'",
         ),
         ("Statistic", "p99", "P99", "got 'P99'"),
         (
             "Metric",
             "ModelLatency",
             "Latency",
-            "must be one of ModelLatency, Invocation4XXErr",
+            "must be 'ModelLatency', 'Invocation4XXErrors', ",
         ),
     ],
 )
@@ -136,7 +277,7 @@ def test_refuses_of_a_rate(member: str, good: Any, bad: Any, said: str) -> None:
     [
         (
             {"Metric": "ModelLatency"},
-            "Comparisons[0]' must have a bound, got none",
+            "must have a bound, got none: give 'MaxRatio', 'MaxIncrease' or 'MaxValue'",
         ),
         ({"Metric": "Invocation4XXErrors"}, "must have a bound, got none"),
         ({**LATENCY, "MaxRate": 0.1}, "Comparisons[0]' cannot have 'MaxRate': leave it out"),
@@ -158,9 +299,13 @@ def test_refuses_a_comparison(comparison: Any, said: str) -> None:
         (
             {"MinInvocations": None},
             {"MinInvocations": 1},
-            "at least 1, got None",
+            "from 1 to 10^15, got None",
         ),
-        ({"MinInvocations": 0}, {"MinInvocations": 1}, "must be a whole number, at least 1, got 0"),
+        (
+            {"MinInvocations": 0},
+            {"MinInvocations": 1},
+            "a whole number from 1 to 10^15, got 0",
+        ),
         ({"Window": 3599}, {"Window": 3600}, "needs a 'Window' of at least 3600 seconds, got 3599"),
         (
             {"Window": 2_592_001},
@@ -171,12 +316,12 @@ def test_refuses_a_comparison(comparison: Any, said: str) -> None:
         (
             {"Comparisons": [RATE] * 11},
             {"Comparisons": [RATE] * 10},
-            "must be a list of at most 10, got [",
+            "must be a list of at most 10, got 11",
         ),
         (
             {"Alarms": ["a"] * 11},
             {"Alarms": ["a"] * 10},
-            "must be a list of at most 10, got [",
+            "must be a list of at most 10, got 11",
         ),
         (
             {"Alarms": ["a" * 256]},
@@ -222,28 +367,3 @@ def test_refuses_another_end_that_promotes(otherwise: str) -> None:
     assert "'Otherwise' must be 'KeepProduction' or 'KeepBoth'" in refused(
         promote_if(), Otherwise=otherwise
     )
-
-
-def test_the_handler_refuses_what_the_check_refuses() -> None:
-    with pytest.raises(InvalidDeclaration, match=r"Comparisons\[0\]' must have a bound"):
-        read(promote_if({"Metric": "ModelLatency"}))
-
-
-class TestKept:
-    def test_is_production_where_nothing_else_is_declared(self) -> None:
-        kept = read(promote_if(), Reason="v2 wins").kept("failed")
-        assert (kept.outcome, kept.promotes) == ("KeepProduction", False)
-        assert kept.promote_if is None
-
-    def test_is_both_where_that_is_declared(self) -> None:
-        assert read(promote_if(), Otherwise="KeepBoth").kept("failed").outcome == "KeepBoth"
-
-    def test_has_words_and_a_digest_of_its_own(self) -> None:
-        declared = read(promote_if(), Reason="v2 wins")
-        kept = declared.kept("inconclusive")
-        assert kept.digest != declared.digest
-        assert kept.digest == declared.kept("failed").digest == declared.kept().digest
-        keep = read(None, Outcome="KeepProduction")
-        assert kept.digest != keep.digest
-        assert "v2 wins" not in kept.reason
-        assert "evidence: inconclusive (" in kept.reason

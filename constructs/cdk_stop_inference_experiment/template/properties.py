@@ -10,12 +10,12 @@ from enum import Enum
 
 from aws_cdk import Duration
 
-from cdk_stop_inference_experiment_handler.contract.constraints import (
+from cdk_stop_inference_experiment_handler.contract.declaration import (
     DEFAULT_STOP_ON,
-    INFRASTRUCTURE_TYPE,
-    SHADOW,
-    STOP_ON,
+    InstancesOf,
+    StopOn,
 )
+from cdk_stop_inference_experiment_handler.contract.limits import INFRASTRUCTURE_TYPE
 
 from ..evidence import Comparison, Evidence
 from ..model_variant import InstanceType, ModelVariantConfig
@@ -65,7 +65,6 @@ def resource_properties(
     end_now: object,
     promote_if: object,
     otherwise: object,
-    stack_owns_experiment: object,
 ) -> dict[str, object]:
     """The properties of ``Custom::StopInferenceExperiment``, without defaults."""
     properties = {
@@ -80,8 +79,6 @@ def resource_properties(
         "EndNow": _end_now(end_now),
         "PromoteIf": _promote_if(promote_if),
         "Otherwise": otherwise.kind if isinstance(otherwise, Outcome) else otherwise,
-        # Only if true, so that other resources stay the same as before this property existed.
-        "StackOwnsExperiment": stack_owns_experiment or None,
     }
     return {name: value for name, value in properties.items() if value is not None}
 
@@ -143,7 +140,7 @@ def _instances(outcome: object) -> object:
     if instances == Instances.production():
         return None
     if instances == Instances.shadow():
-        return SHADOW
+        return InstancesOf.SHADOW.value
     return _real_time(instances) if isinstance(instances, Instances) else instances
 
 
@@ -187,7 +184,7 @@ def _stop_on(stop_on: object) -> object:
     if isinstance(stop_on, str) or not isinstance(stop_on, (Sequence, set, frozenset)):
         return stop_on
     values = [_plain(event) for event in stop_on]
-    if not all(value in STOP_ON for value in values):
+    if not all(value in tuple(StopOn) for value in values):
         return values
-    ordered = [event for event in STOP_ON if event in values]
+    ordered = [event.value for event in StopOn if event in values]
     return None if ordered == list(DEFAULT_STOP_ON) else ordered

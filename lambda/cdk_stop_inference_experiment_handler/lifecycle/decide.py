@@ -1,47 +1,63 @@
-"""Decides what to do next about a request: order, then state, then the end."""
+"""Decides what to do next about a request, by one look at AWS."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from ..contract.constraints import DELETE
-from ..contract.declaration import Declaration
+from ..contract.request import RequestType
+from . import words
+from .decision import Decision, Row, Verb, fail, succeed
 from .end import after_stop
-from .facts import Decision, Facts, Progress, Request, RequestType, Unreadable
-from .gate import gate
-from .order import Order, order, undone, unless_undone
-from .outcome import resolved
-from .standing import is_undo
-from .state import found_over, state
+from .history import History
+from .order import doubtful, order, withdrawn
+from .permission import Answer, permission
+from .situation import NotReadable, Situation
+from .state import nothing_left, state, unreadable
 
 
-def decide(request: Request, facts: Facts, progress: Progress) -> Decision:
-    """What to do next about a request, by facts that are new for each call.
-
-    Raises:
-        Unreadable: A fact that the decision depends on cannot be read.
-    """
-    if progress.sent:
-        return after_stop(request, facts.experiment(), progress)
-    try:
-        decision = _over(request, facts) or order(request, facts)
-        if isinstance(decision, Order):
-            decision = replace(state(decision, request, facts, progress), order=decision.row)
-        decision = unless_undone(decision, request, facts)
-    except Unreadable:
-        if not is_undo(request, facts):
-            raise
-        return undone(request, facts)
-    return resolved(gate(decision, request, facts, progress), facts)
+def decide(s: Situation) -> Decision:
+    """What to do next. It depends on nothing but the Situation."""
+    decision = _waiting(s) if s.progress.sent else _decide(s)
+    goes_on = decision.verb in (Verb.WAIT, Verb.PREPARE, Verb.STOP)
+    if goes_on and s.is_past_deadline:
+        return fail(Row.DEADLINE, words.out_of_time(s, decision.why))
+    return decision
 
 
-def _over(request: Request, facts: Facts) -> Decision | None:
-    """Answer a Delete with nothing left to stop, without reading the stack."""
-    new = request.new
-    may_end = not isinstance(new, Declaration) or DELETE in new.stop_on
-    if request.type is RequestType.DELETE and request.holds_its_experiment and may_end:
-        try:
-            return found_over(new, request, facts.experiment())
-        except Unreadable:
-            return None  # the order may not need the experiment
-    return None
+def needs_stack(s: Situation) -> bool:
+    """Whether the decision depends on the stack: the experiment could still be stopped."""
+    if s.progress.sent:
+        return False
+    return s.request.type is not RequestType.DELETE or _delete_at_once(s) is None
+
+
+def _waiting(s: Situation) -> Decision:
+    if isinstance(s.experiment, NotReadable):
+        return unreadable(s.experiment, s)
+    return after_stop(s, s.experiment)
+
+
+def _decide(s: Situation) -> Decision:
+    if s.request.type is RequestType.DELETE and (decision := _delete_at_once(s)):
+        return decision
+    stacks = s.stacks
+    assert stacks is not None  # noqa: S101 - needs_stack
+    history = History(s.request, stacks, s.issued_at, s.is_past_doubt)
+    may = permission(s, history)
+    if decision := withdrawn(s, may):
+        return decision
+    ordered = order(s, history, may)
+    if isinstance(ordered, Decision):
+        return ordered
+    if ordered.ends and may.answer is not Answer.ALLOWED:
+        return replace(doubtful(s, may), order=ordered.row)
+    decision = state(ordered, s)
+    return decision if decision.order else replace(decision, order=ordered.row)
+
+
+def _delete_at_once(s: Situation) -> Decision | None:
+    """The answer to a Delete that does not depend on the stack."""
+    request = s.request
+    if not request.held:
+        return succeed(Row.DELETE_NOT_HELD, words.not_held(request.physical_id))
+    return nothing_left(s)

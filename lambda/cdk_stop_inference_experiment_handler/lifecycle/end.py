@@ -1,80 +1,76 @@
 """Table 3: how did the experiment end after our Stop?
 
-Each branch is a row of the table "How did the experiment end after our stop?" in
-docs/concepts/lifecycle.md, under the same name. Where an Update fails, a Delete warns, so that a
-teardown does not get stuck.
+Each branch is a row of "How did the experiment end after our stop?" in
+docs/concepts/lifecycle.md. Where an Update fails, a Delete mostly warns: a teardown must not brick.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from ..contract.constraints import CANCELLED, COMPLETED, REMOVE
-from ..contract.declaration import Declaration, digest_in
-from . import reasons
-from .facts import (
-    FAILED_ENDPOINT_STATUSES,
-    Decision,
-    Experiment,
-    Progress,
-    Request,
-    RequestType,
-    Verb,
-    fail,
-    succeed,
-    wait,
-)
-from .outcome import actions_of
+from ..contract.declaration import Action, Declaration, End
+from ..contract.request import RequestType
+from . import words
+from .decision import Decision, Row, Verb, fail, succeed, wait
+from .situation import FAILED_ENDPOINT_STATUSES, Experiment, Situation
+from .stop_request import Wanted, actions_of, digest_in, wanted_by
 
 
-def after_stop(request: Request, seen: Experiment | None, progress: Progress) -> Decision:
+def after_stop(s: Situation, experiment: Experiment | None) -> Decision:
     """What to do after SageMaker has accepted a Stop."""
-    if seen is None:
-        gone = fail("end_gone", reasons.gone_while_waiting(request.declared_name))
-        return _warn_on_delete(request, gone)
-    if not seen.is_over:
+    if experiment is None:
+        return _milder(s, fail(Row.END_GONE, words.gone_while_waiting(s.request.name)))
+    if not experiment.is_over:
         # Describe may still say Running after SageMaker accepted the Stop: do not stop again.
-        return wait("end_awaited", reasons.standing(seen))
-    return end(request, seen, progress.sent, progress.failure_before)
+        return wait(Row.END_AWAITED, words.standing(experiment))
+    if not experiment.is_settled:
+        if s.is_past_deadline:
+            return _milder(s, fail(Row.END_UNSETTLED, words.unsettled(experiment)))
+        return wait(Row.END_UNSETTLED, words.standing(experiment))
+    return end(s, experiment, s.progress.sent, _sent(s))
 
 
-def end(
-    request: Request, experiment: Experiment, digest: str, failure_before: str | None
-) -> Decision:
-    """What to answer about an end that this resource ordered, by the digest that was sent.
+def _sent(s: Situation) -> Wanted | None:
+    """What was sent, if the request declares it."""
+    if not isinstance(s.request.new, Declaration):
+        return None
+    wanted = wanted_by(s.request.new, s.request)
+    return next((one for one in (wanted, wanted.kept("")) if one.digest == s.progress.sent), None)
 
-    ``failure_before`` is the endpoint's FailureReason before the Stop; None if it was not read.
-    """
-    new = request.new
-    declared = new if isinstance(new, Declaration) and new.digest == digest else None
-    is_cancelled = experiment.status == CANCELLED
-    decision = succeed("end_as_declared", reasons.ended(experiment))
+
+def end(s: Situation, experiment: Experiment, digest: str, wanted: Wanted | None) -> Decision:
+    """What to answer about an end that was ordered with a digest."""
+    is_cancelled = experiment.status == "Cancelled"
+    failure = experiment.endpoint_failure
+    decision = succeed(Row.END_AS_DECLARED, words.ended(experiment, s.progress.scheduled_end))
     if is_cancelled and digest_in(experiment.status_reason) != digest:
-        decision = fail("end_cancelled", reasons.cancelled(experiment))
+        decision = fail(Row.END_CANCELLED, words.cancelled(experiment))
     elif (
-        experiment.endpoint_failure not in ("", failure_before)
+        failure not in ("", s.progress.failure_before)
         or experiment.endpoint_status in FAILED_ENDPOINT_STATUSES
     ):
-        decision = fail("end_endpoint_failed", reasons.endpoint_failed(experiment))
-    elif declared and (wrong := _contradictions(declared, experiment)):
-        decision = succeed("end_contradicted", reasons.contradicted(experiment, wrong), warn=True)
-    elif is_cancelled and declared and declared.desired_state == COMPLETED:
-        why = reasons.shows_as_cancelled(experiment)
-        decision = succeed("end_as_declared", why, warn=True)
-    return _warn_on_delete(request, decision)
+        decision = fail(Row.END_ENDPOINT_FAILED, words.endpoint_failed(experiment))
+    elif wanted and (wrong := contradictions(wanted.end, experiment)):
+        why = words.contradicted(experiment, wrong)
+        decision = succeed(Row.END_CONTRADICTED, why, warn=True)
+    elif is_cancelled and wanted and wanted.end.desired_state == "Completed":
+        why = words.shows_as_cancelled(experiment)
+        decision = succeed(Row.END_AS_DECLARED, why, warn=True)
+    return _milder(s, decision)
 
 
-def _contradictions(declared: Declaration, experiment: Experiment) -> list[str]:
+def contradictions(end: End, experiment: Experiment) -> list[str]:
     """Variants whose status contradicts their action."""
-    actions = actions_of(declared, experiment)
+    actions = actions_of(end, experiment)
     return [
-        f"'{name}' is {status}, declared {actions[name]}"
+        f"'{name}' is {status}, declared {actions[name].value}"
         for name, status in experiment.variants.items()
-        if name in actions and status == ("InService" if actions[name] == REMOVE else "Deleted")
+        if name in actions
+        and status == ("InService" if actions[name] is Action.REMOVE else "Deleted")
     ]
 
 
-def _warn_on_delete(request: Request, decision: Decision) -> Decision:
-    if request.type is RequestType.DELETE and decision.verb is Verb.FAIL:
+def _milder(s: Situation, decision: Decision) -> Decision:
+    if s.request.type is RequestType.DELETE and decision.verb is Verb.FAIL:
         return replace(decision, verb=Verb.SUCCEED, warn=True)
     return decision

@@ -1,8 +1,8 @@
-"""The gate: does the evidence allow the promotion that is about to be sent?
+"""The gate: does the evidence allow the promotion that is ordered?
 
-Its rows are those of the table "Does the evidence allow the promotion?" in
-docs/concepts/lifecycle.md. A request has one verdict, in the terms of Argo Rollouts, which is
-remembered. Whether the order still holds is checked again before a Stop.
+Its rows are those of "Does the evidence allow the promotion?" in docs/concepts/lifecycle.md. A
+request has one verdict, in the terms of Argo Rollouts, which is remembered. Whether the order still
+holds is decided before it, in the same look.
 """
 
 from __future__ import annotations
@@ -11,34 +11,32 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ..contract.constraints import (
+from ..contract.declaration import Comparison, Evidence
+from ..contract.limits import (
     AVERAGE,
-    BOUNDS,
     DEFAULT_WINDOW,
     HOUR,
-    MAX_INCREASE,
-    MAX_RATIO,
     PERCENTILES,
     PERIOD,
 )
-from . import reasons
-from .facts import (
-    Decision,
+from ..contract.request import RequestType
+from . import words
+from .decision import Decision, Row, Verb, fail
+from .order import Order, needs_of
+from .situation import (
+    DOUBT_SECONDS,
     Experiment,
-    Facts,
+    Kind,
     Measured,
-    Progress,
+    Needs,
+    NotReadable,
     Query,
     Question,
-    Request,
-    RequestType,
-    Unreadable,
-    Verb,
-    fail,
-    wait,
+    Situation,
 )
+from .stop_request import takes_production_counts
 
 SUCCESSFUL, INCONCLUSIVE, ERROR, FAILED = "successful", "inconclusive", "error", "failed"
 
@@ -58,60 +56,89 @@ UNREADABLE_SECONDS = 300.0
 """How long to retry evidence that cannot be read."""
 
 GATES = {
-    SUCCESSFUL: "gate_open",
-    INCONCLUSIVE: "gate_inconclusive",
-    ERROR: "gate_error",
-    FAILED: "gate_failed",
+    SUCCESSFUL: Row.GATE_OPEN,
+    INCONCLUSIVE: Row.GATE_INCONCLUSIVE,
+    ERROR: Row.GATE_ERROR,
+    FAILED: Row.GATE_FAILED,
 }
 """The row for each verdict. The worst one, which wins, is last."""
 
 
-def gate(decision: Decision, request: Request, facts: Facts, progress: Progress) -> Decision:
-    """The decision, unless it is a promotion that the evidence does not allow.
-
-    Raises:
-        Unreadable: The evidence cannot be read, but a later attempt may succeed.
-    """
-    declared = decision.stop
-    if decision.verb is not Verb.STOP or declared is None or declared.promote_if is None:
-        return decision
-    verdict = progress.evidence.get("verdict")
-    if verdict is None and not progress.tried:
-        judged = _judged(declared.promote_if, request, facts, progress)
-        return replace(judged, order=decision.order)
+def gate(order: Order, s: Situation, experiment: Experiment) -> Decision:
+    """STOP as wanted, or what the evidence makes of it."""
+    wanted = order.wanted
+    stop = Decision(Verb.STOP, Row.STOPPABLE, words.stop(experiment), order=order.row, stop=wanted)
+    if wanted.promote_if is None or not wanted.end.promotes:
+        return stop
+    verdict = s.progress.evidence.get("verdict")
+    if verdict is None and not s.progress.tried:
+        return _judged(stop, order, s, experiment)
     if verdict in (None, SUCCESSFUL):
-        return decision
-    return replace(decision, stop=declared.kept(verdict))
+        return stop
+    return replace(stop, stop=wanted.kept(f"evidence: {verdict}"))
 
 
-def _judged(
-    evidence: Mapping[str, Any], request: Request, facts: Facts, progress: Progress
-) -> Decision:
-    try:
-        report = _report(evidence, facts, progress.started_at)
-    except Unreadable as error:
-        since = progress.unmeasured_since or facts.now()
-        may_pass = error.is_transient or (error.is_denied and facts.may_lag())
-        if may_pass and facts.now() < since + UNREADABLE_SECONDS:
-            raise
-        report = {"verdict": ERROR, "why": str(error)}
-    why = reasons.gate(request.declared_name, report)
+def _judged(stop: Decision, order: Order, s: Situation, experiment: Experiment) -> Decision:
+    evidence = order.wanted.promote_if
+    assert evidence is not None  # noqa: S101 - asked before
+    report: Mapping[str, object]
+    if experiment.began is None or not experiment.shadows:
+        report = {"verdict": ERROR, "why": words.NO_PAIR}
+    else:
+        asked = question(evidence, experiment, s.progress.started_at)
+        if asked.begin >= asked.end:
+            report = {"verdict": INCONCLUSIVE, "why": words.too_young(asked.begin)}
+        elif s.prepared is None or s.prepared.evidence is None:
+            needs = needs_of(s, Needs(takes_production_counts(order.wanted.end), False, asked))
+            return replace(stop, verb=Verb.PREPARE, needs=needs)
+        elif isinstance(s.prepared.evidence, NotReadable):
+            unread = s.prepared.evidence
+            if _may_pass(unread, s):
+                return Decision(
+                    Verb.WAIT, Row.GATE_ERROR, unread.why, order=order.row, is_unmeasured=True
+                )
+            report = {"verdict": ERROR, "why": unread.why}
+        else:
+            report = judge(evidence, asked, s.prepared.evidence, experiment.sampling)
     row, is_open = GATES[str(report["verdict"])], report["verdict"] == SUCCESSFUL
-    goes_on = is_open or request.type is RequestType.DELETE
-    decision = wait(row, why) if goes_on else fail(row, why)
-    return replace(decision, evidence=report, warn=not is_open)
+    why = words.gate(s.request.name, report)
+    if is_open:
+        return replace(stop, row=row, why=why, evidence=report)
+    if s.request.type is RequestType.DELETE:
+        kept = order.wanted.kept(f"evidence: {report['verdict']}")
+        return replace(stop, row=row, why=why, warn=True, stop=kept, evidence=report)
+    return replace(fail(row, why), order=order.row, evidence=report)
 
 
-def _report(evidence: Mapping[str, Any], facts: Facts, at: float) -> Mapping[str, object]:
-    experiment = facts.experiment()
-    if not evidence:
-        return {"verdict": ERROR, "why": reasons.BROKEN_EVIDENCE}
-    if experiment is None or experiment.began is None or not experiment.shadows:
-        return {"verdict": ERROR, "why": reasons.NO_PAIR}
-    asked = question(evidence, experiment, at)
-    if asked.begin >= asked.end:
-        return {"verdict": INCONCLUSIVE, "why": reasons.too_young(asked.begin)}
-    return judge(evidence, asked, facts.evidence(asked), experiment.sampling)
+def _may_pass(unread: NotReadable, s: Situation) -> bool:
+    """Whether to try to read the evidence again: for five minutes at most."""
+    since = s.progress.unmeasured_since
+    if s.is_past_deadline or (since is not None and s.now >= since + UNREADABLE_SECONDS):
+        return False
+    is_young = s.now < s.issued_at + DOUBT_SECONDS
+    return unread.kind is Kind.TRANSIENT or (unread.kind is Kind.DENIED and is_young)
+
+
+def question(evidence: Evidence, experiment: Experiment, at: float) -> Question:
+    """The metrics and alarms to read for a request that was made at a time."""
+    end = math.floor((at - LATE_SECONDS) / PERIOD) * PERIOD
+    earliest = (experiment.began or 0) + WARM_UP_SECONDS
+    window = DEFAULT_WINDOW if evidence.window is None else evidence.window
+    begin = math.ceil(max(end - window, earliest) / PERIOD) * PERIOD
+    pair = experiment.production, experiment.shadows[0]
+    asked = [*_asked(evidence.comparisons)]
+    queries = frozenset(Query(variant, *one) for variant in pair for one in asked)
+    return Question(experiment.endpoint_name, pair, begin, end, queries, evidence.alarms)
+
+
+def _asked(comparisons: tuple[Comparison, ...]) -> Iterator[tuple[str, str, int]]:
+    """Averages and rates are computed from sums and counts; percentiles cannot be combined."""
+    yield "Invocations", "Sum", PERIOD
+    for one in comparisons:
+        metric, statistic = str(one.metric), one.statistic or AVERAGE
+        period = PERIOD if statistic == AVERAGE else HOUR
+        yield metric, "Sum" if statistic == AVERAGE else statistic, period
+        yield metric, "SampleCount", period
 
 
 class Result(NamedTuple):
@@ -122,56 +149,33 @@ class Result(NamedTuple):
     told: Mapping[str, float] = {}
 
 
-def question(evidence: Mapping[str, Any], experiment: Experiment, at: float) -> Question:
-    """The metrics and alarms to read for a request that was made at a time."""
-    end = math.floor((at - LATE_SECONDS) / PERIOD) * PERIOD
-    earliest = (experiment.began or 0) + WARM_UP_SECONDS
-    begin = max(end - evidence.get("Window", DEFAULT_WINDOW), earliest)
-    pair = experiment.production, experiment.shadows[0]
-    asked = [*_asked(evidence.get("Comparisons", ()))]
-    queries = frozenset(Query(variant, *one) for variant in pair for one in asked)
-    begin = math.ceil(begin / PERIOD) * PERIOD
-    alarms = tuple(evidence.get("Alarms", ()))
-    return Question(experiment.endpoint_name, pair, begin, end, queries, alarms)
-
-
-def _asked(comparisons: list[Mapping[str, Any]]) -> Iterator[tuple[str, str, int]]:
-    """Averages and rates are computed from sums and counts; percentiles cannot be combined."""
-    yield "Invocations", "Sum", PERIOD
-    for one in comparisons:
-        statistic = one.get("Statistic", AVERAGE)
-        period = PERIOD if statistic == AVERAGE else HOUR
-        yield one["Metric"], "Sum" if statistic == AVERAGE else statistic, period
-        yield one["Metric"], "SampleCount", period
-
-
 def judge(
-    evidence: Mapping[str, Any], asked: Question, measured: Measured, sampling: float | None
+    evidence: Evidence, asked: Question, measured: Measured, sampling: float | None
 ) -> dict[str, object]:
     """A report with the verdict, the first reason for it, and all measurements."""
     production, shadow = (
         _total(Query(variant, "Invocations", "Sum", PERIOD), measured) for variant in asked.pair
     )
-    least = evidence["MinInvocations"]
+    least = evidence.min_invocations
     judged, comparisons = [Result(SUCCESSFUL)], []
-    for one in evidence.get("Comparisons", ()):
+    for one in evidence.comparisons:
         result = _compared(one, asked.pair, measured)
-        named = {"metric": one["Metric"], "statistic": one.get("Statistic", AVERAGE)}
+        named = {"metric": one.metric, "statistic": one.statistic or AVERAGE}
         told = {name: float(f"{value:.6g}") for name, value in result.told.items()}
-        dry_run = {"dryRun": True} if one.get("DryRun") else {}
+        dry_run = {"dryRun": True} if one.dry_run else {}
         comparisons.append({**named, **told, **dry_run, "verdict": result.verdict})
         judged += [] if dry_run else [result]
     for name in asked.alarms:
         state = measured.alarms.get(name, "")
-        judged.append(Result(_ALARMS.get(state, ERROR), reasons.alarm(name, state)))
+        judged.append(Result(_ALARMS.get(state, ERROR), words.alarm(name, state)))
     if min(production, shadow) < least:
-        judged = [Result(INCONCLUSIVE, reasons.too_few_requests(production, shadow, least))]
+        judged = [Result(INCONCLUSIVE, words.too_few_requests(production, shadow, least))]
     worst = max(judged, key=lambda result: [*GATES].index(result.verdict))
     return {
         "verdict": worst.verdict,
         "why": worst.why,
-        "from": reasons.moment(asked.begin),
-        "to": reasons.moment(asked.end),
+        "from": words.moment(asked.begin),
+        "to": words.moment(asked.end),
         "samplingPercentage": sampling,
         "invocations": {"production": production, "shadow": shadow},
         "comparisons": comparisons,
@@ -179,9 +183,9 @@ def judge(
     }
 
 
-def _compared(one: Mapping[str, Any], pair: tuple[str, str], measured: Measured) -> Result:
+def _compared(one: Comparison, pair: tuple[str, str], measured: Measured) -> Result:
     """Compare the worst hour, or the whole window."""
-    metric, statistic = one["Metric"], one.get("Statistic", AVERAGE)
+    metric, statistic = str(one.metric), one.statistic or AVERAGE
     if statistic == AVERAGE:
         values: dict[float, list[float]] = {0.0: []}
         for name in pair:
@@ -189,7 +193,7 @@ def _compared(one: Mapping[str, Any], pair: tuple[str, str], measured: Measured)
                 _total(Query(name, metric, of, PERIOD), measured) for of in ("Sum", "SampleCount")
             )
             if not count:
-                return Result(ERROR, reasons.not_measured(metric, name))
+                return Result(ERROR, words.not_measured(metric, name))
             values[0.0].append(total / count)
     else:
         series, counts = (
@@ -200,9 +204,9 @@ def _compared(one: Mapping[str, Any], pair: tuple[str, str], measured: Measured)
         hours = [hour for hour in counts[0] if all(of.get(hour, 0) >= enough for of in counts)]
         for name, of in zip(pair, series, strict=True):
             if not of.keys() >= set(hours):
-                return Result(ERROR, reasons.not_measured(f"{metric} {statistic}", name))
+                return Result(ERROR, words.not_measured(f"{metric} {statistic}", name))
         if not hours:
-            return Result(INCONCLUSIVE, reasons.no_hour(statistic, enough), {"hours": 0})
+            return Result(INCONCLUSIVE, words.no_hour(statistic, enough), {"hours": 0})
         values = {hour: [of[hour] for of in series] for hour in hours}
     excess = {at: shadow - _bound(one, production) for at, (production, shadow) in values.items()}
     worst = max(excess, key=lambda at: excess[at])
@@ -211,18 +215,17 @@ def _compared(one: Mapping[str, Any], pair: tuple[str, str], measured: Measured)
     told = {"production": production, "shadow": shadow, "bound": _bound(one, production)}
     if worst:
         told |= {"hours": len(values), "hoursFailed": broken}
-    if broken <= one.get("FailureLimit", 0):
+    if broken <= one.failure_limit:
         return Result(SUCCESSFUL, "", told)
-    return Result(FAILED, reasons.out_of_bound(one, told, worst), told)
+    return Result(FAILED, words.out_of_bound(one, told, worst), told)
 
 
-def _bound(one: Mapping[str, Any], production: float) -> float:
+def _bound(one: Comparison, production: float) -> float:
     """The lowest bound of the comparison."""
-    bounds = {name: float(one[name]) for name in BOUNDS if name in one}
-    for name, value in bounds.items():
-        relative = {MAX_RATIO: production * value, MAX_INCREASE: production + value}
-        bounds[name] = relative.get(name, value)
-    return min(bounds.values())
+    bounds = [value for value in (one.max_value, one.max_rate) if value is not None]
+    bounds += [production * one.max_ratio] if one.max_ratio is not None else []
+    bounds += [production + one.max_increase] if one.max_increase is not None else []
+    return min(bounds)
 
 
 def fitted(report: Mapping[str, object]) -> Mapping[str, object]:

@@ -1,37 +1,26 @@
 """Table 1: what does the event order?
 
-Each branch is a row of the table "What does the event order?" in
-docs/concepts/lifecycle.md, under the same name.
-The "undo" rows of Create and Update are checked last: reading the stack costs calls, and an undo
-only matters where another row would stop or fail. See :func:`unless_undone`.
+Each branch is a row of "What does the event order?" in docs/concepts/lifecycle.md. A row that
+answers the request by itself is a Decision, any other one an Order.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ..contract.constraints import CREATE, DELETE, UPDATE
-from ..contract.declaration import Declaration
-from . import reasons
-from .facts import (
-    Decision,
-    Facts,
-    Request,
-    RequestType,
-    Unreadable,
-    Verb,
-    experiment_if_readable,
-    fail,
-    succeed,
-    wait,
-)
-from .outcome import make_the_same_request
-from .standing import Standing, by_events, last_deployed, standing
+from ..contract.declaration import Declaration, Problems, StopOn
+from ..contract.request import RequestType
+from . import words
+from .decision import Decision, Row, Verb, doubt, fail, succeed, wait
+from .history import CLEANUP_STATUS, AsCreate, History, OwnEvent
+from .permission import Answer, Permission
+from .situation import Description, Experiment, Kind, Needs, NotReadable, Situation
+from .stop_request import Wanted, ends_alike, wanted_by
 
 UNDONE = {
-    RequestType.CREATE: "create_undone",
-    RequestType.UPDATE: "update_undone",
-    RequestType.DELETE: "delete_undone",
+    RequestType.CREATE: Row.CREATE_UNDONE,
+    RequestType.UPDATE: Row.UPDATE_UNDONE,
+    RequestType.DELETE: Row.DELETE_UNDONE,
 }
 
 
@@ -41,179 +30,190 @@ class Order:
 
     Attributes:
         ends: Whether to end the experiment; otherwise it is armed.
-        old: The declaration that an Update replaces.
+        old: What was deployed, on an Update.
     """
 
-    row: str
+    row: Row
     ends: bool
-    declared: Declaration
-    old: Declaration | None = None
+    wanted: Wanted
+    old: Wanted | None = None
 
 
-def order(request: Request, facts: Facts) -> Order | Decision:
-    """What the request orders, according to table 1.
-
-    Raises:
-        Unreadable: A fact that the order depends on cannot be read.
-    """
-    if request.type is RequestType.CREATE:
-        return _create(request.new, facts)
-    if request.type is RequestType.UPDATE:
-        return _update(request, facts)
-    return _delete(request, facts)
-
-
-def _create(new: Declaration | str, facts: Facts) -> Order | Decision:
-    if isinstance(new, str):
-        return fail("declaration_invalid", new)
-    experiment = facts.experiment()
-    if new.end_now and experiment is not None and not experiment.has_ended:
-        return fail("create_end_now", reasons.not_armed_before(experiment))
-    if new.end_now or CREATE in new.stop_on:
-        return Order("create_ends", True, new)
-    return Order("create_arms", False, new)
+def withdrawn(s: Situation, may: Permission) -> Decision | None:
+    """The answer if CloudFormation does not want any more what the request says."""
+    name = s.request.name
+    if may.answer is Answer.CLOSED_COMPLETE:
+        return Decision(Verb.LEAVE, Row.CLOSED, words.closed(name))
+    if may.answer is Answer.CLOSED_FAILED:
+        return fail(Row.CLOSED, words.closed(name))
+    if may.answer is Answer.CLOSED_PERHAPS:
+        return wait(Row.CLOSED, words.closed(name))
+    if may.answer is Answer.OVERTAKEN:
+        return fail(Row.OVERTAKEN, words.overtaken(name))
+    if may.answer is Answer.UNDO:
+        return _undone(s)
+    return None
 
 
-def _update(request: Request, facts: Facts) -> Order | Decision:
-    new = request.new
-    try:
-        old = last_deployed(request, facts)
-    except Unreadable as error:
-        if _is_same(new, request.old, facts) and facts.gives_up(error):
-            why = reasons.unchanged_as_far_as_known(request.declared_name, error)
-            return succeed("update_unchanged", why, warn=True)
-        raise
-    if isinstance(new, str):
-        return fail("declaration_invalid", new)
-    if not isinstance(old, Declaration):
-        return fail("update_old_unreadable", reasons.unreadable_old_declaration(new.name))
+def _undone(s: Situation) -> Decision:
+    row = UNDONE[s.request.type]
+    if s.request.type is not RequestType.UPDATE:
+        return succeed(row, words.undone(s.request.name))
+    if waiting := _stop_under_way(s, row):
+        return waiting
+    ended = s.experiment if isinstance(s.experiment, Experiment) else None
+    return succeed(row, words.undone(s.request.name, ended), warn=True)
+
+
+def _stop_under_way(s: Situation, row: Row) -> Decision | None:
+    """Wait for a stop that is under way: what CloudFormation undoes next may need the endpoint."""
+    if isinstance(s.experiment, NotReadable):
+        if s.experiment.kind is Kind.REFUSED or s.is_past_doubt:
+            return None
+        return replace(wait(row, s.experiment.why), in_doubt=True)
+    if s.experiment is None or not s.experiment.is_stopping or s.is_past_deadline:
+        return None
+    return wait(row, words.standing(s.experiment))
+
+
+def order(s: Situation, history: History, may: Permission) -> Order | Decision:
+    """What the request orders, unless it is withdrawn."""
+    if s.request.type is RequestType.DELETE:
+        return _delete(s, history, may)
+    new = s.request.new
+    if isinstance(new, Problems):
+        return fail(Row.DECLARATION_INVALID, str(new))
+    if may.answer is Answer.NOT_READABLE:
+        # Also where nothing would be stopped: a policy that denies the function's reads shall fail
+        # the arming, not the verdict.
+        why = words.not_readable(s.request.name, may.why)
+        return doubt(s, Row.NOT_READABLE, why, may.kind)
+    if s.request.type is RequestType.CREATE:
+        return _create(s, new)
+    return _update(s, history, may, new)
+
+
+def _create(s: Situation, new: Declaration) -> Order | Decision:
+    wanted = wanted_by(new, s.request)
+    if new.end_now and isinstance(s.experiment, Experiment) and not s.experiment.is_over:
+        has_create = StopOn.CREATE in new.stop_on
+        why = words.not_armed_before(s.experiment, may_stop_on_create=not has_create)
+        return fail(Row.CREATE_END_NOW, why)
+    if new.end_now or StopOn.CREATE in new.stop_on:
+        return Order(Row.CREATE_ENDS, True, wanted)
+    return Order(Row.CREATE_ARMS, False, wanted)
+
+
+def _update(s: Situation, history: History, may: Permission, new: Declaration) -> Order | Decision:
+    wanted = wanted_by(new, s.request)
+    if history.own_event is OwnEvent.MISSING:
+        return _unless_it_ends(new, doubtful(s, may))
+    old = history.deployed
+    if isinstance(old, NotReadable):
+        return _unless_it_ends(new, _unknown(s, old))
+    if isinstance(old, AsCreate):
+        return _create(s, new)
     if not new.is_of(old.name):
-        return _create(new, facts)
+        renamed = _create(s, new)
+        return replace(renamed, row=Row.UPDATE_RENAMED) if isinstance(renamed, Order) else renamed
+    was = wanted_by(old, s.request)
     if new.end_now and not old.end_now:
-        return Order("update_end_now", True, new, old)
-    if _is_same(new, old, facts):
-        return succeed("update_unchanged", reasons.unchanged(new.name))
-    if UPDATE in new.stop_on:
-        return Order("update_changed", True, new, old)
-    return Order("update_changed_not_in_stop_on", False, new, old)
+        return Order(Row.UPDATE_END_NOW, True, wanted, was)
+    experiment = s.experiment if isinstance(s.experiment, Experiment) else None
+    tried = history.tried_since
+    known = [old, *(one for one in tried if isinstance(one, Declaration))]
+    if any(ends_alike(new, one, experiment) for one in known):
+        return _nothing(s, may, Row.UPDATE_UNCHANGED)
+    if StopOn.UPDATE not in new.stop_on:
+        return Order(Row.UPDATE_CHANGED_NOT_IN_STOP_ON, False, wanted, was)
+    unread = next((one for one in tried if isinstance(one, NotReadable)), None)
+    if unread is not None:
+        return _unknown(s, unread)
+    return Order(Row.UPDATE_CHANGED, True, wanted, was)
 
 
-def _delete(request: Request, facts: Facts) -> Order | Decision:
-    if not request.holds_its_experiment:
-        return succeed("delete_not_held", reasons.not_held(request.physical_id))
-    try:
-        declared = last_deployed(request, facts)
-    except Unreadable as error:
-        told = request.new
-        if isinstance(told, str) or DELETE in told.stop_on or not facts.gives_up(error):
-            raise
-        declared = None  # As far as is known, nothing would be stopped.
-    if declared is None:
-        remedy = "if it is still running, stop it yourself"
-        why = reasons.unreadable_old_declaration(request.declared_name, remedy)
-        return succeed("delete_old_unreadable", why, warn=True)
-    if isinstance(declared, Declaration) and not declared.is_of(request.declared_name):
-        return succeed("delete_not_held", reasons.not_held(request.physical_id))
-    if isinstance(declared, Declaration) and DELETE not in declared.stop_on:
-        return succeed("delete_not_in_stop_on", reasons.not_in_stop_on(declared.name, DELETE))
-    found = standing(request, facts)
-    if found is Standing.CREATION_UNDONE:
-        return _delete_creation_undone(request, declared, facts)
-    if found is not Standing.ALLOWED:
-        return _not_allowed(found, request, facts)
-    is_cleanup = facts.stack(request.stack_id).status.startswith("UPDATE_")
-    if is_cleanup and (holders := facts.holders()):
-        if request.logical_id in holders and facts.may_lag():
-            return wait("delete_held_elsewhere", reasons.held(request.declared_name, holders))
-        return succeed("delete_held_elsewhere", reasons.held(request.declared_name, holders))
-    if isinstance(declared, str):
-        return fail("declaration_invalid", declared)
-    return Order("delete_ends", True, declared)
+def doubtful(s: Situation, may: Permission) -> Decision:
+    """Look again: the operation is doomed or unclear, or its history older than the request."""
+    if may.answer is Answer.DOOMED:
+        return doubt(s, Row.DOOMED, words.doomed(s.request.name))
+    return doubt(s, Row.UNCLEAR, may.why)
 
 
-def _delete_creation_undone(
-    request: Request, declared: Declaration | str, facts: Facts
-) -> Order | Decision:
-    """End the stack's own experiment, which is about to be deleted; keep production."""
-    if isinstance(declared, Declaration) and declared.stack_owns_experiment:
-        experiment = facts.experiment()
-        if experiment is not None and experiment.shadows:
-            kept = declared.with_shadow_removed(experiment.production, experiment.shadows[0])
-            return Order("delete_creation_undone", True, kept)
-    return _not_allowed(Standing.UNDO, request, facts)
-
-
-def unless_undone(decision: Decision, request: Request, facts: Facts) -> Decision:
-    """The decision about a Create or an Update, or nothing if CloudFormation undoes it.
-
-    Raises:
-        Unreadable: A fact that proves or rules out an undo cannot be read.
-    """
-    if request.type is RequestType.DELETE or not _is_in_doubt(decision, request, facts):
+def _unless_it_ends(new: Declaration, decision: Decision) -> Decision:
+    """A doubt, or nothing where no deployed declaration whatever would make it an end."""
+    if new.end_now or new.stop_on & {StopOn.CREATE, StopOn.UPDATE}:
         return decision
-    try:
-        found = standing(request, facts)
-    except Unreadable as error:
-        if decision.verb is Verb.STOP or not facts.gives_up(error):
-            raise
-        return decision
-    if found is Standing.ALLOWED:
-        return decision
-    refusal = _not_allowed(found, request, facts)
-    # Only a Stop is refused; other decisions are answered by their own row.
-    return refusal if decision.verb is Verb.STOP or refusal.verb is not Verb.FAIL else decision
+    if decision.verb is Verb.FAIL:
+        return succeed(Row.UPDATE_UNCHANGED, decision.why, warn=True)
+    return decision
 
 
-def _is_in_doubt(decision: Decision, request: Request, facts: Facts) -> bool:
-    """Whether an undo would have another answer: finding that out costs calls."""
-    if decision.verb in (Verb.STOP, Verb.FAIL):
-        return True
-    if request.type is RequestType.CREATE:
-        return False
-    try:
-        found = by_events(request, facts)
-        if found is not Standing.UNCLEAR:
-            return found is Standing.UNDO
-        # Nothing is stopped either way, but an undo waits for a stop, and says that an end is
-        # final.
-        experiment = facts.experiment()
-    except Unreadable as error:
-        if not facts.gives_up(error):
-            raise
-        return False
-    return experiment is not None and (experiment.has_ended or experiment.is_stopping)
+def _nothing(s: Situation, may: Permission, row: Row) -> Decision:
+    """Answer an Update that orders nothing; like an undo, it waits for a stop under way."""
+    if may.answer is Answer.DOOMED and (waiting := _stop_under_way(s, row)):
+        return waiting
+    return succeed(row, words.unchanged(s.request.name))
 
 
-def _not_allowed(found: Standing, request: Request, facts: Facts) -> Decision:
-    name = request.declared_name
-    if found in (Standing.UNDO, Standing.CREATION_UNDONE):
-        return undone(request, facts)
-    if found is Standing.OVERTAKEN:
-        return fail("overtaken", reasons.overtaken(name))
-    status = facts.stack(request.stack_id).status
-    row, why = "stack_unclear", reasons.unclear(name, status)
-    if found is Standing.PARENT_AT_REST:
-        row, why = "parent_at_rest", reasons.parent_at_rest(name)
-    if facts.may_lag():
-        return wait(row, why)
-    return succeed(row, why, warn=True) if request.type is RequestType.DELETE else fail(row, why)
+def _delete(s: Situation, history: History, may: Permission) -> Order | Decision:
+    request = s.request
+    if may.answer is Answer.NOT_READABLE:
+        why = words.not_readable(request.name, may.why)
+        return doubt(s, Row.NOT_READABLE, why, may.kind)
+    if history.own_event is OwnEvent.MISSING:
+        return doubtful(s, may)
+    deployed = history.deployed
+    if isinstance(deployed, NotReadable):
+        return _unknown(s, deployed)
+    if isinstance(deployed, AsCreate) or not deployed.is_of(request.held):
+        return succeed(Row.DELETE_NOT_HELD, words.not_held(request.physical_id), warn=True)
+    tried = history.tried_since
+    known = [deployed, *(one for one in tried if isinstance(one, Declaration))]
+    if any(StopOn.DELETE not in one.stop_on for one in known):
+        return succeed(Row.DELETE_NOT_IN_STOP_ON, words.not_in_stop_on(request.name, "Delete"))
+    if unread := next((one for one in tried if isinstance(one, NotReadable)), None):
+        return _unknown(s, unread)
+    if held := _held_elsewhere(s):
+        return held
+    wanted = wanted_by(deployed, request)
+    if deployed.end.promotes and any(not _promotes_the_same(one, deployed, s) for one in known):
+        wanted = wanted.kept(words.NOT_EVERY_DECLARATION_PROMOTES)
+    return Order(Row.DELETE_ENDS, True, wanted)
 
 
-def undone(request: Request, facts: Facts) -> Decision:
-    """The "undo" rows: nothing is stopped. An Update first waits for a stop in progress."""
-    row = UNDONE[request.type]
-    if request.type is not RequestType.UPDATE:
-        return succeed(row, reasons.undone(request.declared_name))
-    experiment = experiment_if_readable(facts)
-    if experiment and experiment.is_stopping and facts.now() < facts.deadline():
-        return wait(row, reasons.standing(experiment))
-    return succeed(row, reasons.undone(request.declared_name, experiment), warn=True)
+def _promotes_the_same(one: Declaration, deployed: Declaration, s: Situation) -> bool:
+    experiment = s.experiment if isinstance(s.experiment, Experiment) else None
+    return one.is_of(deployed.name) and ends_alike(one, deployed, experiment)
 
 
-def _is_same(new: Declaration | str, old: Declaration | str | None, facts: Facts) -> bool:
-    return (
-        isinstance(new, Declaration)
-        and isinstance(old, Declaration)
-        and new.end_now <= old.end_now
-        and make_the_same_request(new, old, facts)
-    )
+def _held_elsewhere(s: Situation) -> Decision | None:
+    """The answer if the construct got another logical id: its old resource is cleaned up."""
+    if not is_cleanup(s) or s.prepared is None:
+        return None
+    holders = s.prepared.holders
+    if holders is None or isinstance(holders, NotReadable):
+        why = words.holders_unknown(s.request.name, holders.why if holders else "not read")
+        kind = holders.kind if isinstance(holders, NotReadable) else None
+        return doubt(s, Row.DELETE_HOLDERS_UNKNOWN, why, kind)
+    if not holders:
+        return None
+    why = words.held(s.request.name, holders)
+    if set(holders) == {s.request.logical_id}:
+        return doubt(s, Row.DELETE_HELD_ELSEWHERE, why)
+    return succeed(Row.DELETE_HELD_ELSEWHERE, why)
+
+
+def is_cleanup(s: Situation) -> bool:
+    """Whether the stack cleans up after an update."""
+    own = s.stacks[0].description if s.stacks else None
+    return isinstance(own, Description) and own.status == CLEANUP_STATUS
+
+
+def needs_of(s: Situation, needs: Needs) -> Needs:
+    """What a Stop needs, with the stack's resources in a clean-up."""
+    return Needs(needs.counts, is_cleanup(s), needs.evidence)
+
+
+def _unknown(s: Situation, unread: NotReadable) -> Decision:
+    why = words.unreadable_old_declaration(s.request.name, unread.why)
+    return doubt(s, Row.NOT_READABLE, why, unread.kind)

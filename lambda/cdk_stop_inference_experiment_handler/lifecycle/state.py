@@ -1,29 +1,28 @@
-"""Table 2: what does the experiment's state allow?
+"""Table 2: what does the experiment's state make of the order?
 
-Each branch is a row of the table "What does the experiment's state allow?" in
-docs/concepts/lifecycle.md, under the same name.
+Each branch is a row of "What does the experiment's state allow?" in docs/concepts/lifecycle.md.
 """
 
 from __future__ import annotations
 
-from ..contract.declaration import Declaration
-from . import reasons
-from .end import end
-from .facts import (
+from dataclasses import replace
+
+from ..contract.declaration import Declaration, Outcome, VariantActions
+from ..contract.request import RequestType
+from . import words
+from .decision import Decision, Row, Verb, doubt, fail, succeed, wait
+from .end import contradictions, end
+from .gate import gate
+from .order import Order, needs_of
+from .situation import (
     STOPPABLE_STATUSES,
-    Decision,
     Experiment,
-    Facts,
-    Progress,
-    Request,
-    RequestType,
-    Verb,
-    fail,
-    succeed,
-    wait,
+    Kind,
+    Needs,
+    NotReadable,
+    Situation,
 )
-from .order import Order
-from .outcome import not_a_pair, promoted_by
+from .stop_request import Wanted, is_no_pair, promoted_by, takes_production_counts, wanted_by
 
 BEGIN_AND_STOP_SECONDS = 25 * 60
 """A test that has not started has to start and to stop; each takes an endpoint update."""
@@ -31,116 +30,153 @@ BEGIN_AND_STOP_SECONDS = 25 * 60
 REFUSED_SECONDS = 90.0
 """How long a Stop of a test that has not started is retried before it counts as refused."""
 
+IAM_PROPAGATION_SECONDS = 60.0
+"""AccessDenied is retried for this long after the request: IAM may not know a new policy."""
 
-def state(order: Order, request: Request, facts: Facts, progress: Progress) -> Decision:
-    """What to do about the experiment, according to table 2.
 
-    Raises:
-        Unreadable: The experiment cannot be described.
-    """
-    declared, experiment = order.declared, facts.experiment()
-    is_delete = request.type is RequestType.DELETE
-    if is_delete and (over := found_over(declared, request, experiment)):
-        return over
+def state(order: Order, s: Situation) -> Decision:
+    """What to do about the experiment."""
+    experiment, is_delete = s.experiment, s.request.type is RequestType.DELETE
+    if isinstance(experiment, NotReadable):
+        return unreadable(experiment, s)
     if experiment is None:
-        return fail("absent", reasons.absent(declared.name, request.region))
-    if experiment.has_ended:
-        return _found_ended(order, request, experiment, progress)
+        return fail(Row.ABSENT, words.absent(order.wanted.name, s.request.region))
+    if experiment.is_over:
+        return _ended(order, s, experiment)
     if experiment.status == "Stopping":
-        return _stopping(order, experiment, is_delete=is_delete)
-    if declared.outcome and not_a_pair(experiment):
-        return fail("not_a_pair", reasons.not_a_pair(experiment))
-    if not is_delete and (mismatch := _mismatch(declared, experiment)):
-        return fail("variants_mismatch", mismatch)
-    if order.ends and _is_refused(experiment, facts, progress):
+        return _stopping(order, experiment)
+    if isinstance(order.wanted.end.how, Outcome) and is_no_pair(experiment):
+        return fail(Row.NOT_A_PAIR, words.not_a_pair(experiment))
+    if not is_delete and (mismatch := _mismatch(order.wanted, experiment)):
+        return fail(Row.VARIANTS_MISMATCH, mismatch)
+    if not order.ends:
+        is_known = experiment.status in STOPPABLE_STATUSES
+        row = Row.STOPPABLE if is_known else Row.STATUS_UNKNOWN
+        return succeed(row, words.armed(experiment), warn=not is_known)
+    if experiment.status not in STOPPABLE_STATUSES:
+        return wait(Row.STATUS_UNKNOWN, words.standing(experiment))
+    if _is_refused(s, experiment):
         if is_delete:
-            return succeed("created_refused", reasons.not_begun_on_delete(experiment), warn=True)
+            return succeed(Row.CREATED_REFUSED, words.not_begun_on_delete(experiment), warn=True)
         starts = experiment.scheduled_start
-        if starts is None or starts > facts.deadline() - BEGIN_AND_STOP_SECONDS:
-            return fail("created_refused", reasons.not_begun(experiment))
-    is_known = experiment.status in STOPPABLE_STATUSES
-    if not order.ends:
-        row = "stoppable" if is_known else "status_unknown"
-        return succeed(row, reasons.armed(experiment), warn=not is_known)
-    if not is_known:
-        return wait("status_unknown", reasons.standing(experiment))
-    return Decision(Verb.STOP, "stoppable", reasons.stop(experiment), stop=declared)
+        if starts is None or starts > s.deadline - BEGIN_AND_STOP_SECONDS:
+            return fail(Row.CREATED_REFUSED, words.not_begun(experiment))
+    return _stop(order, s, experiment)
 
 
-def found_over(
-    declared: Declaration | str, request: Request, experiment: Experiment | None
-) -> Decision | None:
+def unreadable(seen: NotReadable, s: Situation) -> Decision:
+    """Look again while that can help; then the request fails."""
+    is_young = s.now < s.issued_at + IAM_PROPAGATION_SECONDS
+    if seen.kind is Kind.TRANSIENT or (seen.kind is Kind.DENIED and is_young):
+        return wait(Row.AWS_REFUSED, seen.why)
+    why = words.aws_refused(s.request.name, seen.why, may_be_stopped=s.progress.tried)
+    return fail(Row.AWS_REFUSED, why)
+
+
+def nothing_left(s: Situation) -> Decision | None:
     """The answer to a Delete if there is nothing to stop, whatever was ordered."""
-    if experiment is None:
-        return succeed("absent", reasons.absent_on_delete(request.declared_name))
-    if not experiment.is_over:
+    if s.experiment is None:
+        return succeed(Row.ABSENT, words.absent_on_delete(s.request.name))
+    if not isinstance(s.experiment, Experiment) or not s.experiment.has_ended:
         return None
-    row = "ended_otherwise"
-    if isinstance(declared, Declaration):
-        is_ours = _ordered_by_delete(declared, experiment) is not None
-        row = "ended_as_new" if is_ours else _row_of_end(experiment, declared)
-    return succeed(row, reasons.ended(experiment))
+    ended, new = s.experiment, s.request.new
+    is_ours = isinstance(new, Declaration) and _own_end(wanted_by(new, s.request), ended)
+    row = Row.ENDED_AS_NEW if is_ours else Row.ENDED_OTHERWISE
+    return succeed(row, words.ended(ended, s.progress.scheduled_end))
 
 
-def _row_of_end(experiment: Experiment, new: Declaration, old: Declaration | None = None) -> str:
-    """The row for an experiment that has already ended: who ended it, and is a promotion wanted?"""
-    if not experiment.is_over:
-        return "ended_unsettled"
-    if new.ended(experiment.status_reason):
-        return "ended_as_new"
-    if old is not None and old.may_have_ended(experiment.status_reason):
-        return "ended_as_old"
-    return "ended_otherwise_promote" if new.promotes else "ended_otherwise"
-
-
-def _found_ended(
-    order: Order, request: Request, experiment: Experiment, progress: Progress
-) -> Decision:
-    new, old = order.declared, order.old
-    row = _row_of_end(experiment, new, old)
+def _ended(order: Order, s: Situation, experiment: Experiment) -> Decision:
+    """The rows of an experiment that is over, except for what a Delete answers at once."""
+    new, old, before = order.wanted, order.old, s.progress.scheduled_end
+    if not experiment.is_settled:
+        if not order.ends:
+            return succeed(Row.ENDED_UNSETTLED, words.standing(experiment), warn=True)
+        if s.is_past_deadline and s.request.type is RequestType.DELETE:
+            return succeed(Row.ENDED_UNSETTLED, words.unsettled(experiment), warn=True)
+        return wait(Row.ENDED_UNSETTLED, words.standing(experiment))
+    ended = words.ended(experiment, before)
+    if new.has_ended(experiment):
+        if not order.ends:
+            return succeed(Row.ENDED_AS_NEW, ended, warn=True)
+        return end(s, experiment, new.digest, new)
+    promoted = promoted_by(new.end, experiment)
+    if old is not None and old.has_ended(experiment):
+        if not order.ends:
+            return succeed(Row.ENDED_AS_OLD, ended, warn=True)
+        if promoted in (None, promoted_by(old.end, experiment)):
+            return succeed(Row.ENDED_AS_OLD, words.ended_as_before(experiment), warn=True)
+        return fail(Row.ENDED_AS_OLD, words.too_late(promoted, experiment, before))
+    row = Row.ENDED_OTHERWISE_PROMOTE if new.end.promotes else Row.ENDED_OTHERWISE
     if not order.ends:
-        return succeed(row, reasons.ended(experiment), warn=True)
-    if row == "ended_unsettled":
-        return wait(row, reasons.standing(experiment))
-    if row == "ended_as_new":
-        return end(request, experiment, new.digest, progress.failure_before)
-    promoted = promoted_by(new, experiment)
-    promotes_anew = old is not None and promoted not in (None, promoted_by(old, experiment))
-    if row == "ended_as_old" and not promotes_anew:
-        return succeed(row, reasons.ended_as_before(experiment), warn=True)
-    if row == "ended_otherwise":
-        return succeed(row, reasons.ended(experiment))
-    return fail(row, reasons.too_late(promoted, experiment))
+        return succeed(row, ended, warn=True)
+    if new.end.promotes:
+        return fail(row, words.too_late(promoted, experiment, before))
+    if wrong := contradictions(new.end, experiment):
+        return succeed(row, words.contradicted(experiment, wrong), warn=True)
+    return succeed(row, ended)
 
 
-def _stopping(order: Order, experiment: Experiment, *, is_delete: bool) -> Decision:
-    """Wait for a stop in progress; with our reason it is ours, whichever delivery sent it."""
+def _stopping(order: Order, experiment: Experiment) -> Decision:
+    """Wait for a stop under way; with our reason it is ours, whichever delivery sent it."""
     if not order.ends:
-        return succeed("stopping", reasons.armed(experiment), warn=True)
-    ours = _ordered_by_delete(order.declared, experiment) if is_delete else None
-    if order.declared.ended(experiment.status_reason):
-        ours = order.declared
-    return Decision(Verb.WAIT, "stopping", reasons.standing(experiment), stop=ours)
+        return succeed(Row.STOPPING, words.armed(experiment), warn=True)
+    waiting = wait(Row.STOPPING, words.standing(experiment))
+    return replace(waiting, stop=_own_end(order.wanted, experiment))
 
 
-def _ordered_by_delete(declared: Declaration, experiment: Experiment) -> Declaration | None:
-    """What a Delete ordered, by the digest: the end declared, or what a closed gate makes of it."""
-    ends = [declared, declared if declared.promote_if is None else declared.kept()]
-    return next((one for one in ends if one.ended(experiment.status_reason)), None)
+def _own_end(wanted: Wanted, experiment: Experiment) -> Wanted | None:
+    """The end that the experiment's StatusReason carries: the one wanted, or what a gate kept."""
+    ends = [wanted, wanted.kept("")] if wanted.end.promotes else [wanted]
+    return next((one for one in ends if one.has_ended(experiment)), None)
 
 
-def _is_refused(experiment: Experiment, facts: Facts, progress: Progress) -> bool:
-    refused = progress.refused_at
-    is_lasting = refused is not None and facts.now() >= refused + REFUSED_SECONDS
+def _is_refused(s: Situation, experiment: Experiment) -> bool:
+    refused = s.progress.refused_at
+    is_lasting = refused is not None and s.now >= refused + REFUSED_SECONDS
     return experiment.status == "Created" and is_lasting
 
 
-def _mismatch(declared: Declaration, experiment: Experiment) -> str | None:
+def _mismatch(wanted: Wanted, experiment: Experiment) -> str | None:
     """Why the declaration does not match the experiment's variants, if SageMaker lists them."""
-    unknown = [name for name in declared.actions if name not in experiment.variants]
+    how = wanted.end.how
+    if not isinstance(how, VariantActions):
+        return None
+    unknown = [name for name in how.actions if name not in experiment.variants]
     if unknown and experiment.variants:
-        return reasons.unknown_variants(unknown, experiment)
-    promoted = promoted_by(declared, experiment)
+        return words.unknown_variants(unknown, experiment)
+    promoted = promoted_by(wanted.end, experiment)
     if promoted is not None and experiment.shadows and promoted not in experiment.shadows:
-        return reasons.not_a_shadow(promoted, experiment)
+        return words.not_a_shadow(promoted, experiment)
     return None
+
+
+def _stop(order: Order, s: Situation, experiment: Experiment) -> Decision:
+    """Stop it, as soon as what that needs is known and the look after it still allows it."""
+    decision = gate(order, s, experiment)
+    if decision.verb is not Verb.STOP:
+        return decision
+    wanted = decision.stop
+    assert wanted is not None  # noqa: S101 - STOP has it
+    if isinstance(wanted.end.how, Outcome) and is_no_pair(experiment):
+        return replace(fail(Row.NOT_A_PAIR, words.not_a_pair(experiment)), order=order.row)
+    has_counts = takes_production_counts(wanted.end)
+    if s.prepared is None or (has_counts and s.prepared.counts is None):
+        needs = needs_of(s, Needs(counts=has_counts or wanted.end.promotes))
+        return replace(decision, verb=Verb.PREPARE, needs=needs)
+    counts = s.prepared.counts
+    if has_counts and isinstance(counts, NotReadable):
+        return _instances_unknown(s, words.instances_unknown(experiment, counts.why), counts.kind)
+    if has_counts and isinstance(counts, dict) and not counts.get(experiment.production):
+        found = counts.get(experiment.production)
+        shown = "no CurrentInstanceCount" if found is None else f"CurrentInstanceCount {found}"
+        return _instances_unknown(s, words.instances_unknown(experiment, shown))
+    return decision
+
+
+def _instances_unknown(s: Situation, why: str, kind: Kind | None = None) -> Decision:
+    """The experiment may have ended since it was described: look again, for a minute."""
+    if kind is Kind.REFUSED:
+        return fail(Row.INSTANCES_UNKNOWN, why)
+    decision = doubt(s, Row.INSTANCES_UNKNOWN, why, kind)
+    # SUCCESS of a teardown would leave the experiment running, and the endpoint is not known.
+    return fail(decision.row, why) if decision.verb is Verb.SUCCEED else decision

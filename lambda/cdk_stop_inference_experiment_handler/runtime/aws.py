@@ -1,102 +1,57 @@
-"""The handler's AWS calls, and what their errors mean.
-
-boto3's own retry mode retries at once; what still fails is raised as one of three exceptions, so
-that no other module needs to know botocore.
-"""
+"""The function's AWS calls, one attempt each; a failed one raises an error of :mod:`.errors`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cached_property, partial
 from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as BotoConnectionError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from ..lifecycle.facts import (
-    Endpoint,
+from ..lifecycle.situation import (
+    Description,
     Experiment,
     Measured,
     Query,
     Question,
-    Request,
-    Stack,
     StackEvent,
-    Unreadable,
 )
+from .errors import Gone, Transient, error_of
 
 SDK_CONFIG = Config(
     connect_timeout=5,
     read_timeout=15,
-    retries={"mode": "standard", "total_max_attempts": 3},
+    retries={"mode": "standard", "total_max_attempts": 1},
 )
-"""Timeouts of the SDK's calls: with botocore's defaults, one lost packet costs 60 s."""
+"""One attempt, with timeouts: with botocore's defaults, one lost packet costs 60 s.
+
+The function retries itself, by a new look: the SDK would send a Stop again up to 45 s after the
+look that allowed it."""
 
 
-def client(service: str, session: boto3.Session | None = None) -> Any:  # noqa: ANN401
+def client(service: str, session: boto3.Session | None = None, attempts: int = 1) -> Any:  # noqa: ANN401
     """A client, whose type boto3 creates at run time."""
-    return (session or boto3).client(service, config=SDK_CONFIG)  # type: ignore[call-overload]
+    config = SDK_CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": attempts}))
+    return (session or boto3).client(service, config=config)  # type: ignore[call-overload]
 
 
-_THROTTLED = frozenset(
-    {
-        "Throttling",
-        "ThrottlingException",
-        "ThrottledException",
-        "RequestThrottledException",
-        "RequestThrottled",
-        "TooManyRequestsException",
-        "RequestLimitExceeded",
-        "SlowDown",
-    }
-)
-_TRANSIENT = frozenset({"RequestTimeout", "RequestTimeoutException", "ServiceUnavailable"})
-_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 _CONFIGURED = ("ModelName", "VariantName", "InfrastructureConfig")
-_GONE_WORDS = ("not found", "does not exist", "could not find")
-
-
-class AwsError(Unreadable):
-    """An AWS call failed; ``may_be_done``: AWS may have carried it out anyway."""
-
-    def __init__(
-        self,
-        cause: str,
-        *,
-        is_transient: bool = False,
-        is_denied: bool = False,
-        was_repeated: bool = False,
-    ) -> None:
-        super().__init__(cause)
-        self.is_transient = is_transient
-        self.is_denied = is_denied
-        self.may_be_done = is_transient or was_repeated
-
-
-class ExperimentGone(Exception):
-    """SageMaker does not know the experiment."""
-
-
-class NotNow(Exception):
-    """ConflictException: the experiment's state does not allow the call right now.
-
-    Attributes:
-        was_repeated: The SDK had retried the call, and an earlier attempt may have been accepted.
-    """
-
-    def __init__(self, cause: str, *, was_repeated: bool) -> None:
-        super().__init__(cause)
-        self.was_repeated = was_repeated
 
 
 class Aws:
-    """The calls to SageMaker and CloudFormation; clients are created on first use."""
+    """The calls to SageMaker, CloudFormation and CloudWatch; clients are created on first use.
 
-    def __init__(self, session: boto3.Session | None = None) -> None:
+    Args:
+        session: The credentials and the region. Default: those of the function.
+        attempts: How often the SDK tries each call.
+    """
+
+    def __init__(self, session: boto3.Session | None = None, attempts: int = 1) -> None:
         self._session = session
+        self._attempts = attempts
 
     def describe(self, name: str) -> Experiment | None:
         """The experiment; None if SageMaker does not know it.
@@ -104,17 +59,22 @@ class Aws:
         Raises:
             AwsError: The call failed.
         """
-        found = _found(partial(self._sagemaker.describe_inference_experiment, Name=name))
-        return read_experiment(found) if found else None
+        describe = self._sagemaker.describe_inference_experiment
+        try:
+            return read_experiment(_ask(partial(describe, Name=name)))
+        except Gone:
+            return None
 
-    def endpoint(self, name: str) -> Endpoint | None:
-        """The endpoint; None if SageMaker does not know it.
+    def counts(self, endpoint_name: str) -> dict[str, int]:
+        """The current instance count of each variant of an endpoint, shadows included.
+
+        Variants that have no count, such as serverless ones, are left out.
 
         Raises:
             AwsError: The call failed.
         """
-        found = _found(partial(self._sagemaker.describe_endpoint, EndpointName=name))
-        return read_endpoint(found) if found else None
+        describe = self._sagemaker.describe_endpoint
+        return read_counts(_ask(partial(describe, EndpointName=endpoint_name)))
 
     def stop(self, request: Mapping[str, object]) -> str:
         """Order the end of the experiment, which comes minutes later.
@@ -123,60 +83,45 @@ class Aws:
             The experiment's ARN, from SageMaker's answer.
 
         Raises:
-            NotNow: ConflictException; nothing was ordered.
-            ExperimentGone: There is no such experiment.
-            AwsError: The call failed; after a timeout SageMaker may have carried it out anyway.
+            AwsError: The call failed; if its answer was lost, it may have been carried out.
         """
-        try:
-            answer = self._sagemaker.stop_inference_experiment(**request)
-        except (ClientError, BotoCoreError) as error:
-            raise _told_apart(error) from error
+        answer = _ask(partial(self._sagemaker.stop_inference_experiment, **request))
         return str(answer.get("InferenceExperimentArn", ""))
 
-    def stack(self, stack_id: str) -> Stack:
+    def stack(self, stack_id: str) -> Description:
         """A stack as CloudFormation describes it.
 
         Raises:
             AwsError: The call failed.
         """
-        answer = self._ask(lambda: self._cloudformation.describe_stacks(StackName=stack_id))
+        answer = _ask(partial(self._cloudformation.describe_stacks, StackName=stack_id))
         found = answer["Stacks"][0]
-        return Stack(stack_id, str(found["StackStatus"]), str(found.get("ParentId") or ""))
+        return Description(str(found["StackStatus"]), str(found.get("ParentId") or ""))
 
-    def event_pages(self, stack_id: str) -> Iterator[list[StackEvent]]:
-        """A stack's events, newest first, a page at a time.
+    def event_page(self, stack_id: str, token: str = "") -> tuple[tuple[StackEvent, ...], str]:
+        """A page of a stack's events, newest first, and the token of the next; empty for the last.
 
         Raises:
-            AwsError: A call failed.
+            AwsError: The call failed.
         """
-        token: dict[str, str] = {}
-        while True:
-            answer = self._ask(
-                partial(self._cloudformation.describe_stack_events, StackName=stack_id, **token)
-            )
-            yield [read_event(event) for event in answer["StackEvents"]]
-            if not answer.get("NextToken"):
-                return
-            token = {"NextToken": answer["NextToken"]}
+        page = {"NextToken": token} if token else {}
+        describe = self._cloudformation.describe_stack_events
+        answer = _ask(partial(describe, StackName=stack_id, **page))
+        return tuple(map(read_event, answer["StackEvents"])), str(answer.get("NextToken") or "")
 
-    def holders(self, request: Request) -> tuple[str, ...]:
-        """Logical ids of the resources with this physical id that are not being deleted.
+    def holders(self, stack_id: str, physical_id: str) -> tuple[str, ...]:
+        """Logical ids of a stack's resources with a physical id that are not being deleted.
 
         Raises:
             AwsError: A call failed.
         """
         paginator = self._cloudformation.get_paginator("list_stack_resources")
-        resources = self._ask(
-            lambda: [
-                resource
-                for page in paginator.paginate(StackName=request.stack_id)
-                for resource in page["StackResourceSummaries"]
-            ]
-        )
+        pages = _ask(partial(_all, paginator.paginate, StackName=stack_id))
         return tuple(
             resource["LogicalResourceId"]
-            for resource in resources
-            if str(resource.get("PhysicalResourceId")).lower() == request.physical_id.lower()
+            for page in pages
+            for resource in page["StackResourceSummaries"]
+            if str(resource.get("PhysicalResourceId")).lower() == physical_id.lower()
             and not resource["ResourceStatus"].startswith("DELETE_")
         )
 
@@ -204,7 +149,7 @@ class Aws:
                 continue
             statuses = {str(stat["Id"]): "missing" for stat in stats}
             read = partial(_all, pages, MetricDataQueries=stats, StartTime=begin, EndTime=end)
-            for page in self._ask(read):
+            for page in _ask(read):
                 for result in page["MetricDataResults"]:
                     statuses[result["Id"]] = result.get("StatusCode")
                     times = (at.timestamp() for at in result["Timestamps"])
@@ -212,7 +157,7 @@ class Aws:
             for name, status in statuses.items():
                 if status != "Complete":
                     why = f"GetMetricData: {queries[name]} is {status}"
-                    raise AwsError(why, is_transient=True)
+                    raise Transient(why)
         return Measured(series, self._alarm_states(question.alarms))
 
     def _alarm_states(self, names: tuple[str, ...]) -> dict[str, str]:
@@ -222,39 +167,28 @@ class Aws:
             rest = [name for name in names if name not in states]
             if rest:
                 ask = partial(self._cloudwatch.describe_alarms, AlarmNames=rest, AlarmTypes=[kind])
-                found = self._ask(ask).get(f"{kind}s", [])
+                found = _ask(ask).get(f"{kind}s", [])
                 states |= {alarm["AlarmName"]: alarm["StateValue"] for alarm in found}
         return states
 
-    @staticmethod
-    def _ask(call: Callable[[], Any]) -> Any:  # noqa: ANN401
-        try:
-            return call()
-        except (ClientError, BotoCoreError) as error:
-            raise as_aws_error(error) from error
-
     @cached_property
     def _sagemaker(self) -> Any:  # noqa: ANN401
-        return client("sagemaker", self._session)
+        return client("sagemaker", self._session, self._attempts)
 
     @cached_property
     def _cloudformation(self) -> Any:  # noqa: ANN401
-        return client("cloudformation", self._session)
+        return client("cloudformation", self._session, self._attempts)
 
     @cached_property
     def _cloudwatch(self) -> Any:  # noqa: ANN401
-        return client("cloudwatch", self._session)
+        return client("cloudwatch", self._session, self._attempts)
 
 
-def _found(describe: Callable[[], Mapping[str, object]]) -> Mapping[str, object] | None:
-    """SageMaker's answer; None if the resource does not exist."""
+def _ask(call: Callable[[], Any]) -> Any:  # noqa: ANN401
     try:
-        return describe()
+        return call()
     except (ClientError, BotoCoreError) as error:
-        told_apart = _told_apart(error)
-        if isinstance(told_apart, ExperimentGone):
-            return None
-        raise told_apart from error
+        raise error_of(error) from error
 
 
 def _all(pages: Callable[..., Iterable[Any]], **request: object) -> list[Any]:
@@ -269,47 +203,6 @@ def _metric_stat(endpoint_name: str, query: Query) -> dict[str, object]:
         "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
     }
     return {"Metric": metric, "Period": query.period, "Stat": query.statistic}
-
-
-def _told_apart(error: ClientError | BotoCoreError) -> Exception:
-    """The exception for a failed SageMaker call about an experiment."""
-    if isinstance(error, ClientError):
-        code, message = _code(error), _message(error).lower()
-        if code == "ConflictException":
-            return NotNow(_message(error), was_repeated=_was_repeated(error))
-        # Older SageMaker calls report a missing resource as a ValidationException.
-        if code in ("ResourceNotFound", "ResourceNotFoundException") or (
-            code == "ValidationException" and any(words in message for words in _GONE_WORDS)
-        ):
-            return ExperimentGone(_message(error))
-    return as_aws_error(error)
-
-
-def as_aws_error(error: ClientError | BotoCoreError) -> AwsError:
-    """The exception for any failed call."""
-    if not isinstance(error, ClientError):
-        lost = isinstance(error, HTTPClientError | BotoConnectionError)
-        return AwsError(f"{type(error).__name__}: {error}", is_transient=lost)
-    code = _code(error)
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return AwsError(
-        f"{error.operation_name}: {code}: {_message(error)}",
-        is_transient=code in _THROTTLED | _TRANSIENT or status >= 500 or status == 429,
-        is_denied=code in _DENIED,
-        was_repeated=_was_repeated(error),
-    )
-
-
-def _was_repeated(error: ClientError) -> bool:
-    return bool(error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0))
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))
-
-
-def _message(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Message", ""))
 
 
 def read_experiment(answer: Mapping[str, object]) -> Experiment:
@@ -346,21 +239,19 @@ def read_experiment(answer: Mapping[str, object]) -> Experiment:
     )
 
 
-def read_endpoint(answer: Mapping[str, object]) -> Endpoint:
+def read_counts(answer: Mapping[str, object]) -> dict[str, int]:
     """Read the answer of DescribeEndpoint as botocore parses it."""
     variants = (
         variant
         for kind in ("ProductionVariants", "ShadowProductionVariants")
         for variant in _mappings(answer.get(kind))
     )
-    return Endpoint(
-        {
-            str(variant.get("VariantName")): count
-            for variant in variants
-            if isinstance(count := variant.get("CurrentInstanceCount"), int)
-            and not variant.get("CurrentServerlessConfig")
-        }
-    )
+    return {
+        str(variant.get("VariantName")): count
+        for variant in variants
+        if isinstance(count := variant.get("CurrentInstanceCount"), int)
+        and not variant.get("CurrentServerlessConfig")
+    }
 
 
 def read_event(event: Mapping[str, object]) -> StackEvent:
@@ -371,6 +262,9 @@ def read_event(event: Mapping[str, object]) -> StackEvent:
         physical_id=str(event.get("PhysicalResourceId") or ""),
         status=str(event.get("ResourceStatus") or ""),
         properties=str(event.get("ResourceProperties") or ""),
+        is_aside=bool(event.get("HookType"))
+        or event.get("DetailedStatus") == "CONFIGURATION_COMPLETE",
+        event_id=str(event.get("EventId") or ""),
     )
 
 

@@ -1,43 +1,51 @@
-"""How long to wait within an invocation, and when to hand over to the polling rule.
+"""How long an invocation waits, how it pauses, and when it leaves the rest to the polling rule.
 
-Only the ``time`` module is used, so that tests can replace the clock.
+Time is spent here and nowhere else in the function, so that tests can replace the clock.
 """
 
 from __future__ import annotations
 
-import logging
 import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 
-from ..contract.wire import seconds_to_answer
-from ..lifecycle.facts import Unreadable
+INSIDE_SECONDS = 20.0
+"""An invocation waits inside for this long: few stops end sooner, and new accounts have only ten
+concurrent executions."""
 
-logger = logging.getLogger(__name__)
+LATE_SECONDS = 10.0
+"""A request that is delivered later than this has waited for an execution: others do, too."""
 
-IAM_PROPAGATION_SECONDS = 60
-"""AccessDenied is retried for this long after the first delivery: IAM may not know a new policy."""
+EVENT_SECONDS = 45.0
+"""A firing by an endpoint's event waits this long: a describe may lag behind the event."""
 
-HAND_OVER_SECONDS = 150
-"""The polling rule is created when this much of the invocation is left: it fires a minute later,
-while this invocation still waits, so that there is no gap."""
+NEAR_DEADLINE_SECONDS = 70.0
+"""A firing this close to the deadline stays: the schedule fires each minute."""
 
-LEAVE_SECONDS = 20
-"""An invocation stops waiting when this much of it is left."""
+LEAVE_SECONDS = 20.0
+"""An invocation ends when Lambda would end it after this long."""
 
-POLL_WINDOW_SECONDS = 70
-"""A poll invocation waits this long: a little over the minute after which the rule fires again."""
-
-RETRY_SECONDS = 130
+RETRY_SECONDS = 130.0
 """Lambda retries a failed invocation within this time.
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html"""
 
 FIRST_PAUSE_SECONDS = 0.5
 PAUSE_GROWTH = 1.5
 PAUSE_SECONDS = (2.0, 2.8)
-"""Between two describe calls: short at first, then a few seconds, with jitter so that forty
-resources of one stack do not call at the same time."""
+EVENT_PAUSE_SECONDS = (1.0, 2.0)
+THROTTLED_PAUSE_SECONDS = 16.0
+"""Between two looks: short at first, then a few seconds, with jitter so that forty resources of one
+stack do not call at the same time."""
+
+
+class Fired(Enum):
+    """Who started an invocation."""
+
+    REQUEST = "CloudFormation's request, or Lambda's retry of it"
+    SCHEDULE = "the polling rule's schedule"
+    EVENT = "an event of the experiment's endpoint"
 
 
 @dataclass(frozen=True)
@@ -45,123 +53,71 @@ class Invocation:
     """One run of the function.
 
     Attributes:
-        is_poll: The polling rule fired it, and will fire again.
-        hand_over: Creates the polling rule, or updates its input. Raises HandOverFailed.
+        seconds_left: Until Lambda ends it.
+        is_late: CloudFormation made the request long before it was delivered.
     """
 
+    fired: Fired
     seconds_left: Callable[[], float]
-    is_poll: bool
-    hand_over: Callable[[], None]
-
-
-class HandOverFailed(Exception):
-    """The polling rule could not be created."""
-
-
-class PollingRule:
-    """The rule that continues a request when its invocation ends.
-
-    Attributes:
-        is_made: It fires.
-        trouble: Why it could not be created or updated the last time; empty if it could.
-    """
-
-    def __init__(self, invocation: Invocation) -> None:
-        self.is_made = invocation.is_poll
-        self.trouble = ""
-        self._hand_over = invocation.hand_over
-
-    def make(self) -> None:
-        """Create the rule or update its input; after a failure, try again later."""
-        try:
-            self._hand_over()
-        except HandOverFailed as error:
-            self.trouble = str(error)
-            logger.warning({"decision": "hand over later", "why": self.trouble})
-        else:
-            self.is_made, self.trouble = True, ""
-
-    def refresh(self) -> None:
-        """Update the rule's input, if there is a rule."""
-        if self.is_made:
-            self.make()
-
-
-class ComeAgain(BaseException):
-    """This delivery ends without an answer; the polling rule or Lambda's retry continues.
-
-    Not an Exception: crhelper answers FAILED to those.
-    """
+    is_late: bool = False
 
 
 class Wait:
-    """The time that is left for a request: until its deadline, and in this invocation."""
+    """The time that an invocation spends on a request."""
 
-    def __init__(self, invocation: Invocation, started_at: float, service_timeout: float) -> None:
-        self.patience = seconds_to_answer(service_timeout)
+    def __init__(self, invocation: Invocation, deadline: float) -> None:
         self._invocation = invocation
-        self._started_at = started_at
-        self._entered_at = time.time()
+        self._deadline = deadline
         self._granted = invocation.seconds_left()
+        self._began = time.time()
         self._pause = FIRST_PAUSE_SECONDS
+        self._stays_until = (
+            self._began
+            + {
+                Fired.REQUEST: INSIDE_SECONDS,
+                Fired.SCHEDULE: 0.0,
+                Fired.EVENT: EVENT_SECONDS,
+            }[invocation.fired]
+        )
 
-    @property
-    def now(self) -> float:
-        """Seconds since the epoch."""
-        return time.time()
+    def stop_accepted(self) -> None:
+        """Wait for its end: for a while, unless executions are short."""
+        self._pause = FIRST_PAUSE_SECONDS
+        self._stays_until = time.time() + (0.0 if self._invocation.is_late else INSIDE_SECONDS)
 
-    @property
-    def age(self) -> float:
-        """Seconds since the request, or its first delivery."""
-        return time.time() - self._started_at
+    def stop_refused(self) -> None:
+        """Try again soon, for a while: the endpoint may settle at any moment."""
+        self._stays_until = max(self._stays_until, self._began + INSIDE_SECONDS)
 
-    @property
-    def deadline(self) -> float:
-        """When CloudFormation must be answered, in seconds since the epoch."""
-        return self._started_at + self.patience
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the deadline has passed."""
-        return self._seconds_to_deadline <= 0
-
-    def is_worth_repeating(self, error: Unreadable) -> bool:
-        """Whether to retry a failed call; IAM may not know a new policy yet."""
-        is_young = self.age < IAM_PROPAGATION_SECONDS
-        return error.is_transient or (error.is_denied and is_young)
-
-    @property
-    def needs_hand_over(self) -> bool:
-        """Whether this invocation ends soon, and before the deadline."""
-        left = self._invocation.seconds_left()
-        return left <= HAND_OVER_SECONDS and self._seconds_to_deadline > left - LEAVE_SECONDS
+    def may_leave(self, *, is_throttled: bool) -> bool:
+        """Whether the polling rule may do the rest."""
+        is_request = self._invocation.fired is Fired.REQUEST
+        if not is_request and time.time() >= self._deadline - NEAR_DEADLINE_SECONDS:
+            return False
+        return is_throttled or time.time() >= self._stays_until
 
     @property
     def must_leave(self) -> bool:
-        """Whether this invocation must stop waiting."""
-        if self._invocation.seconds_left() <= LEAVE_SECONDS:
-            return True
-        return self._invocation.is_poll and time.time() - self._entered_at >= POLL_WINDOW_SECONDS
+        """Whether Lambda ends this invocation soon."""
+        return self._invocation.seconds_left() <= LEAVE_SECONDS
 
-    @property
-    def is_delivered_again(self) -> bool:
+    def is_delivered_again(self, issued_at: float) -> bool:
         """Whether Lambda retries this delivery if it fails, and before the deadline.
 
         Lambda delivers three times in all, with pauses of one and of two minutes.
         """
-        is_last = self.age > 2 * self._granted + RETRY_SECONDS
-        return not is_last and self._seconds_to_deadline > RETRY_SECONDS
+        is_last = time.time() - issued_at > 2 * self._granted + RETRY_SECONDS
+        return not is_last and self._deadline - time.time() > RETRY_SECONDS
 
-    def hurry(self) -> None:
-        """Start with short pauses again: a stop has just been ordered."""
-        self._pause = FIRST_PAUSE_SECONDS
-
-    def pause(self) -> None:
-        """Sleep until the next describe call, but not past the deadline."""
-        longest = random.uniform(*PAUSE_SECONDS)  # noqa: S311 - jitter, not a secret
-        time.sleep(max(0.0, min(self._pause, longest, self._seconds_to_deadline)))
-        self._pause = min(self._pause * PAUSE_GROWTH, PAUSE_SECONDS[1])
-
-    @property
-    def _seconds_to_deadline(self) -> float:
-        return self.deadline - time.time()
+    def pause(self, *, is_throttled: bool) -> None:
+        """Sleep until the next look, but not past the deadline."""
+        shortest, longest = PAUSE_SECONDS
+        if is_throttled:
+            shortest, longest = 0.0, THROTTLED_PAUSE_SECONDS
+        elif self._invocation.fired is Fired.EVENT:
+            shortest, longest = EVENT_PAUSE_SECONDS
+        jittered = random.uniform(shortest, longest)  # noqa: S311 - jitter, not a secret
+        left = self._deadline - time.time()
+        time.sleep(max(0.0, min(self._pause, jittered, left if left > 0 else jittered)))
+        growth = 2.0 if is_throttled else PAUSE_GROWTH
+        self._pause = min(self._pause * growth, longest)

@@ -13,6 +13,7 @@ _RESOURCE_TYPES = (
     ("InferenceExperiment", "Name", "inference-experiment"),
     ("EndpointConfig", "EndpointConfigName", "endpoint-config"),
     ("Endpoint", "EndpointName", "endpoint"),
+    ("EndpointWeightsAndCapacities", "EndpointName", "endpoint"),
     ("Model", "ModelName", "model"),
 )
 
@@ -31,6 +32,8 @@ class Scope:
 
 def resource_arn(scope: Scope, operation: str, request: dict[str, Any]) -> str:
     """Return the ARN for IAM's decision, or ``*`` if the call has no specific resource."""
+    if isinstance(request.get("ResourceArn"), str):
+        return str(request["ResourceArn"])  # AddTags, ListTags and DeleteTags.
     for suffix, member, resource_type in _RESOURCE_TYPES:
         name = request.get(member)
         if operation.endswith(suffix) and isinstance(name, str):

@@ -3,6 +3,7 @@
 # ruff: noqa: ARG001 (every operation takes the same arguments)
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from local_aws.emulator.sagemaker.arns import Scope
@@ -28,6 +29,7 @@ def create_model(state: State, scope: Scope, request: Json, now: float) -> Json:
     if name in state.models:
         raise already_exists("model", arn)
     state.models[name] = {**request, "ModelArn": arn, "CreationTime": now}
+    state.tag(arn, request)
     return {"ModelArn": arn}
 
 
@@ -54,6 +56,7 @@ def delete_model(state: State, scope: Scope, request: Json, now: float) -> Json:
     """DeleteModel."""
     state.require_model(request["ModelName"], scope.arn("model", request["ModelName"]))
     del state.models[request["ModelName"]]
+    state.untag(scope.arn("model", request["ModelName"]))
     return {}
 
 
@@ -70,6 +73,7 @@ def create_endpoint_config(state: State, scope: Scope, request: Json, now: float
     lists = ("ProductionVariants", "ShadowProductionVariants", "EndpointConfigName", "Tags")
     rest = {key: value for key, value in request.items() if key not in lists}
     state.configs[name] = EndpointConfig(name, arn, now, production, shadow, rest)
+    state.tag(arn, request)
     return {"EndpointConfigArn": arn}
 
 
@@ -104,23 +108,29 @@ def list_endpoint_configs(state: State, scope: Scope, request: Json, now: float)
 
 def delete_endpoint_config(state: State, scope: Scope, request: Json, now: float) -> Json:
     """DeleteEndpointConfig."""
-    del state.configs[_config(state, scope, request["EndpointConfigName"]).name]
+    config = _config(state, scope, request["EndpointConfigName"])
+    del state.configs[config.name]
+    state.untag(config.arn)
     return {}
 
 
 def create_endpoint(state: State, scope: Scope, request: Json, now: float) -> Json:
-    """CreateEndpoint: Creating, then InService after ``start_seconds``."""
+    """CreateEndpoint: Creating, then InService after ``start_seconds``.
+
+    API reference, CreateEndpoint: the name is unique, whatever its case.
+    """
     name = request["EndpointName"]
     arn = scope.arn("endpoint", name)
     config = _config(state, scope, request["EndpointConfigName"])
-    if name in state.endpoints:
+    if name.lower() in [other.lower() for other in state.endpoints]:
         raise already_exists("endpoint", arn)
     endpoint = Endpoint(
         name, arn, config.name, now, now, list(config.production), list(config.shadow)
     )
     state.endpoints[name] = endpoint
-    state.settle(endpoint, now + state.settings.start_seconds)
-    endpoint.status = "Creating"
+    state.tag(arn, request)
+    state.settle(endpoint, now + state.settings.start_seconds, "Creating")
+    state.tell_of(endpoint)
     return {"EndpointArn": arn}
 
 
@@ -162,6 +172,46 @@ def update_endpoint(state: State, scope: Scope, request: Json, now: float) -> Js
     return {"EndpointArn": endpoint.arn}
 
 
+def update_weights(state: State, scope: Scope, request: Json, now: float) -> Json:
+    """UpdateEndpointWeightsAndCapacities: Updating, then InService with other weights and counts.
+
+    API reference: the endpoint is Updating meanwhile, and InService afterwards.
+    """
+    name = request["EndpointName"]
+    endpoint = state.endpoint(name, scope.arn("endpoint", name))
+    if endpoint.status in _IN_FLUX:
+        raise validation(f'Cannot update in-progress endpoint "{endpoint.arn}".')
+    wanted = {item["VariantName"]: item for item in request["DesiredWeightsAndCapacities"]}
+    served = [variant.name for variant in (*endpoint.production, *endpoint.shadow)]
+    unknown = sorted(set(wanted) - set(served))
+    if unknown:
+        raise validation(f'The variants {unknown} do not exist on endpoint "{endpoint.arn}".')
+    for variant in (*endpoint.production, *endpoint.shadow):
+        count = wanted.get(variant.name, {}).get("DesiredInstanceCount")
+        if count is not None:
+            current, _ = _counts(endpoint, variant)
+            endpoint.counts[variant.name] = (current, count)
+
+    def scaled(at: float) -> None:
+        endpoint.modified = at
+        if endpoint.next_failure is not None:
+            return
+        for variant_name, (_, desired) in list(endpoint.counts.items()):
+            if variant_name in wanted:
+                endpoint.counts[variant_name] = (desired, desired)
+        for variants in (endpoint.production, endpoint.shadow):
+            variants[:] = [
+                replace(item, weight=wanted.get(item.name, {}).get("DesiredWeight", item.weight))
+                for item in variants
+            ]
+
+    done = now + state.settings.start_seconds
+    state.timeline.cancel(f"endpoint-update/{name}")
+    state.timeline.at(done, f"endpoint-update/{name}", scaled)
+    state.settle(endpoint, done)
+    return {"EndpointArn": endpoint.arn}
+
+
 def list_endpoints(state: State, scope: Scope, request: Json, now: float) -> Json:
     """ListEndpoints: newest first, filtered by name and status; always one page."""
     found = [
@@ -182,6 +232,9 @@ def delete_endpoint(state: State, scope: Scope, request: Json, now: float) -> Js
         raise validation(f'Cannot update in-progress endpoint "{endpoint.arn}".')
     state.timeline.cancel(f"endpoint/{name}")
     del state.endpoints[name]
+    endpoint.status, endpoint.modified = "Deleting", now
+    state.tell_of(endpoint)
+    state.untag(endpoint.arn)
     return {}
 
 
@@ -197,6 +250,7 @@ OPERATIONS = {
     "CreateEndpoint": create_endpoint,
     "DescribeEndpoint": describe_endpoint,
     "UpdateEndpoint": update_endpoint,
+    "UpdateEndpointWeightsAndCapacities": update_weights,
     "ListEndpoints": list_endpoints,
     "DeleteEndpoint": delete_endpoint,
 }
@@ -242,10 +296,15 @@ def _served(endpoint: Endpoint, variant: Variant) -> Json:
         "DesiredWeight": variant.weight,
     }
     if variant.instance_count is not None:
-        configured = (variant.instance_count, variant.instance_count)
-        current, desired = endpoint.counts.get(variant.name, configured)
+        current, desired = _counts(endpoint, variant)
         served["CurrentInstanceCount"], served["DesiredInstanceCount"] = current, desired
     return served
+
+
+def _counts(endpoint: Endpoint, variant: Variant) -> tuple[int, int]:
+    """Return a variant's current and desired counts."""
+    configured = variant.instance_count or 0
+    return endpoint.counts.get(variant.name, (configured, configured))
 
 
 def _summary(endpoint: Endpoint) -> Json:

@@ -34,6 +34,9 @@ def create(state: State, scope: Scope, request: Json, now: float) -> Json:
         raise ApiError("ResourceInUse", f"Inference experiment {arn} already exists.")
     _check_endpoint(state, scope, request["EndpointName"])
     variants = [variant_from_config(item) for item in request["ModelVariants"]]
+    inferentia = sorted({v.instance_type or "" for v in variants if _is_inf1(v)})
+    if inferentia:
+        raise validation(f"Inference experiments do not support the instance types {inferentia}.")
     for variant in variants:
         state.require_model(variant.model, scope.arn("model", variant.model))
     source = _check_shadow_mode(request["ShadowModeConfig"], variants)
@@ -43,6 +46,7 @@ def create(state: State, scope: Scope, request: Json, now: float) -> Json:
         name, arn, request["EndpointName"], now, now, declared, variants, source
     )
     state.experiments[name] = experiment
+    state.tag(arn, request)
     experiment.variant_status = {variant.name: "Creating" for variant in variants}
     start = planned["StartTime"]
     if start > now:
@@ -111,9 +115,22 @@ def start(state: State, scope: Scope, request: Json, now: float) -> Json:
 
 
 def update(state: State, scope: Scope, request: Json, now: float) -> Json:
-    """UpdateInferenceExperiment: Updating, then Running again; nothing is redeployed if Created."""
+    """UpdateInferenceExperiment: Updating, then Running again; nothing is redeployed if Created.
+
+    Of a running one, the description, the end and the sampling can be changed (developer guide,
+    "View, monitor, and edit shadow tests", and the API reference for the schedule).
+    """
     experiment = _find(state, scope, request)
     _require(experiment, ("Created", "Running"), "updated")
+    shadow_mode = request.get("ShadowModeConfig")
+    if shadow_mode is not None:
+        source = _check_shadow_mode(shadow_mode, experiment.variants)
+        if experiment.status == "Running" and source != experiment.source:
+            raise validation("The variants of a running inference experiment cannot be updated.")
+    if experiment.status == "Running":
+        fixed = [key for key in ("ModelVariants", "DataStorageConfig") if key in request]
+        if fixed:
+            raise validation(f"{fixed} of a running inference experiment cannot be updated.")
     wanted = {item["VariantName"]: item for item in request.get("ModelVariants", [])}
     unknown = sorted(set(wanted) - {variant.name for variant in experiment.variants})
     if unknown:
@@ -151,6 +168,7 @@ def delete(state: State, scope: Scope, request: Json, now: float) -> Json:
     _require(experiment, ("Created", "Completed", "Cancelled"), "deleted")
     state.timeline.cancel(owner(experiment))
     del state.experiments[experiment.name]
+    state.untag(experiment.arn)
     return {"InferenceExperimentArn": experiment.arn}
 
 
@@ -187,6 +205,11 @@ def _check_endpoint(state: State, scope: Scope, name: str) -> Endpoint:
             text = f"Endpoint {endpoint.arn} is in use by inference experiment {other.arn}."
             raise ApiError("ResourceInUse", text)
     return endpoint
+
+
+def _is_inf1(variant: Variant) -> bool:
+    """Developer guide, "Shadow variants": endpoints with Inf1 instances cannot have one."""
+    return str(variant.instance_type).startswith("ml.inf1.")
 
 
 def _check_shadow_mode(config: Json, variants: list[Variant]) -> str:

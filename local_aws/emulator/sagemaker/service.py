@@ -5,29 +5,36 @@ It is independent of ministack, and can be used on its own.
 
 from __future__ import annotations
 
+import functools
 import json
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias, TypeVar, cast
 
-from local_aws.emulator.sagemaker import endpoints, experiments, stopping
+from local_aws.emulator.sagemaker import endpoints, experiments, stopping, tags
 from local_aws.emulator.sagemaker.arns import Scope
 from local_aws.emulator.sagemaker.errors import ApiError
 from local_aws.emulator.sagemaker.records import Fault, Faults, Record
-from local_aws.emulator.sagemaker.state import State
+from local_aws.emulator.sagemaker.state import Endpoint, State
 from local_aws.emulator.sagemaker.validation import check_request, service_model
 from local_aws.settings import Settings
 
 __all__ = ["TARGET_PREFIX", "Answer", "SageMaker"]
 
 TARGET_PREFIX = "SageMaker."
+_ARN = "arn:aws:sagemaker:"
+Method = TypeVar("Method", bound=Callable[..., Any])
+PassedOn: TypeAlias = Any  # Arguments that are only passed on.
+Value: TypeAlias = Any  # Any JSON value.
 
 Operation = Callable[[State, Scope, dict[str, Any], float], dict[str, Any]]
 _OPERATIONS: dict[str, Operation] = {
     **endpoints.OPERATIONS,
     **experiments.OPERATIONS,
     **stopping.OPERATIONS,
+    **tags.OPERATIONS,
 }
 
 
@@ -38,6 +45,17 @@ class Answer:
     status: int
     body: bytes
     delay_seconds: float = 0.0
+
+
+def _locked(method: Method) -> Method:
+    """Let one thread at a time carry out a method."""
+
+    @functools.wraps(method)
+    def locked(self: SageMaker, *args: PassedOn, **more: PassedOn) -> PassedOn:
+        with self._lock:
+            return method(self, *args, **more)
+
+    return cast("Method", locked)
 
 
 class SageMaker:
@@ -52,11 +70,23 @@ class SageMaker:
         """
         self._clock = clock
         self._settings = settings
+        self._on_endpoint_change: Callable[[Endpoint], object] | None = None
+        # Calls come from the event loop, from stacks' threads and from the pump of events.
+        self._lock = threading.RLock()
         self.reset()
+
+    def watch_endpoints(self, on_change: Callable[[Endpoint], object]) -> None:
+        """Call a function with every endpoint whose status changes, from now on."""
+        self._on_endpoint_change = self.state.on_endpoint_change = on_change
+
+    @_locked
+    def advance(self) -> None:
+        """Let everything happen that is due by now."""
+        self.state.timeline.advance(self._clock())
 
     def reset(self) -> None:
         """Delete every resource, call and fault; keep the settings."""
-        self.state = State(self._settings)
+        self.state = State(self._settings, on_endpoint_change=self._on_endpoint_change)
         self.calls: list[Record] = []
         self.faults = Faults()
 
@@ -88,6 +118,7 @@ class SageMaker:
         has_output = service_model().operation_model(operation).output_shape is not None
         return Answer(200, json.dumps(answer).encode() if has_output else b"", delay)
 
+    @_locked
     def perform(self, operation: str, request: dict[str, Any], scope: Scope) -> dict[str, Any]:
         """Carry out an operation, without the protocol, the faults and the log around it.
 
@@ -101,8 +132,10 @@ class SageMaker:
         check_request(operation, request)
         now = self._clock()
         self.state.timeline.advance(now)
-        return perform(self.state, scope, request, now)
+        answer = perform(self.state, scope, request, now)
+        return _with_lower_arns(answer) if self._settings.lower_case_arns else answer
 
+    @_locked
     def end_experiment(self, name: str, status: str, reason: str | None) -> None:
         """End an experiment now, but not by a Stop.
 
@@ -121,6 +154,7 @@ class SageMaker:
         """Add a fault for future calls."""
         self.faults.add(fault, self._clock())
 
+    @_locked
     def end_endpoint_in(self, name: str, status: str, reason: str | None) -> None:
         """Set an endpoint to a final status now, whatever it was doing.
 
@@ -132,7 +166,9 @@ class SageMaker:
         endpoint = self.state.endpoint(name, name)
         self.state.timeline.cancel(f"endpoint/{name}")
         endpoint.status, endpoint.failure_reason, endpoint.modified = status, reason, now
+        self.state.tell_of(endpoint)
 
+    @_locked
     def fail_endpoint_update(self, name: str, status: str, reason: str) -> None:
         """Make the next update of an endpoint fail: it keeps its variants, with a FailureReason.
 
@@ -142,6 +178,7 @@ class SageMaker:
         self.state.timeline.advance(self._clock())
         self.state.endpoint(name, name).next_failure = (status, reason)
 
+    @_locked
     def scale_variant(self, name: str, variant: str, current: int, desired: int) -> None:
         """Make a variant run another number of instances than configured, like autoscaling.
 
@@ -156,6 +193,7 @@ class SageMaker:
             raise ValueError(f"endpoint {name!r} serves the variants {served}, not {variant!r}")
         endpoint.counts[variant] = (current, desired)
 
+    @_locked
     def backdate_experiments(self, endpoint: str, since: float) -> None:
         """Set the start of the experiments on an endpoint, unless they started earlier."""
         self.state.timeline.advance(self._clock())
@@ -173,6 +211,15 @@ class SageMaker:
     ) -> None:
         """Add a call to the log; IAM's denials never reach ``call``, so they are added here."""
         self.calls.append(Record(operation, request, self._clock(), scope.region, error_code))
+
+
+def _with_lower_arns(value: Value) -> Value:
+    """Return an answer whose ARNs of SageMaker's resources are in lower case."""
+    if isinstance(value, dict):
+        return {key: _with_lower_arns(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_lower_arns(item) for item in value]
+    return value.lower() if str(value).startswith(_ARN) else value
 
 
 def parse(body: bytes) -> dict[str, Any]:

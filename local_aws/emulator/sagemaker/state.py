@@ -103,6 +103,11 @@ class Timeline:
         """Schedule an action; it will be called with the time at which it was due."""
         heapq.heappush(self._due, (when, next(self._numbers), owner, action))
 
+    @property
+    def next_due(self) -> float | None:
+        """When the next step is due; None without one."""
+        return self._due[0][0] if self._due else None
+
     def cancel(self, owner: str) -> None:
         """Call off everything an owner still had to come."""
         self._due = [entry for entry in self._due if entry[2] != owner]
@@ -127,6 +132,7 @@ class State:
     """Everything the service knows; a reset makes a new one.
 
     ``own_settings`` are those of single experiments by their name, in place of ``settings``.
+    ``tags`` are by the resource's ARN in lower case.
     """
 
     settings: Settings
@@ -135,7 +141,10 @@ class State:
     configs: dict[str, EndpointConfig] = field(default_factory=dict)
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     experiments: dict[str, Experiment] = field(default_factory=dict)
+    tags: dict[str, dict[str, str]] = field(default_factory=dict)
     timeline: Timeline = field(default_factory=Timeline)
+    # Called with each endpoint whose status has changed.
+    on_endpoint_change: Callable[[Endpoint], object] | None = None
     _config_numbers: itertools.count[int] = field(default_factory=itertools.count)
 
     def settings_of(self, experiment: Experiment) -> Settings:
@@ -156,6 +165,14 @@ class State:
         except KeyError:
             raise validation(f'Could not find endpoint "{arn}".') from None
 
+    def tag(self, arn: str, request: dict[str, Any]) -> None:
+        """Give a new resource the tags of the request that creates it."""
+        self.tags[arn.lower()] = {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
+
+    def untag(self, arn: str) -> None:
+        """Forget the tags of a resource that is deleted."""
+        self.tags.pop(arn.lower(), None)
+
     def require_model(self, name: str, arn: str) -> None:
         """Raise unless a model exists."""
         if name not in self.models:
@@ -174,8 +191,8 @@ class State:
         endpoint.production, endpoint.shadow = list(production), list(shadow)
         endpoint.counts.clear()
 
-    def settle(self, endpoint: Endpoint, when: float) -> None:
-        """Set an endpoint Updating until a time at which it is InService again."""
+    def settle(self, endpoint: Endpoint, when: float, status: str = "Updating") -> None:
+        """Set an endpoint Updating, or Creating, until a time at which it is InService again."""
 
         def settled(at: float) -> None:
             endpoint.modified = at
@@ -184,10 +201,18 @@ class State:
                 endpoint.lasting_failure,
             )
             endpoint.next_failure = None
+            self.tell_of(endpoint)
 
         self.timeline.cancel(f"endpoint/{endpoint.name}")
-        endpoint.status = "Updating"
+        if endpoint.status != status:
+            endpoint.status = status
+            self.tell_of(endpoint)
         self.timeline.at(when, f"endpoint/{endpoint.name}", settled)
+
+    def tell_of(self, endpoint: Endpoint) -> None:
+        """Tell whoever listens that an endpoint's status has changed."""
+        if self.on_endpoint_change is not None:
+            self.on_endpoint_change(endpoint)
 
 
 def variant_from_config(config: dict[str, Any]) -> Variant:

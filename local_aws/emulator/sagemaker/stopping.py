@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local_aws.emulator.sagemaker.arns import Scope
-from local_aws.emulator.sagemaker.errors import conflict, validation
+from local_aws.emulator.sagemaker.errors import ApiError, conflict, validation
 from local_aws.emulator.sagemaker.lifecycle import end, owner
 from local_aws.emulator.sagemaker.state import (
     Experiment,
@@ -75,6 +75,11 @@ def stop(state: State, scope: Scope, request: Json, now: float) -> Json:
             f"Inference experiment {experiment.arn} cannot be stopped while it is "
             f"{experiment.status}."
         )
+    endpoint = state.endpoints.get(experiment.endpoint_name)
+    changes = endpoint is not None and endpoint.status == "Updating"
+    if changes and settings.stop_during_endpoint_update != "accepted":
+        text = f"Endpoint {experiment.endpoint_name} is being updated."
+        raise ApiError(settings.stop_during_endpoint_update, text)
     result = outcome(experiment, request)
     for variant in result.kept:
         state.require_model(variant.model, scope.arn("model", variant.model))
@@ -94,7 +99,6 @@ def stop(state: State, scope: Scope, request: Json, now: float) -> Json:
         over, owner(experiment), lambda at: _apply(state, experiment, result, final, at)
     )
     # After the line above: steps for the same time run in the order in which they were added.
-    endpoint = state.endpoints.get(experiment.endpoint_name)
     if endpoint is not None:
         state.settle(endpoint, over + settings.settle_seconds)
     return {"InferenceExperimentArn": experiment.arn}

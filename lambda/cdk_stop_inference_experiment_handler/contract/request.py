@@ -1,0 +1,157 @@
+"""A request of CloudFormation, parsed, for the function and for the command.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html
+"""
+
+from __future__ import annotations
+
+import calendar
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from .declaration import Declaration, Problems, parse
+from .validation import Reader, as_mapping
+from .wire import MAX_SERVICE_TIMEOUT
+
+
+class RequestType(str, Enum):
+    """CloudFormation's three request types."""
+
+    CREATE = "Create"
+    UPDATE = "Update"
+    DELETE = "Delete"
+
+
+@dataclass(frozen=True)
+class Request:
+    """A custom resource request.
+
+    Attributes:
+        stack_name: The stack's name, from its id; empty if that is no stack's ARN.
+        region: The stack's region, from its id; the function and the experiment are in it, too.
+        name: The name of the experiment, even if the declaration has problems; empty if there is
+            none. On a Delete, the name in the physical id if that is another: a change of name
+            that failed leaves the properties of a declaration that was never deployed.
+        properties: ResourceProperties as they came; empty if they are no object.
+        new: The declaration in them.
+        old_properties: OldResourceProperties as they came; empty if there are none.
+        old: The declaration in them; None if there are none.
+        issued_at: When CloudFormation made the request, in whole seconds since the epoch; None if
+            its ResponseURL does not say so.
+        service_timeout: Seconds after which CloudFormation gives up, 1 to 3600.
+    """
+
+    type: RequestType
+    stack_id: str
+    stack_name: str
+    region: str
+    logical_id: str
+    physical_id: str
+    name: str
+    properties: Mapping[str, object]
+    new: Declaration | Problems
+    old_properties: Mapping[str, object]
+    old: Declaration | Problems | None
+    issued_at: float | None
+    service_timeout: int = MAX_SERVICE_TIMEOUT
+
+    @property
+    def held(self) -> str:
+        """The name in the physical id, if that is an experiment's ARN; otherwise empty."""
+        return held_by(self.physical_id)
+
+    @property
+    def holds_its_experiment(self) -> bool:
+        """Whether the physical id is the ARN of the experiment that :attr:`name` names.
+
+        CloudFormation also deletes resources whose Create failed or was cancelled, under ids that
+        the function marked or that CloudFormation generated. Names are compared ignoring case:
+        AWS does not document whether ARNs keep it.
+        """
+        return self.held != "" and self.held.lower() == self.name.lower()
+
+
+def held_by(physical_id: str) -> str:
+    """The name in a physical id, if that is an experiment's ARN; otherwise empty."""
+    head, _, name = physical_id.partition(":inference-experiment/")
+    return name if head.split(":")[2:3] == ["sagemaker"] else ""
+
+
+def malformation(event: object) -> str | None:
+    """Why the event is no request that can be answered; None if it is one.
+
+    What is wrong with its properties is for the answer to say.
+    """
+    if not isinstance(event, Mapping):
+        return f"the event is a {type(event).__name__}, not an object"
+    kind = event.get("RequestType")
+    if kind not in list(RequestType):
+        return "'RequestType' must be 'Create', 'Update' or 'Delete'"
+    held = () if kind == RequestType.CREATE else ("PhysicalResourceId",)
+    for name in ("RequestId", "ResponseURL", "StackId", "LogicalResourceId", *held):
+        if not isinstance(event.get(name), str) or not event[name]:
+            return f"'{name}' must be a string"
+    if not event["ResponseURL"].startswith("https://"):
+        return "'ResponseURL' must be an https URL"
+    return None
+
+
+def read_request(event: Mapping[str, Any]) -> Request:
+    """Read an event in which :func:`malformation` finds nothing."""
+    kind, stack_id = RequestType(event["RequestType"]), event["StackId"]
+    physical_id = event.get("PhysicalResourceId")
+    physical_id = physical_id if isinstance(physical_id, str) else ""
+    properties = event.get("ResourceProperties")
+    old_properties = event.get("OldResourceProperties")
+    new = parse(properties)
+    return Request(
+        type=kind,
+        stack_id=stack_id,
+        stack_name=stack_id.partition(":stack/")[2].partition("/")[0],
+        region=_region(stack_id),
+        logical_id=event["LogicalResourceId"],
+        physical_id=physical_id,
+        name=_name(kind, as_mapping(properties), physical_id),
+        properties=as_mapping(properties),
+        new=new,
+        old_properties=as_mapping(old_properties),
+        old=None if old_properties is None else parse(old_properties),
+        issued_at=issued_at(event["ResponseURL"]),
+        service_timeout=_service_timeout(as_mapping(properties)),
+    )
+
+
+def issued_at(response_url: str) -> float | None:
+    """When a presigned URL was made, in seconds since the epoch; None if it does not say.
+
+    ``X-Amz-Date`` of Signature Version 4 says so. CloudFormation does not document which signature
+    it uses, so nothing may depend on it.
+    """
+    try:
+        dates = parse_qs(urlsplit(response_url).query).get("X-Amz-Date", [])
+        return float(calendar.timegm(time.strptime(dates[0], "%Y%m%dT%H%M%SZ")))
+    except (IndexError, ValueError):
+        return None
+
+
+def _name(kind: RequestType, properties: Mapping[str, object], physical_id: str) -> str:
+    declared = properties.get("Name")
+    name = declared if isinstance(declared, str) else ""
+    held = held_by(physical_id)
+    is_another = held != "" and held.lower() != name.lower()
+    return held if kind is RequestType.DELETE and is_another else name
+
+
+def _region(stack_id: str) -> str:
+    parts = stack_id.split(":")
+    return parts[3] if len(parts) > 3 else ""
+
+
+def _service_timeout(properties: Mapping[str, object]) -> int:
+    """The ServiceTimeout, even where another property has a problem."""
+    declared = properties.get("ServiceTimeout")
+    return Reader().count("ServiceTimeout", declared, 1, MAX_SERVICE_TIMEOUT) or MAX_SERVICE_TIMEOUT

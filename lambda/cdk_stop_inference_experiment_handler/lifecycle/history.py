@@ -1,0 +1,437 @@
+"""What a stack's events say about one resource: operations, and what is deployed.
+
+The words are those of docs/design/orders.md. Everything here is a pure function of events that were
+read, so it can also say which older events it lacks.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from functools import cached_property
+from itertools import pairwise
+
+from ..contract.declaration import Declaration, Problems, is_masked, parse, same_properties
+from ..contract.request import Request, RequestType
+from .situation import Kind, NotReadable, Seen, Stack, StackEvent
+
+_BEGINS = ("CREATE", "UPDATE", "DELETE", "IMPORT")
+BEGIN_STATUSES = frozenset(f"{kind}_IN_PROGRESS" for kind in _BEGINS)
+CLEANUP_STATUS = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
+
+OWN_EVENT_SECONDS = 3.0
+"""CloudFormation writes a resource's *_IN_PROGRESS up to 2 s before its request, whose date is cut
+to whole seconds."""
+
+OLDER_EVENTS = NotReadable(Kind.UNFINISHED, "DescribeStackEvents: there are older events to read")
+
+
+class Outcome(Enum):
+    """How an operation of a stack ended, by the last status that the stack wrote in it."""
+
+    SUCCEEDED = "succeeded"
+    UNDONE = "undone"
+    BROKEN = "broken"
+    UNDER_WAY = "under way"
+
+
+_SUCCEEDED = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", CLEANUP_STATUS})
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of a stack.
+
+    Attributes:
+        status: The status with which it began; empty for events outside of any operation.
+        began: Seconds since the epoch.
+        ended: When the stack wrote its last status; None if that is an *_IN_PROGRESS.
+        rolled_back: When its rollback began; None if there was none.
+    """
+
+    status: str
+    began: float
+    ended: float | None
+    outcome: Outcome
+    rolled_back: float | None = None
+
+    def has(self, at: float) -> bool:
+        """Whether a time lies in it; the next operation begins later."""
+        return self.began <= at and (self.ended is None or at <= self.ended)
+
+
+def operations(events: Sequence[StackEvent], stack_id: str) -> tuple[Operation, ...]:
+    """The operations of a stack, oldest first, from its events, oldest first.
+
+    A rollback belongs to the operation that it undoes, whenever it was ordered.
+    """
+    groups: list[list[StackEvent]] = []
+    for event in events:
+        if event.physical_id != stack_id:
+            continue
+        if event.status in BEGIN_STATUSES:
+            groups.append([event])
+        elif groups:
+            groups[-1].append(event)
+    found = [_operation(group, is_newest=group is groups[-1]) for group in groups]
+    return _with_undone(found)
+
+
+def _operation(words: Sequence[StackEvent], *, is_newest: bool) -> Operation:
+    last = words[-1]
+    is_open = last.status.endswith("_IN_PROGRESS")
+    rollbacks = [word.at for word in words if is_rollback(word.status)]
+    if last.status in _SUCCEEDED:
+        outcome = Outcome.SUCCEEDED
+    elif "ROLLBACK_COMPLETE" in last.status:
+        outcome = Outcome.UNDONE
+    else:
+        outcome = Outcome.UNDER_WAY if is_open and is_newest else Outcome.BROKEN
+    return Operation(
+        status=words[0].status,
+        began=words[0].at,
+        ended=None if is_open else last.at,
+        outcome=outcome,
+        rolled_back=rollbacks[0] if rollbacks else None,
+    )
+
+
+def _with_undone(found: Sequence[Operation]) -> tuple[Operation, ...]:
+    """A rollback also undoes the broken operations right before its own."""
+    result: list[Operation] = []
+    undoes = False
+    for operation in reversed(found):
+        if undoes and operation.outcome is Outcome.BROKEN:
+            result.append(replace(operation, outcome=Outcome.UNDONE))
+        else:
+            result.append(operation)
+            undoes = operation.outcome is Outcome.UNDONE
+    return tuple(reversed(result))
+
+
+def is_rollback(status: str) -> bool:
+    """Whether a stack undoes something at this moment, the clean-up after it included."""
+    return "ROLLBACK" in status and status.endswith("_IN_PROGRESS")
+
+
+class OwnEvent(Enum):
+    """Whether the event that CloudFormation wrote for the request itself is there."""
+
+    MISSING = "missing"
+    MASKED = "there, with properties that are not the request's"
+    PRESENT = "there"
+
+
+class AsCreate(Enum):
+    """The value of :meth:`History.deployed` if nothing of the resource ever completed."""
+
+    AS_CREATE = "the Update is as a Create"
+
+
+Deployed = Seen[Declaration | AsCreate]
+
+
+@dataclass(frozen=True)
+class History:
+    """What the events say about the resource of a request.
+
+    Attributes:
+        stacks: The resource's stack, then those that it is nested in, the root last.
+        is_past_doubt: Looks have been in doubt for a minute. An older event of the request's kind
+            then counts as its own.
+    """
+
+    request: Request
+    stacks: tuple[Stack, ...]
+    issued_at: float
+    is_past_doubt: bool = False
+
+    @cached_property
+    def own_event(self) -> OwnEvent:
+        """The request's own event: without it the history may be older than the request."""
+        newest = self._own[-1] if self._own else None
+        if newest is None or newest.status != f"{self.request.type.value.upper()}_IN_PROGRESS":
+            return OwnEvent.MISSING
+        is_old = newest.at < self.issued_at - OWN_EVENT_SECONDS
+        members = _members(newest.properties)
+        is_same = not newest.properties or (
+            members is not None and same_properties(members, self.request.properties)
+        )
+        if is_same and (not is_old or self.is_past_doubt):
+            return OwnEvent.PRESENT
+        return OwnEvent.MASKED if self.is_past_doubt else OwnEvent.MISSING
+
+    @cached_property
+    def newest(self) -> StackEvent | None:
+        """The newest event of the resource."""
+        return self._own[-1] if self._own else None
+
+    @cached_property
+    def base(self) -> Operation | None:
+        """The newest operation that succeeded before the one under way."""
+        older = reversed(self._timeline[:-1])
+        return next((one for one in older if one.outcome is Outcome.SUCCEEDED), None)
+
+    @cached_property
+    def is_never_deployed(self) -> Seen[bool]:
+        """Whether the resource has not been part of a stack that succeeded."""
+        if (gap := self.gap) is not None:
+            return gap
+        of_stacks = (
+            event
+            for stack in self.stacks[:-1]
+            for event in _oldest_first(stack)
+            if event.physical_id == stack.stack_id
+        )
+        return self.base is None or any(
+            event.status == "CREATE_IN_PROGRESS" and self._is_after_base(event)
+            for event in (*self._own, *of_stacks)
+        )
+
+    @cached_property
+    def deployed(self) -> Deployed:
+        """What the stack's operations left deployed, before this request."""
+        is_new = self.is_never_deployed
+        if isinstance(is_new, NotReadable):
+            return is_new
+        since = self._since_base
+        if is_new and self.request.type is RequestType.UPDATE:
+            completions = [event for event in self.completions if event in since]
+            return self._declared(completions[-1]) if completions else AsCreate.AS_CREATE
+        told = self._told()
+        if not since:
+            return told
+        if self._is_all_restored(since):
+            restored = [event for event in self.completions if event in since]
+            seen = self._declared(restored[-1])
+            return told if isinstance(seen, NotReadable) else seen
+        completion = self._completion_of_base()
+        if completion is None:
+            return NotReadable(Kind.REFUSED, "the stack's events do not show what was deployed")
+        return self._declared(completion)
+
+    @cached_property
+    def tried_since(self) -> tuple[Seen[Declaration], ...]:
+        """What completed in broken operations after the last that succeeded or was undone."""
+        older = self._timeline[:-1]
+        broken: list[Operation] = []
+        for operation in reversed(older):
+            if operation.outcome is not Outcome.BROKEN:
+                break
+            broken.append(operation)
+        return tuple(
+            self._declared(event)
+            for event in self.completions
+            if self._operation_of(event.at) in broken
+        )
+
+    @cached_property
+    def gap(self) -> NotReadable | None:
+        """Why the history does not go back far enough; None if it does."""
+        for stack in self.stacks:
+            if isinstance(stack.events, NotReadable):
+                return stack.events
+        if isinstance(self.stacks[-1].description, NotReadable):
+            return self.stacks[-1].description
+        if self.lacks:
+            return OLDER_EVENTS
+        if self.base is None and not _is_from_creation(self.stacks[-1]):
+            return NotReadable(Kind.REFUSED, "DescribeStackEvents: the oldest events are gone")
+        return None
+
+    @cached_property
+    def lacks(self) -> frozenset[str]:
+        """The stacks whose older events have to be read before this history tells what it can."""
+        lacking = {stack.stack_id for stack in self.stacks if not _has_begin(stack)}
+        if self.request.type is RequestType.CREATE:
+            return frozenset(lacking)
+        *nested, root = self.stacks
+        if self.base is None and not _is_whole(root):
+            lacking.add(root.stack_id)
+        began = self.base.began if self.base else float("-inf")
+        lacking |= {stack.stack_id for stack in nested if not _reaches(stack, began)}
+        return frozenset(lacking or self._lacks_completion())
+
+    def _lacks_completion(self) -> set[str]:
+        """What is missing if what is deployed has to be found before the base."""
+        since = self._since_base
+        if self.base is None or not since or self._is_all_restored(since):
+            return set()
+        completion = self._completion_of_base()
+        if completion and any(one.began <= completion.at for one in self._operations):
+            return set()
+        searched = self.stacks[-1:] if completion else (self.stacks[0], self.stacks[-1])
+        return {stack.stack_id for stack in searched if not _is_whole(stack)}
+
+    @cached_property
+    def _operations(self) -> tuple[Operation, ...]:
+        """The root's operations, which are those of a nested stack, too."""
+        root = self.stacks[-1]
+        return operations(_oldest_first(root), root.stack_id)
+
+    @cached_property
+    def _timeline(self) -> tuple[Operation, ...]:
+        """The operations, and broken ones for events that lie outside of any."""
+        found = list(self._operations)
+        for event in self._own:
+            if not any(operation.has(event.at) for operation in found):
+                ends = [one.began for one in self._operations if one.began > event.at]
+                end = min(ends) if ends else None
+                found.append(Operation("", event.at, end, Outcome.BROKEN))
+        return _with_undone(sorted(found, key=lambda operation: operation.began))
+
+    def _operation_of(self, at: float) -> Operation:
+        """The operation in whose time an event was written."""
+        outside = Operation("", at, at, Outcome.BROKEN)
+        return next((one for one in reversed(self._timeline) if one.has(at)), outside)
+
+    @cached_property
+    def _own(self) -> tuple[StackEvent, ...]:
+        """The events of the resource, oldest first."""
+        own = self.stacks[0]
+        return tuple(
+            event
+            for event in _oldest_first(own)
+            if event.logical_id == self.request.logical_id and event.physical_id != own.stack_id
+        )
+
+    @cached_property
+    def _before(self) -> tuple[StackEvent, ...]:
+        """The events of the resource before the request's own."""
+        return self._own[:-1] if self.own_event is not OwnEvent.MISSING else self._own
+
+    @cached_property
+    def _since_base(self) -> tuple[StackEvent, ...]:
+        """Its CREATE_ and UPDATE_ events after the base, before the request."""
+        return tuple(
+            event
+            for event in self._before
+            if event.status.startswith(("CREATE_", "UPDATE_")) and self._is_after_base(event)
+        )
+
+    def _is_after_base(self, event: StackEvent) -> bool:
+        """Whether an event belongs to a later operation than the base."""
+        return self.base is None or self._operation_of(event.at).began > self.base.began
+
+    @cached_property
+    def completions(self) -> tuple[StackEvent, ...]:
+        """Its completions of requests, oldest first.
+
+        ResourcesToSkip and ForceRollback write UPDATE_COMPLETE without any request:
+        https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ContinueUpdateRollback.html
+        """
+        return tuple(
+            event
+            for before, event in pairwise(self._before)
+            if event.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+            and before.status == event.status.replace("COMPLETE", "IN_PROGRESS")
+        )
+
+    def _is_all_restored(self, since: Sequence[StackEvent]) -> bool:
+        """Whether the resource ends each operation since the base by a completion of its undo."""
+        for operation in self._timeline:
+            own = [event for event in since if self._operation_of(event.at) == operation]
+            if own and not (
+                own[-1] in self.completions
+                and operation.rolled_back is not None
+                and own[-1].at >= operation.rolled_back
+            ):
+                return False
+        return True
+
+    def _completion_of_base(self) -> StackEvent | None:
+        """Its newest completion up to the base's end, in operations that were not undone."""
+        base = self.base
+        if base is None:
+            return None
+        for event in reversed(self.completions):
+            operation = self._operation_of(event.at)
+            if operation.began <= base.began and operation.outcome is not Outcome.UNDONE:
+                return event
+        return None
+
+    def _told(self) -> Deployed:
+        """What the request itself says was deployed."""
+        request = self.request
+        told = request.new if request.type is RequestType.DELETE else request.old
+        if told is None:
+            return NotReadable(Kind.REFUSED, "the request has no OldResourceProperties")
+        return NotReadable(Kind.REFUSED, str(told)) if isinstance(told, Problems) else told
+
+    def _declared(self, event: StackEvent) -> Seen[Declaration]:
+        """The declaration in an event's properties."""
+        members = _members(event.properties)
+        if members is None or is_masked(members) or self.own_event is OwnEvent.MASKED:
+            why = f"the properties in {event.status} of {event.logical_id} are masked or missing"
+            return NotReadable(Kind.REFUSED, why)
+        declared = parse(members)
+        if isinstance(declared, Problems):
+            return NotReadable(Kind.REFUSED, str(declared))
+        return declared
+
+
+def _oldest_first(stack: Stack) -> tuple[StackEvent, ...]:
+    """A stack's events that are steps of an operation."""
+    if isinstance(stack.events, NotReadable):
+        return ()
+    return tuple(event for event in reversed(stack.events.newest_first) if not event.is_aside)
+
+
+def begin_of(stack: Stack) -> StackEvent | None:
+    """The event with which the stack's newest operation began."""
+    return next(
+        (
+            event
+            for event in reversed(_oldest_first(stack))
+            if event.physical_id == stack.stack_id and event.status in BEGIN_STATUSES
+        ),
+        None,
+    )
+
+
+def newest_of(stack: Stack) -> StackEvent | None:
+    """The newest event of the stack itself."""
+    own = (event for event in reversed(_oldest_first(stack)) if event.physical_id == stack.stack_id)
+    return next(own, None)
+
+
+def under_way(stack: Stack) -> tuple[StackEvent, ...]:
+    """The events of the stack's newest operation, oldest first."""
+    begin, events = begin_of(stack), _oldest_first(stack)
+    return events if begin is None else events[events.index(begin) :]
+
+
+def _is_whole(stack: Stack) -> bool:
+    return isinstance(stack.events, NotReadable) or stack.events.is_whole
+
+
+def _has_begin(stack: Stack) -> bool:
+    return _is_whole(stack) or begin_of(stack) is not None
+
+
+def _reaches(stack: Stack, at: float) -> bool:
+    """Whether a stack's events go back to a time."""
+    if isinstance(stack.events, NotReadable) or stack.events.is_whole:
+        return True
+    return bool(stack.events.newest_first) and stack.events.newest_first[-1].at < at
+
+
+def _is_from_creation(stack: Stack) -> bool:
+    """Whether the events begin with the stack's own creation."""
+    oldest = next((e for e in _oldest_first(stack) if e.physical_id == stack.stack_id), None)
+    return oldest is not None and oldest.status in (
+        "REVIEW_IN_PROGRESS",
+        "CREATE_IN_PROGRESS",
+        "IMPORT_IN_PROGRESS",
+    )
+
+
+def _members(properties: str) -> Mapping[str, object] | None:
+    """An event's properties; None if they are absent or do not parse."""
+    try:
+        members = json.loads(properties)
+    except (ValueError, RecursionError):
+        return None
+    return members if isinstance(members, dict) else None

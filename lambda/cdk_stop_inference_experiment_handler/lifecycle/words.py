@@ -1,0 +1,439 @@
+"""Every sentence that the handler sends to CloudFormation or writes to its log.
+
+It says what happened to which experiment, then what to do, then the cause in AWS's own words.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+
+from ..contract.declaration import Comparison
+from ..contract.limits import AVERAGE, MODEL_LATENCY
+from .situation import Experiment, Situation
+
+MAX_QUOTED = 240
+"""Characters of AWS's own text that are kept, so that a sentence stays under 1,024."""
+
+_GO_ON = "deploy or delete again to continue waiting"
+
+
+def armed(experiment: Experiment) -> str:
+    """A Create has checked the declaration."""
+    ends = f"; it ends by itself at {moment(experiment.scheduled_end)}"
+    return (
+        f"{_named(experiment)} is {experiment.status}; nothing was stopped"
+        f"{ends if experiment.scheduled_end is not None else ''}"
+    )
+
+
+def absent(name: str, region: str) -> str:
+    """The experiment does not exist."""
+    return (
+        f"inference experiment '{name}' does not exist in {region}: check its name, the region "
+        f"and the account, and that it is created before this resource"
+    )
+
+
+def absent_on_delete(name: str) -> str:
+    """Nothing is left to stop."""
+    return f"inference experiment '{name}' does not exist any more; nothing to stop"
+
+
+def not_armed_before(experiment: Experiment, *, may_stop_on_create: bool) -> str:
+    """A Create with EndNow, of an experiment that has not ended."""
+    remedy = (
+        "; to end the experiment at once, list Create in 'StopOn'" if may_stop_on_create else ""
+    )
+    return (
+        f"'EndNow' is true, but this resource is new, and {_named(experiment)} is "
+        f"{experiment.status}; nothing was stopped: set 'EndNow' to false and deploy{remedy}"
+    )
+
+
+def unknown_variants(declared: Iterable[str], experiment: Experiment) -> str:
+    """An action is declared for a variant that the experiment does not have."""
+    return (
+        f"{_named(experiment)} has no variant {_quoted(declared)}; nothing was stopped: "
+        f"'ModelVariantActions' must name its variants, which are {_quoted(experiment.variants)}"
+    )
+
+
+def not_a_shadow(variant: str, experiment: Experiment) -> str:
+    """Promote is declared for the production variant."""
+    return (
+        f"variant '{variant}' of {_named(experiment)} cannot be promoted; nothing was stopped: "
+        f"promote its shadow variant, which is {_quoted(experiment.shadows)}"
+    )
+
+
+def not_a_pair(experiment: Experiment) -> str:
+    """An outcome needs one production variant and one shadow variant."""
+    return (
+        f"{_named(experiment)} does not have one production variant and one shadow variant, which "
+        f"'Outcome' needs; nothing was stopped: use 'ModelVariantActions' instead; found: "
+        f"production {_quoted([experiment.production])}, shadows {_quoted(experiment.shadows)}, "
+        f"variants {_quoted(experiment.variants)}"
+    )
+
+
+def instances_unknown(experiment: Experiment, cause: str) -> str:
+    """The promoted variant cannot get production's instance count."""
+    return (
+        f"the current instance count of variant '{experiment.production}' of {_named(experiment)} "
+        f"is not known; nothing was stopped: set 'InstanceType' and 'InstanceCount' in "
+        f"'Instances'; DescribeEndpoint of '{experiment.endpoint_name}': {_shortened(cause)}"
+    )
+
+
+def fewer_instances(declared: int, experiment: Experiment, runs: int) -> str:
+    """A declared count may be smaller than what autoscaling runs now."""
+    return (
+        f"a variant of {_named(experiment)} is to be promoted on {declared} instances, but variant "
+        f"'{experiment.production}' now runs {runs}: declare as many, or use 'Outcome' with "
+        f"production's instances"
+    )
+
+
+def unchanged(name: str) -> str:
+    """An Update that does not change how the experiment is to end."""
+    return f"the declared end of inference experiment '{name}' has not changed; nothing was stopped"
+
+
+def not_in_stop_on(name: str, event: str) -> str:
+    """``StopOn`` leaves the event out."""
+    return f"'StopOn' does not list {event}; inference experiment '{name}' was not stopped"
+
+
+def unreadable_old_declaration(name: str, cause: str) -> str:
+    """The declaration that was deployed before is not known."""
+    return (
+        f"the stack's events do not show the last deployed declaration of inference experiment "
+        f"'{name}', which was not stopped: roll the stack back, then deploy again, or stop the "
+        f"experiment yourself; {_shortened(cause)}"
+    )
+
+
+def not_readable(name: str, cause: str) -> str:
+    """The stack cannot be read, so nobody knows whether the order still stands."""
+    return (
+        f"the stack of this request could not be read; inference experiment '{name}' was not "
+        f"stopped: let the function read the stack, then deploy again; {_shortened(cause)}"
+    )
+
+
+def doomed(name: str) -> str:
+    """Another resource has failed, and CloudFormation is about to undo the operation."""
+    return (
+        f"another resource of this deployment failed; inference experiment '{name}' was not "
+        f"stopped: fix that resource, then deploy again"
+    )
+
+
+def closed(name: str) -> str:
+    """CloudFormation has the answer to this request, or has cancelled it."""
+    return (
+        f"CloudFormation does not wait for this request any more; inference experiment '{name}' "
+        f"was not stopped by it"
+    )
+
+
+def own_event_missing(name: str) -> str:
+    """The stack's events may be older than the request."""
+    return (
+        f"the stack's events do not show this request; inference experiment '{name}' was not "
+        f"stopped: deploy again"
+    )
+
+
+def holders_unknown(name: str, cause: str) -> str:
+    """Whether another resource manages the experiment is not known."""
+    return (
+        f"the resources of this stack could not be listed, and one of them may manage inference "
+        f"experiment '{name}', which was not stopped: if it is still running, stop it yourself; "
+        f"{_shortened(cause)}"
+    )
+
+
+def undone(name: str, experiment: Experiment | None = None) -> str:
+    """An undo never stops an experiment that may outlive it."""
+    if experiment is not None and experiment.has_ended:
+        return f"CloudFormation is undoing the operation, but {ended(experiment)}; that is final"
+    return f"CloudFormation is undoing the operation; inference experiment '{name}' was not stopped"
+
+
+def overtaken(name: str) -> str:
+    """The request is no longer the stack's current one."""
+    return (
+        f"CloudFormation has moved on since this request; inference experiment '{name}' was not "
+        f"stopped"
+    )
+
+
+def unclear(name: str, stack_status: str) -> str:
+    """The stack is at rest, or its status is not known."""
+    return (
+        f"the stack is in {stack_status}, and its events do not match this request; inference "
+        f"experiment '{name}' was not stopped: deploy again"
+    )
+
+
+def parent_at_rest(name: str) -> str:
+    """A nested stack that is deployed directly."""
+    return (
+        f"a parent of this nested stack is not being deployed; inference experiment '{name}' was "
+        f"not stopped: deploy the root stack"
+    )
+
+
+def held(name: str, holders: Iterable[str]) -> str:
+    """The construct was renamed or moved: another resource now manages the experiment."""
+    return (
+        f"resource {_quoted(holders)} of this stack now manages inference experiment '{name}', "
+        f"which was not stopped"
+    )
+
+
+def not_held(physical_id: str) -> str:
+    """A Delete for a physical id that was never the experiment's."""
+    return f"'{physical_id}' is not this resource's experiment; nothing was stopped"
+
+
+def stop(experiment: Experiment) -> str:
+    """The experiment is to end."""
+    return f"{_named(experiment)} is {experiment.status}; ending it now"
+
+
+def stop_accepted(experiment: Experiment) -> str:
+    """SageMaker has taken the Stop."""
+    return f"SageMaker has accepted the stop of {_named(experiment)}"
+
+
+def another_arn(experiment: Experiment, arn: str) -> str:
+    """Stop goes by name, and may have hit an experiment that has just taken the name."""
+    return f"the stop of {_named(experiment)} was accepted for another ARN, {arn}"
+
+
+def standing(experiment: Experiment) -> str:
+    """It has not ended yet."""
+    endpoint = f", its endpoint {experiment.endpoint_status}" if experiment.endpoint_status else ""
+    return f"{_named(experiment)} is {experiment.status}{endpoint}"
+
+
+def ended(experiment: Experiment, scheduled_end: float | None = None) -> str:
+    """Nothing is left to stop. ``scheduled_end`` is what the schedule said before the end."""
+    return f"{_named(experiment)} has ended as {_end(experiment, scheduled_end)}"
+
+
+def unsettled(experiment: Experiment) -> str:
+    """The experiment is over, its endpoint has not settled at the deadline."""
+    return (
+        f"{_named(experiment)} ended as {experiment.status}, but its endpoint "
+        f"'{experiment.endpoint_name}' is still {experiment.endpoint_status}: check it before you "
+        f"change or delete it"
+    )
+
+
+def ended_as_before(experiment: Experiment) -> str:
+    """It ended as the declaration before this one said."""
+    return (
+        f"{_named(experiment)} has already ended as previously declared; the new declaration comes "
+        f"too late; it ended as {_end(experiment)}"
+    )
+
+
+def too_late(
+    variant: str | None, experiment: Experiment, scheduled_end: float | None = None
+) -> str:
+    """It ended before the promotion was ordered."""
+    named = f"variant '{variant}'" if variant else "the shadow"
+    return (
+        f"{named} of {_named(experiment)} cannot be promoted any more: deploy the variant with an "
+        f"endpoint update, or start a new experiment; this one has already ended as "
+        f"{_end(experiment, scheduled_end)}"
+    )
+
+
+def not_begun(experiment: Experiment) -> str:
+    """SageMaker does not stop a test that has not started."""
+    return (
+        f"{_named(experiment)} has not started and cannot be stopped yet: deploy again after it "
+        f"has started{_starts(experiment)}"
+    )
+
+
+def not_begun_on_delete(experiment: Experiment) -> str:
+    """The same, for a teardown, which must not wait for an hour."""
+    return (
+        f"{_named(experiment)} has not started and cannot be stopped yet; it was left as it is: "
+        f"delete it with DeleteInferenceExperiment, or stop it after it has started"
+        f"{_starts(experiment)}"
+    )
+
+
+def cancelled(experiment: Experiment) -> str:
+    """SageMaker ended it with an error."""
+    return (
+        f"{_named(experiment)} was stopped, but did not end as declared: check what endpoint "
+        f"'{experiment.endpoint_name}' serves now; it ended as {_end(experiment)}"
+        f"{_endpoint_cause(experiment)}"
+    )
+
+
+def shows_as_cancelled(experiment: Experiment) -> str:
+    """Completed was declared; SageMaker may show an experiment that ends early as Cancelled."""
+    return (
+        f"{_named(experiment)} was declared to end as Completed, and ended as Cancelled with the "
+        f"reason of this stop: SageMaker may show an experiment that is concluded early like this"
+    )
+
+
+def contradicted(experiment: Experiment, contradictions: Iterable[str]) -> str:
+    """The variants' statuses contradict the declaration."""
+    return (
+        f"{ended(experiment)}, but its variants do not match the declaration: check endpoint "
+        f"'{experiment.endpoint_name}'; {', '.join(contradictions)}"
+    )
+
+
+def endpoint_failed(experiment: Experiment) -> str:
+    """The experiment ended, but its endpoint's update failed."""
+    return (
+        f"{_named(experiment)} ended as {experiment.status}, but its endpoint "
+        f"'{experiment.endpoint_name}' needs repair: it is {experiment.endpoint_status}"
+        f"{_endpoint_cause(experiment)}"
+    )
+
+
+def gone_while_waiting(name: str) -> str:
+    """Somebody deleted the experiment before its end was seen."""
+    return (
+        f"inference experiment '{name}' was deleted while it was ending: check what its endpoint "
+        f"serves now"
+    )
+
+
+def out_of_time(s: Situation, trouble: str) -> str:
+    """The deadline has passed; the experiment may still be ending."""
+    seen = standing(s.experiment) if isinstance(s.experiment, Experiment) else _shortened(trouble)
+    return (
+        f"inference experiment '{s.request.name}' has not ended after "
+        f"{s.deadline - s.progress.started_at:.0f} s: {_GO_ON}; last seen: {seen}"
+    )
+
+
+def cannot_hand_over(name: str, seen: str, cause: str) -> str:
+    """The polling rule that would continue waiting could not be created."""
+    return (
+        f"inference experiment '{name}' has not ended yet ({seen}): {_GO_ON}; "
+        f"the polling rule could not be created: {_shortened(cause)}"
+    )
+
+
+def aws_refused(name: str, cause: str, *, may_be_stopped: bool) -> str:
+    """An AWS call failed in a way that a retry does not fix."""
+    if may_be_stopped:
+        return f"a stop of inference experiment '{name}' was sent: {_GO_ON}; {_shortened(cause)}"
+    return f"inference experiment '{name}' was left as it is: {_shortened(cause)}"
+
+
+NOT_EVERY_DECLARATION_PROMOTES = "a declaration that was deployed since does not promote"
+NO_PAIR = "SageMaker does not return the production variant, the shadow variant and the start time"
+
+
+def gate(name: str, report: Mapping[str, object]) -> str:
+    """The verdict on a promotion, understandable without the report."""
+    done = "can be" if report["verdict"] == "successful" else "was not"
+    text = f"the shadow of inference experiment '{name}' {done} promoted: the evidence is "
+    text += ": ".join(filter(None, [str(report["verdict"]), _shortened(str(report["why"]))]))
+    if "from" in report:
+        text += f"; measured from {report['from']} to {report['to']}"
+    if report.get("samplingPercentage") not in (None, 100):
+        text += f"; the shadow got {report['samplingPercentage']:g} % of the requests"
+    return text
+
+
+def too_few_requests(production: float, shadow: float, least: int) -> str:
+    """Too few requests for a verdict."""
+    return f"production got {production:g} requests and the shadow {shadow:g}; {least} are needed"
+
+
+def too_young(earliest: float) -> str:
+    """Measurements do not count while the models warm up."""
+    return f"the experiment is too young: measurements count from {moment(earliest)}"
+
+
+def not_measured(metric: str, variant: str) -> str:
+    """A missing metric, which never counts as zero."""
+    return f"CloudWatch has no {metric} of variant '{variant}'"
+
+
+def no_hour(statistic: str, least: int) -> str:
+    """Too few requests for a percentile."""
+    return f"{statistic} needs a whole hour with {least} requests of each variant"
+
+
+def out_of_bound(one: Comparison, told: Mapping[str, float], hour: float) -> str:
+    """The shadow's value, production's value and the bound."""
+    unit, scale = ("ms", 1e-3) if one.metric == MODEL_LATENCY else ("%", 100)
+    shadow, production, bound = (
+        f"{told[name] * scale:.6g} {unit}" for name in ("shadow", "production", "bound")
+    )
+    at = f" in the hour from {moment(hour)}" if hour else ""
+    return (
+        f"{one.metric} {one.statistic or AVERAGE} is {shadow} for the shadow and "
+        f"{production} for production{at}; at most {bound} is allowed"
+    )
+
+
+def alarm(name: str, state: str) -> str:
+    """An alarm that is not OK; without a state, CloudWatch does not show it."""
+    return f"alarm '{name}' is {state or 'missing, or the function may not describe it'}"
+
+
+def moment(seconds: float | None) -> str:
+    """A time in ISO 8601, UTC; empty if there is none."""
+    return "" if seconds is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def _named(experiment: Experiment) -> str:
+    return f"inference experiment '{experiment.name}'"
+
+
+def _end(experiment: Experiment, scheduled_end: float | None = None) -> str:
+    """How and when it ended, and why if SageMaker says so.
+
+    After an end, Schedule.EndTime is the real end, so only what was known before can tell an end by
+    schedule.
+    """
+    at = f" at {moment(experiment.completion_time)}" if experiment.completion_time else ""
+    if experiment.status_reason:
+        why = f", because '{_shortened(experiment.status_reason)}'"
+    elif scheduled_end is not None and scheduled_end <= (experiment.completion_time or 0):
+        why = f", by its schedule, which ended it at {moment(scheduled_end)}"
+    else:
+        why = "; SageMaker gives no reason"
+    return f"{experiment.status}{at}{why}"
+
+
+def _starts(experiment: Experiment) -> str:
+    if experiment.scheduled_start is None:
+        return ""
+    return f"; it starts at {moment(experiment.scheduled_start)}"
+
+
+def _endpoint_cause(experiment: Experiment) -> str:
+    cause = _shortened(experiment.endpoint_failure)
+    return f"; endpoint: {cause}" if cause else ""
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names if name) or "none"
+
+
+def _shortened(text: str) -> str:
+    """AWS's own text without its middle: it starts with the call and ends with the cause."""
+    if len(text) <= MAX_QUOTED:
+        return text
+    half = (MAX_QUOTED - 3) // 2
+    return f"{text[:half]}...{text[-half:]}"

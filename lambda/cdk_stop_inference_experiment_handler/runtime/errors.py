@@ -1,0 +1,110 @@
+"""What a failed AWS call means, as types. No other module needs to know botocore's errors."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ParamValidationError
+from botocore.exceptions import ConnectionError as BotoConnectionError
+
+from ..lifecycle.situation import Kind, NotReadable
+
+
+class AwsError(Exception):
+    """An AWS call failed.
+
+    Attributes:
+        kind: What that means for what was to be read.
+        may_be_done: AWS may have carried out the call anyway: its answer was lost.
+    """
+
+    kind: ClassVar[Kind] = Kind.REFUSED
+
+    def __init__(self, why: str, *, may_be_done: bool = False) -> None:
+        super().__init__(why)
+        self.may_be_done = may_be_done
+
+    @property
+    def as_not_readable(self) -> NotReadable:
+        """The same as a value."""
+        return NotReadable(self.kind, str(self))
+
+
+class Refused(AwsError):
+    """AWS will not answer this call differently."""
+
+
+class Transient(AwsError):
+    """A later attempt may succeed."""
+
+    kind = Kind.TRANSIENT
+
+
+class Throttled(Transient):
+    """Too many calls: a later attempt may succeed, a fast one makes it worse."""
+
+
+class Denied(AwsError):
+    """IAM denies the call; it may not know a new policy yet."""
+
+    kind = Kind.DENIED
+
+
+class Conflict(Transient):
+    """The state of the experiment or of its endpoint does not allow the call at this moment."""
+
+
+class Gone(Refused):
+    """AWS does not know what the call names."""
+
+
+_THROTTLED = frozenset(
+    {
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "RequestThrottledException",
+        "RequestThrottled",
+        "TooManyRequestsException",
+        "RequestLimitExceeded",
+        "SlowDown",
+    }
+)
+_TRANSIENT = frozenset({"RequestTimeout", "RequestTimeoutException", "ServiceUnavailable"})
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+_GONE = frozenset({"ResourceNotFound", "ResourceNotFoundException"})
+_GONE_WORDS = ("not found", "does not exist", "could not find")
+_CHANGING_WORDS = ("in-progress", "in progress", "being updated", "inprogress")
+
+
+def error_of(error: ClientError | BotoCoreError) -> AwsError:
+    """The type of a failed call."""
+    if not isinstance(error, ClientError):
+        text = f"{type(error).__name__}: {error}"
+        if isinstance(error, HTTPClientError | BotoConnectionError):
+            return Transient(text, may_be_done=True)
+        if isinstance(error, ParamValidationError):
+            text += "; deploy properties that this release of the library makes"
+        return Refused(text)
+    said = error.response.get("Error", {})
+    code, message = str(said.get("Code", "")), str(said.get("Message", ""))
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    text, words = f"{error.operation_name}: {code}: {message}", message.lower()
+    if code in _THROTTLED or status == 429:
+        return Throttled(text)
+    if code in _TRANSIENT or status >= 500:
+        return Transient(text, may_be_done=True)
+    if code in _DENIED:
+        return Denied(text)
+    # SageMaker also says as a ValidationException that an endpoint is in a change, and older calls
+    # that a resource does not exist.
+    is_invalid = code in ("ValidationException", "ValidationError")
+    if code == "ConflictException" or (is_invalid and _has(words, _CHANGING_WORDS)):
+        return Conflict(text)
+    if code in _GONE or (is_invalid and _has(words, _GONE_WORDS)):
+        return Gone(text)
+    return Refused(text)
+
+
+def _has(text: str, words: tuple[str, ...]) -> bool:
+    return any(word in text for word in words)

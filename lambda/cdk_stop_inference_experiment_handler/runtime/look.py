@@ -1,0 +1,178 @@
+"""Looks at AWS: every read, and what becomes of one that fails.
+
+Nothing is retried within a look. The next look is the retry; what a look could not read is a value.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from ..contract.request import Request
+from ..lifecycle.decide import needs_stack
+from ..lifecycle.history import History
+from ..lifecycle.situation import (
+    Description,
+    Events,
+    Experiment,
+    Kind,
+    Needs,
+    NotReadable,
+    Prepared,
+    Progress,
+    Seen,
+    Situation,
+    Stack,
+    StackEvent,
+)
+from .aws import Aws
+from .errors import AwsError, Throttled
+
+LOOK_SECONDS = 10.0
+"""A look does not begin to read older events after this long; it reads one older page anyway."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Look:
+    """A Situation, and how it was read.
+
+    Attributes:
+        stack_asked_at: When the newest events and the status of the first stack were asked for.
+        is_throttled: AWS throttled one of the calls.
+    """
+
+    situation: Situation
+    stack_asked_at: float
+    is_throttled: bool
+
+
+class Looker:
+    """Looks for one request; keeps older events of a stack between the looks of an invocation."""
+
+    def __init__(self, request: Request, aws: Aws) -> None:
+        self._request = request
+        self._aws = aws
+        self._readers: dict[str, _Reader] = {}
+        self._is_throttled = False
+
+    def look(self, progress: Progress, prepared: Prepared | None = None) -> Look:
+        """Look at the experiment, and at the stack if the decision depends on it."""
+        self._is_throttled = prepared is not None and self._is_throttled
+        request, now = self._request, time.time()
+        described: Seen[Experiment | None] = NotReadable(Kind.TRANSIENT, "it was not read")
+        if request.name and (request.held or request.type.value != "Delete"):
+            described = self._seen(lambda: self._aws.describe(request.name))
+        first = Situation(request, progress, now, described, None, prepared)
+        situation = replace(first, progress=_remembering(first))
+        asked_at = time.time()
+        if needs_stack(situation):
+            situation = replace(situation, stacks=self._stacks(situation))
+        return Look(situation, asked_at, self._is_throttled)
+
+    def prepare(self, needs: Needs, experiment: Experiment) -> Prepared:
+        """Read what a Stop needs besides."""
+        request, aws, question = self._request, self._aws, needs.evidence
+        counts = holders = evidence = None
+        if needs.counts:
+            counts = self.counts(experiment.endpoint_name)
+        if needs.holders:
+            holders = self._seen(lambda: aws.holders(request.stack_id, request.physical_id))
+        if question is not None:
+            evidence = self._seen(lambda: aws.evidence(question))
+        return Prepared(counts, holders, evidence)
+
+    def counts(self, endpoint_name: str) -> Seen[Mapping[str, int]]:
+        """The current instance counts of an endpoint's variants."""
+        return self._seen(lambda: self._aws.counts(endpoint_name))
+
+    def is_there(self) -> bool:
+        """Whether the experiment exists, as far as is known."""
+        return self._seen(lambda: self._aws.describe(self._request.name)) is not None
+
+    def _stacks(self, situation: Situation) -> tuple[Stack, ...]:
+        """The request's stack and those that it is nested in, with the events that decide."""
+        began, stacks, stack_id = time.time(), list[Stack](), self._request.stack_id
+        while stack_id:
+            seen = self._seen_stack(stack_id)
+            stacks.append(seen)
+            found = seen.description
+            stack_id = found.parent_id if isinstance(found, Description) else ""
+        has_older = False
+        while not has_older or time.time() < began + LOOK_SECONDS:
+            history = History(self._request, tuple(stacks), situation.issued_at)
+            if not (lacking := history.lacks):
+                break
+            has_older = True
+            stacks = [
+                replace(stack, events=self._seen(self._readers[stack.stack_id].older))
+                if stack.stack_id in lacking
+                else stack
+                for stack in stacks
+            ]
+        return tuple(stacks)
+
+    def _seen_stack(self, stack_id: str) -> Stack:
+        reader = self._readers.setdefault(stack_id, _Reader(self._aws, stack_id))
+        description = self._seen(lambda: self._aws.stack(stack_id))
+        return Stack(stack_id, description, self._seen(reader.newest))
+
+    def _seen(self, read: Callable[[], T]) -> Seen[T]:
+        try:
+            return read()
+        except AwsError as error:
+            self._is_throttled = self._is_throttled or isinstance(error, Throttled)
+            return error.as_not_readable
+
+
+class _Reader:
+    """The events of one stack, without gaps from the newest one on."""
+
+    def __init__(self, aws: Aws, stack_id: str) -> None:
+        self._aws = aws
+        self._stack_id = stack_id
+        self._known: tuple[StackEvent, ...] = ()
+        self._token = ""
+
+    def newest(self) -> Events:
+        """Read the newest page, and keep the older events that it joins."""
+        page, token = self._aws.event_page(self._stack_id)
+        oldest = page[-1].event_id if page else ""
+        joints = [at for at, event in enumerate(self._known) if event.event_id == oldest]
+        if token and joints:
+            self._known = (*page, *self._known[joints[0] + 1 :])
+        else:
+            self._known, self._token = page, token
+        return Events(self._known, is_whole=not self._token)
+
+    def older(self) -> Events:
+        """Read the next older page.
+
+        The events that it repeats are left out: AWS does not document whether a token stands for an
+        event or for a number of events.
+        """
+        known, self._known = self._known, ()  # after a failure, the next look begins anew
+        page, self._token = self._aws.event_page(self._stack_id, self._token)
+        ids = {event.event_id for event in known}
+        self._known = (*known, *(event for event in page if event.event_id not in ids))
+        return Events(self._known, is_whole=not self._token)
+
+
+def _remembering(s: Situation) -> Progress:
+    """The progress with what the request has seen of its experiment for the first time."""
+    seen, progress = s.experiment, s.progress
+    if not isinstance(seen, Experiment):
+        return progress
+    is_new = progress.created is None
+    if seen.is_over:
+        return replace(progress, created=seen.created) if is_new else progress
+    is_before_stop = progress.failure_before is None and not seen.is_stopping
+    return replace(
+        progress,
+        created=seen.created if is_new else progress.created,
+        scheduled_end=seen.scheduled_end,
+        failure_before=seen.endpoint_failure if is_before_stop else progress.failure_before,
+    )

@@ -1,0 +1,393 @@
+"""Fulfils a request: look, decide, act, then leave or stay."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..contract import wire
+from ..contract.declaration import Declaration
+from ..contract.request import Request, RequestType, read_request
+from ..lifecycle import words
+from ..lifecycle.decide import decide
+from ..lifecycle.decision import Decision, Row, Verb, fail, wait
+from ..lifecycle.gate import fitted
+from ..lifecycle.situation import Experiment, NotReadable, Progress
+from ..lifecycle.state import unreadable
+from ..lifecycle.stop_request import (
+    Wanted,
+    members_of,
+    promoted_instances,
+    wanted_by,
+)
+from .aws import Aws
+from .crhelper_traits import ComeAgain, HandOverFailed, NoAnswer, Resource
+from .errors import AwsError, Conflict, Gone
+from .look import LOOK_SECONDS, Look, Looker
+from .polling import PROGRESS, Event, fired_by
+from .waiting import LATE_SECONDS, Fired, Invocation, Wait
+
+logger = logging.getLogger(__name__)
+
+RULE_AGAIN_SECONDS = 15.0
+"""After a polling rule could not be made or updated, the next attempt comes this much later."""
+
+
+class RequestFailed(Exception):
+    """Makes crhelper answer FAILED with this exception's message."""
+
+
+def fulfil(resource: Resource, aws: Aws, event: Event, context: Any) -> str | None:  # noqa: ANN401
+    """Fulfil a request, as far as this invocation can.
+
+    Returns:
+        The physical id, with which crhelper answers SUCCESS; None if the polling rule continues.
+
+    Raises:
+        RequestFailed: crhelper answers FAILED.
+        NoAnswer: CloudFormation has its answer.
+    """
+    request = read_request(event)
+    progress = Progress.read(event.get(PROGRESS), otherwise=_first_delivery(request))
+    fired = fired_by(event)
+    is_late = fired is Fired.REQUEST and time.time() > progress.started_at + LATE_SECONDS
+    invocation = Invocation(fired, resource.seconds_left, is_late)
+    rule = PollingRule(resource.hand_over, is_made=fired is not Fired.REQUEST)
+    answer = Run(request, progress, invocation, rule, aws).answer()
+    if answer is None:
+        return None
+    resource.Data = attributes(request, answer)
+    if not answer.succeeded:
+        raise RequestFailed(answer.why)
+    return physical_id(request, answer, _sagemaker_arn(context.invoked_function_arn))
+
+
+def attributes(request: Request, answer: Answer) -> dict[str, str]:
+    """The attributes for ``Fn::GetAtt``: always all of them, empty if the experiment is gone.
+
+    Nobody can read those of a resource that is deleted, and whose end it was is not known any more.
+    """
+    if request.type is RequestType.DELETE and answer.experiment is None:
+        return {}
+    experiment = answer.experiment or Experiment(request.physical_id, "", "")
+    statuses = json.dumps(experiment.variants) if experiment.variants else ""
+    return {
+        wire.EXPERIMENT_ARN: experiment.arn,
+        wire.STATUS: experiment.status,
+        wire.STATUS_REASON: experiment.status_reason,
+        wire.ENDPOINT_NAME: experiment.endpoint_name,
+        wire.ENDPOINT_CONFIG_NAME: experiment.endpoint_config_name,
+        wire.SCHEDULED_END: words.moment(experiment.scheduled_end),
+        wire.VARIANT_STATUSES: statuses,
+        wire.STOPPED_BY_THIS_RESOURCE: "true" if answer.stopped_by_this_resource else "false",
+        wire.STOP_REQUEST: answer.stop_request,
+        wire.EVIDENCE: answer.evidence,
+    }
+
+
+def physical_id(request: Request, answer: Answer, sagemaker_arn: str) -> str:
+    """The id of a successful answer, the same for every answer to one request.
+
+    ``sagemaker_arn``, ``arn:PARTITION:sagemaker:REGION:ACCOUNT``, is for an experiment that no
+    longer exists.
+    """
+    is_renamed = request.type is RequestType.UPDATE and not request.holds_its_experiment
+    if request.type is not RequestType.CREATE and not (is_renamed and request.name):
+        return request.physical_id
+    if answer.experiment is not None:
+        return answer.experiment.arn
+    return f"{sagemaker_arn}:inference-experiment/{request.name}"
+
+
+def _first_delivery(request: Request) -> float:
+    """Now, or earlier if the ResponseURL shows that this delivery is a retry.
+
+    CloudFormation waits an hour; a date outside of that hour only shows that a clock is wrong.
+    """
+    now = time.time()
+    issued = request.issued_at
+    return issued if issued is not None and now - wire.MAX_SERVICE_TIMEOUT < issued < now else now
+
+
+def _sagemaker_arn(function_arn: str) -> str:
+    _, partition, _, region, account, *_ = function_arn.split(":")
+    return f"arn:{partition}:sagemaker:{region}:{account}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What to tell CloudFormation.
+
+    Attributes:
+        experiment: As last seen; None if it does not exist or could not be described.
+        stopped_by_this_resource: This resource ordered its end, now or earlier.
+    """
+
+    succeeded: bool
+    why: str
+    experiment: Experiment | None = None
+    stopped_by_this_resource: bool = False
+    stop_request: str = ""
+    evidence: str = ""
+
+
+class PollingRule:
+    """The rule that continues a request when its invocation ends.
+
+    Attributes:
+        is_made: It fires.
+        trouble: Why it could not be created or updated the last time; empty if it could.
+    """
+
+    def __init__(
+        self, hand_over: Callable[[dict[str, object], str], None], *, is_made: bool
+    ) -> None:
+        self.is_made = is_made
+        self.trouble = ""
+        self._again_at = 0.0
+        self._hand_over = hand_over
+
+    def make(self, progress: Progress, endpoint_name: str) -> None:
+        """Create the rule or update its input; after a failure, try again later."""
+        if time.time() < self._again_at:
+            return
+        try:
+            self._hand_over(progress.carried(), endpoint_name)
+        except HandOverFailed as error:
+            self.trouble = str(error)
+            self._again_at = time.time() + RULE_AGAIN_SECONDS
+            said = {"decision": "hand over later"}
+            logger.warning("the polling rule could not be made: %s", self.trouble, extra=said)
+        else:
+            self.is_made, self.trouble = True, ""
+
+
+class Run:
+    """One invocation's work on a request."""
+
+    def __init__(
+        self,
+        request: Request,
+        progress: Progress,
+        invocation: Invocation,
+        rule: PollingRule,
+        aws: Aws,
+    ) -> None:
+        self._request = request
+        self._progress = progress
+        self._rule = rule
+        self._aws = aws
+        self._looker = Looker(request, aws)
+        self._invocation = invocation
+        self._seen: Experiment | None = None
+        self._handed_over = progress
+        self._logged = ("", "")
+
+    def answer(self) -> Answer | None:
+        """Find the answer to the request, or wait for it as long as this invocation can.
+
+        Returns:
+            None if the polling rule continues.
+
+        Raises:
+            NoAnswer: CloudFormation has its answer.
+            ComeAgain: Lambda delivers the request again.
+        """
+        patience = wire.seconds_to_answer(self._request.service_timeout)
+        waiting = Wait(self._invocation, self._progress.started_at + patience)
+        while True:
+            look, decision = self._step()
+            if decision.verb is Verb.STOP:
+                decision = self._stop(decision, look, waiting)
+            self._log(decision)
+            if decision.verb is Verb.LEAVE:
+                raise NoAnswer(decision.why)
+            if decision.verb is not Verb.WAIT:
+                return self._answered(decision)
+            is_throttled = look.is_throttled
+            may_leave = not decision.stays and waiting.may_leave(
+                is_throttled=is_throttled and bool(self._progress.sent)
+            )
+            is_due = may_leave or waiting.must_leave or bool(self._progress.sent)
+            self._hand_over(is_due=is_due)
+            if self._rule.is_made and (may_leave or waiting.must_leave):
+                self._say("the polling rule continues", "the polling rule continues to wait")
+                return None
+            if waiting.must_leave:
+                return self._without_rule(waiting)
+            waiting.pause(is_throttled=is_throttled)
+
+    def _step(self) -> tuple[Look, Decision]:
+        """Look and decide; if a Stop is ordered, read what it needs, look and decide anew."""
+        look = self._looker.look(self._progress)
+        decision = decide(look.situation)
+        experiment = look.situation.experiment
+        if decision.verb is Verb.PREPARE and isinstance(experiment, Experiment):
+            assert decision.needs is not None  # noqa: S101 - PREPARE has it
+            prepared = self._looker.prepare(decision.needs, experiment)
+            look = self._looker.look(look.situation.progress, prepared)
+            decision = decide(look.situation)
+        if decision.verb is Verb.PREPARE:
+            decision = wait(decision.row, "what a stop needs has changed")
+        self._note(look, decision)
+        return look, decision
+
+    def _note(self, look: Look, decision: Decision) -> None:
+        """Remember what later looks and invocations depend on."""
+        s = look.situation
+        progress, now = s.progress, s.now
+        since = progress.in_doubt_since
+        if decision.evidence:
+            verdict = words.gate(self._name, decision.evidence)
+            self._say("evidence", verdict, evidence=decision.evidence)
+            progress = replace(progress, evidence=fitted(decision.evidence))
+        if decision.is_unmeasured and progress.unmeasured_since is None:
+            progress = replace(progress, unmeasured_since=now)
+        if decision.verb is Verb.WAIT and decision.stop is not None:
+            # A stop under way with our reason: another delivery, or one whose answer was lost.
+            progress = replace(progress, sent=decision.stop.digest)
+        doubt = (now if since is None else since) if decision.in_doubt else None
+        self._progress = replace(progress, in_doubt_since=doubt)
+        if isinstance(s.experiment, Experiment):
+            self._seen = s.experiment
+        if decision.verb is Verb.SUCCEED and decision.row is Row.STOPPABLE:
+            self._warn_of_fewer_instances(look)
+
+    def _stop(self, decision: Decision, look: Look, waiting: Wait) -> Decision:
+        """Order the end, once, while the look that allows it is fresh; never returns STOP."""
+        s, wanted = look.situation, decision.stop
+        experiment, prepared = s.experiment, s.prepared
+        assert isinstance(experiment, Experiment) and wanted and prepared  # noqa: S101, PT018
+        if time.time() > look.stack_asked_at + LOOK_SECONDS:
+            return wait(decision.row, "the look took too long: look again")
+        counts = {} if isinstance(prepared.counts, NotReadable) else prepared.counts or {}
+        members = members_of(wanted, experiment, counts)
+        self._log(decision, stopRequest=members)
+        before, text = self._progress.tried, json.dumps(members, ensure_ascii=False)
+        self._progress = replace(self._progress, tried=True, request=text)
+        try:
+            arn = self._aws.stop(members)
+        except AwsError as error:
+            self._progress = replace(self._progress, tried=before or error.may_be_done)
+            return self._not_stopped(error, decision, look, waiting)
+        self._progress = replace(self._progress, sent=wanted.digest)
+        waiting.stop_accepted()
+        self._say("stop accepted", words.stop_accepted(experiment), arn=arn)
+        if arn.lower() != experiment.arn.lower():
+            why = words.another_arn(experiment, arn)
+            self._say("another ARN", why, logging.WARNING, arn=arn, described=experiment.arn)
+        self._warn_of_fewer_instances(look, wanted)
+        return wait(Row.END_AWAITED, decision.why)
+
+    def _not_stopped(
+        self, error: AwsError, decision: Decision, look: Look, waiting: Wait
+    ) -> Decision:
+        s = look.situation
+        if isinstance(error, Conflict):
+            self._say("stop later", f"the stop is refused for now: {error}")
+            waiting.stop_refused()
+            is_created = isinstance(s.experiment, Experiment) and s.experiment.status == "Created"
+            since = self._progress.refused_at
+            refused_at = (s.now if since is None else since) if is_created else None
+            self._progress = replace(self._progress, refused_at=refused_at)
+            return wait(decision.row, str(error))
+        if isinstance(error, Gone) and not self._looker.is_there():
+            # The next look answers. SageMaker reports a missing model with the same words.
+            return wait(decision.row, str(error))
+        return unreadable(error.as_not_readable, replace(s, progress=self._progress))
+
+    def _warn_of_fewer_instances(self, look: Look, wanted: Wanted | None = None) -> None:
+        """Warn about a promotion that reduces the instance count; must not delay a stop."""
+        s, new = look.situation, self._request.new
+        experiment = s.experiment
+        if not isinstance(experiment, Experiment):
+            return
+        if wanted is None and isinstance(new, Declaration):
+            wanted = wanted_by(new, self._request)
+        declared = promoted_instances(wanted.end, experiment) if wanted else None
+        if declared is None:
+            return
+        counts = s.prepared.counts if s.prepared else None
+        if counts is None:
+            counts = self._looker.counts(experiment.endpoint_name)
+        if isinstance(counts, NotReadable):
+            self._say("instances not compared", f"instances could not be counted: {counts.why}")
+        elif declared < (runs := counts.get(experiment.production, 0)):
+            why = words.fewer_instances(declared, experiment, runs)
+            self._say("fewer instances", why, logging.WARNING)
+
+    def _hand_over(self, *, is_due: bool) -> None:
+        """Create the rule if it is due, and keep its input up to date."""
+        kept = replace(self._progress, in_doubt_since=self._handed_over.in_doubt_since)
+        if self._rule.is_made and not self._rule.trouble and kept == self._handed_over:
+            return
+        if self._rule.is_made or is_due:
+            self._rule.make(self._progress, self._seen.endpoint_name if self._seen else "")
+            self._handed_over = self._progress
+
+    def _without_rule(self, waiting: Wait) -> Answer:
+        why = words.cannot_hand_over(self._name, self._standing, self._rule.trouble)
+        # Without a date in the request it is not known how often it has been delivered.
+        is_dated = self._progress.started_at == self._request.issued_at
+        if is_dated and waiting.is_delivered_again(self._progress.started_at):
+            raise ComeAgain(why)
+        decision = fail(Row.NO_RULE, why)
+        self._log(decision)
+        return self._answered(decision)
+
+    def _answered(self, decision: Decision) -> Answer:
+        experiment = self._seen
+        ours = bool(self._progress.sent) or (
+            experiment is not None
+            and experiment.is_over
+            and any(
+                wanted_by(declared, self._request).has_ended(experiment)
+                for declared in (self._request.new, self._request.old)
+                if isinstance(declared, Declaration) and declared.is_of(experiment.name)
+            )
+        )
+        sent = self._progress.request if self._progress.sent else ""
+        report = self._progress.evidence
+        evidence = json.dumps(report) if report else ""
+        is_success = decision.verb is Verb.SUCCEED
+        return Answer(is_success, decision.why, experiment, ours, sent, evidence)
+
+    def _log(self, decision: Decision, **facts: object) -> None:
+        """Log each decision once: to keep waiting or to retry is not a new one."""
+        told = (decision.row.value, f"{decision.verb.value} {decision.why}")
+        if told == self._logged:
+            return
+        self._logged = told
+        self._say(
+            decision.verb.value,
+            decision.why,
+            logging.WARNING if decision.warn else logging.INFO,
+            order=(decision.order or decision.row).value,
+            row=decision.row.value,
+            request=self._request.type.value,
+            status=self._seen.status if self._seen else None,
+            **facts,
+        )
+
+    def _say(
+        self, decision: str, sentence: str, level: int = logging.INFO, **facts: object
+    ) -> None:
+        """Log a sentence, with facts as keys beside it.
+
+        Lambda's JSON format writes them out:
+        https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
+        """
+        said = {"decision": decision, "experiment": self._name, **facts}
+        logger.log(level, "%s", sentence, extra=said)
+
+    @property
+    def _name(self) -> str:
+        return self._request.name
+
+    @property
+    def _standing(self) -> str:
+        return words.standing(self._seen) if self._seen else "nothing"
