@@ -16,13 +16,16 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 
+from cdk_stop_inference_experiment_handler.contract.validation import shown
+
 from .network import public_subnet_problems
-from .tokens import is_unresolved
+from .tokens import is_of_jsii, is_unresolved
 
 MAX_FUNCTION_NAME = 64
 FUNCTION_NAME_PATTERN = r"[a-zA-Z0-9_-]+"
 MIN_MEMORY_MIB = 128
 MAX_MEMORY_MIB = 10_240
+MAX_CONCURRENCY = 2_147_483_647
 MIN_PYTHON = (3, 12)
 
 _INTERFACES = {
@@ -78,12 +81,12 @@ def find_provider_problems(**props: object) -> list[str]:
 def _wrong_types(props: Mapping[str, object]) -> Iterator[str]:
     for name, (attribute, kind, remedy) in _INTERFACES.items():
         value = props[name]
-        if value is not None and not hasattr(value, attribute):
-            yield f"'{name}' must be {kind}, got {value!r}: write {remedy}"
+        if value is not None and not (is_of_jsii(value) and hasattr(value, attribute)):
+            yield f"'{name}' must be {kind}, got {shown(value)}: write {remedy}"
     for name, (of_type, kind, remedy) in _CLASSES.items():
         value = props[name]
         if value is not None and not isinstance(value, of_type):
-            yield f"'{name}' must be {kind}, got {value!r}: write {remedy}"
+            yield f"'{name}' must be {kind}, got {shown(value)}: write {remedy}"
 
 
 def _snapshot(policy: object) -> Iterator[str]:
@@ -100,14 +103,14 @@ def _security_groups(groups: object) -> Iterator[str]:
     if isinstance(groups, str) or not isinstance(groups, Sequence) or not groups:
         yield (
             f"'security_groups' must list at least one ec2.ISecurityGroup, or be left out, "
-            f"got {groups!r}"
+            f"got {shown(groups)}"
         )
         return
     for index, group in enumerate(groups):
-        if not hasattr(group, "security_group_id"):
+        if not (is_of_jsii(group) and hasattr(group, "security_group_id")):
             yield (
-                f"'security_groups[{index}]' must be an ec2.ISecurityGroup, got {group!r}: write "
-                f"ec2.SecurityGroup.from_security_group_id(...)"
+                f"'security_groups[{index}]' must be an ec2.ISecurityGroup, got {shown(group)}: "
+                f"write ec2.SecurityGroup.from_security_group_id(...)"
             )
 
 
@@ -128,30 +131,34 @@ def _function_name(name: object) -> Iterator[str]:
     if name is None or is_unresolved(name):
         return
     if not isinstance(name, str):
-        yield f"'function_name' must be a string, got {name!r}"
+        yield f"'function_name' must be a string, got {shown(name)}"
     elif len(name) > MAX_FUNCTION_NAME:
         yield f"'function_name' must be at most {MAX_FUNCTION_NAME} characters, got {len(name)}"
     elif re.fullmatch(FUNCTION_NAME_PATTERN, name) is None:
-        yield f"'function_name' must be letters, digits, hyphens and underscores, got {name!r}"
+        yield f"'function_name' must be letters, digits, hyphens and underscores, got {shown(name)}"
 
 
 def _memory_size(size: object) -> Iterator[str]:
     if size is None or is_unresolved(size):
         return
     if isinstance(size, bool) or not isinstance(size, int):
-        yield f"'memory_size' must be a whole number of MiB, got {size!r}"
+        yield f"'memory_size' must be a whole number of MiB, got {shown(size)}"
     elif not MIN_MEMORY_MIB <= size <= MAX_MEMORY_MIB:
-        yield f"'memory_size' must be {MIN_MEMORY_MIB} to {MAX_MEMORY_MIB} MiB, got {size}"
+        yield f"'memory_size' must be {MIN_MEMORY_MIB} to {MAX_MEMORY_MIB} MiB, got {shown(size)}"
 
 
 def _concurrency(executions: object) -> Iterator[str]:
     if executions is None or is_unresolved(executions):
         return
-    if isinstance(executions, bool) or not isinstance(executions, int) or executions < 1:
+    if (
+        isinstance(executions, bool)
+        or not isinstance(executions, int)
+        or not 1 <= executions <= MAX_CONCURRENCY
+    ):
         yield (
             f"'reserved_concurrent_executions' must be a whole number of at least 1, got "
-            f"{executions!r}: leave it out, or reserve one for each experiment that may end at the "
-            f"same time"
+            f"{shown(executions)}: leave it out, or reserve one for each experiment that may end "
+            f"at the same time"
         )
 
 
@@ -160,7 +167,7 @@ def _runtime(runtime: object) -> Iterator[str]:
         return
     if not isinstance(runtime, lambda_.Runtime):
         yield (
-            f"'runtime' must be a lambda_.Runtime, got {runtime!r}: write "
+            f"'runtime' must be a lambda_.Runtime, got {shown(runtime)}: write "
             f"lambda_.Runtime.PYTHON_3_13"
         )
         return

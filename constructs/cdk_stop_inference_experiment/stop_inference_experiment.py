@@ -11,6 +11,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from cdk_stop_inference_experiment_handler.contract import wire
+from cdk_stop_inference_experiment_handler.contract.validation import shown
 
 from .checks import find_problems, find_warnings
 from .enums import DesiredState, ModelVariantAction, StopOn
@@ -152,7 +153,7 @@ class StopInferenceExperiment(Construct):
         existing = find_default_provider(scope) if provider is None else provider
         sound = None if problems else promote_if
         access = Access(
-            str(name),
+            name if isinstance(name, str) else "",
             endpoint_to_count(properties, experiment),
             measures=sound is not None,
             alarms=alarms_to_describe(sound),
@@ -426,7 +427,7 @@ def _foreign_provider(scope: Construct, provider: object) -> list[str]:
     if provider is None:
         return []
     if not isinstance(provider, StopInferenceExperimentProvider):
-        return [f"'provider' must be a StopInferenceExperimentProvider, got {provider!r}"]
+        return [f"'provider' must be a StopInferenceExperimentProvider, got {shown(provider)}"]
     stack, other = Stack.of(scope).node.path, Stack.of(provider).node.path
     if stack != other:
         return [f"'provider' must be in the construct's own stack '{stack}', got one in '{other}'"]

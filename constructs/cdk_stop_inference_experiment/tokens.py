@@ -30,15 +30,16 @@ def is_unresolved(value: object) -> bool:
     if isinstance(value, (int, float)):
         # JSON has no NaN and no infinity: jsii ends if it gets one. A number token is a float.
         return abs(value) <= sys.float_info.max and Token.is_unresolved(value)
-    if isinstance(value, str) or _is_of_jsii(value):
+    if isinstance(value, str) or (is_of_jsii(value) and hasattr(value, "resolve")):
         return Token.is_unresolved(value)
     return False
 
 
-def _is_of_jsii(value: object) -> bool:
-    """Whether jsii can take a value that resolves, as it cannot take a ``pathlib.Path``."""
-    known = hasattr(value, "__jsii_ref__") or hasattr(type(value), "__jsii_ifaces__")
-    return known and hasattr(value, "resolve")
+def is_of_jsii(value: object) -> bool:
+    """Whether jsii can take an object: it cannot take just any of Python's."""
+    if isinstance(value, type):
+        return False
+    return hasattr(value, "__jsii_ref__") or hasattr(type(value), "__jsii_ifaces__")
 
 
 def known_text(value: object) -> str | None:

@@ -169,7 +169,7 @@ def _is_ours(found: Json) -> bool:
 def _explained(heading: str) -> set[str]:
     """The rules in a table of the page, by the name that they have in each pack."""
     page = (ROOT / "docs" / "guide" / "governance.md").read_text()
-    section = page.partition(f"\n{heading}\n")[2].partition("\n\n- ")[0]
+    section = page.partition(f"\n{heading}\n")[2].partition("\n##")[0]
     return {
         rule
         for row in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
