@@ -37,13 +37,10 @@ def check_experiment_at_the_end(
         element: Its resource.
         experiment: The resource of the experiment that the construct was given.
     """
-    stack = Stack.of(construct)
     name_of_experiment = construct.experiment_name
 
     def check(templates: Templates) -> Iterator[str]:
-        name = stack.resolve(element.logical_id)
-        resource = templates.resources(stack)[name]
-        _warn_if_retained(construct, resource)
+        _warn_if_retained(construct, element, templates)
         yield from _cycles(element, templates)
         for named in (element, experiment) if experiment else (element,):
             yield from _renamed(named, name_of_experiment, templates)
@@ -53,9 +50,7 @@ def check_experiment_at_the_end(
 
 def _renamed(element: CfnResource, name: str, templates: Templates) -> Iterator[str]:
     """Refuse another name than the one that the ids and the permissions were made for."""
-    stack = Stack.of(element)
-    resource = templates.resources(stack)[stack.resolve(element.logical_id)]
-    found = resource.get("Properties", {}).get("Name")
+    found = templates.resource(element).get("Properties", {}).get("Name")
     if known_text(name) is not None and found != name:
         yield (
             f"'{element.node.path}' has the name {found!r} in the template, but had '{name}' when "
@@ -64,35 +59,48 @@ def _renamed(element: CfnResource, name: str, templates: Templates) -> Iterator[
         )
 
 
-def _cycles(element: CfnResource, templates: Templates) -> Iterator[str]:
-    """What the resource waits for that also waits for it, in its stack or in a parent of that."""
+def _outwards(element: CfnResource) -> Iterator[CfnResource]:
+    """A resource, the nested stack that it is in, the stack that this one is in, and so on."""
     within: CfnResource | None = element
     while within is not None:
+        yield within
+        within = Stack.of(within).nested_stack_resource
+
+
+def _cycles(element: CfnResource, templates: Templates) -> Iterator[str]:
+    """What the resource waits for that also waits for it, in its stack or in a parent of that."""
+    for within in _outwards(element):
         stack = Stack.of(within)
-        resources = templates.resources(stack)
-        name = stack.resolve(within.logical_id)
-        if others := cycle_of(resources, name):
+        if others := cycle_of(templates.resources(stack), stack.resolve(within.logical_id)):
             named = " and ".join(f"'{path_of_element(stack, other)}'" for other in others)
             yield (
-                f"'{within.node.path}' and {named} wait for each other, which "
-                f"CloudFormation refuses: what the end of an experiment needs must not use "
-                f"'experiment_arn' or another attribute of the construct that ends it: write the "
-                f"experiment's or the endpoint's name"
+                f"'{within.node.path}' and {named} wait for each other, which CloudFormation "
+                f"refuses: what the end of an experiment needs must not use 'experiment_arn' or "
+                f"another attribute of the construct that ends it: write the experiment's or the "
+                f"endpoint's name"
             )
-        within = stack.nested_stack_resource
 
 
-def _warn_if_retained(construct: StopInferenceExperiment, resource: Mapping[str, Any]) -> None:
-    policy = resource.get("DeletionPolicy")
-    events = resource["Properties"].get("StopOn", DEFAULT_STOP_ON)
-    if policy not in _KEEPS or (isinstance(events, list | tuple) and StopOn.DELETE not in events):
+def _warn_if_retained(
+    construct: StopInferenceExperiment, element: CfnResource, templates: Templates
+) -> None:
+    """Warn of what CloudFormation leaves, and so never tells the function that it is deleted."""
+    events = templates.resource(element)["Properties"].get("StopOn", DEFAULT_STOP_ON)
+    if isinstance(events, list | tuple) and StopOn.DELETE not in events:
         return
-    Annotations.of(construct).add_warning_v2(
-        RETAINED,
-        f"the resource has DeletionPolicy '{policy}', so CloudFormation never tells the function "
-        f"that it is deleted, and 'cdk destroy' leaves the experiment running: exclude the type "
-        f"'{resource['Type']}' from the removal policy, or leave StopOn.DELETE out of 'stop_on'",
-    )
+    for within in _outwards(element):
+        resource = templates.resource(within)
+        policy = resource.get("DeletionPolicy")
+        if policy not in _KEEPS:
+            continue
+        Annotations.of(construct).add_warning_v2(
+            RETAINED,
+            f"'{within.node.path}' has DeletionPolicy '{policy}', so CloudFormation never tells "
+            f"the function that the resource is deleted, and 'cdk destroy' leaves the experiment "
+            f"running: exclude the type '{resource['Type']}' from the removal policy, or leave "
+            f"StopOn.DELETE out of 'stop_on'",
+        )
+        return
 
 
 def check_function_at_the_end(

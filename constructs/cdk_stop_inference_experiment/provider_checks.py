@@ -128,7 +128,7 @@ def _contradictions(props: Mapping[str, object]) -> Iterator[str]:
 
 
 def _function_name(name: object) -> Iterator[str]:
-    if name is None or is_unresolved(name):
+    if name is None or (isinstance(name, str) and is_unresolved(name)):
         return
     if not isinstance(name, str):
         yield f"'function_name' must be a string, got {shown(name)}"
@@ -138,8 +138,13 @@ def _function_name(name: object) -> Iterator[str]:
         yield f"'function_name' must be letters, digits, hyphens and underscores, got {shown(name)}"
 
 
+def _is_number_token(value: object) -> bool:
+    """CDK takes no other token where it wants a number: ``Token.as_number()`` makes one."""
+    return isinstance(value, (int, float)) and is_unresolved(value)
+
+
 def _memory_size(size: object) -> Iterator[str]:
-    if size is None or is_unresolved(size):
+    if size is None or _is_number_token(size):
         return
     if isinstance(size, bool) or not isinstance(size, int):
         yield f"'memory_size' must be a whole number of MiB, got {shown(size)}"
@@ -148,7 +153,7 @@ def _memory_size(size: object) -> Iterator[str]:
 
 
 def _concurrency(executions: object) -> Iterator[str]:
-    if executions is None or is_unresolved(executions):
+    if executions is None or _is_number_token(executions):
         return
     if (
         isinstance(executions, bool)

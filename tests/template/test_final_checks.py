@@ -49,8 +49,18 @@ def test_warns_of_a_resource_whose_deletion_ends_nothing(
     scope = {"app": stack.node.root, "stack": stack, "construct": construct}[where]
     cdk.Aspects.of(scope).add(_Policy(policy))
     (text,) = _warnings(stack)
-    assert text.startswith(f"the resource has DeletionPolicy '{KEPT[policy]}', so CloudFormation ")
+    begin = "'Stack/StopShadowTest/Experiment-fraud-shadow/Default' has DeletionPolicy "
+    assert text.startswith(f"{begin}'{KEPT[policy]}', so CloudFormation never tells")
     assert "'cdk destroy' leaves the experiment running" in text
+
+
+def test_warns_of_a_nested_stack_that_is_kept_with_its_experiment() -> None:
+    parent = cdk.Stack(cdk.App(), "Parent")
+    nested = cdk.NestedStack(parent, "Nested", removal_policy=cdk.RemovalPolicy.RETAIN)
+    construct = declare(nested)
+    synthesised(parent)
+    (warning,) = (entry for entry in construct.node.metadata if entry.type == "aws:cdk:warning")
+    assert "NestedStackResource' has DeletionPolicy 'Retain'" in str(warning.data)
 
 
 def test_warns_of_a_policy_that_an_override_sets() -> None:

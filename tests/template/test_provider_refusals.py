@@ -85,6 +85,18 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "127 MiB": ({"memory_size": 127}, "'memory_size' must be 128 to 10240 MiB, got 127"),
     "10241 MiB": ({"memory_size": 10241}, "'memory_size' must be 128 to 10240 MiB, got 10241"),
+    "MiB as a token of text": (
+        {"memory_size": cdk.Fn.import_value("Size")},
+        "'memory_size' must be a whole number of MiB, got '${Token[",
+    ),
+    "a concurrency as a token of text": (
+        {"reserved_concurrent_executions": cdk.Fn.import_value("Number")},
+        "'reserved_concurrent_executions' must be a whole number of at least 1, got '${Token[",
+    ),
+    "a class for an object": (
+        {"log_group": logs.LogGroup},
+        "'log_group' must be a logs.ILogGroup, got <class 'aws_cdk.aws_logs.LogGroup'>",
+    ),
     "half a MiB": ({"memory_size": 256.5}, "'memory_size' must be a whole number of MiB"),
     "a runtime by its name": (
         {"runtime": "python3.13"},

@@ -16,7 +16,14 @@ from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import jsii
-from aws_cdk import BootstraplessSynthesizer, CfnElement, ISynthesisSession, Stack, cx_api
+from aws_cdk import (
+    BootstraplessSynthesizer,
+    CfnElement,
+    CfnResource,
+    ISynthesisSession,
+    Stack,
+    cx_api,
+)
 from constructs import Construct, IValidation
 
 Resources = Mapping[str, Any]
@@ -38,6 +45,12 @@ class Templates:
         if path not in self._resources:
             self._resources[path] = _synthesised(stack).get("Resources", {})
         return self._resources[path]
+
+    def resource(self, element: CfnResource) -> Mapping[str, Any]:
+        """A resource as its stack's template has it."""
+        stack = Stack.of(element)
+        found: Mapping[str, Any] = self.resources(stack)[stack.resolve(element.logical_id)]
+        return found
 
 
 def check_at_the_end(construct: Construct, check: Check) -> None:
