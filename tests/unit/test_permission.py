@@ -386,6 +386,9 @@ class TestUnclear:
         is_doubted(without_own_event(update(properties())), Row.UNCLEAR)
         harmless = without_own_event(update(properties(StopOn=["Delete"])))
         assert answer(late(harmless)) == (Verb.SUCCEED, Row.UPDATE_UNCHANGED)
+        assert decided(late(harmless)).warn
+        for left in ({"EndNow": "true", "StopOn": ["Delete"]}, {"StopOn": ["Create"]}):
+            is_doubted(without_own_event(update(properties(**left))), Row.UNCLEAR)
         is_doubted(without_own_event(delete(properties(StopOn=["Update"]))), Row.UNCLEAR)
 
 
