@@ -138,8 +138,11 @@ class _Court:
         return None
 
     def _looked_at(self, stop: Stop, sign: Sign) -> float:
-        """When the look behind a Stop read where the sign stands."""
-        oldest = stop.sent_at - LOOK_SECONDS
+        """When the look behind a Stop read where the sign stands.
+
+        A Stop that leaves later than allowed after its look has no excuse: it counts as one that
+        could read everything.
+        """
         asked = [
             entry.at
             for entry in self.calls.get(stop.invocation, ())
@@ -149,7 +152,8 @@ class _Court:
             and not (sign.read_by == EVENTS and "NextToken" in entry.detail["request"])
             and not entry.detail["code"]
         ]
-        return max([oldest, *asked])
+        read_at = max(asked, default=0.0)
+        return read_at if stop.sent_at - read_at <= LOOK_SECONDS else stop.sent_at
 
     # Orders.
 
@@ -256,7 +260,7 @@ class _Court:
         return any(
             trouble.kind in ("never", "late")
             or trouble.call == "PUT"
-            or trouble.attempts > 1000
+            or trouble.attempts >= 1000
             or trouble.kind in ("killed", "denied")
             for operation in self.story.operations
             for trouble in operation.troubles
@@ -322,8 +326,23 @@ class _Court:
                 yield Finding(UNTRUE, f"{_named(request)}: {answer['Reason']}", request.number)
 
     def _of(self, stop: Stop, request: Request) -> bool:
-        told = self.world.function.told.get(stop.invocation, {})
-        return bool(told.get("RequestId") == request.event["RequestId"])
+        """Whether the invocation that answered knew of a Stop.
+
+        What another one did, which was killed or ran beside it, it can only guess.
+        """
+        answering = [
+            entry.invocation
+            for entry in self.world.journal.puts()
+            if entry.at <= request.asked.answered_at
+            and request.event["RequestId"] in entry.detail["target"]
+        ]
+        heard = [
+            entry
+            for entry in self.calls.get(stop.invocation, ())
+            if entry.name == "StopInferenceExperiment" and entry.at == stop.at
+        ]
+        is_lost = any(entry.detail["is_lost"] for entry in heard)
+        return answering[-1:] == [stop.invocation] and not is_lost
 
     def leftovers(self) -> Iterator[Finding]:
         """Nothing is left behind."""
@@ -337,7 +356,7 @@ class _Court:
         return any(
             trouble.call in ("RemoveTargets", "DeleteRule", "RemovePermission", "PUT")
             or trouble.kind in ("killed", "never", "late")
-            or trouble.attempts > 1000
+            or trouble.attempts >= 1000
             for operation in self.story.operations
             for trouble in operation.troubles
         )

@@ -433,9 +433,7 @@ class Provisioning:
             if trouble.request != number:
                 continue
             if trouble.call:
-                self.world.fail(
-                    trouble.call, trouble.kind, skip=trouble.skip, attempts=trouble.attempts
-                )
+                self._fail_call(trouble)
             elif trouble.kind == "late":
                 delay = trouble.seconds
             elif trouble.kind == "never":
@@ -445,6 +443,14 @@ class Provisioning:
         event = request.event
         if delay is not None:
             self.clock.call_at(self.clock.now + delay, lambda: self.world.function.invoke(event))
+
+    def _fail_call(self, trouble: Trouble) -> None:
+        fault = self.world.fail(
+            trouble.call, trouble.kind, skip=trouble.skip, attempts=trouble.attempts
+        )
+        if trouble.seconds:
+            at = self.clock.now + trouble.seconds
+            self.clock.call_at(at, lambda: setattr(fault, "attempts", fault.hits))
 
     def _trouble(self, trouble: Trouble, request: Request) -> None:
         at = self.clock.now + trouble.seconds
