@@ -62,7 +62,7 @@ SAMPLE = {"handler": 300, "checks": 100}
 COPIED = ("tests", "loopback", "local_aws", "docs")
 """What the tests import or read. They find the mutants in place of an installation."""
 
-UNFIT = ("tests/unit/test_reasons.py::test_every_sentence_is_looked_up_above",)
+UNFIT = ("tests/unit/test_words.py::test_every_sentence_is_looked_up_above",)
 """Looks at a module's functions, which the mutants are, too."""
 
 PROPERTY = re.compile(r"( +)@property\n +def (\w+)\(self\)")
