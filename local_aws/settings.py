@@ -20,7 +20,6 @@ _CHOICES = {
     "old_properties_after_failure": ("stable", "failed"),
     "rollback_of_failed_creation": ("delete", "rollback"),
     "nested_undo": ("rollback", "update", "never"),
-    "nested_failure_reported": ("at_once", "after_rollback"),
 }
 
 
@@ -67,9 +66,8 @@ class Settings:
         nested_undo: How a nested stack whose update failed is restored in an operation of the root
             without rollback: it rolls itself back (``rollback``), the root updates it with its old
             template (``update``), or not at all (``never``). Default: rollback.
-        nested_failure_reported: When the parent stack learns that a nested stack rolls back:
-            ``at_once``, or ``after_rollback``, with status UPDATE_IN_PROGRESS until then.
-            Default: at_once.
+        nested_failure_seconds: How long after a nested stack's UPDATE_ROLLBACK_IN_PROGRESS its
+            parent stack learns of that. Seconds, at least 0. Default: 6, as recorded.
         nested_creation_rolls_back: Whether a nested stack whose creation fails rolls itself back
             before the parent stack deletes it. Default: false, it stays CREATE_FAILED until then.
         endpoint_events_delay_seconds: How late an event of an endpoint's status arrives at
@@ -107,7 +105,7 @@ class Settings:
     old_properties_after_failure: str = "stable"
     rollback_of_failed_creation: str = "delete"
     nested_undo: str = "rollback"
-    nested_failure_reported: str = "at_once"
+    nested_failure_seconds: float = 6.0
     nested_creation_rolls_back: bool = False
     endpoint_events_delay_seconds: float = 0.0
     endpoint_events_copies: int = 1
@@ -125,7 +123,7 @@ class Settings:
             *("start_seconds", "stop_seconds", "settle_seconds"),
             *("events_delay_seconds", "metrics_delay_seconds", "change_set_seconds"),
             *("endpoint_events_delay_seconds", "endpoint_events_copies"),
-            "rule_effective_seconds",
+            *("rule_effective_seconds", "nested_failure_seconds"),
         ):
             if getattr(self, name) < 0:
                 raise ValueError(f"'{name}' must be at least 0, got {getattr(self, name)}")

@@ -20,7 +20,14 @@ from ministack.services import cloudformation
 from ministack.services.cloudformation import changesets, handlers, stacks
 
 from local_aws.emulator.clock import Clock
-from local_aws.emulator.operation import STACK_TYPE, Operation, current
+from local_aws.emulator.operation import (
+    CUSTOM_TYPE,
+    FAILED,
+    STACK_TYPE,
+    Operation,
+    current,
+    is_custom,
+)
 from local_aws.settings import Settings
 
 __all__ = ["StackEvents", "replace_everywhere"]
@@ -29,6 +36,8 @@ Json = dict[str, Any]
 Params: TypeAlias = Any  # A request as ministack has parsed it.
 HttpAnswer: TypeAlias = Any  # What ministack's handlers return.
 
+_OF_OTHERS = ("User Initiated", "Initiated by parent stack")
+_CLEANUP = "COMPLETE_CLEANUP_IN_PROGRESS"
 _HELD = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS")
 _SHOWN = (
     *("StackId", "EventId", "StackName", "LogicalResourceId", "PhysicalResourceId"),
@@ -52,8 +61,10 @@ class StackEvents:
         """
         self._clock = clock
         self.settings = settings
-        # Called with a stack's id when it starts to roll back.
-        self.on_rollback: Callable[[str], None] | None = None
+        # Called with a stack's id and status when it rolls back, and when it is cleaned up then.
+        self.on_rollback: Callable[[str, str], None] | None = None
+        # Says whether nested stacks of a stack have rolled back with it, and end before it.
+        self.rolls_back_below: Callable[[str], bool] = lambda _stack_id: False
         for module in (stacks, changesets, handlers):
             module.now_iso = self._now
         self._record: Callable[..., None] = stacks._add_event
@@ -145,26 +156,25 @@ class StackEvents:
     ) -> None:
         """Record an event of the stack itself, with the reason in AWS's words."""
         stack = cloudformation._stacks.get(stack_name) or {}
-        if operation is not None and operation.failed:
-            if status in ("CREATE_FAILED", "UPDATE_FAILED"):
-                if operation.silent_failure:
-                    stack[_WHY_DELETED] = operation.failure_reason() + "Delete requested by user."
-                    return
-                reason = stack["StackStatusReason"] = operation.failure_reason().strip()
-            elif status == "ROLLBACK_IN_PROGRESS" and reason != "User Initiated":
-                reason = operation.failure_reason() + "Rollback requested by user."
-            elif status == "UPDATE_ROLLBACK_IN_PROGRESS" and reason != "User Initiated":
-                reason = operation.failure_reason()
-        if status == "UPDATE_ROLLBACK_IN_PROGRESS" and stack.pop("_cancel_requested", False):
-            reason = "User Initiated"
-        if status.endswith("ROLLBACK_IN_PROGRESS"):
-            stack["StackStatusReason"] = reason
-        if status == "DELETE_IN_PROGRESS":
-            reason = stack.pop(_WHY_DELETED, reason)
+        if operation is not None and operation.failed and status in FAILED:
+            if operation.silent_failure:
+                stack[_WHY_DELETED] = operation.failure_reason() + "Delete requested by user."
+                return
+            reason = stack["StackStatusReason"] = operation.failure_reason().strip()
+        else:
+            reason = _reason(operation, stack, status, reason)
+        if (
+            status == "UPDATE_ROLLBACK_COMPLETE"
+            and operation is not None
+            and self.rolls_back_below(stack_id)
+        ):
+            operation.end = (status, reason)
+            stack["StackStatus"] = "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"
+            return
         place = (stack_id, stack_name, stack_name, STACK_TYPE)
         self._write(*place, status, reason, stack_id, detailed)
-        if status.endswith("ROLLBACK_IN_PROGRESS") and self.on_rollback is not None:
-            self.on_rollback(stack_id)
+        if "ROLLBACK" in status and "IN_PROGRESS" in status and self.on_rollback is not None:
+            self.on_rollback(stack_id, status)
 
     def _add_of_resource(  # noqa: PLR0917 (an event's parts)
         self,
@@ -176,16 +186,24 @@ class StackEvents:
         physical_id: str,
     ) -> None:
         previous = operation.previous.get(logical_id)
+        properties = operation.properties.get(logical_id)
+        stack = cloudformation._stacks.get(operation.stack_name) or {}
+        if status.startswith("DELETE_") and stack.get("StackStatus", "").endswith(_CLEANUP):
+            # As recorded: nothing but the ids of what a cleanup deletes.
+            properties = None
+            resource_type = CUSTOM_TYPE if is_custom(resource_type) else resource_type
         if operation.is_update and previous is None and operation.forward:
             status = status.replace("UPDATE_", "CREATE_")
         if operation.forward and status in ("CREATE_FAILED", "UPDATE_FAILED"):
             operation.failed[logical_id] = "create" if status.startswith("CREATE") else "update"
         if not physical_id and previous is not None:
             physical_id = previous.get("PhysicalResourceId", "")
+        if not physical_id and status == "CREATE_FAILED":
+            physical_id = operation.answered.get(logical_id, "")
         self._write(
             *(operation.stack_id, operation.stack_name, logical_id, resource_type, status),
             *(reason, physical_id),
-            properties=operation.properties.get(logical_id),
+            properties=properties,
         )
 
     def _write(  # noqa: PLR0917 (an event's parts)
@@ -212,6 +230,22 @@ class StackEvents:
         """Return the local AWS's time in CloudFormation's format, with milliseconds."""
         now = datetime.fromtimestamp(self._clock.now(), tz=timezone.utc)
         return now.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def _reason(operation: Operation | None, stack: Json, status: str, reason: str) -> str:
+    """Return the reason of a stack's event, in AWS's words."""
+    if operation is not None and operation.failed and reason not in _OF_OTHERS:
+        if status == "ROLLBACK_IN_PROGRESS":
+            reason = operation.failure_reason() + "Rollback requested by user."
+        elif status == "UPDATE_ROLLBACK_IN_PROGRESS":
+            reason = operation.failure_reason()
+    if status == "UPDATE_ROLLBACK_IN_PROGRESS" and stack.pop("_cancel_requested", False):
+        reason = "User Initiated"
+    if status.endswith("ROLLBACK_IN_PROGRESS"):
+        stack["StackStatusReason"] = reason
+    if status == "DELETE_IN_PROGRESS":
+        reason = stack.pop(_WHY_DELETED, reason)
+    return reason
 
 
 def replace_everywhere(name: str, old: Callable[..., Any], new: Callable[..., Any]) -> None:

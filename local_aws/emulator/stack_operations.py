@@ -70,8 +70,9 @@ class StackOperations:
         self._custom = custom
         self._events = StackEvents(clock, settings)
         self._cancellation = Cancellation(custom)
-        self.nested = NestedStacks(custom.failed_creations, settings)
-        self._events.on_rollback = self.nested.tell_of_rollback
+        self.nested = NestedStacks(custom.failed_creations, clock, settings)
+        self._events.on_rollback = self.nested.on_rollback
+        self._events.rolls_back_below = self.nested.rolls_back_below
         self._deployments = Deployments(self._events, custom)
         self._deployments.finish_nested = self.nested.finish
         self._deployments.on_left_failed = self._cancellation.takes_over
@@ -79,7 +80,7 @@ class StackOperations:
         self._change_sets = ChangeSets(settings, clock)
         _install_outputs(custom, self._cancellation, self.nested)
         _install_deletes(self._events, self.nested)
-        _install_rollback(custom, self._cancellation)
+        _install_rollback(custom, self._cancellation, self.nested)
         _install_deletion(self._cancellation)
 
     def configure(self, settings: Settings) -> None:
@@ -273,7 +274,9 @@ def _statuses(stack_name: str) -> dict[str, str]:
     return {name: resource.get("ResourceStatus", "") for name, resource in resources.items()}
 
 
-def _install_rollback(custom: CustomResources, cancellation: Cancellation) -> None:
+def _install_rollback(
+    custom: CustomResources, cancellation: Cancellation, nested: NestedStacks
+) -> None:
     """Pass a resource whose creation failed to the rollback, which then deletes it.
 
     If a deletion waits for the failure, it continues instead of the rollback.
@@ -302,5 +305,11 @@ def _install_rollback(custom: CustomResources, cancellation: Cancellation) -> No
         under_way.forward = False
         with under(under_way):
             await roll_back(stack_name, stack_id, stack, operation, *rest, **more)
+            await nested.finish_rollback(under_way)
+            if under_way.end is not None:
+                stack["StackStatus"], reason = under_way.end
+                under_way.end = None
+                place = (stack_id, stack_name, stack_name, STACK_TYPE, stack["StackStatus"])
+                stacks._add_event(*place, reason, stack_id)
 
     replace_everywhere("_roll_back_operation", roll_back, roll_back_operation)
