@@ -1,6 +1,6 @@
 """The JSON schema of cdk.json: what app.py takes, for editors.
 
-``make schema`` makes it from the handler's constraints, the construct's signatures and app.py. It
+``make schema`` makes it from the handler's limits, the construct's signatures and app.py. It
 is of draft 7, the newest that VS Code supports in full, and ``errorMessage`` is what VS Code shows
 in place of a keyword's own message: https://json-schema.org/draft-07
 
@@ -30,8 +30,14 @@ from app import (
 
 from cdk_stop_inference_experiment.instance_types import INSTANCE_TYPES
 from cdk_stop_inference_experiment.template.properties import PROP_NAMES
-from cdk_stop_inference_experiment_handler.contract import constraints
-from cdk_stop_inference_experiment_handler.contract.constraints import StringLimit
+from cdk_stop_inference_experiment_handler.contract import limits
+from cdk_stop_inference_experiment_handler.contract.declaration import (
+    Action,
+    InstancesOf,
+    OutcomeKind,
+    StopOn,
+)
+from cdk_stop_inference_experiment_handler.contract.limits import NumberLimit, StringLimit
 
 Json = dict[str, Any]
 
@@ -196,9 +202,9 @@ def _definitions() -> Json:
         ),
         "variant": _object(
             {
-                "model_name": _described("model_name", _text(constraints.MODEL_NAME)),
-                "variant_name": _described("variant_name", _text(constraints.VARIANT_NAME)),
-                **_real_time(constraints.MIN_INSTANCE_COUNT),
+                "model_name": _described("model_name", _text(limits.MODEL_NAME)),
+                "variant_name": _described("variant_name", _text(limits.VARIANT_NAME)),
+                **_real_time(limits.MIN_INSTANCE_COUNT),
             },
             required=VARIANT_ENTRIES,
         ),
@@ -208,20 +214,20 @@ def _definitions() -> Json:
 
 def _entries() -> Json:
     """The schemas of the declaration's entries, each of which may be null."""
-    kept = (constraints.KEEP_PRODUCTION, constraints.KEEP_BOTH)
+    kept = (OutcomeKind.KEEP_PRODUCTION.value, OutcomeKind.KEEP_BOTH.value)
     entries = {
-        "experiment_name": _text(constraints.EXPERIMENT_NAME),
-        "outcome": {"anyOf": [_choice(*constraints.OUTCOMES), _outcome()]},
+        "experiment_name": _text(limits.EXPERIMENT_NAME),
+        "outcome": {"anyOf": [_choice(*OutcomeKind), _outcome()]},
         "model_variant_actions": _actions(),
         "desired_model_variants": {
             "type": "array",
             "items": _ref("variant"),
             "minItems": 1,
-            "maxItems": constraints.MAX_VARIANTS,
+            "maxItems": limits.MAX_VARIANTS,
         },
-        "desired_state": _choice(*constraints.DESIRED_STATES),
-        "reason": _text(constraints.REASON),
-        "stop_on": {"type": "array", "items": _choice(*constraints.STOP_ON), "minItems": 1},
+        "desired_state": _choice(*limits.DESIRED_STATES),
+        "reason": _text(limits.REASON),
+        "stop_on": {"type": "array", "items": _choice(*StopOn), "minItems": 1},
         "end_now": {"type": "boolean"},
         "promote_if": _evidence(),
         "otherwise": {
@@ -239,9 +245,9 @@ def _complete() -> Json:
     """The rules on more than one entry, without the overrides of ``-c``."""
     promotes = {
         "anyOf": [
-            _with("outcome", _choice(constraints.PROMOTE_SHADOW)),
-            _with("outcome", _with("kind", _choice(constraints.PROMOTE_SHADOW))),
-            _with("model_variant_actions", _some(constraints.PROMOTE)),
+            _with("outcome", _choice(OutcomeKind.PROMOTE_SHADOW.value)),
+            _with("outcome", _with("kind", _choice(OutcomeKind.PROMOTE_SHADOW.value))),
+            _with("model_variant_actions", _some(Action.PROMOTE.value)),
         ]
     }
     return {
@@ -274,21 +280,19 @@ def _complete() -> Json:
 
 
 def _outcome() -> Json:
-    kind = _described("kind", _choice(*constraints.OUTCOMES))
+    kind = _described("kind", _choice(*OutcomeKind))
     # Production's instances are the default, which is no declaration of its own.
-    default = {"enum": [constraints.PRODUCTION, None]}
+    default = {"enum": [InstancesOf.PRODUCTION.value, None]}
     return {
         **_object({"kind": kind, "instances": _or_null(_ref("instances"))}, required=("kind",)),
-        "if": {"not": _with("kind", _choice(constraints.PROMOTE_SHADOW))},
+        "if": {"not": _with("kind", _choice(OutcomeKind.PROMOTE_SHADOW.value))},
         "then": {"properties": {"instances": default}},
     }
 
 
 def _instances() -> Json:
-    real_time = _real_time(constraints.MIN_PROMOTED_INSTANCES)
-    return {
-        "anyOf": [_choice(*constraints.INSTANCES), _object(real_time, required=INSTANCE_ENTRIES)]
-    }
+    real_time = _real_time(limits.MIN_PROMOTED_INSTANCES)
+    return {"anyOf": [_choice(*InstancesOf), _object(real_time, required=INSTANCE_ENTRIES)]}
 
 
 def _real_time(least: int) -> Json:
@@ -299,18 +303,18 @@ def _real_time(least: int) -> Json:
 def _actions() -> Json:
     return {
         "type": "object",
-        "propertyNames": _text(constraints.VARIANT_NAME),
-        "additionalProperties": _choice(*constraints.MODEL_VARIANT_ACTIONS),
+        "propertyNames": _text(limits.VARIANT_NAME),
+        "additionalProperties": _choice(*Action),
         "minProperties": 1,
-        "maxProperties": constraints.MAX_VARIANTS,
+        "maxProperties": limits.MAX_VARIANTS,
         "allOf": [
             _never(
-                {"minProperties": 2, "additionalProperties": {"const": constraints.PROMOTE}},
+                {"minProperties": 2, "additionalProperties": {"const": Action.PROMOTE.value}},
                 "Promote at most one variant: only the shadow variant can become the production "
                 "variant.",
             ),
             _never(
-                {"minProperties": 2, "additionalProperties": {"const": constraints.REMOVE}},
+                {"minProperties": 2, "additionalProperties": {"const": Action.REMOVE.value}},
                 "Leave the endpoint a production variant: retain the production variant or promote "
                 "the shadow variant.",
             ),
@@ -319,11 +323,11 @@ def _actions() -> Json:
 
 
 def _evidence() -> Json:
-    listed = {"type": "array", "maxItems": constraints.MAX_LISTED}
+    listed = {"type": "array", "maxItems": limits.MAX_LISTED}
     entries = {
-        "min_invocations": _ruled(constraints.OF_EVIDENCE["MinInvocations"]),
+        "min_invocations": _ruled(limits.MIN_INVOCATIONS),
         "comparisons": _or_null({**listed, "items": _ref("comparison")}),
-        "alarms": _or_null({**listed, "items": _text(constraints.ALARM_NAME)}),
+        "alarms": _or_null({**listed, "items": _text(limits.ALARM_NAME)}),
         "window": _or_null(_duration()),
     }
     assert tuple(entries) == EVIDENCE_ENTRIES
@@ -353,33 +357,34 @@ def _comparison() -> Json:
 
 
 def _of_metric(metric: str, parameters: Sequence[str]) -> Json:
-    is_latency = COMPARISONS[metric]().metric == constraints.MODEL_LATENCY
-    rules = constraints.OF_LATENCY if is_latency else constraints.OF_ERRORS
+    is_latency = COMPARISONS[metric]().metric == limits.MODEL_LATENCY
+    bounds_of = limits.BOUNDS_OF_LATENCY if is_latency else limits.BOUNDS_OF_ERRORS
+    others: Json = {
+        "statistic": _choice(*limits.STATISTICS),
+        "failure_limit": _ruled(limits.FAILURE_LIMIT),
+        "dry_run": {"type": "boolean"},
+    }
     entries: Json = {"metric": {}}
     for name in parameters:
         is_duration = is_latency and name in DURATIONS
-        entry = _duration() if is_duration else _ruled(rules[MEMBERS[name]])
+        entry = _duration() if is_duration else others.get(name) or _ruled(bounds_of[MEMBERS[name]])
         entries[name] = _described(name, _or_null(entry))
-    bounds = [name for name in parameters if MEMBERS[name] in constraints.BOUNDS]
+    bounds = [name for name in parameters if MEMBERS[name] in bounds_of]
     none = {"not": {"anyOf": [_given(bound) for bound in bounds]}}
     needed = f"A comparison needs a bound: {', '.join(bounds[:-1])} or {bounds[-1]}."
     made = {**_object(entries), "allOf": [_never(none, needed)]}
     if "failure_limit" in parameters:
-        made["if"] = {"not": _with("statistic", _choice(*constraints.PERCENTILES))}
+        made["if"] = {"not": _with("statistic", _choice(*limits.PERCENTILES))}
         made["then"] = {"properties": {"failure_limit": {"enum": [0, None]}}}
     return made
 
 
-def _ruled(rule: Sequence[Any]) -> Json:
-    """A rule of the constraints: allowed values, or a number's type, minimum and maximum."""
-    if set(rule) == {True, False}:
-        return {"type": "boolean"}
-    if not isinstance(rule[0], type):
-        return _choice(*rule)
-    kind, least, most, _ = rule
-    made: Json = {"type": "integer" if kind is int else "number"}
-    made |= {"minimum": least} if kind is int else {"exclusiveMinimum": 0}
-    return made | ({"maximum": most} if most < 1e308 else {})
+def _ruled(limit: NumberLimit) -> Json:
+    """A number within its limit; a bound has no smallest value, and most have no largest."""
+    is_whole = limit.type is int
+    made: Json = {"type": "integer" if is_whole else "number"}
+    made |= {"minimum": limit.minimum} if is_whole else {"exclusiveMinimum": 0}
+    return made | ({"maximum": limit.maximum} if limit.maximum < 10**15 else {})
 
 
 def _duration() -> Json:
@@ -392,7 +397,7 @@ def _duration() -> Json:
 
 def _text(limit: StringLimit) -> Json:
     made: Json = {"type": "string", "minLength": limit.minimum, "maxLength": limit.maximum}
-    if limit is not constraints.ALARM_NAME:
+    if limit is not limits.ALARM_NAME:
         made["pattern"] = f"^{limit.pattern}$"
         made["errorMessage"] = f"Write {limit.minimum} to {limit.maximum} characters: "
         made["errorMessage"] += f"{limit.described}."

@@ -7,21 +7,21 @@ from __future__ import annotations
 
 from enum import Enum
 
-from cdk_stop_inference_experiment_handler.contract import constraints
+from cdk_stop_inference_experiment_handler.contract import declaration, limits
 
 
 class ModelVariantAction(Enum):
     """What happens to a model variant when the experiment stops."""
 
-    RETAIN = constraints.RETAIN
+    RETAIN = declaration.Action.RETAIN.value
     """The variant stays on the endpoint. Production keeps serving; a retained shadow variant stays
     deployed, and is billed."""
 
-    REMOVE = constraints.REMOVE
+    REMOVE = declaration.Action.REMOVE.value
     """The endpoint is updated to a configuration without the variant, and the variant's instances
     are deleted. The SageMaker model stays."""
 
-    PROMOTE = constraints.PROMOTE
+    PROMOTE = declaration.Action.PROMOTE.value
     """The endpoint is updated so that the variant serves production, on the instances in
     ``desired_model_variants``. Only the shadow variant can be promoted. Autoscaling, alarms and
     dashboards that name the old production variant are not updated."""
@@ -30,10 +30,10 @@ class ModelVariantAction(Enum):
 class DesiredState(Enum):
     """The state in which the experiment ends. It does not affect the endpoint; the actions do."""
 
-    COMPLETED = constraints.COMPLETED
+    COMPLETED = limits.COMPLETED
     """The experiment completed successfully."""
 
-    CANCELLED = constraints.CANCELLED
+    CANCELLED = limits.CANCELLED
     """The experiment was called off."""
 
 
@@ -43,12 +43,12 @@ class StopOn(Enum):
     The endpoint is updated according to the actions, and the deployment waits for it.
     """
 
-    CREATE = constraints.CREATE
+    CREATE = declaration.StopOn.CREATE.value
     """The resource is created: the experiment ends with the deployment that declares it."""
 
-    UPDATE = constraints.UPDATE
+    UPDATE = declaration.StopOn.UPDATE.value
     """The actions, the desired variants or the desired state change: the experiment ends now, as
     newly declared."""
 
-    DELETE = constraints.DELETE
+    DELETE = declaration.StopOn.DELETE.value
     """The resource is deleted, with its stack or without: the experiment ends as declared."""

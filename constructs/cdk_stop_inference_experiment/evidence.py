@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import aws_cdk
 from aws_cdk import Duration
 
-from cdk_stop_inference_experiment_handler.contract.constraints import (
+from cdk_stop_inference_experiment_handler.contract.limits import (
     AVERAGE,
     ERROR_METRICS,
     MODEL_LATENCY,

@@ -8,9 +8,8 @@ from datetime import datetime, timezone
 from typing import TypeGuard
 
 import aws_cdk
-import jsii
 
-from cdk_stop_inference_experiment_handler.contract.constraints import PROMOTE
+from cdk_stop_inference_experiment_handler.contract.declaration import Action
 
 from .tokens import known_text
 
@@ -25,19 +24,6 @@ def is_experiment(value: object) -> TypeGuard[aws_cdk.aws_sagemaker.CfnInference
     ``aws_sagemaker`` on first use: an app without an experiment never loads it.
     """
     return value is not None and isinstance(value, aws_cdk.aws_sagemaker.CfnInferenceExperiment)
-
-
-@jsii.implements(aws_cdk.IStableAnyProducer)
-class GoesWithItsStack:
-    """A lazy value: true unless the experiment is retained, then absent."""
-
-    def __init__(self, experiment: aws_cdk.aws_sagemaker.CfnInferenceExperiment) -> None:
-        self._experiment = experiment
-
-    def produce(self) -> bool | None:
-        """The value at the end of synth."""
-        policy = self._experiment.cfn_options.deletion_policy
-        return None if policy == aws_cdk.CfnDeletionPolicy.RETAIN else True
 
 
 @dataclass(frozen=True)
@@ -101,11 +87,11 @@ class KnownExperiment:
                     f"'model_variant_actions' names variant '{variant}', but the variants of "
                     f"{self._called} are {names}"
                 )
-            elif action == PROMOTE and variant == self.production:
+            elif action == Action.PROMOTE and variant == self.production:
                 yield (
-                    f"'model_variant_actions[{variant}]' must not be '{PROMOTE}': '{variant}' is "
-                    f"the production variant of {self._called}, only its shadow variant can be "
-                    f"promoted"
+                    f"'model_variant_actions[{variant}]' must not be '{Action.PROMOTE}': "
+                    f"'{variant}' is the production variant of {self._called}, only its shadow "
+                    f"variant can be promoted"
                 )
 
     def problems_of_outcome(self) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cdk_stop_inference_experiment_handler.contract import constraints
+from cdk_stop_inference_experiment_handler.contract.declaration import InstancesOf, OutcomeKind
 
 from .model_variant import InstanceType
 
@@ -41,8 +41,8 @@ class Instances:
         return _SHADOW
 
 
-_PRODUCTION = Instances(constraints.PRODUCTION, 0)
-_SHADOW = Instances(constraints.SHADOW, 0)
+_PRODUCTION = Instances(InstancesOf.PRODUCTION.value, 0)
+_SHADOW = Instances(InstancesOf.SHADOW.value, 0)
 
 
 @dataclass(frozen=True)
@@ -72,14 +72,14 @@ class Outcome:
                 ``Instances(instance_type, instance_count)``.
                 Default: those that production runs when the experiment ends.
         """
-        return cls(constraints.PROMOTE_SHADOW, instances)
+        return cls(OutcomeKind.PROMOTE_SHADOW.value, instances)
 
     @classmethod
     def keep_production(cls) -> Outcome:
         """The production variant does not change, and the shadow variant is removed."""
-        return cls(constraints.KEEP_PRODUCTION)
+        return cls(OutcomeKind.KEEP_PRODUCTION.value)
 
     @classmethod
     def keep_both(cls) -> Outcome:
         """Both variants stay; the shadow variant stays deployed, and is billed."""
-        return cls(constraints.KEEP_BOTH)
+        return cls(OutcomeKind.KEEP_BOTH.value)

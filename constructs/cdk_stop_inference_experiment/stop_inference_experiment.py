@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from weakref import WeakKeyDictionary
 
 import aws_cdk
-from aws_cdk import Annotations, CfnResource, CustomResource, Duration, Lazy, Stack
+from aws_cdk import Annotations, CfnResource, CustomResource, Duration, Stack
 from constructs import Construct
 
 from cdk_stop_inference_experiment_handler.contract import wire
@@ -15,7 +15,7 @@ from .checks import find_problems, find_warnings
 from .enums import DesiredState, ModelVariantAction, StopOn
 from .errors import InvalidPropsError, path_of
 from .evidence import Evidence
-from .experiment import GoesWithItsStack, is_experiment
+from .experiment import is_experiment
 from .model_variant import ModelVariantConfig
 from .outcome import Outcome
 from .provider import (
@@ -131,7 +131,6 @@ class StopInferenceExperiment(Construct):
             end_now=end_now,
             promote_if=promote_if,
             otherwise=otherwise,
-            stack_owns_experiment=_owned(scope, experiment),
         )
         problems = find_problems(
             properties,
@@ -290,18 +289,6 @@ def _held_by(construct: StopInferenceExperiment, name: str) -> str | None:
     held = _held.setdefault(Stack.of(construct), {})
     first = held.setdefault(name.lower(), construct.node.path)
     return None if first == construct.node.path else first
-
-
-def _owned(scope: Construct, experiment: object) -> object:
-    """Whether the resource's stack creates the experiment, so that a rollback deletes it.
-
-    Resolved at the end of synth, since the experiment's DeletionPolicy may still change.
-    """
-    if not is_experiment(experiment):
-        return None
-    if Stack.of(experiment).node.path != Stack.of(scope).node.path:
-        return None
-    return Lazy.any(GoesWithItsStack(experiment))
 
 
 def _foreign_provider(scope: Construct, provider: object) -> list[str]:

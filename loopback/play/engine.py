@@ -83,6 +83,8 @@ class Resource:
         is_touched: The operation in progress has sent an update, which is not undone yet.
         replaced: Physical ids to delete in the clean-up, with what was deployed there.
         standing: The declarations that users want, or may want: what a deletion carries out.
+        is_armed: Made by an update that failed and was not rolled back: nothing says whether it
+            counts as deployed, so that an order may be carried out.
     """
 
     logical_id: str
@@ -92,6 +94,7 @@ class Resource:
     status: str = ""
     is_new: bool = True
     is_touched: bool = False
+    is_armed: bool = False
     replaced: list[tuple[str, Declaration]] = field(default_factory=list)
     standing: tuple[Declaration, ...] = ()
     before_id: str = ""
@@ -409,10 +412,10 @@ class Engine:
             )
             if kind == "Update" and result == SUCCESS and answered_id != known_id:
                 resource.replaced.append((known_id, old or new))
-            if kind == "Create" or result == SUCCESS:
+            if kind == "Create" or (kind == "Update" and result == SUCCESS):
                 resource.physical_id = answered_id
-            # An undo gives the former id back: it is not to be deleted.
-            resource.replaced = [each for each in resource.replaced if each[0] != answered_id]
+                # An undo gives the former id back: it is not to be deleted.
+                resource.replaced = [each for each in resource.replaced if each[0] != answered_id]
         if order is not None:
             order.withdrawn_at = min(order.withdrawn_at, self.clock.now)
             self._sign_of(order, len(self._levels) - 1, EVENTS, resource.status)
@@ -610,6 +613,8 @@ class Engine:
     def _allowed(self, operation: Operation) -> Callable[[Any], None] | None:
         """How an operation is played; None if CloudFormation refuses it."""
         status = self._levels[0].status if self._levels else "DELETE_COMPLETE"
+        if operation.level > self.settings.depth:
+            return None
         if isinstance(operation, Create):
             return self._create if status == "DELETE_COMPLETE" else None
         if status == "DELETE_COMPLETE":
@@ -764,7 +769,7 @@ class Engine:
 
     def _settle_creation(self, _status: str) -> None:
         for resource in self.resources.values():
-            resource.is_new = resource.is_touched = False
+            resource.is_new = resource.is_touched = resource.is_armed = False
             resource.standing = (resource.deployed,)
             resource.before = resource.deployed
 
@@ -778,7 +783,7 @@ class Engine:
         if not was_failed:
             for resource in self.resources.values():
                 resource.before, resource.before_id = resource.deployed, resource.physical_id
-                resource.is_new = resource.is_touched = False
+                resource.is_new = resource.is_touched = resource.is_armed = False
                 resource.replaced = []
             self._stable = (dict(self.template), self.has_nested)
         nested = self.has_nested
@@ -898,9 +903,12 @@ class Engine:
             if declared.says_another_end(former)
             and (acts or (declared.end_now and not former.end_now))
         ]
-        shown = declared.says_another_end(old) and (acts or (declared.end_now and not old.end_now))
-        if wanted and not resource.is_new:
-            order = Order(None, (declared,), self.clock.now, is_due=shown)
+        shown = declared.is_due_after(old)
+        if wanted and (resource.is_armed or not resource.is_new):
+            order = Order(None, (declared,), self.clock.now, is_due=shown and not resource.is_new)
+        if declared.experiment != old.experiment and "Create" in declared.stop_on:
+            # A rename replaces the resource: the new one is created.
+            order = Order(None, (declared,), self.clock.now, is_due=False)
         resource.is_touched = True
         resource.attempted = declared
         result = self._ask("Update", resource, declared, old, phase=FORWARD, order=order)
@@ -925,6 +933,9 @@ class Engine:
             resource.deployed = before
 
     def _keep_failure(self, target: dict[str, Declaration]) -> None:
+        for resource in self.resources.values():
+            if resource.is_new and resource.status.endswith("_COMPLETE"):
+                resource.is_armed, resource.standing = True, (resource.deployed,)
         if self.root.status != "UPDATE_FAILED":
             self._enter(0, "UPDATE_FAILED")
 
@@ -946,7 +957,7 @@ class Engine:
         self._sleep(0.5)
         self._enter(0, "UPDATE_COMPLETE")
         for resource in self.resources.values():
-            resource.is_new = resource.is_touched = False
+            resource.is_new = resource.is_touched = resource.is_armed = False
             resource.before = resource.deployed
 
     def _clean_up(self, target: dict[str, Declaration]) -> None:
@@ -959,7 +970,7 @@ class Engine:
             resource.replaced = []
             if resource.logical_id not in target:
                 shared = [each.experiment for each in target.values()]
-                is_due = resource.deployed.experiment not in shared
+                is_due = resource.deployed.experiment not in shared and not resource.is_new
                 order = self._deletion_order(resource.standing, resource.deployed, is_due=is_due)
                 self._delete_in_cleanup(resource, resource.deployed, resource.physical_id, order)
                 del self.resources[resource.logical_id]
@@ -1086,7 +1097,7 @@ class Engine:
                 self._sleep(0.6)
         self._enter(0, "UPDATE_ROLLBACK_COMPLETE")
         for resource in self.resources.values():
-            resource.is_new = resource.is_touched = False
+            resource.is_new = resource.is_touched = resource.is_armed = False
 
     def _undo_level(self, level: int) -> bool:
         ok = True
@@ -1179,8 +1190,9 @@ class Engine:
         ok = True
         for resource in list(self.resources.values()):
             order = None
-            if not of_a_creation and not resource.is_new:
-                order = self._deletion_order(resource.standing, resource.deployed)
+            if not of_a_creation and (resource.is_armed or not resource.is_new):
+                is_due = not resource.is_new
+                order = self._deletion_order(resource.standing, resource.deployed, is_due=is_due)
             elif isinstance(self.operation, Create) and self.operation.experiment == "created":
                 # The rollback takes down the experiment itself.
                 order = self._deletion_order((resource.deployed,), is_due=False)

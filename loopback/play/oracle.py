@@ -22,7 +22,6 @@ from .story import Settings, Story
 LOOK_SECONDS = 10.0
 """A Stop leaves at most this long after the look that it rests on."""
 
-DEADLINE = 3600.0
 UNORDERED = "an end that nobody had ordered"
 TAKEN_BACK = "an end that was ordered, but taken back"
 ANOTHER_END = "another end than ordered"
@@ -35,7 +34,7 @@ LEFT = "something left behind"
 UNTRUE = "something untrue"
 UNEXPECTED = "a failure without a reason"
 
-_NOTHING_STOPPED = re.compile(r"nothing (was|has been|is) stopped|(was|is) not stopped", re.I)
+_NOTHING_STOPPED = re.compile(r"nothing (was|has been|is) stopped|(was|is) not stopped", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -180,10 +179,10 @@ class _Court:
             may_doubt = order.is_doubtful or not self._is_calm(request)
             if may_doubt or experiment.has_ended:
                 return ""
-            return "there was nothing to doubt, but it was left with a warning"
+            return "it was left with a warning, but there was nothing to doubt"
         if experiment.ends_at > request.asked.answered_at:
             return "the experiment had not ended"
-        if request.kind == "Delete":
+        if request.kind == "Delete" or experiment.ends_at <= request.sent_at:
             return ""
         stopped = [stop for stop in self.ledger.stops if stop.experiment is experiment]
         if stopped:
@@ -230,10 +229,9 @@ class _Court:
     def answers(self) -> Iterator[Finding]:
         """Every request is answered once and in time."""
         for request in self.ledger.requests:
-            if request.abandoned_at >= request.times_out_at and not self._is_excused(request):
-                if request.asked.answer is None or request.asked.answered_at > DEADLINE:
-                    if request.abandoned_at != float("inf"):
-                        yield Finding(UNANSWERED, _named(request), request.number)
+            timed_out = request.times_out_at <= request.abandoned_at < float("inf")
+            if timed_out and not self._is_excused(request):
+                yield Finding(UNANSWERED, _named(request), request.number)
         yield from self._disagreements()
 
     def _is_excused(self, request: Request) -> bool:

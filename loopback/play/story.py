@@ -68,7 +68,16 @@ class Declaration:
         """Whether it declares another end for the same experiment, or says to end it now."""
         if self.experiment != than.experiment:
             return False
-        return self.end != than.end or (self.end_now and not than.end_now)
+        is_new = self.end != than.end or self.as_outcome != than.as_outcome
+        return is_new or (self.end_now and not than.end_now)
+
+    def is_due_after(self, old: Declaration) -> bool:
+        """Whether an update from the old one has to end the experiment.
+
+        The same end, declared in another form, may end it: the function cannot always know.
+        """
+        acts = "Update" in self.stop_on and self.end != old.end
+        return self.experiment == old.experiment and (acts or (self.end_now and not old.end_now))
 
 
 _SHADOW = {
@@ -254,7 +263,7 @@ class Settings:
     declared: Declaration = field(default_factory=Declaration)
     experiment: str = "Running"
     begins_in: float = 15.0
-    stop_seconds: float = 240.0
+    stop_seconds: float = 45.0
     event_lag: float = 1.0
     parent_lag: float = 6.0
     after_failure: str = "new"
@@ -431,8 +440,8 @@ def _told_head(operation: Operation) -> str:
         how = "" if operation.rollback else " without rollback"
         return f"The user deploys{how}: {CHANGES[operation.change]}."
     if isinstance(operation, ContinueRollback):
-        how = {"plain": "", "skip": ", skipping our resource", "forced": ", skipping what failed"}
-        return f"The user continues the rollback{how[operation.how]}."
+        skipped = {"plain": "", "skip": ", skipping ours", "forced": ", skipping what failed"}
+        return f"The user continues the rollback{skipped[operation.how]}."
     if isinstance(operation, RollBack):
         return "The user rolls the stack back."
     assert isinstance(operation, Delete)

@@ -32,7 +32,7 @@ from cdk_stop_inference_experiment import (
 Json = dict[str, Any]
 
 HERE = Path(__file__).parent
-RELEASED = ("0.1.0",)
+RELEASED: tuple[str, ...] = ()
 RESOURCE_TYPE = "Custom::StopInferenceExperiment"
 FUNCTION_ARN = "arn:aws:lambda:eu-west-1:123456789012:function:handler"
 STACK_ID = "arn:aws:cloudformation:eu-west-1:123456789012:stack/fraud/9c0"
@@ -79,7 +79,6 @@ def declared() -> cdk.Stack:
     name = cdk.CfnParameter(stack, "Name").value_as_string
     StopInferenceExperiment(stack, "Token", experiment_name=name, model_variant_actions=KEEP)
     StopInferenceExperiment(stack, "Native", experiment=_native(stack), model_variant_actions=KEEP)
-    # Since 0.2.0.
     StopInferenceExperiment(
         stack, "Now", experiment_name="now", model_variant_actions=KEEP, end_now=True
     )

@@ -13,7 +13,7 @@ from local_aws.synthesis import synthesise
 from .history import History
 from .synthesis import stop_shadow_test
 
-RECORD = Path(__file__).parents[1] / "compatibility" / "0.1.0" / "resources.json"
+RECORD = Path(__file__).parents[1] / "compatibility" / "0.2.0" / "resources.json"
 
 
 def test_history_19_an_upgrade_from_the_recorded_template_stops_nothing(
@@ -37,7 +37,7 @@ def test_history_19_an_upgrade_from_the_recorded_template_stops_nothing(
 
 
 def as_recorded(body: dict[str, Any]) -> None:
-    """The stack of release 0.1.0, except for its function's code, which is not recorded."""
+    """The stack of the recorded release, except for its function's code, which is not recorded."""
     recorded = json.loads(RECORD.read_text())
     for name, resource in body["Resources"].items():
         if name in recorded:
@@ -46,7 +46,7 @@ def as_recorded(body: dict[str, Any]) -> None:
             properties = {**recorded[name]["Properties"], **code}
             body["Resources"][name] = {**recorded[name], "Properties": properties}
             if code:
-                properties["Description"] = "release 0.1.0"
+                properties["Description"] = "the recorded release"
 
 
 def in_other_words(body: dict[str, Any]) -> None:
@@ -54,6 +54,5 @@ def in_other_words(body: dict[str, Any]) -> None:
     for resource in body["Resources"].values():
         if resource["Type"] == "Custom::StopInferenceExperiment":
             resource["Properties"]["StopOn"] = ["Delete", "Update"]
-            resource["Properties"]["StackOwnsExperiment"] = "false"
         if resource["Type"] == "AWS::Lambda::Function":
             resource["Properties"]["Description"] = "another release"

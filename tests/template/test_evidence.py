@@ -115,7 +115,7 @@ def test_actions_that_promote_may_need_evidence() -> None:
         (Comparison.error_rate_5xx(), "comparisons[0]' must have a bound, got none"),
         (
             Comparison.model_latency("p75", max_ratio=1.1),
-            "statistic' must be one of Average, p50, p90, p95, p99, got 'p75'",
+            "statistic' must be 'Average', 'p50', 'p90', 'p95' or 'p99', got 'p75'",
         ),
         (
             Comparison.model_latency(max_increase=5),  # type: ignore[arg-type]
@@ -136,12 +136,12 @@ def test_refuses_a_comparison(comparison: Any, said: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"min_invocations": 0}, "min_invocations' must be a whole number, at least 1, got 0"),
+        ({"min_invocations": 0}, "min_invocations' must be a whole number from 1 to 10^15, got 0"),
         ({"window": Duration.minutes(59)}, "comparisons[0]' needs a 'window' of at least 3600"),
         ({"window": Duration.days(31)}, "window' must be 300 to 2592000 whole seconds"),
         ({"window": 3600}, "window' must be a Duration such as"),
         ({"comparisons": [LATENCY] * 11}, "comparisons' must be a list of at most 10"),
-        ({"comparisons": LATENCY}, "comparisons' must list Comparisons"),
+        ({"comparisons": LATENCY}, "comparisons' must be a list, got"),
         ({"comparisons": []}, "' must hold a comparison or an alarm"),
         ({"alarms": ["too-slow"]}, "alarms[0]' must be of type IAlarm, got 'too-slow'"),
     ],

@@ -17,7 +17,7 @@ from cdk_stop_inference_experiment import (
     Outcome,
     StopInferenceExperimentProvider,
 )
-from cdk_stop_inference_experiment_handler.contract.declaration import parse
+from cdk_stop_inference_experiment_handler.contract.declaration import Declaration, parse
 from loopback.delivery import as_delivered
 
 from .stacks import (
@@ -70,12 +70,9 @@ def test_the_properties_are_few_words_that_the_handler_reads(
     declare(stack, outcome=outcome)
     properties = _properties(stack)
     assert properties == {"Name": "fraud-shadow", "EndNow": "false", **expected}
-    delivered = as_delivered(properties)
-    assert isinstance(delivered, dict)
-    declared = parse(delivered, stack_name="Stack", logical_id="Resource")
-    assert declared.outcome == expected["Outcome"]
-    promotes = expected["Outcome"] == "PromoteShadow"
-    assert declared.instances == (expected.get("Instances", "Production") if promotes else None)
+    declared = parse(as_delivered(properties))
+    assert isinstance(declared, Declaration), declared
+    assert declared.end.promotes is (expected["Outcome"] == "PromoteShadow")
 
 
 def _endpoints(stack: cdk.Stack) -> list[str]:

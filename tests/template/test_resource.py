@@ -8,7 +8,7 @@ import pytest
 
 from cdk_stop_inference_experiment import InstanceType, ModelVariantConfig, StopOn
 from cdk_stop_inference_experiment_handler.contract import wire
-from cdk_stop_inference_experiment_handler.contract.declaration import parse
+from cdk_stop_inference_experiment_handler.contract.declaration import Declaration, parse
 from loopback.delivery import as_delivered
 
 from .stacks import RESOURCE_TYPE, Json, declare, new_stack, only, shadow_test, synthesised
@@ -88,23 +88,12 @@ def test_end_now_may_be_a_token() -> None:
     assert _properties(stack)["EndNow"] == {"Ref": "Now"}
 
 
-def test_an_experiment_of_the_same_stack_is_declared_as_its_own_and_deleted_after_the_stop() -> (
-    None
-):
+def test_an_experiment_of_the_same_stack_is_deleted_after_the_stop() -> None:
     stack = new_stack()
     declare(stack, experiment=shadow_test(stack))
     _, resource = only(synthesised(stack), RESOURCE_TYPE)
     assert resource["Properties"]["Name"] == "fraud-shadow"
-    assert resource["Properties"]["StackOwnsExperiment"] is True
     assert "ShadowTest" in resource["DependsOn"]
-
-
-def test_an_experiment_that_is_retained_does_not_go_with_its_stack() -> None:
-    stack = new_stack()
-    experiment = shadow_test(stack)
-    declare(stack, experiment=experiment)
-    experiment.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
-    assert "StackOwnsExperiment" not in _properties(stack)
 
 
 def test_an_empty_reason_is_none() -> None:
@@ -113,11 +102,11 @@ def test_an_empty_reason_is_none() -> None:
     assert "Reason" not in _properties(stack)
 
 
-def test_an_experiment_of_another_stack_is_not_declared_as_the_stacks_own() -> None:
+def test_the_stack_of_another_experiment_is_deployed_first() -> None:
     app = cdk.App()
     owner, user = cdk.Stack(app, "Owner"), cdk.Stack(app, "User")
     declare(user, experiment=shadow_test(owner))
-    assert "StackOwnsExperiment" not in _properties(user)
+    synthesised(user)
     assert [stack.stack_name for stack in user.dependencies] == ["Owner"]
 
 
@@ -201,29 +190,20 @@ def test_there_is_a_property_for_every_attribute_that_the_function_answers_with(
 
 def test_the_handler_reads_what_the_construct_writes(template: Json) -> None:
     _, resource = only(template, RESOURCE_TYPE)
-    delivered = as_delivered(resource["Properties"])
-    assert isinstance(delivered, dict)
-    declaration = parse(delivered, stack_name="Stack", logical_id="Resource")
-    assert declaration.promotes
-    assert declaration.words == "v2 wins: p99 41 ms against 55 ms"
-    assert declaration.stop_on == {"Update", "Delete"}
+    declared = parse(as_delivered(resource["Properties"]))
+    assert isinstance(declared, Declaration), declared
+    assert declared.end.promotes
+    assert declared.reason == "v2 wins: p99 41 ms against 55 ms"
+    assert declared.stop_on == {"Update", "Delete"}
 
 
 @pytest.mark.parametrize("end_now", [True, False])
 def test_the_handler_reads_end_now(end_now: bool) -> None:
     stack = new_stack()
     declare(stack, end_now=end_now)
-    delivered = as_delivered(_properties(stack))
-    assert isinstance(delivered, dict)
-    assert parse(delivered, stack_name="S", logical_id="R").end_now is end_now
-
-
-def test_the_handler_reads_that_the_stack_owns_the_experiment() -> None:
-    stack = new_stack()
-    declare(stack, experiment=shadow_test(stack))
-    delivered = as_delivered(_properties(stack))
-    assert isinstance(delivered, dict)
-    assert parse(delivered, stack_name="S", logical_id="R").stack_owns_experiment
+    declared = parse(as_delivered(_properties(stack)))
+    assert isinstance(declared, Declaration), declared
+    assert declared.end_now is end_now
 
 
 @jsii.implements(cdk.IStableStringProducer)

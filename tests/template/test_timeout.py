@@ -8,12 +8,13 @@ import aws_cdk as cdk
 import pytest
 
 from cdk_stop_inference_experiment import InvalidPropsError
-from cdk_stop_inference_experiment_handler.contract.declaration import parse
+from cdk_stop_inference_experiment_handler.contract.declaration import Declaration, parse
 from cdk_stop_inference_experiment_handler.contract.wire import (
     MAX_SERVICE_TIMEOUT,
     seconds_to_answer,
     service_timeout_for,
 )
+from loopback.delivery import as_delivered
 
 from .stacks import RESOURCE_TYPE, Json, declare, new_stack, only, synthesised
 
@@ -42,8 +43,8 @@ def test_the_function_waits_at_least_as_long_as_told_and_not_two_seconds_longer(
 ) -> None:
     properties = _properties(timeout)
     assert properties["ServiceTimeout"] == sent
-    delivered = {**properties, "ServiceTimeout": str(sent)}
-    read = parse(delivered, stack_name="Stack", logical_id="Resource")
+    read = parse(as_delivered(properties))
+    assert isinstance(read, Declaration), read
     seconds = timeout.to_seconds(integral=False)
     assert seconds <= seconds_to_answer(read.service_timeout) < seconds + 2
 

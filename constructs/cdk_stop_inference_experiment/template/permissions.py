@@ -18,7 +18,7 @@ from aws_cdk import Annotations, Aws, Fn, ScopedAws, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct, DependencyGroup, IDependable
 
-from cdk_stop_inference_experiment_handler.contract.constraints import OUTCOMES, PROMOTE
+from cdk_stop_inference_experiment_handler.contract.declaration import Action, OutcomeKind
 from cdk_stop_inference_experiment_handler.contract.wire import RULE_PREFIX
 
 from ..evidence import Evidence
@@ -249,10 +249,10 @@ def endpoint_to_count(properties: Mapping[str, object], experiment: object) -> s
         ``*`` if synth does not know it; empty if nothing is promoted, or on no given instances.
     """
     outcome, actions = properties.get("Outcome"), properties.get("ModelVariantActions")
-    promotes = PROMOTE in OUTCOMES.get(str(outcome), ()) or is_unresolved(outcome)
+    promotes = outcome == OutcomeKind.PROMOTE_SHADOW or is_unresolved(outcome)
     if properties.get("DesiredModelVariants") is not None:
         named = actions.values() if isinstance(actions, Mapping) else [actions]
-        promotes = any(action == PROMOTE or is_unresolved(action) for action in named)
+        promotes = any(action == Action.PROMOTE or is_unresolved(action) for action in named)
     if not promotes:
         return ""
     return (known_text(experiment.endpoint_name) if is_experiment(experiment) else None) or "*"
