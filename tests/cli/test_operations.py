@@ -277,7 +277,7 @@ def test_a_function_that_is_replaced_fails_the_update() -> None:
     account.new_templates[CHANGE_SET] = {RESOURCE: definition}
     change = modified(after={**ours(), "ServiceToken": LATER})
     verdict = only(planned(upgraded(replaced="True"), change, account=account))
-    assert (verdict.effect, verdict.chance(STOP), verdict.chance(FAIL)) == ("fail", "no", "may")
+    assert (verdict.effect, verdict.chance(STOP), verdict.chance(FAIL)) == ("fail", "no", "will")
     assert "CloudFormation refuses another ServiceToken" in verdict.why
 
 

@@ -19,6 +19,7 @@ from .plan import (
     WILL,
     Plan,
     Verdict,
+    kept_by,
 )
 from .status import Answer, StackStatus, Standing, Variant
 
@@ -120,7 +121,8 @@ def headline(verdict: Verdict) -> str:
     says: list[str] = []
     stop, promote, fail = (verdict.chance(what) for what in (STOP, PROMOTE, FAIL))
     if stop != NO:
-        says.append(f"{stop} stop it" + _promotes(stop, promote, is_native=verdict.is_native))
+        ends = f" and {kept_by(verdict.stop_request or {})}" if verdict.is_native else ""
+        says.append(f"{stop} stop it" + (ends or _promotes(stop, promote)))
     elif verdict.effect == WAIT:
         says.append(f"{'may' if verdict.certainty == MAY else 'will'} wait for its end")
     if fail == METRICS:
@@ -130,9 +132,9 @@ def headline(verdict: Verdict) -> str:
     return ", ".join(says) or "stops nothing"
 
 
-def _promotes(stop: str, promote: str, *, is_native: bool) -> str:
+def _promotes(stop: str, promote: str) -> str:
     if promote == NO:
-        return " and keep both variants" if is_native else ""
+        return ""
     return " and promote the shadow" if promote == stop else ", and may promote the shadow"
 
 
@@ -198,7 +200,7 @@ def _answer(answer: Answer) -> str:
     if verdict.effect == WAIT:
         return _sentence(f"{answer.what} would wait: {verdict.why}")
     stop, promote = verdict.chance(STOP), verdict.chance(PROMOTE)
-    ends = f"{answer.what} would stop it" + _promotes(stop, promote, is_native=verdict.is_native)
+    ends = f"{answer.what} would stop it" + _promotes(stop, promote)
     if verdict.chance(FAIL) not in (NO, METRICS):
         ends += ", or fail"
     return _sentence(ends)

@@ -7,13 +7,14 @@ some have *may* happen.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cdk_stop_inference_experiment_handler.contract.declaration import Declaration
-from cdk_stop_inference_experiment_handler.contract.limits import COMPLETED
+from cdk_stop_inference_experiment_handler.contract.limits import COMPLETED, PERIOD
 from cdk_stop_inference_experiment_handler.contract.request import Request, RequestType
 from cdk_stop_inference_experiment_handler.contract.wire import seconds_to_answer
 from cdk_stop_inference_experiment_handler.lifecycle import words
@@ -312,7 +313,7 @@ def _with_failures_of_others(verdicts: list[Verdict]) -> Iterator[Verdict]:
             for one in failing
             if one is not verdict and not (one.moment == CLEAN_UP and verdict.moment == UPDATE)
         ]
-        if others and verdict.effect not in (NOTHING, UNKNOWN):
+        if others and verdict.effect in (STOP, WAIT):
             names = ", ".join(f"'{name}'" for name in others)
             first = Outcome(NOTHING, because=f"{names} may fail first")
             verdict = replace(verdict, outcomes=(*verdict.outcomes, first))  # noqa: PLW2901
@@ -361,13 +362,13 @@ class Judge:
         request = request_of(step, alternatives[0].properties)
         base = replace(base, experiment=request.name)
         if step.refused:
-            outcomes = [Outcome(FAIL, fails=True), *_risks(step)]
-            return replace(self._seen(base), outcomes=tuple(outcomes), why=step.refused)
+            outcome = Outcome(FAIL, fails=True)
+            return replace(self._seen(base), outcomes=(outcome,), why=step.refused)
         description = self._function(step)
         if description is None:
             gone = f"its function does not exist any more: {step.service_token}"
-            outcomes = [Outcome(FAIL, fails=True), *_risks(step)]
-            return replace(self._seen(base), outcomes=tuple(outcomes), why=gone)
+            outcome = Outcome(FAIL, fails=True)
+            return replace(self._seen(base), outcomes=(outcome,), why=gone)
         found = [
             (case, self._decided(step, case.properties, experiment))
             for case in alternatives
@@ -467,7 +468,8 @@ class Judge:
         elif decision.verb is Verb.WAIT:
             yield from self._after_wait(step, one)
         yield from _other_evidence(decision.evidence, s.request, first)
-        if first.effect != NOTHING:
+        if first.effect in (STOP, WAIT):
+            # What fails anyway also fails if something else comes first.
             yield from _risks(step)
             for why in step.may_fail:
                 yield Outcome(FAIL, fails=True, because=why)
@@ -550,9 +552,9 @@ class Judge:
             because = "'DesiredState' is known only during the deployment"
             outcomes.append(Outcome(NOTHING, because=because))
         outcomes += [Outcome(NOTHING, because=risk) for risk in step.risks]
-        kept = _KEPT[promotes, list(request["ModelVariantActions"].values()).count("Retain")]
         why = (
-            f"CloudFormation's own resource will stop it and {kept}; the function has no part in it"
+            f"CloudFormation's own resource will stop it and {kept_by(request)}; the function has "
+            f"no part in it"
         )
         made = replace(self._seen(verdict), outcomes=tuple(outcomes), why=why, stop_request=request)
         self._keep(made, [_as_ended(experiment, None)])
@@ -604,13 +606,15 @@ class Judge:
 
 
 _ENDED_STATES = ("Completed", "Cancelled")
-_KEPT = {
-    (False, 2): "keep both variants",
-    (False, 1): "keep one variant",
-    (False, 0): "remove both variants",
-    (True, 0): "promote the shadow",
-    (True, 1): "promote the shadow",
-}
+
+
+def kept_by(request: Mapping[str, Any]) -> str:
+    """What CloudFormation's own resource makes of the variants."""
+    actions = list(request["ModelVariantActions"].values())
+    if "Promote" in actions:
+        return "promote the shadow"
+    kept = actions.count("Retain")
+    return "keep both variants" if kept == 2 else f"keep {kept} of {len(actions)} variants"
 
 
 def _is_what(step: Native, found: list[Experiment]) -> str:
@@ -724,13 +728,11 @@ def _why(one: Decided) -> str:
         return f"not known: {missing}"
     if one.decision.row is not Row.GATE_INCONCLUSIVE or not isinstance(experiment, Experiment):
         return why
-    ready = (experiment.began or 0) + WARM_UP_SECONDS + LATE_SECONDS + _MINUTE
+    begin = math.ceil(((experiment.began or 0) + WARM_UP_SECONDS) / PERIOD) * PERIOD
+    ready = begin + PERIOD + LATE_SECONDS
     if one.situation.now < ready:
         return f"{why}; deploy again after {words.moment(ready)}"
     return why
-
-
-_MINUTE = 60
 
 
 def _as_ended(experiment: Experiment, wanted: Wanted | None) -> Experiment:

@@ -81,7 +81,7 @@ def _table(console: Console, block: Table) -> None:
         table.add_column(name, overflow="ignore", no_wrap=False)
     for row in block.rows:
         table.add_row(*(RichText(cell) for cell in row))
-    if console.measure(table).minimum + 4 <= console.width:
+    if console.measure(table).maximum + 4 <= console.width:
         with console.capture() as captured:
             console.print(Padding(table, (0, 0, 0, 4)))
         lines = [line.rstrip() for line in captured.get().splitlines() if line.strip()]
