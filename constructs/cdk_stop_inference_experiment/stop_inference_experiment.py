@@ -32,7 +32,7 @@ from .template.timeout import service_timeout, timeout_problems
 from .tokens import known_text
 
 _MAX_LOGICAL_ID = 56
-"""Release 0.1.0 needed short ids; they are part of the public contract since then."""
+"""Longer ids are shortened; they are part of the public contract."""
 
 _HASH = 8
 """Characters of the hash of the construct's path that CDK puts at the end of a logical id."""
@@ -309,7 +309,7 @@ def _no_room(provider: StopInferenceExperimentProvider | None, access: Access) -
 
 
 def _keep_logical_id_short(element: CfnResource) -> None:
-    """Shorten a long id as release 0.1.0 did: another id would replace the resource."""
+    """Shorten a long id, always in the same way: another id would replace the resource."""
     logical_id = Stack.of(element).get_logical_id(element)
     if len(logical_id) > _MAX_LOGICAL_ID:
         element.override_logical_id(logical_id[: _MAX_LOGICAL_ID - _HASH] + logical_id[-_HASH:])

@@ -22,6 +22,9 @@ from .story import Settings, Story
 LOOK_SECONDS = 10.0
 """A Stop leaves at most this long after the look that it rests on."""
 
+READABLE_SECONDS = 50.0
+"""An event that is not there after about a minute may stay away."""
+
 UNORDERED = "an end that nobody had ordered"
 TAKEN_BACK = "an end that was ordered, but taken back"
 ANOTHER_END = "another end than ordered"
@@ -34,7 +37,9 @@ LEFT = "something left behind"
 UNTRUE = "something untrue"
 UNEXPECTED = "a failure without a reason"
 
-_NOTHING_STOPPED = re.compile(r"nothing (was|has been|is) stopped|(was|is) not stopped", re.IGNORECASE)
+_NOTHING_STOPPED = re.compile(
+    r"nothing (was|has been|is) stopped|(was|is) not stopped", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -133,8 +138,11 @@ class _Court:
         return None
 
     def _looked_at(self, stop: Stop, sign: Sign) -> float:
-        """When the look behind a Stop read where the sign stands."""
-        oldest = stop.sent_at - LOOK_SECONDS
+        """When the look behind a Stop read where the sign stands.
+
+        A Stop that leaves later than allowed after its look has no excuse: it counts as one that
+        could read everything.
+        """
         asked = [
             entry.at
             for entry in self.calls.get(stop.invocation, ())
@@ -144,7 +152,8 @@ class _Court:
             and not (sign.read_by == EVENTS and "NextToken" in entry.detail["request"])
             and not entry.detail["code"]
         ]
-        return max([oldest, *asked])
+        read_at = max(asked, default=0.0)
+        return read_at if stop.sent_at - read_at <= LOOK_SECONDS else stop.sent_at
 
     # Orders.
 
@@ -176,8 +185,7 @@ class _Court:
         if experiment is None or id(experiment) in self.ledger.gone:
             return ""
         if request.kind == "Delete" and self._warned(request):
-            may_doubt = order.is_doubtful or not self._is_calm(request)
-            if may_doubt or experiment.has_ended:
+            if self._may_doubt(order) or experiment.has_ended:
                 return ""
             return "it was left with a warning, but there was nothing to doubt"
         if experiment.ends_at > request.asked.answered_at:
@@ -193,6 +201,19 @@ class _Court:
         if all(declared.end != "keep" for declared in order.ends):
             return "it had ended otherwise"
         return ""
+
+    def _may_doubt(self, order: Order) -> bool:
+        """Whether something kept the handler from knowing; what passes, such as throttling, not."""
+        settings = self.story.settings
+        if order.is_doubtful or settings.masked or settings.same_request_id:
+            return True
+        if settings.event_lag > READABLE_SECONDS:
+            return True
+        return any(
+            operation.meanwhile
+            or any(trouble.kind in ("denied", "late", "never") for trouble in operation.troubles)
+            for operation in self.story.operations
+        )
 
     def _warned(self, request: Request) -> bool:
         """Whether an invocation for the request has logged a warning."""
@@ -239,7 +260,7 @@ class _Court:
         return any(
             trouble.kind in ("never", "late")
             or trouble.call == "PUT"
-            or trouble.attempts > 1000
+            or trouble.attempts >= 1000
             or trouble.kind in ("killed", "denied")
             for operation in self.story.operations
             for trouble in operation.troubles
@@ -259,7 +280,8 @@ class _Court:
             )
         for request in self.ledger.requests:
             answers = said.get(request.event["RequestId"], set())
-            if len(answers) > 1:
+            # CloudFormation only hears the first; what a later one says is of no account.
+            if len({status for status, _ in answers}) < len(answers):
                 yield Finding(DISAGREE, f"{_named(request)}: {sorted(answers)}", request.number)
 
     def ids(self) -> Iterator[Finding]:
@@ -304,8 +326,23 @@ class _Court:
                 yield Finding(UNTRUE, f"{_named(request)}: {answer['Reason']}", request.number)
 
     def _of(self, stop: Stop, request: Request) -> bool:
-        told = self.world.function.told.get(stop.invocation, {})
-        return bool(told.get("RequestId") == request.event["RequestId"])
+        """Whether the invocation that answered knew of a Stop.
+
+        What another one did, which was killed or ran beside it, it can only guess.
+        """
+        answering = [
+            entry.invocation
+            for entry in self.world.journal.puts()
+            if entry.at <= request.asked.answered_at
+            and request.event["RequestId"] in entry.detail["target"]
+        ]
+        heard = [
+            entry
+            for entry in self.calls.get(stop.invocation, ())
+            if entry.name == "StopInferenceExperiment" and entry.at == stop.at
+        ]
+        is_lost = any(entry.detail["is_lost"] for entry in heard)
+        return answering[-1:] == [stop.invocation] and not is_lost
 
     def leftovers(self) -> Iterator[Finding]:
         """Nothing is left behind."""
@@ -319,7 +356,7 @@ class _Court:
         return any(
             trouble.call in ("RemoveTargets", "DeleteRule", "RemovePermission", "PUT")
             or trouble.kind in ("killed", "never", "late")
-            or trouble.attempts > 1000
+            or trouble.attempts >= 1000
             for operation in self.story.operations
             for trouble in operation.troubles
         )

@@ -9,6 +9,7 @@ from ..clock import EPOCH
 from ..containers import fresh_index
 from ..function import Handler
 from ..world import World
+from .allowed import State
 from .engine import Engine
 from .ledger import Ledger
 from .oracle import Finding, judge
@@ -26,6 +27,7 @@ class Played:
     story: Story
     findings: tuple[Finding, ...]
     ledger: Ledger
+    states: tuple[State, ...]
 
     def tell(self) -> str:
         """For people: the story, what happened when, and what was wrong with it."""
@@ -38,11 +40,11 @@ def play(story: Story, load: Callable[[], Handler] = fresh_index) -> Played:
     """Play a story in a world of its own."""
     with World(load=load).installed() as world:
         engine = Engine(world, story)
-        engine.begin()
+        engine.start()
         horizon = EPOCH + HOURS_PER_OPERATION * 3600.0 * (len(story.operations) + 1)
         world.clock.run_until(horizon, stop=lambda: engine.is_done)
         world.clock.run_to_quiet(world.clock.now + AFTERWARDS_SECONDS)
         if not engine.is_done:
             message = f"the engine did not come to its end: {story.key}"
             raise AssertionError(message)
-        return Played(story, tuple(judge(world, engine)), engine.ledger)
+        return Played(story, tuple(judge(world, engine)), engine.ledger, tuple(engine.states))

@@ -97,7 +97,8 @@ class Trouble:
     Attributes:
         request: Which of the operation's requests, from 1.
         kind: Of its delivery: ``twice``, ``late``, ``never``, ``killed`` or ``after the answer``,
-            ``seconds`` later. Of a call: a kind of ``loopback.faults``.
+            ``seconds`` later. Of a call: a kind of ``loopback.faults``, for so many ``seconds`` if
+            there are any.
         call: The operation of AWS, or PUT. Empty: the delivery.
         skip: Calls of the operation that succeed before it.
         attempts: HTTP attempts that fail; 0 for all that the SDK makes for one call.
@@ -136,6 +137,7 @@ class Operation:
         level: Where the sibling is: 0 for our stack, 1 for its parent, 2 for its grandparent.
         fails_after: Seconds between our resource's event and the sibling's failure.
         undo_fails: A sibling cannot be undone either.
+        lingers: Seconds that siblings go on after ours is done.
     """
 
     pause: float = 900.0
@@ -143,6 +145,7 @@ class Operation:
     level: int = 0
     fails_after: float = 30.0
     undo_fails: bool = False
+    lingers: float = 0.0
     troubles: tuple[Trouble, ...] = ()
     meanwhile: tuple[Happening, ...] = ()
 
@@ -263,7 +266,7 @@ class Settings:
     declared: Declaration = field(default_factory=Declaration)
     experiment: str = "Running"
     begins_in: float = 15.0
-    stop_seconds: float = 45.0
+    stop_seconds: float = 25.0
     event_lag: float = 1.0
     parent_lag: float = 6.0
     after_failure: str = "new"
@@ -421,6 +424,8 @@ def told_operation(operation: Operation) -> str:
         said.append(f"Another resource of {where} fails {when}.")
     if operation.undo_fails:
         said.append("A sibling cannot be undone.")
+    if operation.lingers:
+        said.append(f"Siblings go on for {operation.lingers:g} s after ours.")
     said += [_told_happening(each) for each in operation.meanwhile]
     said += [_told_trouble(each) for each in operation.troubles]
     if operation.pause != Operation().pause:
@@ -464,6 +469,8 @@ def _told_trouble(trouble: Trouble) -> str:
     if trouble.call:
         skipped = f" after {trouble.skip} good ones" if trouble.skip else ""
         attempts = f" ({trouble.attempts} attempts)" if trouble.attempts else ""
+        if trouble.attempts >= 1_000:
+            attempts = f" for {trouble.seconds:g} s" if trouble.seconds else " for good"
         return f"In {request}, {trouble.call} is {trouble.kind}{skipped}{attempts}."
     what = {
         "twice": f"is delivered again after {trouble.seconds:g} s",

@@ -204,6 +204,16 @@ def stop(experiment: Experiment) -> str:
     return f"{_named(experiment)} is {experiment.status}; ending it now"
 
 
+def stop_accepted(experiment: Experiment) -> str:
+    """SageMaker has taken the Stop."""
+    return f"SageMaker has accepted the stop of {_named(experiment)}"
+
+
+def another_arn(experiment: Experiment, arn: str) -> str:
+    """Stop goes by name, and may have hit an experiment that has just taken the name."""
+    return f"the stop of {_named(experiment)} was accepted for another ARN, {arn}"
+
+
 def standing(experiment: Experiment) -> str:
     """It has not ended yet."""
     endpoint = f", its endpoint {experiment.endpoint_status}" if experiment.endpoint_status else ""
