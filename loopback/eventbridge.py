@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from local_aws import limits
+
 from .clock import Clock
 from .wire import ACCOUNT, REGION, Members, Refused
 
-MAX_RULE_NAME = 64
-MAX_INPUT = 8192
-_RULE_NAME = re.compile(r"[\.\-_A-Za-z0-9]+")
-_EVERY_MINUTE = "rate(1 minute)"
+MAX_INPUT = limits.MAX_INPUT_CHARACTERS
 _SCHEDULED = "Scheduled Event"
 ENDPOINT_EVENT = "SageMaker Endpoint State Change"
 
@@ -58,10 +56,10 @@ class EventBridge:
     def put_rule(self, request: Members) -> Members:
         """The API's operation."""
         name = request["Name"]
-        if len(name) > MAX_RULE_NAME or not _RULE_NAME.fullmatch(name):
+        if not limits.is_rule_name(name):
             self._broken(f"rule name of {len(name)} characters: {name}")
         schedule, pattern = request.get("ScheduleExpression", ""), request.get("EventPattern")
-        if schedule != _EVERY_MINUTE and not re.fullmatch(r"rate\(\d+ minutes\)", schedule):
+        if not limits.is_rate(schedule):
             raise Refused("ValidationException", f"ScheduleExpression {schedule!r} is not valid")
         rule = self.rules.setdefault(name, Rule(name, self._clock.now))
         rule.pattern = json.loads(pattern) if pattern else None

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from local_aws import limits
+
 from .clock import Clock, Killed, Task
 from .journal import INVOCATION, Entry, Journal
 from .wire import FUNCTION, FUNCTION_ARN, HttpRequest, HttpResponse, Refused
 
 MAX_STATEMENT_ID = 100
-MAX_POLICY_BYTES = 20_480
-RETRY_AFTER_SECONDS = (60.0, 120.0)
+RETRY_AFTER_SECONDS = tuple(60.0 * minutes for minutes in limits.ASYNC_RETRY_MINUTES)
 _STATEMENT_BYTES = 330
 """Characters of such a statement in Lambda's JSON, besides its id and source ARN."""
 
@@ -85,7 +86,7 @@ class Function:
             message = f"The statement id ({sid}) provided already exists."
             raise Refused("ResourceConflictException", message, 409)
         size = sum(_size(statement) for statement in [*self.statements.values(), members])
-        if size > MAX_POLICY_BYTES:
+        if size > limits.MAX_POLICY_BYTES:
             self._broken("PolicyLengthExceededException", f"a policy of {size} bytes")
         self.statements[sid] = members
         return HttpResponse(201, json.dumps({"Statement": "{}"}).encode())

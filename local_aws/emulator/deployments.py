@@ -209,7 +209,7 @@ class Deployments:
         if failed is None or failed.logical_id not in resources:
             return
         record = resources[failed.logical_id]
-        record["ResourceStatus"] = "UPDATE_FAILED"
+        record.update(ResourceStatus="UPDATE_FAILED", Timestamp=stacks.now_iso())
         record[_STABLE] = failed.previous
         if self._events.settings.old_properties_after_failure == "failed":
             record["Properties"] = failed.applied
@@ -252,6 +252,9 @@ class Deployments:
             raise
         if resource_type != STACK_TYPE:
             stacks._add_event(*place, INITIATED, made[0])
+            if self._events.settings.detailed_status and not is_custom(resource_type):
+                why = "Eventual consistency check initiated"
+                stacks._add_event(*place, why, made[0], "CONFIGURATION_COMPLETE")
         return made
 
     def _update_resource(  # noqa: PLR0917 (ministack's parameters)

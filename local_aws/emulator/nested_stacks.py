@@ -17,7 +17,7 @@ import asyncio
 import contextvars
 import copy
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -31,13 +31,15 @@ from local_aws.emulator.custom_resources import FailedCreations
 from local_aws.emulator.operation import INITIATED, STACK_TYPE, Operation, current
 from local_aws.settings import Settings
 
-__all__ = ["NestedStackError", "NestedStacks", "Run", "parents"]
+__all__ = ["RESERVED", "NestedStackError", "NestedStacks", "Run", "new_name", "parents"]
 
 Json = dict[str, Any]
 Made = tuple[str, Json]
 PassedOn: TypeAlias = Any  # Arguments that are only passed on.
 
 _BY_PARENT = "Initiated by parent stack"
+RESERVED: dict[str, dict[str, tuple[str, str]]] = {}
+"""Names and ids that change sets have shown, by the parent's id and the logical id."""
 _KEPT = (
     *("_resources", "_template", "_template_body", "_resolved_params", "_conditions"),
     *("Parameters", "Tags", "Outputs"),
@@ -103,6 +105,9 @@ class NestedStacks:
         self._clock = clock
         self.settings = settings
         self._runs: dict[str, Run] = {}
+        # Continues a rollback that failed; the resources to skip are by the nested stack's name.
+        self.continue_rollback: Callable[..., Coroutine[Any, Any, None]] | None = None
+        self.skipped_below: dict[str, list[str]] = {}
         provisioners._RESOURCE_HANDLERS[STACK_TYPE] = {
             "create": self._create,
             "update": self._update,
@@ -116,6 +121,7 @@ class NestedStacks:
             for event in (run.may_go_on, run.told, run.undone, run.may_clean_up):
                 event.set()
         self._runs.clear()
+        RESERVED.clear()
 
     def hold(self, stack: Json, outputs: list[Json]) -> None:
         """Wait, at the end of a nested stack's update, for the parent; then for its nested stacks.
@@ -198,7 +204,8 @@ class NestedStacks:
         for run in below:
             run.may_clean_up.set()
         await run_reentrant(self.wait_below, operation.stack_id)
-        self._tell_of_ends(operation)
+        if operation.end is not None:  # Otherwise the rollback has failed, and may be continued.
+            self._tell_of_ends(operation)
 
     def rolls_back_below(self, stack_id: str) -> bool:
         """Return whether a nested stack of this one has rolled back with it."""
@@ -222,9 +229,8 @@ class NestedStacks:
 
     def _create(self, logical_id: str, properties: Json, parent_name: str) -> Made:
         parent = cloudformation._stacks[parent_name]
-        name = f"{parent_name}-{logical_id}-{new_uuid().replace('-', '')[:12].upper()}"
-        stack_id = f"arn:aws:cloudformation:{get_region()}:{get_account_id()}:stack/{name}/"
-        stack_id += new_uuid()
+        reserved = RESERVED.get(parent["StackId"], {}).pop(logical_id, None)
+        name, stack_id = reserved or new_name(parent_name, logical_id)
         stack: Json = {
             "StackName": name,
             "StackId": stack_id,
@@ -262,7 +268,10 @@ class NestedStacks:
         parent = cloudformation._stacks[parent_name]
         operation = current(parent["StackId"])
         if operation is not None and not operation.forward:
-            self._undo(stack)
+            if stack["StackStatus"] == "UPDATE_ROLLBACK_FAILED":
+                self._continue(stack, parent, operation)
+            else:
+                self._undo(stack)
             return stack_id, _attributes(stack["Outputs"])
         keeps = operation is not None and operation.disable_rollback
         return self._change(
@@ -316,29 +325,39 @@ class NestedStacks:
         if not stack["StackStatus"].startswith("UPDATE_ROLLBACK"):
             # It did not fail itself.
             operation = stack.get("_failed_operation") or _undone(stack, run.previous)
-            self._roll_back(run, stack, operation)
+            name, stack_id = stack["StackName"], stack["StackId"]
+            steps = stacks._roll_back_operation(name, stack_id, stack, operation, _BY_PARENT)
+            self._roll_back(run, stack, steps)
             run.undone.wait()
-        if stack["StackStatus"] == "UPDATE_ROLLBACK_FAILED":
-            raise NestedStackError(
-                f"Embedded stack {stack['StackId']} was not successfully updated. "
-                f"Currently in {stack['StackStatus']} with reason: {stack['StackStatusReason']}"
-            )
+        _require_rolled_back(stack)
+
+    def _continue(self, stack: Json, parent: Json, operation: Operation) -> None:
+        """Continue the rollback of a nested stack, as part of its parent's."""
+        assert self.continue_rollback is not None
+        run, stack_id = self._runs[stack["StackId"]], stack["StackId"]
+        names = [
+            name
+            for name, record in parent["_resources"].items()
+            if record["PhysicalResourceId"] == stack_id
+        ]
+        skip = frozenset(self.skipped_below.pop(names[0], []) if names else [])
+        steps = self.continue_rollback(stack["StackName"], stack_id, skip, forced=operation.forced)
+        self._roll_back(run, stack, steps)
+        run.undone.wait()
+        _require_rolled_back(stack)
 
     @staticmethod
-    def _roll_back(run: Run, stack: Json, operation: Json) -> None:
+    def _roll_back(run: Run, stack: Json, steps: Coroutine[Any, Any, PassedOn]) -> None:
         """Start the thread of a rollback that the parent orders."""
         run.follows, run.ended = True, False
         run.told.set()
         for event in (run.over, run.undone, run.may_clean_up):
             event.clear()
-        name, stack_id = stack["StackName"], stack["StackId"]
 
         def roll_back() -> None:
             _run.set(run)
             try:
-                asyncio.run(
-                    stacks._roll_back_operation(name, stack_id, stack, operation, _BY_PARENT)
-                )
+                asyncio.run(steps)
             except asyncio.CancelledError:
                 pass
             finally:
@@ -346,6 +365,7 @@ class NestedStacks:
                 run.undone.set()
 
         context = contextvars.copy_context()
+        name = stack["StackName"]
         threading.Thread(target=context.run, args=(roll_back,), daemon=True, name=name).start()
 
     def _delete(self, stack_id: str, _properties: Json) -> None:
@@ -405,6 +425,13 @@ class NestedStacks:
         threading.Thread(target=context.run, args=(deploy,), daemon=True, name=name).start()
 
 
+def new_name(parent_name: str, logical_id: str) -> tuple[str, str]:
+    """Return the name and the id of a new nested stack."""
+    name = f"{parent_name}-{logical_id}-{new_uuid().replace('-', '')[:12].upper()}"
+    place = f"arn:aws:cloudformation:{get_region()}:{get_account_id()}"
+    return name, f"{place}:stack/{name}/{new_uuid()}"
+
+
 def parents(stack: Json) -> list[str]:
     """Return the ids of a stack's parents, the nearest first."""
     found = []
@@ -413,6 +440,15 @@ def parents(stack: Json) -> list[str]:
         found.append(stack["ParentId"])
         stack = by_id.get(stack["ParentId"], {})
     return found
+
+
+def _require_rolled_back(stack: Json) -> None:
+    """Raise what the parent reports if a nested stack could not roll back."""
+    if stack["StackStatus"] == "UPDATE_ROLLBACK_FAILED":
+        raise NestedStackError(
+            f"Embedded stack {stack['StackId']} was not successfully updated. "
+            f"Currently in {stack['StackStatus']} with reason: {stack['StackStatusReason']}"
+        )
 
 
 def _undone(stack: Json, previous: Json) -> Json:

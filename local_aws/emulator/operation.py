@@ -67,6 +67,7 @@ class Operation:
         unchanged: The resources that an update does not change; they have no events.
         failed: The resources that failed, each with ``create`` or ``update``.
         answered: The physical ids in the answers of resources whose creation failed.
+        forced: Whether a rollback skips what it cannot roll back.
         failed_update: The failed resource that existed before.
         end: The rollback's last event, held until its nested stacks have ended.
         silent_failure: Whether the stack's own *_FAILED event is left out.
@@ -85,6 +86,7 @@ class Operation:
     unchanged: set[str] = field(default_factory=set)
     failed: dict[str, str] = field(default_factory=dict)
     answered: dict[str, str] = field(default_factory=dict)
+    forced: bool = False
     failed_update: FailedUpdate | None = None
     end: tuple[str, str] | None = None
     silent_failure: bool = False

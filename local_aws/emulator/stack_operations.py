@@ -24,6 +24,7 @@ from ministack.services.cloudformation import stacks
 from local_aws.emulator.cancellation import Cancellation
 from local_aws.emulator.change_sets import ChangeSets
 from local_aws.emulator.clock import Clock
+from local_aws.emulator.continued_rollback import ContinuedRollbacks
 from local_aws.emulator.custom_resources import CustomResources
 from local_aws.emulator.deployments import Deployments
 from local_aws.emulator.nested_stacks import NestedStacks
@@ -76,6 +77,7 @@ class StackOperations:
         self._deployments = Deployments(self._events, custom)
         self._deployments.finish_nested = self.nested.finish
         self._deployments.on_left_failed = self._cancellation.takes_over
+        ContinuedRollbacks(self.nested)
         self._requests = StackRequests(settings)
         self._change_sets = ChangeSets(settings, clock)
         _install_outputs(custom, self._cancellation, self.nested)
@@ -183,7 +185,7 @@ def _clean_up(delete: Callable[..., None], stack: Json, arguments: tuple[Any, ..
     record = stack.get("_resources", {}).get(logical_id, {})
     if record.get("PhysicalResourceId") == physical_id:
         # So ListStackResources differs from a resource with the same physical id.
-        record["ResourceStatus"] = "DELETE_IN_PROGRESS"
+        record.update(ResourceStatus="DELETE_IN_PROGRESS", Timestamp=stacks.now_iso())
     for tries_left in reversed(range(_TRIES)):
         stacks._add_event(*event, "DELETE_IN_PROGRESS", physical_id=physical_id)
         try:

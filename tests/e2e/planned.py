@@ -30,6 +30,8 @@ from local_aws.synthesis import Template
 Json = dict[str, Any]
 _CHANGE_SET = "planned"
 _OURS = re.compile(r"\([0-9a-f]{8}\)$")
+_IN_A_CLEANUP = "AWS::CloudFormation::CustomResource"
+"""The type of what a cleanup deletes, whatever the template says."""
 _UNDO = ("ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS")
 
 
@@ -147,7 +149,7 @@ def _forward(events: list[Json], *, deletes: bool) -> Iterator[Json]:
     for event in events:
         if event["PhysicalResourceId"] == event["StackId"] and event["ResourceStatus"] in undo:
             return
-        if event["ResourceType"] == RESOURCE_TYPE:
+        if event["ResourceType"] in (RESOURCE_TYPE, _IN_A_CLEANUP):
             yield event
 
 

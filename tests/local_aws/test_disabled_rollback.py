@@ -263,7 +263,7 @@ def test_a_creation_that_fails_is_deleted_without_any_rollback_status(
         "DELETE_IN_PROGRESS",
     ]
     assert own[1]["ResourceStatusReason"] == (
-        "The following resource(s) failed to create: [Tried]. Delete requested by user."
+        "The following resource(s) failed to create: [Tried]. . Delete requested by user."
     )
     statuses_seen = ["CREATE_IN_PROGRESS"] * 2 + ["DELETE_IN_PROGRESS"]
     assert eventually(lambda: [item[3] for item in seen(aws)] == statuses_seen)

@@ -114,6 +114,28 @@ def test_a_nested_update_is_cleaned_up(aws: LocalAws, arn: str) -> None:
     assert told(aws, data, since[1], "data") == recorded(name, "data")
 
 
+def test_a_nested_update_removes_nested_stacks(aws: LocalAws, arn: str) -> None:
+    def leaf(value: str) -> Json:
+        return nested(aws, template(Leaf=resource(arn, Value=value)))
+
+    def body(value: str, **more: Json) -> str:
+        below = {name: leaf(value + name) for name in ("tables", "person", "post", "connection")}
+        data = nested(aws, template(**below))
+        other = leaf(f"other-{value}")
+        return template(auth=leaf(value), MyCustomResources=other, data=data, **more)
+
+    buckets = {name: resource(arn) for name in ("BucketNotifications", "BucketAutoDelete")}
+    gone = {"storage": nested(aws, template(**buckets)), "function": leaf("function")}
+    assert create(aws, body("1", **gone)) == "CREATE_COMPLETE"
+    ids = {name: nested_id(aws, name) for name in ("data", "storage")}
+    since = {name: len(events(aws, stack)) for name, stack in [("root", STACK), *ids.items()]}
+    assert update(aws, body("2")) == "UPDATE_COMPLETE"
+    name = "nested-update-removes-resources-cleanup"
+    assert told(aws, since=since["root"]) == recorded(name)
+    for below, stack_id in ids.items():
+        assert told(aws, stack_id, since[below], below) == recorded(name, below)
+
+
 def test_a_creation_fails_and_is_deleted(aws: LocalAws, make_function: FunctionMaker) -> None:
     arn = make_function(SOURCE, Timeout=20)
     grant = resource(arn, On="Create", Answer={"Status": "FAILED"})
@@ -125,6 +147,27 @@ def test_a_creation_fails_and_is_deleted(aws: LocalAws, make_function: FunctionM
     ]
     assert eventually(lambda: told(aws, stack_id)[-1][0] == "DELETE_COMPLETE")
     assert told(aws, stack_id) == recorded("create-fails-on-failure-delete")
+
+
+@pytest.mark.parametrize("on_failure", ["rollback", "do-nothing", "delete"])
+def test_a_creation_fails_in_three_ways(
+    aws: LocalAws, make_function: FunctionMaker, on_failure: str
+) -> None:
+    fails = resource(make_function(SOURCE, Timeout=20), On="Create", Answer={"Status": "FAILED"})
+    made = aws.client("cloudformation").create_stack(
+        StackName=STACK,
+        TemplateBody=template(ECRRepo=fails),
+        OnFailure=on_failure.upper().replace("-", "_"),
+    )
+    name = f"ansible-on-create-failure-{on_failure}"
+    assert eventually(lambda: len(told(aws, made["StackId"])) == len(recorded(name)))
+    assert eventually(lambda: told(aws, made["StackId"]) == recorded(name))
+    reasons = [
+        item.get("ResourceStatusReason", "")
+        for item in reversed(events(aws, made["StackId"]))
+        if item["LogicalResourceId"] == STACK
+    ]
+    assert reasons == [event.reason for event in load(name).events if event.is_of_stack]
 
 
 def test_an_update_adds_resources_one_of_which_fails(

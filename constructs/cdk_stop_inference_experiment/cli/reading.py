@@ -395,6 +395,8 @@ def _asked(call: Callable[[], Any]) -> Any:  # noqa: ANN401
         return _patiently(lambda: _of_aws(call))
     except AwsError as error:
         raise CannotPlan(str(error)) from error
+    except ValueError as error:  # A time that is absent, though the API promises it.
+        raise CannotPlan(f"an answer of AWS cannot be read: {error}") from error
 
 
 def _seen(read: Callable[[], T]) -> Seen[T]:
