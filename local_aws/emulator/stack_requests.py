@@ -180,7 +180,7 @@ class StackRequests:
         """Give each resource the time of its last update, which the API always has."""
         status, headers, body = list_them(params)
         stack = handlers._resolve_stack(handlers._p(params, "StackName")) or {}
-        at = stack.get("LastUpdatedTime") or stack.get("CreationTime") or stacks.now_iso()
+        at = stack.get("LastUpdatedTime") or stack.get("CreationTime") or ""
         absent, member = "<LastUpdatedTimestamp></Last", f"<LastUpdatedTimestamp>{at}</Last"
         return status, headers, body.replace(absent.encode(), member.encode())
 

@@ -87,9 +87,7 @@ def _unplanned_stops(plan: Plan, happened: Happened) -> Iterator[str]:
 
 def _unplanned_requests(plan: Plan, happened: Happened) -> Iterator[str]:
     """A request that the function got and no verdict has."""
-    planned = {
-        (one.place.stack_name, one.place.logical_id, one.request) for one in plan.verdicts
-    }
+    planned = {(one.place.stack_name, one.place.logical_id, one.request) for one in plan.verdicts}
     unknown = {
         (one.place.stack_name, one.place.logical_id)
         for one in plan.verdicts

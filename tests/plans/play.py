@@ -94,7 +94,7 @@ class Tally:
 
 def play(world: World, seed: int, tally: Tally) -> None:
     """Play one history."""
-    random_ = random.Random(seed)  # noqa: S311 - histories, no secret
+    random_ = random.Random(seed)
     name = f"h{seed}"
     stack, told = Stack(world, name), [f"seed {seed}"]
     declared = _first(world, random_, name)

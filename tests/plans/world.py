@@ -185,42 +185,45 @@ def native_properties(name: str, endpoint: str, **more: object) -> Json:
 
 def template(world: World, declared: Declared, stack: str) -> str:
     """The template's text; that of a nested stack is put into the bucket."""
-    inner: Json = {}
-    for name, properties in declared.ours.items():
-        own = {"ServiceToken": world.token, **properties}
-        if late := declared.late.get(name):
-            own[late] = {"Fn::GetAtt": ["Switch", "Value"]}
-        inner[name] = {"Type": RESOURCE_TYPE, "Properties": own, **declared.policies.get(name, {})}
-        depends = ["Test"] if declared.native and not declared.is_nested else []
-        if declared.fragile and declared.comes_first:
-            depends.append("Fragile")
-        if depends:
-            inner[name]["DependsOn"] = depends
+    inner = {name: _ours(world, declared, name) for name in declared.ours}
     if declared.late or declared.switch:
-        value = {"Type": "String", "Value": declared.switch or "false"}
-        inner["Switch"] = {"Type": "AWS::SSM::Parameter", "Properties": value}
+        inner["Switch"] = _parameter(declared.switch or "false")
     if declared.fragile:
         values = {"ServiceToken": world.fragile, "Value": declared.fragile}
         inner["Fragile"] = {"Type": "Custom::Fragile", "Properties": values}
         if not declared.comes_first and declared.ours:
             inner["Fragile"]["DependsOn"] = list(declared.ours)
-    filler = {"Type": "String", "Value": declared.filler}
-    filling = {"Type": "AWS::SSM::Parameter", "Properties": filler}
     outer = inner
     if declared.is_nested:
-        body = json.dumps({"Resources": {**inner, "Inner": filling}})
+        body = json.dumps({"Resources": {**inner, "Inner": _parameter(declared.filler)}})
         key = f"{stack}-{hashlib.sha256(body.encode()).hexdigest()}.json"
         world.s3.put_object(Bucket=BUCKET, Key=key, Body=body.encode())
         url = {"TemplateURL": f"https://s3.us-east-1.amazonaws.com/{BUCKET}/{key}"}
         outer = {"Below": {"Type": "AWS::CloudFormation::Stack", "Properties": url}}
     if declared.native:
         outer["Test"] = {"Type": NATIVE, "Properties": declared.native}
-    body = {"Resources": {"Filler": filling, **outer}}
-    if declared.is_yaml:
-        import yaml  # noqa: PLC0415
+    text = json.dumps({"Resources": {"Filler": _parameter(declared.filler), **outer}})
+    # With a comment it is YAML, and no JSON any more.
+    return f"# in YAML\n{text}" if declared.is_yaml else text
 
-        return str(yaml.safe_dump(json.loads(json.dumps(body))))
-    return json.dumps(body)
+
+def _ours(world: World, declared: Declared, name: str) -> Json:
+    properties = {"ServiceToken": world.token, **declared.ours[name]}
+    if late := declared.late.get(name):
+        properties[late] = {"Fn::GetAtt": ["Switch", "Value"]}
+    depends = ["Test"] if declared.native and not declared.is_nested else []
+    if declared.fragile and declared.comes_first:
+        depends.append("Fragile")
+    return {
+        "Type": RESOURCE_TYPE,
+        "Properties": properties,
+        **declared.policies.get(name, {}),
+        **({"DependsOn": depends} if depends else {}),
+    }
+
+
+def _parameter(value: str) -> Json:
+    return {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": value}}
 
 
 class Stack:
@@ -241,8 +244,8 @@ class Stack:
         found = self.world.cloudformation.describe_stacks(StackName=self.stack_id)["Stacks"]
         return str(found[0]["StackStatus"])
 
-    def prepare(self, declared: Declared) -> Plan | None:
-        """Make a change set and plan it; None if it cannot be executed."""
+    def prepare(self, declared: Declared) -> Plan:
+        """Make a change set and plan it; one that changes nothing is deleted."""
         kind = "UPDATE" if self.stack_id else "CREATE"
         self._made += 1
         self._change_set = f"verdict-{self._made}"
