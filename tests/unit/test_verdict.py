@@ -12,13 +12,13 @@ from tests.unit.situations import experiment, promoting
 
 from cdk_stop_inference_experiment_handler.contract.declaration import Evidence
 from cdk_stop_inference_experiment_handler.contract.limits import ERROR_METRICS, PERCENTILES
-from cdk_stop_inference_experiment_handler.lifecycle.gate import judge, question
 from cdk_stop_inference_experiment_handler.lifecycle.situation import (
     Experiment,
     Measured,
     Query,
     Question,
 )
+from cdk_stop_inference_experiment_handler.lifecycle.windowed import judge, question
 
 HOUR = 3600
 NOON = 20_000 * 24 * HOUR + 12 * HOUR

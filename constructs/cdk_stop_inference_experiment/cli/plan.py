@@ -7,23 +7,17 @@ some have *may* happen.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cdk_stop_inference_experiment_handler.contract.declaration import Declaration
-from cdk_stop_inference_experiment_handler.contract.limits import COMPLETED, PERIOD
+from cdk_stop_inference_experiment_handler.contract.limits import COMPLETED, HOUR, PERIOD
 from cdk_stop_inference_experiment_handler.contract.request import Request, RequestType
 from cdk_stop_inference_experiment_handler.contract.wire import seconds_to_answer
-from cdk_stop_inference_experiment_handler.lifecycle import words
+from cdk_stop_inference_experiment_handler.lifecycle import sequential, windowed, words
 from cdk_stop_inference_experiment_handler.lifecycle.decision import Row, Verb
-from cdk_stop_inference_experiment_handler.lifecycle.gate import (
-    LATE_SECONDS,
-    SUCCESSFUL,
-    WARM_UP_SECONDS,
-)
 from cdk_stop_inference_experiment_handler.lifecycle.situation import (
     Experiment,
     NotReadable,
@@ -41,6 +35,7 @@ from cdk_stop_inference_experiment_handler.lifecycle.stop_request import (
     promoted_instances,
     wanted_by,
 )
+from cdk_stop_inference_experiment_handler.lifecycle.verdict import Verdict as Evidence
 
 from ..version import installed_version, version_in
 from .operations import (
@@ -702,7 +697,7 @@ def _other_evidence(
     if not evidence:
         return
     because = "the metrics may change"
-    is_open = evidence.get("verdict") == SUCCESSFUL
+    is_open = evidence.get("verdict") == Evidence.SUCCESSFUL.value
     if not is_open:
         yield replace(_PROMOTES, because=because, by_metrics=True)
     elif request.type is RequestType.DELETE:
@@ -728,11 +723,23 @@ def _why(one: Decided) -> str:
         return f"not known: {missing}"
     if one.decision.row is not Row.GATE_INCONCLUSIVE or not isinstance(experiment, Experiment):
         return why
-    begin = math.ceil(((experiment.began or 0) + WARM_UP_SECONDS) / PERIOD) * PERIOD
-    ready = begin + PERIOD + LATE_SECONDS
+    ready = _ready_at(one.situation, experiment)
     if one.situation.now < ready:
         return f"{why}; deploy again after {words.moment(ready)}"
     return why
+
+
+def _ready_at(s: Situation, experiment: Experiment) -> float:
+    """When enough of the test lies behind for a verdict on the evidence."""
+    new = s.request.new
+    evidence = new.promote_if if isinstance(new, Declaration) else None
+    if evidence is None:
+        return s.now
+    if evidence.confidence is None:
+        begin = windowed.question(evidence, experiment, s.now).begin
+        return begin + PERIOD + windowed.LATE_SECONDS
+    begin = sequential.question(evidence, experiment, s.now).begin
+    return begin + (evidence.min_hours or 1) * HOUR + sequential.LATE_SECONDS
 
 
 def _as_ended(experiment: Experiment, wanted: Wanted | None) -> Experiment:
