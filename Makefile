@@ -86,6 +86,9 @@ explore-deliveries: $(VENV) ## Every history of three steps, of two and one for 
 	@$(BIN)/python -m tests.loopback.explore --depth 1 --scenario rest
 	@$(BIN)/python -m tests.loopback.explore --depth 4 --scenario all --sample 10000
 
+plans: $(LOCAL_AWS) ## Hundreds of random histories, each planned, executed on the local AWS and compared
+	@$(BIN)/python -m tests.plans.play --count 300
+
 bench: $(LOCAL_AWS) ## Measure against what a user would pick instead; writes benchmarks/RESULTS.md
 	@$(BIN)/python -m benchmarks
 

@@ -385,6 +385,8 @@ def _nest(plan: _Plan, change: Json, properties: Json, *, later: bool) -> None:
             {"ParameterKey": key, "ParameterValue": item["Value"]}
             for key, item in parameters.items()
         ],
+        "_template": template,
+        "_template_body": body,
         "ParentChangeSetId": parent["ChangeSetId"],
         "RootChangeSetId": parent.get("RootChangeSetId") or parent["ChangeSetId"],
         _LOGICAL_ID: change["LogicalResourceId"],

@@ -57,7 +57,7 @@ class LoopbackReader(Reader):
     def template(self, stack_id: str) -> Mapping[str, Any]:
         return {}
 
-    def description(self, function_arn: str) -> str:
+    def function(self, arn: str) -> str:
         return function_description()
 
 
@@ -91,8 +91,8 @@ def compare(world: World, start: str, declared: str, past: str) -> None:
     ]
     if verdict.certainty == WILL:
         assert (verdict.stop_request in stops) is (verdict.effect == STOP), verdict
-    if verdict.chances[STOP] == NO:
+    if verdict.chance(STOP) == NO:
         assert stops == [], verdict
     assert all(stop == verdict.stop_request for stop in stops), verdict
-    if verdict.chances[FAIL] == NO:
+    if verdict.chance(FAIL) == NO:
         assert told(asked)["Status"] == "SUCCESS", verdict
