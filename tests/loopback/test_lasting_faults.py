@@ -249,7 +249,9 @@ def test_instances_that_are_only_compared_neither_fail_nor_delay_a_stop(
     assert stop.at < look.at
 
 
-def test_a_conflict_until_the_deadline_is_answered_with_the_status_that_it_comes_from(world: World) -> None:
+def test_a_conflict_until_the_deadline_is_answered_with_the_status_that_it_comes_from(
+    world: World,
+) -> None:
     world.stack.status = FORWARD
     world.experiment("Updating", Pace(begin=10**6))
     answer = answered(world, world.request("Update"))
