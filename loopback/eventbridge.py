@@ -13,6 +13,9 @@ from .wire import ACCOUNT, REGION, Members, Refused
 
 MAX_RULE_NAME = 64
 MAX_INPUT = 8192
+MAX_RULES = 300
+"""Default quota of an event bus."""
+
 _RULE_NAME = re.compile(r"[\.\-_A-Za-z0-9]+")
 _EVERY_MINUTE = "rate(1 minute)"
 _SCHEDULED = "Scheduled Event"
@@ -42,6 +45,7 @@ class EventBridge:
         fires: How often each firing reaches its targets: once, or twice if a test says so.
         event_delays: Seconds after which an event reaches its rules, once for each; none at all
             for an event that is lost.
+        max_rules: How many rules the bus may have.
         effective_after: Seconds until a new rule, or a new pattern, takes effect.
     """
 
@@ -52,6 +56,7 @@ class EventBridge:
         self.fired = 0
         self.event_delays: tuple[float, ...] = (1.0,)
         self.effective_after = 0.0
+        self.max_rules = MAX_RULES
         self._clock = clock
         self._invoke = invoke
 
@@ -63,6 +68,8 @@ class EventBridge:
         schedule, pattern = request.get("ScheduleExpression", ""), request.get("EventPattern")
         if schedule != _EVERY_MINUTE and not re.fullmatch(r"rate\(\d+ minutes\)", schedule):
             raise Refused("ValidationException", f"ScheduleExpression {schedule!r} is not valid")
+        if name not in self.rules and len(self.rules) >= self.max_rules:
+            raise Refused("LimitExceededException", "The requested resource exceeds the maximum")
         rule = self.rules.setdefault(name, Rule(name, self._clock.now))
         rule.pattern = json.loads(pattern) if pattern else None
         return {"RuleArn": rule.arn}
