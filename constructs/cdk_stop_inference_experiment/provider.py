@@ -23,6 +23,7 @@ from .template.permissions import (
     DECRYPT_POLICY_CHARACTERS,
     Access,
     RolePermissions,
+    permit_rules,
     polling_rule_prefix,
 )
 from .version import PURPOSE, function_description
@@ -35,10 +36,10 @@ _DEFAULT_ID = "Custom::StopInferenceExperimentProvider"
 # aws-cdk-lib has no constant for it.
 _RUNTIME = "python3.13"
 
-# Lambda's maximum: the function waits this long before it hands over to the polling rule.
+# Lambda's maximum: a function that cannot make its polling rule waits inside.
 _TIMEOUT_MINUTES = 15
 
-# Enough for boto3 to start quickly; the function waits far more than it computes.
+# Enough for boto3 to start quickly; see the choice in benchmarks/RESULTS.md.
 _MEMORY_MIB = 256
 
 
@@ -78,7 +79,7 @@ class StopInferenceExperimentProvider(Construct):
             construct_id: The id in the scope. Another id makes another function, which
                 CloudFormation refuses for existing resources.
             vpc: The VPC to place the function in. From there it must reach SageMaker,
-                CloudFormation, EventBridge, Lambda, CloudWatch with ``promote_if`` and, to answer
+                CloudFormation, EventBridge, CloudWatch with ``promote_if`` and, to answer
                 CloudFormation, S3: through a NAT gateway or VPC endpoints. Default: no VPC.
                 See https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
             vpc_subnets: The VPC's subnets to use, only together with ``vpc``; not public ones,
@@ -163,7 +164,8 @@ class StopInferenceExperimentProvider(Construct):
         permissions = self._permissions.permit_function(
             function_arn=self._service_token, log_group_arn=self._log_group.log_group_arn
         )
-        self._ready = DependencyGroup(_invocation(self, self._function), permissions)
+        rules = permit_rules(self, self._function)
+        self._ready = DependencyGroup(_invocation(self, self._function), permissions, rules)
 
     @property
     def service_token(self) -> str:
