@@ -22,6 +22,9 @@ from .story import Settings, Story
 LOOK_SECONDS = 10.0
 """A Stop leaves at most this long after the look that it rests on."""
 
+READABLE_SECONDS = 50.0
+"""An event that is not there after about a minute may stay away."""
+
 UNORDERED = "an end that nobody had ordered"
 TAKEN_BACK = "an end that was ordered, but taken back"
 ANOTHER_END = "another end than ordered"
@@ -34,7 +37,9 @@ LEFT = "something left behind"
 UNTRUE = "something untrue"
 UNEXPECTED = "a failure without a reason"
 
-_NOTHING_STOPPED = re.compile(r"nothing (was|has been|is) stopped|(was|is) not stopped", re.IGNORECASE)
+_NOTHING_STOPPED = re.compile(
+    r"nothing (was|has been|is) stopped|(was|is) not stopped", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -176,8 +181,7 @@ class _Court:
         if experiment is None or id(experiment) in self.ledger.gone:
             return ""
         if request.kind == "Delete" and self._warned(request):
-            may_doubt = order.is_doubtful or not self._is_calm(request)
-            if may_doubt or experiment.has_ended:
+            if self._may_doubt(order) or experiment.has_ended:
                 return ""
             return "it was left with a warning, but there was nothing to doubt"
         if experiment.ends_at > request.asked.answered_at:
@@ -193,6 +197,19 @@ class _Court:
         if all(declared.end != "keep" for declared in order.ends):
             return "it had ended otherwise"
         return ""
+
+    def _may_doubt(self, order: Order) -> bool:
+        """Whether something kept the handler from knowing; what passes, such as throttling, not."""
+        settings = self.story.settings
+        if order.is_doubtful or settings.masked or settings.same_request_id:
+            return True
+        if settings.event_lag > READABLE_SECONDS:
+            return True
+        return any(
+            operation.meanwhile
+            or any(trouble.kind in ("denied", "late", "never") for trouble in operation.troubles)
+            for operation in self.story.operations
+        )
 
     def _warned(self, request: Request) -> bool:
         """Whether an invocation for the request has logged a warning."""
@@ -259,7 +276,8 @@ class _Court:
             )
         for request in self.ledger.requests:
             answers = said.get(request.event["RequestId"], set())
-            if len(answers) > 1:
+            # CloudFormation only hears the first; what a later one says is of no account.
+            if len({status for status, _ in answers}) < len(answers):
                 yield Finding(DISAGREE, f"{_named(request)}: {sorted(answers)}", request.number)
 
     def ids(self) -> Iterator[Finding]:

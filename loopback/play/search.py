@@ -6,7 +6,7 @@ import itertools
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
-from typing import Any, TypeVar
+from typing import Any
 
 from .story import (
     CHANGES,
@@ -23,42 +23,42 @@ from .story import (
     Trouble,
 )
 
-_Item = TypeVar("_Item", Settings, Operation, Declaration)
-
 WAITS = Settings(experiment="Starting", begins_in=60.0)
 """An order has to wait, so that it can be taken back."""
 
+_UNUSUAL: tuple[dict[str, Any], ...] = (
+    {"depth": 1},
+    {"depth": 2, "parent_lag": 13.0},
+    {"masked": True},
+    {"same_request_id": True},
+    {"event_lag": 15.0},
+    {"declared": Declaration(end="promote")},
+    {"declared": Declaration(stop_on=("Create", "Update", "Delete"))},
+)
+_UNDOCUMENTED: tuple[dict[str, Any], ...] = (
+    {"skipping": "old"},
+    {"after_failure": "old"},
+    {"restores_failed": True},
+    {"event_lag": 90.0},
+    {"depth": 1, "parent_lag": 0.0},
+)
 SETTINGS: tuple[Settings, ...] = (
+    WAITS,
+    *(replace(WAITS, **change) for change in (*_UNUSUAL, *_UNDOCUMENTED)),
     Settings(),
-    *(
-        replace(base, **change)
-        for base in (Settings(), WAITS)
-        for change in (
-            {},
-            {"depth": 1},
-            {"depth": 2, "parent_lag": 13.0},
-            {"masked": True},
-            {"skipping": "old"},
-            {"after_failure": "old"},
-            {"restores_failed": True},
-            {"same_request_id": True},
-            {"event_lag": 15.0},
-            {"event_lag": 90.0},
-            {"stop_seconds": 240.0},
-            {"stop_seconds": 1500.0},
-            {"declared": Declaration(end="promote")},
-            {"declared": Declaration(stop_on=("Create", "Update", "Delete"))},
-        )
-        if base is WAITS or change
-    ),
+    *(replace(Settings(), **change) for change in _UNUSUAL),
     Settings(experiment="Created", begins_in=120.0),
     Settings(experiment="Completed"),
     Settings(experiment="absent"),
+)
+"""Each unusual setting alone, for an order that waits and for one that is carried out at once."""
+
+LONG: tuple[Settings, ...] = (
+    Settings(stop_seconds=1500.0),
     Settings(stop_seconds=5000.0),
     replace(WAITS, begins_in=5000.0),
-    replace(WAITS, depth=1, parent_lag=0.0),
 )
-"""Each unusual setting alone, for an order that is carried out at once and for one that waits."""
+"""Waits that a function hands over, and those that CloudFormation does not wait for."""
 
 BEFORE_IT_EXISTS: tuple[Settings, ...] = (
     Settings(deployed=False),
@@ -76,6 +76,7 @@ FAILURES: tuple[dict[str, Any], ...] = (
     {"fails": "after"},
     {"fails": "while", "level": 1},
     {"fails": "while", "undo_fails": True},
+    {"fails": "while", "troubles": (Trouble(request=2, kind="never"),)},
     {"meanwhile": (Happening("cancel", 20.0),)},
 )
 AFTERWARDS: tuple[Operation, ...] = (
@@ -104,6 +105,7 @@ CORE: tuple[Operation, ...] = (
     *(Deploy(change=change, fails="while") for change in ("end", "end now")),
     Deploy(change="end", rollback=False, fails="while"),
     Deploy(change="end", fails="while", undo_fails=True),
+    Deploy(change="end", fails="while", troubles=(Trouble(request=2, kind="never"),)),
     ContinueRollback(),
     ContinueRollback(how="skip"),
     RollBack(),
@@ -144,6 +146,7 @@ CALLS: tuple[Trouble, ...] = (
         for kind, attempts in (
             ("lost", 1),
             ("throttled", 0),
+            ("throttled", 30),
             ("slow", 0),
             ("killed", 0),
             ("denied", 1),
@@ -158,20 +161,32 @@ CALLS: tuple[Trouble, ...] = (
     *(Trouble(call="PUT", kind=kind) for kind in ("lost", "taken", "error", "reset", "killed")),
 )
 FAULTS: tuple[Trouble | Happening, ...] = (*DELIVERIES, *CALLS, *HAPPENINGS)
+FREQUENT: tuple[Trouble | Happening, ...] = (*DELIVERIES, *CALLS[:8], *HAPPENINGS)
 
 
 def singles() -> Iterator[Story]:
-    """Every operation alone, with every setting, and with every single fault."""
+    """Every operation alone, with every setting."""
     for settings in SETTINGS:
         for operation in (*DEPLOYS, *AFTERWARDS):
             yield Story(settings, (operation,))
+    for settings, operation in itertools.product(LONG, CORE):
+        yield Story(settings, (operation,))
     for settings in BEFORE_IT_EXISTS:
         for operation in CREATIONS:
             yield Story(settings, (operation,))
-    for settings in (Settings(), WAITS):
-        for operation in CORE:
+
+
+def singles_with_faults() -> Iterator[Story]:
+    """Every operation alone, with each single fault."""
+    for settings in (WAITS, Settings()):
+        for operation in (*DEPLOYS, Delete()):
             for fault in FAULTS:
                 yield Story(settings, (_with(operation, fault),))
+    others = [settings for settings in SETTINGS if settings not in (WAITS, Settings())]
+    for settings, operation, fault in itertools.product(others, CORE, FAULTS):
+        yield Story(settings, (_with(operation, fault),))
+    for operation, fault in itertools.product(CREATIONS, FAULTS):
+        yield Story(BEFORE_IT_EXISTS[0], (_with(operation, fault),))
 
 
 def pairs() -> Iterator[Story]:
@@ -191,11 +206,17 @@ def pairs_with_faults() -> Iterator[Story]:
     for settings in (WAITS, Settings()):
         for first, second in itertools.product(CORE, CORE):
             for fault in FAULTS:
-                for request in (1, 2) if isinstance(fault, Trouble) else (0,):
-                    sent = replace(fault, request=request) if request else fault
-                    yield Story(settings, (_with(first, sent), second))
+                for each in _at_requests(fault):
+                    yield Story(settings, (_with(first, each), second))
                 if settings is WAITS or fault in HAPPENINGS:
                     yield Story(settings, (first, _with(second, fault)))
+
+
+def _at_requests(fault: Trouble | Happening) -> tuple[Trouble | Happening, ...]:
+    """The fault, in the first request and in the second, which is mostly an undo."""
+    if isinstance(fault, Happening):
+        return (fault,)
+    return fault, replace(fault, request=2)
 
 
 def triples() -> Iterator[Story]:
@@ -206,11 +227,15 @@ def triples() -> Iterator[Story]:
 
 
 KINDS: dict[str, Callable[[], Iterator[Story]]] = {
-    "singles": singles,
-    "pairs": pairs,
-    "pairs with a fault": pairs_with_faults,
-    "triples": triples,
+    "one": singles,
+    "one with a fault": singles_with_faults,
+    "two": pairs,
+    "two with a fault": pairs_with_faults,
+    "three": triples,
 }
+
+
+RARELY = 0.04
 
 
 def drawn(seed: str) -> Iterator[Story]:
@@ -236,7 +261,7 @@ def _story(draw: random.Random) -> Story:
         operations.append(replace(operation, pause=pause))
     for _ in range(draw.choice((0, 0, 1, 1, 1, 2, 3))):
         at = draw.randrange(len(operations))
-        fault = draw.choice(draw.choice((DELIVERIES, CALLS, HAPPENINGS)))
+        fault: Trouble | Happening = draw.choice(FAULTS if draw.random() < 0.5 else FREQUENT)
         if isinstance(fault, Trouble):
             fault = replace(fault, request=draw.choice((1, 1, 2, 2, 3)))
             if fault.seconds:
@@ -251,6 +276,8 @@ def _story(draw: random.Random) -> Story:
 
 def _settings(draw: random.Random) -> Settings:
     settings = draw.choice((*SETTINGS, *BEFORE_IT_EXISTS))
+    if draw.random() < RARELY:
+        settings = draw.choice(LONG)
     other = draw.choice(SETTINGS)
     changes = {
         member.name: getattr(other, member.name)
@@ -309,7 +336,7 @@ def _replaced(story: Story, number: int, operation: Operation) -> Story:
     return replace(story, operations=tuple(operations))
 
 
-def _simpler(item: _Item) -> Iterator[_Item]:
+def _simpler(item: Any) -> Iterator[Any]:
     """The same with one member as it is by default."""
     default = type(item)()
     for member in fields(item):

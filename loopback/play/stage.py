@@ -38,7 +38,7 @@ def play(story: Story, load: Callable[[], Handler] = fresh_index) -> Played:
     """Play a story in a world of its own."""
     with World(load=load).installed() as world:
         engine = Engine(world, story)
-        engine.begin()
+        engine.start()
         horizon = EPOCH + HOURS_PER_OPERATION * 3600.0 * (len(story.operations) + 1)
         world.clock.run_until(horizon, stop=lambda: engine.is_done)
         world.clock.run_to_quiet(world.clock.now + AFTERWARDS_SECONDS)

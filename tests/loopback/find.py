@@ -121,6 +121,8 @@ def _count(
         if any(kind == other and is_contained(small, story) for other, small in known):
             continue
         small = shrunk(story, lambda smaller, kind=kind: _breaks(smaller, kind))  # type: ignore[misc]
+        if any(kind == other and is_contained(each, small) for other, each in known):
+            continue
         again = play(small)
         print(f"\n=== after {total.histories} histories\n{again.tell()}\n", flush=True)
         known.append((kind, small))

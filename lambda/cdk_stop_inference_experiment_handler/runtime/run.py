@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -189,7 +189,6 @@ class Run:
         while True:
             look, decision = self._step()
             if decision.verb is Verb.STOP:
-                self._log(decision)
                 decision = self._stop(decision, look, waiting)
             self._log(decision)
             if decision.verb is Verb.LEAVE:
@@ -200,7 +199,8 @@ class Run:
             may_leave = not decision.stays and waiting.may_leave(
                 is_throttled=is_throttled and bool(self._progress.sent)
             )
-            self._hand_over(is_due=may_leave or bool(self._progress.sent))
+            is_due = may_leave or waiting.must_leave or bool(self._progress.sent)
+            self._hand_over(is_due=is_due)
             if self._rule.is_made and (may_leave or waiting.must_leave):
                 logger.info({"decision": "the polling rule continues", "experiment": self._name})
                 return None
@@ -252,6 +252,7 @@ class Run:
             return wait(decision.row, "the look took too long: look again")
         counts = {} if isinstance(prepared.counts, NotReadable) else prepared.counts or {}
         members = members_of(wanted, experiment, counts)
+        self._log(decision, members)
         before, text = self._progress.tried, json.dumps(members, ensure_ascii=False)
         self._progress = replace(self._progress, tried=True, request=text)
         try:
@@ -340,7 +341,7 @@ class Run:
         is_success = decision.verb is Verb.SUCCEED
         return Answer(is_success, decision.why, experiment, ours, sent, evidence)
 
-    def _log(self, decision: Decision) -> None:
+    def _log(self, decision: Decision, stop: Mapping[str, object] | None = None) -> None:
         """Log each decision once: to keep waiting or to retry is not a new one."""
         told = (decision.row.value, f"{decision.verb.value} {decision.why}")
         if told == self._logged:
@@ -356,6 +357,7 @@ class Run:
                 "request": self._request.type.value,
                 "experiment": self._name,
                 "status": self._seen.status if self._seen else None,
+                **({} if stop is None else {"stopRequest": stop}),
             },
         )
 

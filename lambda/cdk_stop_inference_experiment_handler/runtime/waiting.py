@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 INSIDE_SECONDS = 20.0
-"""An invocation waits inside for this long: few stops end sooner, and New accounts have only ten
+"""An invocation waits inside for this long: few stops end sooner, and new accounts have only ten
 concurrent executions."""
 
 LATE_SECONDS = 10.0
@@ -69,9 +69,10 @@ class Wait:
         self._invocation = invocation
         self._deadline = deadline
         self._granted = invocation.seconds_left()
+        self._began = time.time()
         self._pause = FIRST_PAUSE_SECONDS
         self._stays_until = (
-            time.time()
+            self._began
             + {
                 Fired.REQUEST: INSIDE_SECONDS,
                 Fired.SCHEDULE: 0.0,
@@ -85,8 +86,8 @@ class Wait:
         self._stays_until = time.time() + (0.0 if self._invocation.is_late else INSIDE_SECONDS)
 
     def stop_refused(self) -> None:
-        """Try again soon: the endpoint may settle at any moment."""
-        self._stays_until = max(self._stays_until, time.time() + INSIDE_SECONDS)
+        """Try again soon, for a while: the endpoint may settle at any moment."""
+        self._stays_until = max(self._stays_until, self._began + INSIDE_SECONDS)
 
     def may_leave(self, *, is_throttled: bool) -> bool:
         """Whether the polling rule may do the rest."""

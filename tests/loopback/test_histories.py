@@ -1,0 +1,107 @@
+"""Histories of stacks that were found by searching, and a sample of the search itself."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import pytest
+
+from loopback.play.oracle import UNORDERED
+from loopback.play.search import KINDS, drawn, is_contained, shrunk
+from loopback.play.stage import play
+from loopback.play.story import (
+    ContinueRollback,
+    Create,
+    Declaration,
+    Delete,
+    Deploy,
+    Happening,
+    Settings,
+    Story,
+    Trouble,
+)
+from loopback.stock import handler as stock_handler
+
+from .stored import FOLDER, History, stored
+
+SEED = "histories"
+DRAWN = 150
+SMALL = {"one": 100, "one with a fault": 200, "two": 200, "two with a fault": 200, "three": 100}
+
+
+@pytest.mark.parametrize("history", stored(), ids=lambda history: history.name)
+def test_a_stored_history_breaks_what_its_file_says_and_nothing_else(history: History) -> None:
+    found = play(history.story)
+    broken = sorted({finding.kind for finding in found.findings})
+
+    expected = list(history.breaks) if history.state == "broken" else []
+    assert broken == expected, f"{FOLDER.name}/{history.name}.json says otherwise\n{found.tell()}"
+
+
+@pytest.mark.parametrize("history", stored(), ids=lambda history: history.name)
+def test_a_stored_history_says_why_it_breaks(history: History) -> None:
+    assert history.reason
+    assert history.state in ("broken", "held")
+
+
+def _check(stories: list[Story]) -> None:
+    known = [
+        (kind, history.story)
+        for history in stored()
+        if history.state == "broken"
+        for kind in history.breaks
+    ]
+    for story in stories:
+        found = play(story)
+        for finding in found.findings:
+            if not any(
+                finding.kind == kind and is_contained(small, story) for kind, small in known
+            ):
+                pytest.fail(f"new: {found.tell()}\n{json.dumps(story.to_json())}")
+
+
+@pytest.mark.parametrize("kind", SMALL)
+def test_a_sample_of_the_small_histories_keeps_the_promise(kind: str) -> None:
+    stories = list(KINDS[kind]())
+    _check(stories[:: len(stories) // SMALL[kind]])
+
+
+def test_random_histories_keep_the_promise() -> None:
+    _check(list(itertools.islice(drawn(SEED), DRAWN)))
+
+
+def test_the_handler_of_crhelpers_readme_breaks_the_promise() -> None:
+    story = Story(Settings(), (Deploy(change="reason"),))
+
+    found = play(story, lambda: stock_handler)
+
+    assert UNORDERED in {finding.kind for finding in found.findings}
+
+
+def test_a_story_is_the_same_after_a_way_through_json() -> None:
+    story = Story(
+        Settings(depth=1, masked=True, declared=Declaration(end="promote", stop_on=("Delete",))),
+        (
+            Create(on_failure="DELETE", experiment="imported"),
+            Deploy(change="end now", rollback=False, troubles=(Trouble(call="PUT", kind="lost"),)),
+            ContinueRollback(how="skip"),
+            Delete(force=True, meanwhile=(Happening("ends", 3.0),)),
+        ),
+    )
+
+    assert Story.from_json(json.loads(json.dumps(story.to_json()))) == story
+
+
+def test_the_same_seed_draws_the_same_stories() -> None:
+    first, second = (list(itertools.islice(drawn("7"), 50)) for _ in range(2))
+
+    assert first == second
+
+
+def test_shrinking_leaves_only_what_breaks() -> None:
+    story = Story(Settings(masked=True), (Deploy(change="release"), Delete(), Delete(force=True)))
+
+    small = shrunk(story, lambda each: any(isinstance(one, Delete) for one in each.operations))
+
+    assert small == Story(Settings(), (Delete(),))
