@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from loopback.cloudformation import Asked
+from loopback.cloudwatch import EVIDENCE
 from loopback.sagemaker import Pace
-from loopback.world import World
+from loopback.world import PROMOTE, World
 
 FORWARD = "UPDATE_IN_PROGRESS"
 SHORT = Pace(stop=120)
+GATED = {**PROMOTE, "PromoteIf": EVIDENCE}
 
 
 def answered(world: World, event: dict[str, Any]) -> dict[str, Any]:
@@ -17,6 +19,11 @@ def answered(world: World, event: dict[str, Any]) -> dict[str, Any]:
     asked = world.deliver(event)
     assert world.run_to_quiet(), "something goes on for ever"
     return told(asked)
+
+
+def seconds(asked: Asked) -> float:
+    """From the request to its answer; the date of a request is cut to whole seconds."""
+    return asked.answered_at - asked.issued_at
 
 
 def told(asked: Asked) -> dict[str, Any]:

@@ -136,7 +136,8 @@ def test_the_rules_input_holds_the_longest_declaration_there_can_be(world: World
     assert answer["Status"] == "SUCCESS"
     assert world.events.limits_broken == world.function.limits_broken == []
     [*_, put] = world.journal.calls("PutTargets")
-    assert len(put.detail["request"]["Targets"][0]["Input"].encode()) <= MAX_INPUT
+    [target] = put.detail["request"]["Targets"]
+    assert len(target["InputTransformer"]["InputTemplate"].encode()) <= MAX_INPUT
     assert world.leftovers == []
 
 
@@ -161,23 +162,3 @@ def test_the_request_that_was_sent_is_in_the_answer_and_in_the_log(limit: float)
 def test_an_answer_without_a_stop_says_of_none(world: World) -> None:
     world.experiment("Running")
     assert answered(world, world.request("Create"))["Data"]["StopRequest"] == ""
-
-
-def test_forty_resources_of_one_stack_keep_the_functions_policy_within_its_size() -> None:
-    world = World(limit=200)
-    world.stack.status = "DELETE_IN_PROGRESS"
-    world.experiment("Running", Pace(stop=80))
-    with world.installed():
-        asked = [
-            world.deliver(
-                world.request("Delete", request_id=f"request-{i}", logical_id=f"{i}" + "L" * 50)
-            )
-            for i in range(40)
-        ]
-        world.run(75)
-        assert len(world.function.statements) == len(world.events.rules) == 40
-        world.run_to_quiet()
-
-    assert world.function.limits_broken == []
-    assert all(told(one)["Status"] == "SUCCESS" for one in asked)
-    assert world.leftovers == []

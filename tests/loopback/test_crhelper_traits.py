@@ -63,6 +63,7 @@ def test_stock_logs_the_signed_url() -> None:
 
 def test_stock_sleeps_for_its_logs_before_it_answers_a_delete() -> None:
     def takes_a_minute(world: World) -> bool:
+        world.stack.status = "DELETE_IN_PROGRESS"
         world.experiment("Running", AT_ONCE)
         asked = world.deliver(world.request("Delete"))
         world.run_to_quiet()
@@ -73,8 +74,8 @@ def test_stock_sleeps_for_its_logs_before_it_answers_a_delete() -> None:
 
 def test_stock_makes_a_rule_for_what_is_done_at_once() -> None:
     def rules(world: World) -> int:
-        world.experiment("Running", AT_ONCE)
-        world.deliver(world.request("Update"))
+        world.experiment("Completed")
+        world.deliver(world.request("Update", KEEP, {**KEEP, "DesiredState": "Cancelled"}))
         world.run_to_quiet()
         return len(list(world.journal.calls("PutRule")))
 
