@@ -14,7 +14,7 @@ from constructs import Construct, IConstruct
 NO_WAY_OUT = "cdk-stop-inference-experiment:noWayOut"
 """The id for acknowledging the warning."""
 
-SERVICES = ("sagemaker.api", "cloudformation", "events", "lambda", "s3")
+SERVICES = ("sagemaker.api", "cloudformation", "events", "s3")
 """What the function calls, by the last part of an endpoint's service name."""
 
 MEASURING = "monitoring"

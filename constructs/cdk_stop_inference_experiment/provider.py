@@ -26,6 +26,7 @@ from .template.permissions import (
     GRANT_CHARACTERS,
     Access,
     RolePermissions,
+    permit_rules,
     polling_rule_prefix,
 )
 from .tokens import is_looked_up_next
@@ -39,10 +40,10 @@ _DEFAULT_ID = "Custom::StopInferenceExperimentProvider"
 # aws-cdk-lib has no constant for it.
 _RUNTIME = "python3.13"
 
-# Lambda's maximum: the function waits this long before it hands over to the polling rule.
+# Lambda's maximum: a function that cannot make its polling rule waits inside.
 _TIMEOUT_MINUTES = 15
 
-# Enough for boto3 to start quickly; the function waits far more than it computes.
+# Enough for boto3 to start quickly; see the choice in benchmarks/RESULTS.md.
 _MEMORY_MIB = 256
 
 
@@ -86,7 +87,7 @@ class StopInferenceExperimentProvider(Construct):
             construct_id: The id in the scope. Another id makes another function, which
                 CloudFormation refuses for existing resources.
             vpc: The VPC to place the function in. From there it must reach SageMaker,
-                CloudFormation, EventBridge, Lambda, CloudWatch with ``promote_if`` and, to answer
+                CloudFormation, EventBridge, CloudWatch with ``promote_if`` and, to answer
                 CloudFormation, S3: through a NAT gateway or VPC endpoints. Default: no VPC.
                 See https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
             vpc_subnets: The VPC's subnets to use, only together with ``vpc``; not public ones,
@@ -192,7 +193,8 @@ class StopInferenceExperimentProvider(Construct):
         )
         invocation = _invocation(self, self._function)
         check_function_at_the_end(self._function, invocation, in_vpc=vpc is not None)
-        self._ready = DependencyGroup(invocation, permissions)
+        rules = permit_rules(self, self._function)
+        self._ready = DependencyGroup(invocation, permissions, rules)
 
     @property
     def service_token(self) -> str:

@@ -5,6 +5,8 @@ experiments, one policy each, so that a removed experiment's permissions stay un
 deleted. The function's own permissions are in a managed policy of the stack.
 
 See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+
+That EventBridge may invoke the function is not one of them: it is in the function's own policy.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 import aws_cdk
 from aws_cdk import Annotations, Aws, Fn, ScopedAws, Stack
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from constructs import Construct, DependencyGroup, IDependable
 
 from cdk_stop_inference_experiment_handler.contract.declaration import Action, OutcomeKind
@@ -70,10 +73,28 @@ def polling_rule_prefix() -> str:
     return Fn.join("", [RULE_PREFIX, Fn.select(2, Fn.split("/", Aws.STACK_ID)), "-"])
 
 
-def _polling_rules_arn(stack: Stack) -> str:
+def polling_rules_arn(stack: Stack) -> str:
     """The ARN of the stack's polling rules, with a wildcard after the prefix."""
     name = f"{polling_rule_prefix()}*"
     return stack.format_arn(service="events", resource="rule", resource_name=name)
+
+
+def permit_rules(scope: Construct, function: lambda_.Function) -> IDependable:
+    """Let the stack's polling rules invoke the function: those of any name with the prefix.
+
+    A statement for each rule would fill the function's policy at forty stops, and needs a call
+    before and after each. "Lambda configures the comparison using the StringLike operator":
+    https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html#lambda-AddPermission-request-SourceArn
+    """
+    return lambda_.CfnPermission(
+        scope,
+        "PollingRules",
+        action="lambda:InvokeFunction",
+        function_name=function.function_arn,
+        principal="events.amazonaws.com",
+        source_account=Aws.ACCOUNT_ID,
+        source_arn=polling_rules_arn(Stack.of(scope)),
+    )
 
 
 def _ancestor_ids(stack: Stack) -> list[str]:
@@ -125,17 +146,6 @@ def _provider_statements(
                 "ForAllValues:ArnEquals": {"events:TargetArn": function_arn},
                 "Null": {"events:TargetArn": "false"},
             },
-        ),
-        iam.PolicyStatement(
-            sid="LetRuleInvoke",
-            actions=["lambda:AddPermission"],
-            resources=[function_arn],
-            conditions={"StringEquals": {"lambda:Principal": "events.amazonaws.com"}},
-        ),
-        iam.PolicyStatement(
-            sid="StopRuleInvoking",
-            actions=["lambda:RemovePermission"],
-            resources=[function_arn],
         ),
     ]
     if ancestors := _ancestor_ids(stack):
@@ -307,7 +317,7 @@ class RolePermissions:
 
     def permit_function(self, *, function_arn: str, log_group_arn: str) -> IDependable:
         """Give the function its own permissions."""
-        rules_arn = _polling_rules_arn(self._stack)
+        rules_arn = polling_rules_arn(self._stack)
         policy = self._managed(
             "Permissions",
             _provider_statements(
