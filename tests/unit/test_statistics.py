@@ -146,7 +146,12 @@ def as_written(
         rate = sum(h[2] for h in counted) / sum(h[0] for h in counted)
         own = [h[2] - rate * h[0] for h in counted]
         own_spread = sum(value**2 for value in own) * number / (number - 1)
-        phi = max(phi, own_spread / max(1, sum(h[2] for h in counted)) * inflation(own, [h[2] for h in counted], then))
+        phi = max(
+            phi,
+            own_spread
+            / max(1, sum(h[2] for h in counted))
+            * inflation(own, [h[2] for h in counted], then),
+        )
     failed_time = sum((1 + ratio * r) * h[3] for r, h in zip(shares, counted, strict=True))
 
     def log_e(s: float, v: float) -> float:
