@@ -94,8 +94,22 @@ def test_the_golden_sample_ratio() -> None:
 # --- the formulas as they are written -------------------------------------------------------
 
 
-def as_written(hours: list[Hour], ratio: int, bound: float, alpha: float) -> dict[str, float]:
-    """Both e-values, in the words of the contract and with nothing left out or rearranged."""
+def inflation(u: list[float], x: list[float], hours: float) -> float:
+    """Of deviations from what was counted, whose rounding is not memory."""
+    squares = sum(own**2 for own in u)
+    lagged = sum(now * last for now, last in zip(u[1:], u, strict=False))
+    a = lagged / squares if squares > 1e-12 * sum(own**2 for own in x) else 0
+    a = min(0.9, max(0, a + 4 / hours))
+    return (1 + a) / (1 - a)
+
+
+def as_written(
+    hours: list[Hour], ratio: int, bound: float, alpha: float, then: float | None = None
+) -> dict[str, float]:
+    """Both e-values, in the words of the contract and with nothing left out or rearranged.
+
+    A forecast takes the allowance for as many hours as there will be then.
+    """
     counted = [
         (h.production_invocations, h.shadow_invocations, h.production_errors, h.shadow_errors)
         for h in hours
@@ -114,8 +128,7 @@ def as_written(hours: list[Hour], ratio: int, bound: float, alpha: float) -> dic
     deviation = sum(x)
     time = ratio * matched + bound * requests + squared
     u = [own - deviation / requests * h[1] for own, h in zip(x, counted, strict=True)]
-    squares = sum(own**2 for own in u)
-    spread = squares * number / (number - 1)
+    spread = sum(own**2 for own in u) * number / (number - 1)
     phi = max(1, spread / max(1, errors + squared), (spread - squared) / max(1, errors))
     phi_failed = max(1, spread / max(1, errors + squared))
     if ratio:
@@ -126,12 +139,19 @@ def as_written(hours: list[Hour], ratio: int, bound: float, alpha: float) -> dic
             above += (k1 * n0 - k0 * n1) ** 2 / (n0 * n1)
             below += k1 * n0 / n1 + k0 * n1 / n0
         phi = max(phi, above / max(1, below))
-    # Rounding is not memory.
-    is_spread = squares > 1e-12 * sum(own**2 for own in x)
-    lagged = sum(now * last for now, last in zip(u[1:], u, strict=False))
-    a = lagged / squares if is_spread else 0
-    a = min(0.9, max(0, a + 4 / number))
-    phi, phi_failed = phi * (1 + a) / (1 - a), phi_failed * (1 + a) / (1 - a)
+    then = then or number
+    tau = inflation(u, x, then)
+    phi, phi_failed = phi * tau, phi_failed * tau
+    if not ratio:
+        rate = sum(h[2] for h in counted) / sum(h[0] for h in counted)
+        own = [h[2] - rate * h[0] for h in counted]
+        own_spread = sum(value**2 for value in own) * number / (number - 1)
+        phi = max(
+            phi,
+            own_spread
+            / max(1, sum(h[2] for h in counted))
+            * inflation(own, [h[2] for h in counted], then),
+        )
     failed_time = sum((1 + ratio * r) * h[3] for r, h in zip(shares, counted, strict=True))
 
     def log_e(s: float, v: float) -> float:
@@ -323,10 +343,14 @@ def test_production_that_bursts_makes_a_quiet_shadow_wait() -> None:
     assert compare_rates(bursting, RATE).verdict is Verdict.INCONCLUSIVE
 
 
-def test_a_variance_of_less_than_one_error_counts_as_one() -> None:
-    """Ten errors in the one busy hour: (10 x 50)^2 / (50 x 1000) over 0.5, which counts as 1."""
-    hours = [*flat(47, 0, 0, 50), Hour(1000, 1000, 10, 0)]
-    assert compare_rates(hours, RATE).dispersion == pytest.approx(5 * variance_inflation(0, 48))
+def test_production_that_has_bad_spells_makes_a_quiet_shadow_wait_longer() -> None:
+    """The same errors of the same hours, but one after another."""
+    spread, spells = (
+        [Hour(10_000, 10_000, 20 * (h in bad), 1) for h in range(48)]
+        for bad in (set(range(0, 48, 4)), {*range(4, 10), *range(24, 30)})
+    )
+    assert compare_rates(spells, RATE).log_e < compare_rates(spread, RATE).log_e / 2
+    assert compare_rates(spells, RATE).log_e_failed == compare_rates(spread, RATE).log_e_failed
 
 
 def test_huge_counts_are_no_trouble() -> None:
@@ -405,12 +429,13 @@ def test_the_forecast_is_the_smallest_number_that_is_enough(
     summary = compare_rates(hours, bound)
     found = summary.forecast
     assert found is not None
-    measured = summary.dispersion / variance_inflation(summary.autocorrelation, len(hours))
     mean = summary.total.shadow_invocations / len(hours)
 
     def dispersion(further: float) -> float:
         then = max(48, len(hours) + further / mean)
-        phi = measured * variance_inflation(summary.autocorrelation, then)
+        phi = as_written(hours, int(kind is BoundKind.MAX_INCREASE), value, 0.05, then)[
+            "dispersion"
+        ]
         return max(1.2, phi) if len(hours) < 24 else phi
 
     if found.requests is None:
