@@ -219,6 +219,33 @@ class TestEndByCreateOrUpdate:
             assert ("it starts at" in decision.why) is (starts is not None)
         young = ending(promoting(), seen=seen, now=ISSUED + 100, refused_at=ISSUED + 11)
         assert decided(young).verb is Verb.STOP
+        begun = replace(seen, status="Running")
+        again = ending(promoting(), seen=begun, now=ISSUED + 100, refused_at=ISSUED)
+        assert decided(again).verb is Verb.STOP
+
+    @pytest.mark.parametrize(
+        ("new", "reads_counts", "needs_counts"),
+        [
+            (outcome("PromoteShadow"), True, True),
+            (outcome("PromoteShadow", Instances="Shadow"), True, False),
+            (promoting(), True, False),
+            (outcome("KeepBoth"), False, False),
+            (CANCELLED, False, False),
+        ],
+    )
+    def test_what_a_stop_needs(
+        self, ending: Any, new: Properties, reads_counts: bool, needs_counts: bool
+    ) -> None:
+        """Counts are read for every promotion, to warn of fewer instances, but seldom needed."""
+        first = decided(ending(new, prepared=None))
+        assert first.verb is Verb.PREPARE
+        assert first.needs is not None
+        assert (first.needs.counts, first.needs.evidence) == (reads_counts, None)
+        unread = decided(ending(new, prepared=Prepared(counts=away(Kind.REFUSED))))
+        unasked = decided(ending(new, prepared=Prepared()))
+        assert decided(ending(new)).verb is Verb.STOP
+        expected = (Verb.FAIL, Verb.PREPARE) if needs_counts else (Verb.STOP, Verb.STOP)
+        assert (unread.verb, unasked.verb) == expected
 
     def test_status_unknown(self, ending: Any) -> None:
         unknown = ending(promoting(), seen=experiment("Pausing"))

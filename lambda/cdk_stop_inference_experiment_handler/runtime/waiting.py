@@ -21,9 +21,12 @@ LATE_SECONDS = 10.0
 EVENT_SECONDS = 45.0
 """A firing by an endpoint's event waits this long: a describe may lag behind the event."""
 
-CROWDED_SECONDS = 50.0
-"""A firing of the schedule that is throttled before the Stop tries again for this long: many stops
-want to begin, and all their schedules fire together."""
+SPREAD_SECONDS = 60.0
+"""A request that is throttled before its Stop leaves within this time, at random: many begin at
+once, and rules that are made together may fire together, minute by minute."""
+
+CROWDED_SECONDS = 25.0
+"""A firing of the schedule that is throttled before the Stop tries again for this long."""
 
 NEAR_DEADLINE_SECONDS = 70.0
 """A firing this close to the deadline stays: the schedule fires each minute."""
@@ -95,7 +98,8 @@ class Wait:
         """Wait for its end: for a while, unless executions or calls are short."""
         self._pause = FIRST_PAUSE_SECONDS
         is_short = self._invocation.is_late or self._was_throttled
-        self._stays_until = time.time() + (0.0 if is_short else INSIDE_SECONDS)
+        is_first = self._invocation.fired is Fired.REQUEST
+        self._stays_until = time.time() + (INSIDE_SECONDS if is_first and not is_short else 0.0)
 
     def stop_refused(self) -> None:
         """Try again soon, for a while: the endpoint may settle at any moment."""
@@ -107,13 +111,15 @@ class Wait:
         Args:
             has_stopped: The Stop has been accepted.
         """
+        was_crowded, fired = self._is_crowded, self._invocation.fired
         self._was_throttled = True
-        fired = self._invocation.fired
         self._is_crowded = not has_stopped and fired is not Fired.EVENT
         if has_stopped and fired is Fired.REQUEST:
             self._stays_until = time.time()
-        elif self._is_crowded and fired is Fired.SCHEDULE:
-            self._stays_until = self._began + CROWDED_SECONDS
+        elif self._is_crowded and not was_crowded:
+            spread = random.uniform(0.0, SPREAD_SECONDS)  # noqa: S311 - jitter, not a secret
+            is_first = fired is Fired.REQUEST
+            self._stays_until = self._began + (spread if is_first else CROWDED_SECONDS)
 
     @property
     def may_leave(self) -> bool:
