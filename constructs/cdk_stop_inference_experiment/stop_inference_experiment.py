@@ -32,7 +32,7 @@ from .template.execution_role import keep_execution_role
 from .template.permissions import Access, alarms_to_describe, endpoint_to_count
 from .template.properties import resource_properties
 from .template.timeout import service_timeout, timeout_problems
-from .tokens import known_text
+from .tokens import is_unresolved, known_text
 
 _MAX_LOGICAL_ID = 56
 """Longer ids are shortened; they are part of the public contract."""
@@ -150,6 +150,10 @@ class StopInferenceExperiment(Construct):
         )
         problems += timeout_problems(timeout)
         problems += other_environment(experiment, scope)
+        if is_unresolved(name) and not isinstance(name, str):
+            problems.append(
+                f"'experiment_name' must be a string, got {shown(name)}: write Token.as_string(...)"
+            )
         existing = find_default_provider(scope) if provider is None else provider
         sound = None if problems else promote_if
         access = Access(
