@@ -97,22 +97,9 @@ def rate_looks(counts: Counts, ratio: float, increase: float, alpha: float) -> L
     deviation = ratio * matched + increase * requests - errors
     time = ratio * matched + increase * requests + squared
 
-    # The sums of squares of u = excess - mean * n_s, whose mean changes with each look.
-    excess = ratio * share * k_p - k_s
-    mean = (ratio * matched - errors) / requests
-    squares = _sums(excess * excess)
-    spread = squares - 2 * mean * _sums(excess * n_s) + mean * mean * _sums(n_s * n_s)
-    spread[spread <= 1e-12 * squares] = 0.0
-    lagged = (
-        _lagged(excess, excess)
-        - mean * (_lagged(excess, n_s) + _lagged(n_s, excess))
-        + mean * mean * _lagged(n_s, n_s)
-    )
     hours = np.arange(1.0, n_p.shape[1] + 1)[np.newaxis, :]
-    is_spread = spread > 0
-    autocorrelation = np.where(is_spread, lagged / np.where(is_spread, spread, 1.0), 0.0)
+    spread, autocorrelation = _centred(ratio * share * k_p - k_s, n_s, hours)
     inflation = _inflation(autocorrelation, hours)
-    spread = spread * hours / np.maximum(hours - 1, 1)
 
     both = np.maximum(1.0, spread / np.maximum(1.0, errors + squared))
     measured = np.maximum(both, (spread - squared) / np.maximum(1.0, errors))
@@ -122,12 +109,33 @@ def rate_looks(counts: Counts, ratio: float, increase: float, alpha: float) -> L
     else:
         measured = np.maximum(measured, _production_dispersion(n_p, k_p))
     phi, phi_failed = measured * inflation, measured_failed * inflation
+    if not ratio:
+        spread, autocorrelation = _centred(k_p, n_p, hours)
+        own = spread / np.maximum(1.0, _sums(k_p))
+        phi = np.maximum(phi, own * _inflation(autocorrelation, hours))
     errors_failed = _sums((1 + ratio * share) * k_s)
     return Looks(
         _log_mixture(deviation / phi, time / phi, alpha),
         _log_mixture(-deviation / phi_failed, errors_failed / phi_failed, alpha),
         deviation >= 0,
     )
+
+
+def _centred(values: Array, requests: Array, hours: Array) -> tuple[Array, Array]:
+    """The sum of squares about the mean per request, which changes with each look, and lag 1."""
+    mean = _sums(values) / _sums(requests)
+    squares = _sums(values * values)
+    spread = squares - 2 * mean * _sums(values * requests)
+    spread += mean * mean * _sums(requests * requests)
+    spread[spread <= 1e-12 * squares] = 0.0
+    lagged = (
+        _lagged(values, values)
+        - mean * (_lagged(values, requests) + _lagged(requests, values))
+        + mean * mean * _lagged(requests, requests)
+    )
+    is_spread = spread > 0
+    autocorrelation = np.where(is_spread, lagged / np.where(is_spread, spread, 1.0), 0.0)
+    return spread * hours / np.maximum(hours - 1, 1), autocorrelation
 
 
 def _production_dispersion(n_p: Array, k_p: Array) -> Array:

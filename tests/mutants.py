@@ -41,7 +41,7 @@ The validation that synth and the function share is tested in the words of both.
 TESTS = {
     "handler": ("tests/unit",),
     "checks": (
-        "tests/unit/test_constraints.py",
+        "tests/unit/test_limits.py",
         "tests/unit/test_declaration.py",
         "tests/unit/test_evidence_declared.py",
         "tests/unit/test_synth_and_handler_agree.py",

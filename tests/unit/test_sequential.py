@@ -181,7 +181,7 @@ def test_two_metrics_of_any_kind_are_compared_by_the_hour(value: float, verdict:
         "ShadowMetric": metric("ShadowAgreement"),
         "AtLeast": 0.95,
     }
-    series = {
+    series: Series = {
         Query("", name, "Average", HOUR, "Quality"): dict.fromkeys(hours(), value)
         for name in ("Agreement", "ShadowAgreement")
     }

@@ -36,7 +36,7 @@ def _clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def leaves(clock: Clock, wait: Wait, after: float) -> bool:
     clock.at = after
-    return wait.may_leave(is_throttled=False)
+    return wait.may_leave
 
 
 @pytest.mark.parametrize(
@@ -62,16 +62,11 @@ def test_after_a_stop_it_stays_for_20_seconds_unless_executions_are_short(clock:
         assert leaves(clock, wait, 100 + stays)
 
 
-def test_a_throttled_wait_leaves_at_once(clock: Clock) -> None:
-    assert clock.wait().may_leave(is_throttled=True)
-
-
 @pytest.mark.parametrize("fired", [Fired.SCHEDULE, Fired.EVENT])
 def test_a_firing_within_70_seconds_of_the_deadline_stays(clock: Clock, fired: Fired) -> None:
     wait = clock.wait(fired)
     assert leaves(clock, wait, 3229.9)
     assert not leaves(clock, wait, 3230.0)
-    assert not wait.may_leave(is_throttled=True)
 
 
 @pytest.mark.parametrize(("age", "expected"), [(0, True), (1930, True), (1931, False)])

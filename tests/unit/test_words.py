@@ -74,16 +74,17 @@ TABLE = (Path(__file__).parents[2] / "docs" / "reference" / "errors.md").read_te
 DOCUMENTED = re.findall(r"^\| `(.+?)` \|", TABLE.split("\n## ")[1], re.MULTILINE)[:-1]
 """The messages in the table of errors; the last one is the validation's."""
 P99 = Comparison("ModelLatency", "p99", max_ratio=1.1)
-ERRORS = Comparison("Invocation5XXErrors", max_rate=0.01)
-RATES = {"shadow": 0.005, "production": 0.004, "bound": 0.01, "upper": 0.012, "hours": 48}
-MORE = {"requests": 1000, "hours": 12, "at": MOMENT}
+ERRORS = Comparison("Invocation5XXErrors", max_increase=0.0005)
+RATES = {"production": 5e-4, "shadow": 6e-4, "bound": 1e-3, "upper": 1.2e-3, "hours": 60}
+JUDGED = words.judged_rate(ERRORS, RATES, "inconclusive")
+NEEDED = {"requests": 40_000, "hours": 20, "at": "2026-12-02T14:15:00Z"}
 EVIDENCE = [
     f"inconclusive: {words.too_few_requests(1, 2, 3)}",
     f"inconclusive: {words.too_young(1e9)}",
     f"inconclusive: {words.no_hour('p99', 1000)}",
-    f"inconclusive: {words.wrong_sample_ratio(100, 20, 50.0)}",
-    f"inconclusive: {words.with_forecast(words.judged_rate(ERRORS, RATES, 'inconclusive'), MORE)}",
-    f"inconclusive: {words.judged_hours(P99, {'hours': 48, 'hoursFailed': 20}, 'inconclusive')}",
+    f"inconclusive: {words.wrong_sample_ratio(1e6, 4e5, 50)}",
+    f"inconclusive: {words.with_forecast(JUDGED, NEEDED)}",
+    f"inconclusive: {words.judged_hours(P99, {'hours': 60, 'hoursFailed': 30}, 'inconclusive')}",
     f"failed: {words.out_of_bound(P99, {'shadow': 3e4, 'production': 1e4, 'bound': 2e4}, 1e9)}",
     f"error: {words.alarm('errors', '')}",
     f"error: {words.not_measured('ModelLatency', VARIANT)}",

@@ -331,6 +331,8 @@ class _Rates:
     autocorrelation: float  # a
     measured: float  # phi against "broken", before the autocorrelation
     measured_failed: float  # phi' against "kept", likewise
+    own: float  # production's own phi for R = 0, else 0
+    own_autocorrelation: float
 
     def deviation(self, increase: float) -> float:
         """S: the errors that the bound allows, less those counted."""
@@ -340,17 +342,24 @@ class _Rates:
         """V: the variance of S, if the errors are independent."""
         return self.ratio * self.matched + increase * self.requests + self.squared
 
+    def dispersion(self, hours: float) -> float:
+        """Phi against "broken", with the allowance for so many hours."""
+        return max(
+            self.measured * variance_inflation(self.autocorrelation, hours),
+            self.own * variance_inflation(self.own_autocorrelation, hours),
+        )
+
     @property
-    def inflation(self) -> float:
-        return variance_inflation(self.autocorrelation, self.hours)
+    def dispersion_failed(self) -> float:
+        return self.measured_failed * variance_inflation(self.autocorrelation, self.hours)
 
     def log_e(self, increase: float) -> float:
-        phi = self.measured * self.inflation
+        phi = self.dispersion(self.hours)
         deviation, time = self.deviation(increase), self.intrinsic_time(increase)
         return normal_mixture_log_e(deviation / phi, time / phi, self.alpha)
 
     def log_e_failed(self) -> float:
-        phi = self.measured_failed * self.inflation
+        phi = self.dispersion_failed
         deviation = -self.deviation(self.increase)
         return normal_mixture_log_e(deviation / phi, self.errors_failed / phi, self.alpha)
 
@@ -416,8 +425,8 @@ def compare_rates(
         production_rate=rates.matched / rates.requests if is_measured else None,
         shadow_rate=rates.errors / rates.requests if is_measured else None,
         upper=upper,
-        dispersion=rates.measured * rates.inflation if rates.hours > 1 else 1.0,
-        dispersion_failed=rates.measured_failed * rates.inflation if rates.hours > 1 else 1.0,
+        dispersion=rates.dispersion(rates.hours) if rates.hours > 1 else 1.0,
+        dispersion_failed=rates.dispersion_failed if rates.hours > 1 else 1.0,
         autocorrelation=rates.autocorrelation,
         forecast=_forecast(rates, dropped, min_hours) if is_measured else None,
     )
@@ -441,7 +450,7 @@ def _rates(hours: Sequence[Hour], bound: Bound, alpha: float) -> _Rates:
     errors = math.fsum(hour.shadow_errors for hour in hours)
     squared = ratio * math.fsum(share * share * hour.production_errors for share, hour in pairs)
     measured = measured_failed = 1.0
-    autocorrelation = 0.0
+    autocorrelation = own = own_autocorrelation = 0.0
     if len(hours) > 1 and requests > 0:
         # u_h. The bound cancels in it: left out, no rounding of it is left, either.
         excess = [
@@ -449,11 +458,11 @@ def _rates(hours: Sequence[Hour], bound: Bound, alpha: float) -> _Rates:
         ]
         mean = (ratio * matched - errors) / requests
         centred = [
-            own - mean * hour.shadow_invocations for own, hour in zip(excess, hours, strict=True)
+            value - mean * hour.shadow_invocations
+            for value, hour in zip(excess, hours, strict=True)
         ]
-        scale = max(map(abs, excess))
-        autocorrelation = _autocorrelation(centred, scale)
-        spread = math.fsum(own * own for own in centred) * len(hours) / (len(hours) - 1)  # Q
+        autocorrelation = _autocorrelation(centred, max(map(abs, excess)))
+        spread = _spread(centred)  # Q
         both = max(1.0, spread / max(1.0, errors + squared))
         measured = max(both, (spread - squared) / max(1.0, errors))
         measured_failed = both
@@ -461,6 +470,7 @@ def _rates(hours: Sequence[Hour], bound: Bound, alpha: float) -> _Rates:
             measured_failed = max(both, (spread - errors) / max(1.0, squared))
         else:
             measured = max(measured, _production_dispersion(hours))
+            own, own_autocorrelation = _production_spells(hours)
     return _Rates(
         hours=len(hours),
         ratio=ratio,
@@ -475,7 +485,28 @@ def _rates(hours: Sequence[Hour], bound: Bound, alpha: float) -> _Rates:
         autocorrelation=autocorrelation,
         measured=measured,
         measured_failed=measured_failed,
+        own=own,
+        own_autocorrelation=own_autocorrelation,
     )
+
+
+def _spread(centred: Sequence[float]) -> float:
+    """The sum of squares, enlarged for the mean that was taken out."""
+    return math.fsum(value * value for value in centred) * len(centred) / (len(centred) - 1)
+
+
+def _production_spells(hours: Sequence[Hour]) -> tuple[float, float]:
+    """Production's own dispersion about its mean rate, and its autocorrelation.
+
+    Successive hours do not show a bad spell that lasts for several: it is few differences. Without
+    this, spells of four hours promote a shadow at a max_rate in 9 of 100 tests [simulated], since
+    one that has seen few of them has both few errors and little dispersion.
+    """
+    errors = math.fsum(hour.production_errors for hour in hours)
+    rate = errors / math.fsum(hour.production_invocations for hour in hours)
+    centred = [hour.production_errors - rate * hour.production_invocations for hour in hours]
+    most = max(hour.production_errors for hour in hours)
+    return _spread(centred) / max(1.0, errors), _autocorrelation(centred, most)
 
 
 def _production_dispersion(hours: Sequence[Hour]) -> float:
@@ -559,7 +590,7 @@ def _forecast(rates: _Rates, dropped: int, min_hours: int) -> Forecast:
     def dispersion(further: float) -> float:
         """As measured, with the allowance for as many hours as there will be then."""
         hours = max(min_hours, rates.hours * (1 + further / rates.requests))
-        phi = rates.measured * variance_inflation(rates.autocorrelation, hours)
+        phi = rates.dispersion(hours)
         return max(EARLY_DISPERSION, phi) if rates.hours < EARLY_HOURS else phi
 
     requests = outlook.requests(dispersion)
@@ -636,7 +667,7 @@ def compare_hours(
     inflation = variance_inflation(autocorrelation, count)
     log_e = beta_binomial_log_e(broken, count, 0.5) / inflation
     verdict = Verdict.INCONCLUSIVE
-    if count >= min_hours and log_e >= -math.log(1 - confidence) and 2 * broken != count:
+    if count >= min_hours and log_e >= -math.log(1 - confidence):  # never with one half of them
         verdict = Verdict.SUCCESSFUL if 2 * broken < count else Verdict.FAILED
     return HourlyComparison(verdict, log_e, count, broken, autocorrelation, inflation, forecast)
 
