@@ -34,7 +34,6 @@ STATUSES = (
 )
 ENDED = ("Completed", "Cancelled")
 BY_HAND = "Stopped by a person"
-UNEXPECTED = "An unexpected error occurred while the endpoint was updated"
 ON_SCHEDULE = "The inference experiment has reached the end of its schedule"
 UPDATE_FAILED = "The endpoint could not be updated: no capacity"
 DAY_SECONDS = 86_400.0
@@ -120,11 +119,6 @@ class Experiment:
         """Whether the status is final."""
         return self._record.ended
 
-    @property
-    def is_settled(self) -> bool:
-        """Whether its endpoint has settled."""
-        return self.was_settled_at(self._now())
-
     def was_settled_at(self, when: float) -> bool:
         """Whether it had ended and its endpoint had settled at that time."""
         endpoint = self._endpoint
@@ -203,14 +197,9 @@ class Experiment:
         self._before_stop, self._lags_until = before, self._now() + self.pace.lag
         return answer
 
-    @property
-    def lags(self) -> bool:
-        """Whether a describe still returns what was true before a Stop."""
-        return self._now() < self._lags_until
-
     def describe(self) -> Members:
         """DescribeInferenceExperiment."""
-        if self.lags:
+        if self._now() < self._lags_until:
             return self._before_stop
         name = {"Name": self.name}
         answer = self._service.perform("DescribeInferenceExperiment", name, _SCOPE)

@@ -424,6 +424,18 @@ def test_end_now_taken_back_and_the_next_test(world: World) -> None:
     assert story.stops == ["Promote"]
 
 
+def test_end_now_taken_back_ends_no_other_test(world: World) -> None:
+    declared = {**ARMED, "StopOn": ["Update", "Delete"]}
+    story = Story(world).created(declared).enters("UPDATE_IN_PROGRESS")
+    assert story.asks("Update", {**declared, "EndNow": "true"}, declared) == "SUCCESS"
+    story.enters("UPDATE_COMPLETE").rests()
+    world.sagemaker.experiments.clear()
+    world.experiment("Running", BRIEF)
+    story.enters("UPDATE_IN_PROGRESS")
+    assert story.asks("Update", declared, {**declared, "EndNow": "true"}) == "SUCCESS"
+    assert story.attempts == 1
+
+
 @pytest.mark.parametrize("stop_on", [["Create"], ["Update"], ["Delete"], ["Create", "Delete"]])
 def test_end_now_ends_whatever_stop_on_says(world: World, stop_on: list[str]) -> None:
     armed = {**KEEP, "StopOn": ["Delete"]}
