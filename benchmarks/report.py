@@ -19,6 +19,7 @@ from .tables import (
     plan_tables,
     synth_tables,
     table,
+    wait_tables,
 )
 from .targets import target_rows
 from .texts import EFFECT, INTRODUCTION, WORSE
@@ -40,6 +41,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Json], str]]] = {
     "deployment": ("6. Whole deployment", deployment_tables),
     "many": ("7. Many at once", many_tables),
     "plan": ("8. The command's plan", plan_tables),
+    "wait": ("9. Waiting", wait_tables),
 }
 
 
