@@ -91,7 +91,7 @@ def _wait(wait: Json) -> list[tuple[str, str, bool]]:
         *odd,
         *(
             (
-                f"40 stops of {_minutes(row)}, ten executions: 0 failed, all taken ≤ {ALL_TAKEN:g} s",
+                f"40 stops of {_minutes(row)}, ten executions: 0 failed, taken ≤ {ALL_TAKEN:g} s",
                 f"{row['failed']} failed, {row['all_taken_seconds']:.0f} s",
                 row["failed"] == 0 and row["all_taken_seconds"] <= ALL_TAKEN,
             )

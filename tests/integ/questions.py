@@ -111,6 +111,19 @@ QUESTIONS = (
         ),
     ),
     Question(
+        "endpoint-event",
+        "When does the endpoint's event come, relative to the experiment's end?",
+        "whether the update of the endpoint that a stop makes sends the event of an endpoint's",
+        (
+            Assumption(
+                f"{_HANDLER}/runtime/waiting.py, EVENT_SECONDS",
+                "at most 45 s before a describe shows the end, else an answer is late",
+                lambda facts: facts["came"] and facts["behind"] <= 45,
+            ),
+            Assumption(f"{_SETTINGS}, endpoint_events_copies", "it comes", _is("came", True)),
+        ),
+    ),
+    Question(
         "status-reason",
         "Is StatusReason the stop's Reason, word for word?",
         "whether StatusReason is the stop's Reason, word for word",
