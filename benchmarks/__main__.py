@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from . import asset, cold_start, deployment, lag, machine, many, plan, report, synth, wait
+from . import asset, cold_start, deployment, gate, lag, machine, many, plan, report, synth, wait
 
 Json = dict[str, Any]
 
@@ -26,6 +26,7 @@ BENCHMARKS: dict[str, Callable[[bool], Json]] = {
     "cold": lambda quick: cold_start.measure(runs=3 if quick else 15),
     "synth": lambda quick: synth.measure(runs=1 if quick else 4, runs_by_count=1),
     "asset": lambda _: asset.measure(),
+    "gate": lambda quick: gate.measure(tests=200 if quick else 10_000),
     "deployment": lambda quick: deployment.measure(runs=1 if quick else 2, with_crhelper=not quick),
 }
 

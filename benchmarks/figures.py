@@ -7,7 +7,7 @@ from html import escape
 from math import ceil, floor, log10
 from typing import Any
 
-__all__ = ["composition_figure", "lag_figure", "many_figure"]
+__all__ = ["composition_figure", "gate_figure", "lag_figure", "many_figure"]
 
 Json = dict[str, Any]
 WIDTH, HEIGHT = 760, 380
@@ -19,6 +19,7 @@ LAG_SHOWN = {
     "provider framework": "simulated",
     "crhelper": "simulated",
 }
+GATE_COLOURS = (COLOURS[2], COLOURS[1], COLOURS[0], COLOURS[4], COLOURS[5])
 LAG_TICKS = (0.1, 1.0, 10.0, 100.0)
 
 
@@ -104,6 +105,48 @@ def many_figure(many: Json) -> str:
         for count in sorted({row["experiments"] for row in many["rows"]})
     ]
     note = "experiments stopped by one update (both scales are logarithmic)"
+    drawn.append(_text(WIDTH / 2, HEIGHT - 8, note, anchor="middle"))
+    return _svg(drawn)
+
+
+def gate_figure(gate: Json) -> str:
+    """The chance to be promoted by a number of requests, for better and worse shadows."""
+    curves = {name: values for name, values in gate["curves"].items() if name != "requests"}
+    requests: list[float] = gate["curves"]["requests"]
+    top, last = TOP + 50, requests[-1]
+
+    def x(count: float) -> float:
+        return LEFT + count / last * (WIDTH - LEFT - RIGHT - 20)
+
+    def y(percent: float) -> float:
+        return HEIGHT - BOTTOM - percent / 100 * (HEIGHT - top - BOTTOM)
+
+    title = "Promoted, of 100 tests, by a number of requests to the shadow variant"
+    drawn = [_text(LEFT, 24, title, size=15)]
+    for tick in range(0, 101, 20):
+        drawn.append(_line([(LEFT, y(tick)), (WIDTH - RIGHT, y(tick))], "#dddddd"))
+        drawn.append(_text(LEFT - 8, y(tick) + 4, str(tick), anchor="end"))
+    promised = [(LEFT, y(5.0)), (WIDTH - RIGHT, y(5.0))]
+    drawn.append(_line(promised, COLOURS[4], "2 3"))
+    drawn.append(_text(LEFT + 6, y(5) - 5, "promised: at most 5", colour=COLOURS[4]))
+    needed = gate["needed"]
+    drawn.append(_line([(x(needed), y(0)), (x(needed), y(100))], COLOURS[1], "2 3"))
+    forecast = f"forecast for 80: {needed:,}"
+    drawn.append(_text(x(needed) + 6, y(50), forecast, colour=COLOURS[1]))
+    for place, (name, values) in enumerate(curves.items()):
+        # A gate that only compares is another kind of line: it promises nothing.
+        colour, dashes = GATE_COLOURS[place], "5 4" if name.endswith("without confidence") else ""
+        points = [(x(count), y(share)) for count, share in zip(requests, values, strict=True)]
+        drawn.append(_line(points, colour, dashes, width=2))
+        column, row = place % 3, place // 3
+        at = LEFT + 215 * column, 46 + 20 * row
+        drawn.append(_line([(at[0], at[1] - 4), (at[0] + 14, at[1] - 4)], colour, dashes, width=3))
+        drawn.append(_text(at[0] + 20, at[1], name))
+    drawn += [
+        _text(x(count), HEIGHT - BOTTOM + 18, f"{count:,}", anchor="middle")
+        for count in range(0, int(last) + 1, 50_000)
+    ]
+    note = "requests to the shadow variant, from 48 hours on; 5 of 10,000 fail, the bound is 5 more"
     drawn.append(_text(WIDTH / 2, HEIGHT - 8, note, anchor="middle"))
     return _svg(drawn)
 

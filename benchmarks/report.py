@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from .effect import effect_rows
-from .figures import composition_figure, lag_figure, many_figure
+from .figures import composition_figure, gate_figure, lag_figure, many_figure
 from .tables import (
     asset_tables,
     cold_tables,
     deployment_tables,
+    gate_tables,
     idle_tables,
     lag_tables,
     many_tables,
@@ -41,7 +42,8 @@ SECTIONS: dict[str, tuple[str, Callable[[Json], str]]] = {
     "deployment": ("6. Whole deployment", deployment_tables),
     "many": ("7. Many at once", many_tables),
     "plan": ("8. The command's plan", plan_tables),
-    "wait": ("9. Waiting", wait_tables),
+    "gate": ("9. The gate with a stated error", gate_tables),
+    "wait": ("10. Waiting", wait_tables),
 }
 
 
@@ -92,6 +94,8 @@ def figures(results: Json) -> dict[str, str]:
         made["cold_start.svg"] = composition_figure(results["cold"])
     if "many" in results:
         made["many.svg"] = many_figure(results["many"])
+    if "gate" in results:
+        made["gate.svg"] = gate_figure(results["gate"])
     return made
 
 

@@ -11,6 +11,11 @@ from .texts import (
     DEPLOYED,
     FEW,
     LOOSENED,
+    GATE,
+    GATE_BY_THE_HOUR,
+    GATE_PLANNED,
+    GATE_POWER,
+    GATE_WORSENED,
     MANY,
     MEMORY_CHOICE,
     MEMORY_CURVE,
@@ -24,6 +29,7 @@ __all__ = [
     "asset_tables",
     "cold_tables",
     "deployment_tables",
+    "gate_tables",
     "idle_tables",
     "lag_tables",
     "many_tables",
@@ -339,6 +345,111 @@ def plan_tables(plan: Json) -> str:
         milliseconds=plan["call_seconds"] * 1000,
     )
     return f"{told}\n{table(head, rows)}"
+
+
+def gate_tables(gate: Json) -> str:
+    """False verdicts, power, and what a forecast is worth."""
+    at_the_bound = [
+        [
+            row["group"],
+            row["what"],
+            *_test(row),
+            str(row["min_hours"]),
+            *(_chance(row[name]) for name in ("promoted", "failed", "compared")),
+        ]
+        for row in gate["at_the_bound"]
+    ]
+    by_the_hour = [
+        [
+            f"{row['autocorrelation']:g}",
+            *(
+                _chance(row[f"{name}_{verdict}"])
+                for name in ("at_the_bound", "good", "bad")
+                for verdict in ("promoted", "failed")
+            ),
+        ]
+        for row in gate["by_the_hour"]
+    ]
+    power = [
+        [
+            row["group"],
+            row["what"],
+            *_test(row),
+            *(_chance(row[name]) for name in ("two_days", "week", "two_weeks", "failed")),
+        ]
+        for row in gate["power"]
+    ]
+    planned = [
+        [
+            f"{row['requests']:,.0f}",
+            f"{row['share']:.0%}",
+            "alone" if row["burst"] == 1 else f"in bursts of {row['burst']:g}",
+            str(row["asked_at"]),
+            f"{row['median']:,.0f}",
+            f"{row['low']:,.0f} to {row['high']:,.0f}",
+            _chance(row["promoted"]),
+            _chance(row["by_then"]),
+            _chance(row["not_reached"]),
+        ]
+        for row in gate["planned"]
+    ]
+    worsened = {hour: _chance(share) for hour, share in gate["worsened"].items()}
+    test = ["bound", "errors", "of the shadow", "requests an hour", "sampling"]
+    hourly = ["promoted", "failed"]
+    return "\n".join(
+        [
+            GATE.format(tests=gate["tests"], hours=gate["hours"], least=gate["min_hours"]),
+            "![Chance to be promoted against the number of requests](gate.svg)\n",
+            "Shadows exactly at the bound:\n",
+            table(
+                [
+                    "errors come",
+                    "",
+                    *test,
+                    "from hour",
+                    "promoted",
+                    "failed",
+                    "promoted without `confidence`",
+                ],
+                at_the_bound,
+            ),
+            GATE_BY_THE_HOUR,
+            table(["autocorrelation", *hourly, *hourly, *hourly], by_the_hour),
+            GATE_POWER,
+            table(["shadow", "", *test, "2 days", "1 week", "2 weeks", "failed"], power),
+            GATE_PLANNED,
+            table(
+                [
+                    "requests an hour",
+                    "sampling",
+                    "errors come",
+                    "asked after, hours",
+                    "named requests, median",
+                    "10th to 90th percentile",
+                    "promoted then",
+                    "or before",
+                    "not reached in 6 weeks",
+                ],
+                planned,
+            ),
+            GATE_WORSENED.format(**{f"after_{hour}": share for hour, share in worsened.items()}),
+        ]
+    )
+
+
+def _test(row: Json) -> list[str]:
+    """The columns that say what a simulated test is like."""
+    return [
+        f"{row['kind']} {row['bound']:g}",
+        f"{row['rate']:g}",
+        f"{row['shadow_rate']:g}",
+        f"{row['requests']:,.0f}",
+        f"{row['share']:.0%}",
+    ]
+
+
+def _chance(percent: float) -> str:
+    return f"{percent:.1f}"
 
 
 def _ms(one: Json) -> str:

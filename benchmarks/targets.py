@@ -18,6 +18,7 @@ LOST, BEHIND, ODD_DOLLARS, ALL_TAKEN, SERVICE_TIMEOUT = 60.0, 10.0, 0.0003, 60.0
 STOP_DOLLARS = {"14 min": 0.0002, "50 min": 0.0003}
 FEWER_CALLS = 10
 FASTER, SMALLER = 1.3, 0.75
+FALSE, FORECAST = 5, (75, 90)
 
 
 def target_rows(results: Json) -> list[list[str]]:
@@ -200,6 +201,30 @@ def _many(many: Json) -> list[tuple[str, str, bool]]:
     return rows
 
 
+def _gate(gate: Json) -> list[tuple[str, str, bool]]:
+    rows = [row for row in gate["at_the_bound"] if row["group"] != "not covered"]
+    kinds: dict[str, list[float]] = {}
+    for row in rows:
+        kinds.setdefault(row["kind"], []).append(row["promoted"])
+    kinds["values of hours"] = [row["at_the_bound_promoted"] for row in gate["by_the_hour"]]
+    plans = [row["promoted"] for row in gate["planned"] if row["burst"] == 1]
+    return [
+        *(
+            (
+                f"≤ {FALSE} of 100 shadows at a bound promoted, for what is covered: {kind}",
+                f"{max(promoted):.1f} at most",
+                max(promoted) <= FALSE,
+            )
+            for kind, promoted in kinds.items()
+        ),
+        (
+            f"{FORECAST[0]} to {FORECAST[1]} of 100 equal shadows promoted with the named requests",
+            f"{min(plans):.0f} to {max(plans):.0f}",
+            FORECAST[0] <= min(plans) and max(plans) <= FORECAST[1],
+        ),
+    ]
+
+
 _TARGETS = {
     "wait": _wait,
     "lag": _lag,
@@ -208,4 +233,5 @@ _TARGETS = {
     "synth": _synth,
     "asset": _asset,
     "many": _many,
+    "gate": _gate,
 }

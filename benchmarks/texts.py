@@ -8,6 +8,11 @@ __all__ = [
     "DEPLOYED",
     "EFFECT",
     "FEW",
+    "GATE",
+    "GATE_BY_THE_HOUR",
+    "GATE_PLANNED",
+    "GATE_POWER",
+    "GATE_WORSENED",
     "INTRODUCTION",
     "LOOSENED",
     "MANY",
@@ -145,6 +150,35 @@ PLANNED = """\
 the command's own code, from change sets that end all of them. Each call takes {milliseconds:g} ms
 more than there; SageMaker's are throttled at some rates, with bursts of twice the rate. The first
 row describes one experiment at a time:
+"""
+GATE = """\
+Simulated tests of {hours} hours, with a look after every hour from the {least}th on, at
+`confidence` 0.95; {tests:,} tests a row, judged by a copy of the function's statistics for many
+tests at once, which a test holds equal to the function. Columns count tests of 100 in which any of
+the looks had the verdict. Traffic follows the day (a fifth to nine fifths of its mean), and so do
+production's errors against `max_increase`, with another peak. A burst has a geometric number of
+errors in one hour; in bad spells, 30 % of the time, errors are 14 times as frequent, each variant
+for itself. The last column is a gate that only compares the two numbers, at the same looks.
+"""
+GATE_BY_THE_HOUR = """\
+Averages and percentiles by the hour, whose values remember the last one. The first pair of columns
+is a shadow at the bound, which half of its hours break; the second breaks it in 10 % of its hours,
+the third in 90 %:
+"""
+GATE_POWER = """\
+Shadows that keep the bound, and shadows that break it by more; the share promoted by the time, and
+failed at any:
+"""
+GATE_PLANNED = """\
+What a forecast is worth: an equal shadow at 0.0005 against +0.0005. After some hours, the
+function's own forecast is asked how many requests it needs, and the verdict is read when they are
+there (and 48 hours have passed). 80 of 100 are meant to be promoted:
+"""
+GATE_WORSENED = """\
+A limit: a shadow is as good as production for a week (1,000 requests an hour, 0.0005 of errors),
+then worse by twice the bound of +0.0005, which is broken on average only after another week. The
+verdict is about the whole test so far, so the gate is open at the change in {after_0} of 100 tests,
+a day later in {after_24}, three days later in {after_72} and a week later in {after_167}.
 """
 DEPLOYED = """\
 In real time, with a stop of {stop:g} s and assets synthesised before; the experiment's status is

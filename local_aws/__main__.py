@@ -14,7 +14,12 @@ import threading
 
 from local_aws.environment import ROOT
 from local_aws.server import LocalAws
-from local_aws.shadow_test import create_shadow_tests
+from local_aws.shadow_test import (
+    TRAFFIC_HOURS,
+    add_traffic_options,
+    create_shadow_tests,
+    traffic_of,
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,10 +43,11 @@ def main(arguments: list[str] | None = None) -> int:
             minute_seconds=options.minute_seconds,
             clock_scale=options.clock_scale,
         ) as aws:
-            _print_usage(aws)
+            _print_usage(aws, options)
             if options.shadow_test:
                 for arn in create_shadow_tests(aws.client("sagemaker"), options.shadow_test):
-                    _let_have_traffic(aws, arn.rpartition("/")[2], options)
+                    if variants := traffic_of(options):
+                        aws.traffic(arn.rpartition("/")[2], hours=TRAFFIC_HOURS, **variants)
                     print(f"# running: {arn}", flush=True)
             ended.wait()
     except KeyboardInterrupt:
@@ -89,41 +95,25 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         nargs="+",
         help="also create shadow tests, each with an endpoint of its name",
     )
-    parser.add_argument(
-        "--requests",
-        type=float,
-        default=0.0,
-        help="how many requests a minute the shadow tests have had for a day (default: none)",
-    )
-    parser.add_argument(
-        "--latency-ms",
-        type=float,
-        nargs=2,
-        metavar=("PRODUCTION", "SHADOW"),
-        default=[50.0, 50.0],
-        help="what a request takes (default: 50 50)",
-    )
+    add_traffic_options(parser)
     return parser.parse_args(arguments)
 
 
-def _let_have_traffic(aws: LocalAws, endpoint_name: str, options: argparse.Namespace) -> None:
-    """Give the variants of a shadow test the traffic in the options."""
-    if options.requests:
-        production, shadow = (
-            {"requests": options.requests, "latency_ms": latency} for latency in options.latency_ms
-        )
-        aws.traffic(endpoint_name, hours=24, production=production, shadow=shadow)
-
-
-def _print_usage(aws: LocalAws) -> None:
+def _print_usage(aws: LocalAws, options: argparse.Namespace) -> None:
     print("unset AWS_PROFILE AWS_SESSION_TOKEN")
     for name, value in aws.environment().items():
-        print(f"export {name}={shlex.quote(value)}")
+        # A folder of the local AWS comes before those of the shell.
+        rest = '"${PYTHONPATH:+:$PYTHONPATH}"' if name == "PYTHONPATH" else ""
+        print(f"export {name}={shlex.quote(value)}{rest}")
     # Works in any folder and with any Python of the other shell.
     python = shlex.join(["env", f"PYTHONPATH={ROOT}", sys.executable])
     print("# Paste the lines above into another shell. There, this command creates another")
     print("# shadow test with its own endpoint each time (or several, if you append their names):")
-    print(f"#   {python} -m local_aws.shadow_test")
+    # Its tests have the same traffic.
+    traffic = ["--requests", f"{options.requests:g}", "--latency-ms"]
+    traffic += [f"{latency:g}" for latency in options.latency_ms]
+    same = f" {shlex.join(traffic)} --" if options.requests else ""
+    print(f"#   {python} -m local_aws.shadow_test{same}")
     print("# Ctrl-C ends the local AWS and everything it started.", flush=True)
 
 

@@ -6,7 +6,15 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["ACCOUNT", "REGION", "ROOT", "emulator_environment", "python_of", "user_environment"]
+__all__ = [
+    "ACCOUNT",
+    "REGION",
+    "ROOT",
+    "clock_environment",
+    "emulator_environment",
+    "python_of",
+    "user_environment",
+]
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
@@ -62,6 +70,21 @@ def emulator_environment(folder: Path, certificate: Path, key: Path) -> dict[str
         "SFTP_ENABLED": "0",
         # A path without a socket: ministack must not clean up in the user's Docker.
         "DOCKER_HOST": f"unix://{folder}/no-docker.sock",
+    }
+
+
+def clock_environment(origin: float, scale: float, base: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables with which the project's command sees the local AWS's time.
+
+    Args:
+        origin: The real time at which the clock started.
+        scale: How fast it is.
+        base: The environment to extend.
+    """
+    paths = [str(ROOT / "local_aws/command_clock"), base.get("PYTHONPATH", "")]
+    return {
+        "LOCAL_AWS_CLOCK": f"{origin} {scale}",
+        "PYTHONPATH": os.pathsep.join(path for path in paths if path),
     }
 
 

@@ -11,7 +11,13 @@ from types import TracebackType
 from typing import Any, TypeAlias
 
 from local_aws.control import Call, Control
-from local_aws.environment import REGION, emulator_environment, python_of, user_environment
+from local_aws.environment import (
+    REGION,
+    clock_environment,
+    emulator_environment,
+    python_of,
+    user_environment,
+)
 from local_aws.process import EmulatorProcess, LocalAwsError
 from local_aws.settings import Settings
 
@@ -110,7 +116,11 @@ class LocalAws:
         """
         self._running()
         bundle = self._certificates.ca_bundle
-        return user_environment(self._path(), self.endpoint_url, bundle, base or {})
+        found = user_environment(self._path(), self.endpoint_url, bundle, base or {})
+        if self._settings.clock_scale == 1:
+            return found
+        origin, scale = self._control.send("GET", "clock")
+        return {**found, **clock_environment(origin, scale, base or {})}
 
     def client(self, service: str, **options: Option) -> Client:
         """Return a boto3 client for the local AWS that does not read the user's ``~/.aws``.

@@ -14,13 +14,13 @@ from typing import Any
 __all__ = ["Settings"]
 
 _CHOICES = {
+    "change_set_compares": ("resources", "templates"),
     "stop_during_endpoint_update": ("accepted", "ConflictException", "ValidationException"),
     "default_desired_state": ("Completed", "Cancelled"),
     "undo_of_failed_update": ("in_update", "after_update", "never"),
     "old_properties_after_failure": ("stable", "failed"),
     "rollback_of_failed_creation": ("delete", "rollback"),
     "nested_undo": ("rollback", "update", "never"),
-    "nested_failure_reported": ("at_once", "after_rollback"),
 }
 
 
@@ -67,9 +67,8 @@ class Settings:
         nested_undo: How a nested stack whose update failed is restored in an operation of the root
             without rollback: it rolls itself back (``rollback``), the root updates it with its old
             template (``update``), or not at all (``never``). Default: rollback.
-        nested_failure_reported: When the parent stack learns that a nested stack rolls back:
-            ``at_once``, or ``after_rollback``, with status UPDATE_IN_PROGRESS until then.
-            Default: at_once.
+        nested_failure_seconds: How long after a nested stack's UPDATE_ROLLBACK_IN_PROGRESS its
+            parent stack learns of that. Seconds, at least 0. Default: 6, as recorded.
         nested_creation_rolls_back: Whether a nested stack whose creation fails rolls itself back
             before the parent stack deletes it. Default: false, it stays CREATE_FAILED until then.
         endpoint_events_delay_seconds: How late an event of an endpoint's status arrives at
@@ -78,6 +77,10 @@ class Settings:
             state change"; with 0 it is lost. At least 0. Default: 1.
         rule_effective_seconds: How long a new rule matches no events and keeps no schedule: changes
             of rules take "a short period of time". Seconds, at least 0. Default: 0.
+        hook_type: The type of a hook that is invoked before each resource is provisioned, and
+            always succeeds; it writes events of the resource. Default: none.
+        detailed_status: Whether stacks and resources say CONFIGURATION_COMPLETE in the middle of
+            an operation, as DetailedStatus of an *_IN_PROGRESS event. Default: false.
         events_page_size: How many events a page of DescribeStackEvents has. At least 1.
             Default: 100.
         events_delay_seconds: How late an event is visible: AWS is eventually consistent. Seconds,
@@ -88,6 +91,11 @@ class Settings:
             Default: 100,800, as on AWS.
         changes_page_size: How many changes DescribeChangeSet answers with at once. At least 1.
             Default: 100.
+        modified_attributes_known_after_apply: Whether a change set with values shows an attribute
+            of a resource that it modifies as known after apply. Default: false, as it is now.
+        change_set_compares: What a change set compares after a failed operation without rollback:
+            ``resources``, so that what failed is a change again, or only the ``templates``.
+            Default: resources.
         change_set_seconds: How long a change set is CREATE_IN_PROGRESS, without any changes.
             Seconds, at least 0. Default: 0.
     """
@@ -107,16 +115,20 @@ class Settings:
     old_properties_after_failure: str = "stable"
     rollback_of_failed_creation: str = "delete"
     nested_undo: str = "rollback"
-    nested_failure_reported: str = "at_once"
+    nested_failure_seconds: float = 6.0
     nested_creation_rolls_back: bool = False
     endpoint_events_delay_seconds: float = 0.0
     endpoint_events_copies: int = 1
     rule_effective_seconds: float = 0.0
+    hook_type: str = ""
+    detailed_status: bool = False
     events_page_size: int = 100
     events_delay_seconds: float = 0.0
     metrics_delay_seconds: float = 0.0
     metrics_page_size: int = 100_800
     changes_page_size: int = 100
+    modified_attributes_known_after_apply: bool = False
+    change_set_compares: str = "resources"
     change_set_seconds: float = 0.0
 
     def __post_init__(self) -> None:
@@ -125,7 +137,7 @@ class Settings:
             *("start_seconds", "stop_seconds", "settle_seconds"),
             *("events_delay_seconds", "metrics_delay_seconds", "change_set_seconds"),
             *("endpoint_events_delay_seconds", "endpoint_events_copies"),
-            "rule_effective_seconds",
+            *("rule_effective_seconds", "nested_failure_seconds"),
         ):
             if getattr(self, name) < 0:
                 raise ValueError(f"'{name}' must be at least 0, got {getattr(self, name)}")

@@ -1,6 +1,6 @@
 """Creates a shadow test: models, endpoint configuration, endpoint and a running experiment.
 
-python -m local_aws.shadow_test [NAME ...]
+python -m local_aws.shadow_test [--requests 0] [--latency-ms 50 50] [NAME ...]
 """
 
 from __future__ import annotations
@@ -8,19 +8,24 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
+import ssl
 import sys
 import time
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
+from local_aws.control import Control
 from local_aws.environment import ACCOUNT
 
 __all__ = [
+    "TRAFFIC_HOURS",
+    "add_traffic_options",
     "create_shadow_test",
     "create_shadow_tests",
     "endpoint_variants",
     "model_variant",
+    "traffic_of",
     "wait_for_experiment",
 ]
 
@@ -29,6 +34,8 @@ Json = dict[str, Any]
 Client: TypeAlias = Any
 _POLL_SECONDS = 0.05
 _NAME = "fraud-shadow"
+TRAFFIC_HOURS = 24
+"""How long shadow tests have already had the traffic of the options."""
 
 
 def create_shadow_test(
@@ -185,6 +192,34 @@ def model_variant(
     }
 
 
+def add_traffic_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the traffic that shadow tests have."""
+    parser.add_argument(
+        "--requests",
+        type=float,
+        default=0.0,
+        help="how many requests a minute the shadow tests have had for a day (default: none)",
+    )
+    parser.add_argument(
+        "--latency-ms",
+        type=float,
+        nargs=2,
+        metavar=("PRODUCTION", "SHADOW"),
+        default=[50.0, 50.0],
+        help="what a request takes (default: 50 50)",
+    )
+
+
+def traffic_of(options: argparse.Namespace) -> dict[str, Json]:
+    """Return the traffic of the variants in the options, if any."""
+    if not options.requests:
+        return {}
+    return {
+        name: {"requests": options.requests, "latency_ms": latency}
+        for name, latency in zip(("production", "shadow"), options.latency_ms, strict=True)
+    }
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Create shadow tests on the local AWS in the environment, and print their ARNs."""
     parser = argparse.ArgumentParser(
@@ -194,7 +229,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "names", metavar="NAME", nargs="*", help="default: fraud-shadow, or the next that is free"
     )
-    names = parser.parse_args(arguments).names
+    add_traffic_options(parser)
+    options = parser.parse_args(arguments)
     # Otherwise it would be a real account, with endpoints that cost money.
     if urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")).hostname != "127.0.0.1":
         sys.exit(
@@ -206,7 +242,8 @@ def main(arguments: list[str] | None = None) -> int:
     from botocore.exceptions import ClientError, EndpointConnectionError  # noqa: PLC0415
 
     try:
-        for arn in create_shadow_tests(boto3.client("sagemaker"), names):
+        for arn in create_shadow_tests(boto3.client("sagemaker"), options.names):
+            _let_have_traffic(arn.rpartition("/")[2], traffic_of(options))
             print(arn, flush=True)
     except ClientError as error:
         sys.exit(f"error: {error}")
@@ -216,6 +253,14 @@ def main(arguments: list[str] | None = None) -> int:
             "of the one that runs"
         )
     return 0
+
+
+def _let_have_traffic(endpoint_name: str, variants: dict[str, Json]) -> None:
+    """Tell the local AWS in the environment of a test's traffic."""
+    if variants:
+        context = ssl.create_default_context(cafile=os.environ["AWS_CA_BUNDLE"])
+        order = {"endpoint": endpoint_name, "variants": variants, "hours": TRAFFIC_HOURS}
+        Control(os.environ["AWS_ENDPOINT_URL"], context).send("POST", "traffic", order)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,12 @@ from typing import Any
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
+from local_aws import limits
+
 from .delivery import as_delivered
 from .wire import ACCOUNT, REGION, HttpRequest, HttpResponse, Members, Refused
 
-MAX_RESPONSE_BYTES = 4096
+MAX_RESPONSE_BYTES = limits.MAX_RESPONSE_BYTES
 URL_SECONDS = 7200
 SIGNATURE = "5160a7u2e"
 STACK_TYPE = "AWS::CloudFormation::Stack"
@@ -270,20 +272,13 @@ class CloudFormation:
 
 def readable(body: bytes, event: Members) -> dict[str, Any] | None:
     """The answer; None if CloudFormation would ignore it and keep waiting."""
-    if len(body) > MAX_RESPONSE_BYTES:
-        return None
     try:
-        answer = json.loads(body)
-    except ValueError:
-        return None
-    if not isinstance(answer, dict) or answer.get("Status") not in ("SUCCESS", "FAILED"):
+        answer = limits.parsed_answer(body, event)
+    except limits.AnswerError:
         return None
     if any(not isinstance(answer.get(name), str) or not answer[name] for name in _REQUIRED):
         return None
-    same = all(
-        answer[name] == event[name] for name in ("StackId", "RequestId", "LogicalResourceId")
-    )
-    return answer if same else None
+    return answer
 
 
 def timestamp(at: float) -> str:

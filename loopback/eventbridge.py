@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from local_aws import limits
+
 from .clock import Clock
 from .wire import ACCOUNT, REGION, Members, Refused
 
-MAX_RULE_NAME = 64
-MAX_INPUT = 8192
-_RULE_NAME = re.compile(r"[\.\-_A-Za-z0-9]+")
-_EVERY_MINUTE = "rate(1 minute)"
+MAX_INPUT = limits.MAX_INPUT_CHARACTERS
+MAX_RULES = 300
+"""Default quota of an event bus."""
+
 _SCHEDULED = "Scheduled Event"
 ENDPOINT_EVENT = "SageMaker Endpoint State Change"
 
@@ -42,6 +43,7 @@ class EventBridge:
         fires: How often each firing reaches its targets: once, or twice if a test says so.
         event_delays: Seconds after which an event reaches its rules, once for each; none at all
             for an event that is lost.
+        max_rules: How many rules the bus may have.
         effective_after: Seconds until a new rule, or a new pattern, takes effect.
     """
 
@@ -52,17 +54,20 @@ class EventBridge:
         self.fired = 0
         self.event_delays: tuple[float, ...] = (1.0,)
         self.effective_after = 0.0
+        self.max_rules = MAX_RULES
         self._clock = clock
         self._invoke = invoke
 
     def put_rule(self, request: Members) -> Members:
         """The API's operation."""
         name = request["Name"]
-        if len(name) > MAX_RULE_NAME or not _RULE_NAME.fullmatch(name):
+        if not limits.is_rule_name(name):
             self._broken(f"rule name of {len(name)} characters: {name}")
         schedule, pattern = request.get("ScheduleExpression", ""), request.get("EventPattern")
-        if schedule != _EVERY_MINUTE and not re.fullmatch(r"rate\(\d+ minutes\)", schedule):
+        if not limits.is_rate(schedule):
             raise Refused("ValidationException", f"ScheduleExpression {schedule!r} is not valid")
+        if name not in self.rules and len(self.rules) >= self.max_rules:
+            raise Refused("LimitExceededException", "The requested resource exceeds the maximum")
         rule = self.rules.setdefault(name, Rule(name, self._clock.now))
         rule.pattern = json.loads(pattern) if pattern else None
         return {"RuleArn": rule.arn}

@@ -106,6 +106,10 @@ class Experiment:
     _lags_until: float = 0.0
     _running: dict[str, int | None] = field(default_factory=dict)
 
+    def begin_now(self) -> None:
+        """Let it have been created now, as an experiment is that takes the name of another."""
+        self._record.created = self._now()
+
     @property
     def true_status(self) -> str:
         """The status now."""

@@ -12,7 +12,7 @@ from importlib.metadata import version
 _DISTRIBUTION = "cdk-stop-inference-experiment"
 
 PURPOSE = "Stops SageMaker inference experiments for CloudFormation"
-"""What the function is for. Release 0.1.0 wrote this alone."""
+"""What the function is for."""
 
 
 def installed_version() -> str:

@@ -12,6 +12,7 @@ from local_aws.emulator import (
     cloudwatch_service,
     custom_resources,
     iam_requests,
+    lambda_settings,
     lambda_workers,
     sagemaker_resources,
     sagemaker_service,
@@ -49,6 +50,7 @@ def assembled(options: Options, on_ready: Callable[[], object]) -> Application:
     rules = Rules(clock, options.settings)
     endpoint_events = EndpointEvents(service, clock, options.settings)
     vpcs.install()
+    lambda_settings.install()
     lambda_workers.install(
         lambda_python=options.lambda_python,
         endpoint_url=endpoint_url,

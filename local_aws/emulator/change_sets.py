@@ -29,6 +29,7 @@ from ministack.services import cloudformation
 from ministack.services.cloudformation import changesets, engine, handlers, helpers, stacks
 
 from local_aws.emulator.clock import Clock
+from local_aws.emulator.nested_stacks import RESERVED, new_name
 from local_aws.emulator.operation import STACK_TYPE
 from local_aws.settings import Settings
 
@@ -39,8 +40,10 @@ Json = dict[str, Any]
 Value: TypeAlias = Any
 Params: TypeAlias = Any  # A request as ministack has parsed it.
 HttpAnswer: TypeAlias = Any  # What ministack's handlers return.
+PassedOn: TypeAlias = Any  # What is only passed on.
 
 KNOWN_AFTER_APPLY = "{{changeSet:KNOWN_AFTER_APPLY}}"
+_LOGICAL_ID = "_local_aws_logical_id"
 _CHILDREN = "_local_aws_nested"
 _INCLUDES = "_local_aws_includes_nested"
 _MADE_AT = "_local_aws_made_at"
@@ -78,6 +81,10 @@ class ChangeSets:
         """
         self.settings = settings
         self._clock = clock
+        self._resolve_template = changesets._resolve_props_for_diff
+        changesets._resolve_props_for_diff = self._compared
+        self._find = changesets._find_change_set
+        changesets._find_change_set = self._find_of_stack
         actions = handlers._ACTION_HANDLERS
         self._create_change_set = actions["CreateChangeSet"]
         self._describe_change_set = actions["DescribeChangeSet"]
@@ -88,7 +95,32 @@ class ChangeSets:
         actions["ExecuteChangeSet"] = self._execute
         actions["DeleteChangeSet"] = self._delete
 
+    def _find_of_stack(self, name: str, stack_name: str = "") -> PassedOn:
+        """Find a change set by its name and its stack's name or ARN."""
+        stack = handlers._resolve_stack(stack_name) if stack_name else None
+        return self._find(name, stack["StackName"] if stack else stack_name)
+
+    def _compared(self, template: Json, parameters: Json, stack_name: str, stack_id: str) -> Json:
+        """Return a template for its comparison with another one.
+
+        Without resources whose Condition is false; and ministack resolves every attribute of a
+        resource to nothing, so one of another resource would be no change.
+        """
+        conditions = engine._evaluate_conditions(template, parameters) if template else {}
+        compared = {
+            name: {**definition, "Properties": _with_marked_attributes(definition)}
+            for name, definition in (template or {}).get("Resources", {}).items()
+            if conditions.get(definition.get("Condition"), True)
+        }
+        marked = {**template, "Resources": compared} if template else template
+        resolved: Json = self._resolve_template(marked, parameters, stack_name, stack_id)
+        return resolved
+
     def _create(self, params: Params) -> HttpAnswer:
+        stack = handlers._resolve_stack(handlers._p(params, "StackName"))
+        if stack is not None and stack["StackStatus"] != "DELETE_COMPLETE":
+            # ministack compares the names of change sets by their stack's name.
+            params = {**params, "StackName": [stack["StackName"]]}
         answer = self._create_change_set(params)
         found = _found(params)
         if answer[0] == 200 and found is not None:
@@ -98,7 +130,10 @@ class ChangeSets:
             found[_INCLUDES] = handlers._p(params, "IncludeNestedStacks") == "true"
             stack = cloudformation._stacks[found["StackName"]]
             with stacks._stack_region_context(stack, stack["StackId"]):
-                _fill(_Plan(stack, found["_template"], found["_resolved_params"], found))
+                _fill(
+                    _Plan(stack, found["_template"], found["_resolved_params"], found),
+                    later=self.settings.modified_attributes_known_after_apply,
+                )
         return answer
 
     def _describe(self, params: Params) -> HttpAnswer:
@@ -134,6 +169,8 @@ class ChangeSets:
 
     def _execute(self, params: Params) -> HttpAnswer:
         found = _found(params)
+        if found is not None:
+            _reserve_names(found)
         answer = self._execute_change_set(params)
         if answer[0] == 200 and found is not None:
             _drop_nested(found)
@@ -183,8 +220,13 @@ def _found(params: Params) -> Json | None:
     return found
 
 
-def _fill(plan: _Plan) -> None:
-    """Add the contexts to every change, and the change set to a nested stack's change."""
+def _fill(plan: _Plan, *, later: bool) -> None:
+    """Add the contexts to every change, and the change set to a nested stack's change.
+
+    Args:
+        plan: What the change set does.
+        later: Whether attributes of modified resources are known only later.
+    """
     unknown = {
         change["LogicalResourceId"]
         for change in _changes(plan.change_set)
@@ -196,6 +238,11 @@ def _fill(plan: _Plan) -> None:
         for change in _changes(plan.change_set)
         if change["ResourceType"] == STACK_TYPE
     }
+    modified = {
+        change["LogicalResourceId"]
+        for change in _changes(plan.change_set)
+        if change["Action"] == "Modify" and later
+    }
     for change in _changes(plan.change_set):
         logical_id = change["LogicalResourceId"]
         old = plan.stack.get("_template", {}).get("Resources", {}).get(logical_id)
@@ -204,11 +251,11 @@ def _fill(plan: _Plan) -> None:
             change["BeforeContext"] = _context(old or {}, record.get("Properties") or {})
         new = plan.template.get("Resources", {}).get(logical_id)
         if change["Action"] != "Remove" and new is not None:
-            properties = _resolved(new.get("Properties") or {}, plan, unknown)
+            properties = _resolved(new.get("Properties") or {}, plan, unknown, modified)
             change["AfterContext"] = _context(new, properties)
             nests = change["ResourceType"] == STACK_TYPE and plan.change_set.get(_INCLUDES)
             if nests:
-                _nest(plan, change, properties)
+                _nest(plan, change, properties, later=later)
 
 
 def _changes(change_set: Json) -> Iterator[Json]:
@@ -221,8 +268,15 @@ def _context(definition: Json, properties: Json) -> Json:
     return {"Properties": properties, **shown}
 
 
-def _resolved(properties: Json, plan: _Plan, unknown: set[str]) -> Json:
-    """Return properties, as far as they are known before the execution."""
+def _resolved(properties: Json, plan: _Plan, unknown: set[str], modified: set[str]) -> Json:
+    """Return properties, as far as they are known before the execution.
+
+    Args:
+        properties: As in the template.
+        plan: What the change set does.
+        unknown: The resources of which nothing is known.
+        modified: The resources of which no attribute is known.
+    """
     conditions = engine._evaluate_conditions(plan.template, plan.parameters)
     resources = {
         name: record
@@ -233,7 +287,7 @@ def _resolved(properties: Json, plan: _Plan, unknown: set[str]) -> Json:
     for name, value in properties.items():
         try:
             resolved = engine._resolve_refs(
-                _marked(value, unknown),
+                _marked(value, unknown, unknown | modified),
                 *(resources, plan.parameters, conditions, plan.template.get("Mappings", {})),
                 *(plan.stack["StackName"], plan.stack["StackId"]),
             )
@@ -244,23 +298,43 @@ def _resolved(properties: Json, plan: _Plan, unknown: set[str]) -> Json:
     return found
 
 
-def _marked(value: Value, unknown: set[str]) -> Value:
-    """Replace references to resources that do not exist yet."""
+def _marked(value: Value, unknown: set[str], attributes: set[str]) -> Value:
+    """Replace references to resources, and to attributes of some."""
     if isinstance(value, list):
-        return [_marked(item, unknown) for item in value]
+        return [_marked(item, unknown, attributes) for item in value]
     if not isinstance(value, dict):
         return value
     if len(value) == 1:
         ((function, argument),) = value.items()
         if function in ("Ref", "Fn::GetAtt"):
             named = argument[0] if isinstance(argument, list) else str(argument).split(".")[0]
-            return KNOWN_AFTER_APPLY if named in unknown else value
+            later = unknown if function == "Ref" else attributes
+            return KNOWN_AFTER_APPLY if named in later else value
         if function == "Fn::Sub":
             text = argument[0] if isinstance(argument, list) else argument
-            named = {name.split(".")[0] for name in re.findall(r"\$\{([^!}][^}]*)\}", text)}
-            if named & unknown:
+            names = re.findall(r"\$\{([^!}][^}]*)\}", text)
+            whole = {name.split(".")[0] for name in names}
+            parts = {name.split(".")[0] for name in names if "." in name}
+            if whole & unknown or parts & attributes:
                 return KNOWN_AFTER_APPLY
-    return {name: _marked(item, unknown) for name, item in value.items()}
+    return {name: _marked(item, unknown, attributes) for name, item in value.items()}
+
+
+def _with_marked_attributes(definition: Json) -> Json:
+    """Return a resource's properties with a text in place of each ``Fn::GetAtt``."""
+
+    def marked(value: Value) -> Value:
+        if isinstance(value, list):
+            return [marked(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if set(value) == {"Fn::GetAtt"}:
+            place = value["Fn::GetAtt"]
+            return "{GetAtt:" + (place if isinstance(place, str) else ".".join(place)) + "}"
+        return {name: marked(item) for name, item in value.items()}
+
+    properties: Json = marked(definition.get("Properties") or {})
+    return properties
 
 
 def _plain(value: Value) -> Value:
@@ -272,7 +346,7 @@ def _plain(value: Value) -> Value:
     return KNOWN_AFTER_APPLY if isinstance(value, str) and KNOWN_AFTER_APPLY in value else value
 
 
-def _nest(plan: _Plan, change: Json, properties: Json) -> None:
+def _nest(plan: _Plan, change: Json, properties: Json, *, later: bool) -> None:
     """Create the change set of a nested stack, if its template can already be read."""
     body, error = helpers._resolve_template({"TemplateURL": [properties.get("TemplateURL")]})
     if error is not None or not body:
@@ -311,21 +385,37 @@ def _nest(plan: _Plan, change: Json, properties: Json) -> None:
             {"ParameterKey": key, "ParameterValue": item["Value"]}
             for key, item in parameters.items()
         ],
+        "_template": template,
+        "_template_body": body,
         "ParentChangeSetId": parent["ChangeSetId"],
         "RootChangeSetId": parent.get("RootChangeSetId") or parent["ChangeSetId"],
+        _LOGICAL_ID: change["LogicalResourceId"],
         _INCLUDES: True,
     }
     cloudformation._change_sets[change_set["ChangeSetId"]] = change_set
     change["ChangeSetId"] = change_set["ChangeSetId"]
     parent.setdefault(_CHILDREN, []).append(change_set)
-    _fill(_Plan(stack, template, parameters, change_set))
+    _fill(_Plan(stack, template, parameters, change_set), later=later)
 
 
 def _to_be_made(parent: Json, logical_id: str) -> Json:
     """Return a nested stack that does not exist yet; AWS shows it in REVIEW_IN_PROGRESS."""
-    name = f"{parent['StackName']}-{logical_id}-{new_uuid().replace('-', '')[:12].upper()}"
-    place = f"arn:aws:cloudformation:{get_region()}:{get_account_id()}"
-    return {"StackName": name, "StackId": f"{place}:stack/{name}/{new_uuid()}"}
+    name, stack_id = new_name(parent["StackName"], logical_id)
+    return {"StackName": name, "StackId": stack_id}
+
+
+def _reserve_names(change_set: Json) -> None:
+    """Let new nested stacks have the names and ids that the change set has shown."""
+    children = change_set.get(_CHILDREN, [])
+    names = {
+        child[_LOGICAL_ID]: (child["StackName"], child["StackId"])
+        for child in children
+        if child["ChangeSetType"] == "CREATE"
+    }
+    if names:
+        RESERVED[change_set["StackId"]] = names
+    for child in children:
+        _reserve_names(child)
 
 
 def _drop_nested(change_set: Json) -> None:

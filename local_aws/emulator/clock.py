@@ -11,6 +11,7 @@ import time
 
 from ministack.services import eventbridge, lambda_svc
 
+from local_aws.limits import ASYNC_RETRY_MINUTES
 from local_aws.settings import Settings
 
 __all__ = ["Clock"]
@@ -48,10 +49,9 @@ class Clock:
         real = self.real(settings.minute_seconds)
         # ministack checks every ten seconds; ten checks per minute are accurate to a tenth of it.
         eventbridge._SCHEDULER_TICK_INTERVAL = min(10.0, real / 10)
-        # Lambda retries an asynchronous invocation after one and after two minutes
-        # (Lambda developer guide, "How Lambda handles errors with asynchronous invocation").
-        lambda_svc._LAMBDA_ASYNC_RETRY_BASE_SECONDS = real
-        lambda_svc._LAMBDA_ASYNC_RETRY_MAX_SECONDS = 2 * real
+        first, second = ASYNC_RETRY_MINUTES
+        lambda_svc._LAMBDA_ASYNC_RETRY_BASE_SECONDS = first * real
+        lambda_svc._LAMBDA_ASYNC_RETRY_MAX_SECONDS = second * real
 
     def _scaled_rate_seconds(self, expression: str) -> float | None:
         seconds = self._rate_seconds(expression)

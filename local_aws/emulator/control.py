@@ -58,6 +58,7 @@ class Control:
             ("GET", "calls"): self._calls,
             ("GET", "settings"): lambda _query, _body: self._settings.to_json(),
             ("POST", "settings"): self._configure,
+            ("GET", "clock"): lambda _query, _body: [clock.origin, clock.scale],
             ("POST", "faults"): self._add_fault,
             ("DELETE", "faults"): lambda _query, _body: self._service.faults.clear(),
             ("POST", "experiments/end"): self._end_experiment,

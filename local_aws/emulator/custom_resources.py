@@ -16,20 +16,19 @@ import uuid
 from typing import Any
 
 from ministack.services import cloudformation, lambda_svc
-from ministack.services.cloudformation import custom_resource
+from ministack.services.cloudformation import custom_resource, stacks
 
 from local_aws.emulator.clock import Clock
 from local_aws.emulator.operation import abandon_all, current
 from local_aws.emulator.responses import Expected, Responses
+from local_aws.limits import MAX_RESPONSE_BYTES, AnswerError, parsed_answer
 
 __all__ = ["CustomResources", "FailedCreations", "ResponseError", "install"]
 
 Json = dict[str, Any]
 
-MAX_RESPONSE_BYTES = 4096
 MAX_PHYSICAL_ID_BYTES = 1024
 _DEFAULT_TIMEOUT_SECONDS = 3600
-_COPIED = ("StackId", "RequestId", "LogicalResourceId")
 
 
 class ResponseError(RuntimeError):
@@ -66,6 +65,7 @@ class FailedCreations:
             "LogicalResourceId": logical_id,
             "Properties": props,
             "Attributes": {},
+            "Timestamp": stacks.now_iso(),
         }
 
     def take(self, stack_id: str, logical_id: str) -> Json | None:
@@ -203,35 +203,32 @@ def _answer(expected: Expected, event: Json) -> Json:
             "module, you may need to update your Lambda function code so that CloudFormation can "
             "attach the updated version."
         )
-    answer = _parsed(expected.body)
+    try:
+        answer = parsed_answer(expected.body, event)
+    except AnswerError as error:
+        raise ResponseError(str(error), _id_in(expected.body)) from None
     physical_id = answer.get("PhysicalResourceId")
     named = physical_id if isinstance(physical_id, str) and physical_id else None
-    wrong = [name for name in _COPIED if answer.get(name) != event[name]]
-    if wrong:
-        raise ResponseError(f"Invalid response: {', '.join(wrong)} not as in the request.", named)
     if answer.get("Status") == "FAILED":
         raise ResponseError(
             "Received response status [FAILED] from custom resource. Message returned: "
             f"{answer.get('Reason', '')} (RequestId: {request_id})",
             named,
         )
-    if answer.get("Status") != "SUCCESS":
-        raise ResponseError("Invalid response: Status must be SUCCESS or FAILED.", named)
     if named is None or len(named.encode()) > MAX_PHYSICAL_ID_BYTES:
         raise ResponseError("Invalid PhysicalResourceId")
     return answer
 
 
-def _parsed(body: bytes) -> Json:
+def _id_in(body: bytes) -> str | None:
+    """Return the physical id of an answer that is not accepted, if it can be read."""
     if len(body) > MAX_RESPONSE_BYTES:
-        raise ResponseError("Response object is too long.")
+        return None
     try:
-        answer = json.loads(body)
-    except ValueError:
-        answer = None
-    if not isinstance(answer, dict):
-        raise ResponseError("Invalid response: it is no JSON object.")
-    return answer
+        found = json.loads(body)["PhysicalResourceId"]
+    except (ValueError, TypeError, KeyError):
+        return None
+    return found if isinstance(found, str) and found else None
 
 
 def _timeout_seconds(props: Json) -> float:

@@ -19,9 +19,10 @@ from ministack.core.concurrency import run_reentrant
 from ministack.services import cloudformation
 from ministack.services.cloudformation import provisioners, stacks
 
-from local_aws.emulator.custom_resources import CustomResources
+from local_aws.emulator.custom_resources import CustomResources, ResponseError
 from local_aws.emulator.operation import (
     FAILED,
+    INITIATED,
     STACK_TYPE,
     FailedUpdate,
     Operation,
@@ -208,7 +209,7 @@ class Deployments:
         if failed is None or failed.logical_id not in resources:
             return
         record = resources[failed.logical_id]
-        record["ResourceStatus"] = "UPDATE_FAILED"
+        record.update(ResourceStatus="UPDATE_FAILED", Timestamp=stacks.now_iso())
         record[_STABLE] = failed.previous
         if self._events.settings.old_properties_after_failure == "failed":
             record["Properties"] = failed.applied
@@ -241,10 +242,20 @@ class Deployments:
         if operation is None:
             return self._provision(resource_type, logical_id, properties, stack_name)
         self._events.begin(operation, logical_id, properties)
-        physical_id, attributes = self._provision(resource_type, logical_id, properties, stack_name)
         place = (stack_id, stack_name, logical_id, resource_type, "CREATE_IN_PROGRESS")
-        stacks._add_event(*place, "Resource creation Initiated", physical_id)
-        return physical_id, attributes
+        try:
+            made = self._provision(resource_type, logical_id, properties, stack_name)
+        except ResponseError as error:
+            if error.physical_id:
+                operation.answered[logical_id] = error.physical_id
+                stacks._add_event(*place, INITIATED, error.physical_id)
+            raise
+        if resource_type != STACK_TYPE:
+            stacks._add_event(*place, INITIATED, made[0])
+            if self._events.settings.detailed_status and not is_custom(resource_type):
+                why = "Eventual consistency check initiated"
+                stacks._add_event(*place, why, made[0], "CONFIGURATION_COMPLETE")
+        return made
 
     def _update_resource(  # noqa: PLR0917 (ministack's parameters)
         self,

@@ -11,7 +11,6 @@ quotas").
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -20,6 +19,7 @@ from ministack.core.responses import error_response_json, get_account_id, get_re
 from ministack.services import eventbridge, lambda_svc
 
 from local_aws.emulator.clock import Clock
+from local_aws.limits import MAX_INPUT_CHARACTERS, MAX_POLICY_BYTES, is_rate, is_rule_name
 from local_aws.settings import Settings
 
 __all__ = ["Rules"]
@@ -27,12 +27,6 @@ __all__ = ["Rules"]
 Json = dict[str, Any]
 Answer: TypeAlias = Any  # ministack's tuple of status, headers and body.
 PassedOn: TypeAlias = Any  # Arguments that are only passed on.
-
-MAX_INPUT_CHARACTERS = 8192
-MAX_POLICY_BYTES = 20_480
-_NAME = re.compile(r"[\.\-_A-Za-z0-9]{1,64}")
-_TARGET_ID = re.compile(r"[\.\-_A-Za-z0-9]{1,64}")
-_RATE = re.compile(r"rate\((\d+) (minute|hour|day)(s?)\)")
 
 
 class Rules:
@@ -51,6 +45,7 @@ class Rules:
         _limit("_put_targets", _targets_problem)
         _limit("_delete_rule", _deletion_problem)
         _install_policy_limit()
+        eventbridge._dispatch_to_lambda = _invoke_asynchronously
         self._invoke = eventbridge._invoke_target
         eventbridge._invoke_target = self._invoke_target
 
@@ -75,7 +70,7 @@ def _limit(name: str, problem: Callable[[Json], str | None]) -> None:
 
 def _rule_problem(data: Json) -> str | None:
     name, schedule = str(data.get("Name", "")), str(data.get("ScheduleExpression") or "")
-    if name and not _NAME.fullmatch(name):
+    if name and not is_rule_name(name):
         return (
             f"1 validation error detected: Value '{name}' at 'name' failed to satisfy constraint: "
             "Member must have length less than or equal to 64 and satisfy regular expression "
@@ -83,15 +78,9 @@ def _rule_problem(data: Json) -> str | None:
         )
     if not schedule and not data.get("EventPattern"):
         return "Parameter(s) EventPattern or ScheduleExpression must be specified."
-    if schedule.startswith("rate(") and not _is_rate(schedule):
+    if schedule.startswith("rate(") and not is_rate(schedule):
         return "Parameter ScheduleExpression is not valid."
     return None
-
-
-def _is_rate(expression: str) -> bool:
-    """The unit is singular for a value of one, and plural otherwise."""
-    rate = _RATE.fullmatch(expression)
-    return rate is not None and int(rate[1]) > 0 and (int(rate[1]) == 1) == (rate[3] == "")
 
 
 def _targets_problem(data: Json) -> str | None:
@@ -105,7 +94,7 @@ def _targets_problem(data: Json) -> str | None:
                 f"1 validation error detected: Value at {where}.{member}' failed to satisfy "
                 f"constraint: Member must have length less than or equal to {MAX_INPUT_CHARACTERS}"
             )
-        if not _TARGET_ID.fullmatch(str(target.get("Id", ""))):
+        if not is_rule_name(str(target.get("Id", ""))):
             return (
                 f"1 validation error detected: Value at {where}.id' failed to satisfy constraint: "
                 r"Member must satisfy regular expression pattern: [\.\-_A-Za-z0-9]+"
@@ -118,6 +107,17 @@ def _deletion_problem(data: Json) -> str | None:
     if eventbridge._targets.get(key):
         return "Rule can't be deleted since it has targets."
     return None
+
+
+def _invoke_asynchronously(arn: str, payload: str) -> None:
+    """Invoke a function as EventBridge does: asynchronously, so Lambda retries it.
+
+    Lambda developer guide, "How Lambda handles errors with asynchronous invocation".
+    """
+    record, config, _name = lambda_svc._get_func_record_for_ref(arn)
+    if record is not None and config is not None:
+        execution = lambda_svc._execution_record_for_config(record, config)
+        lambda_svc.invoke_async_with_retry(execution, json.loads(payload))
 
 
 def _may_invoke(function_arn: str, rule_arn: str) -> bool:

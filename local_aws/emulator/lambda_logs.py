@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from ministack.core import iam_evaluator, lambda_runtime
 from ministack.services import cloudwatch_logs, lambda_svc
 
-__all__ = ["install", "log_group"]
+__all__ = ["install", "log_group", "permissions"]
 
 PassedOn: TypeAlias = Any  # Arguments that are only passed on.
 
@@ -32,7 +32,7 @@ def install() -> None:
         config = func.get("config") or func
         account, region = lambda_runtime._account_region_from_function_config(config)
         arn = f"arn:aws:logs:{region}:{account}:log-group:{log_group(config)}"
-        allowed = _permissions(config, account, region)
+        allowed = permissions(config, account, region)
         if not allowed("logs:CreateLogStream", f"{arn}:*"):
             return
         if not allowed("logs:PutLogEvents", f"{arn}:log-stream:any"):
@@ -70,7 +70,7 @@ def log_group(config: dict[str, Any]) -> str:
     return str(named or f"/aws/lambda/{config.get('FunctionName', '')}")
 
 
-def _permissions(config: dict[str, Any], account: str, region: str) -> Callable[[str, str], bool]:
+def permissions(config: dict[str, Any], account: str, region: str) -> Callable[[str, str], bool]:
     """Return a check whether the function's role permits an action on a resource."""
     key = lambda_runtime.execution_credentials(config)["AWS_ACCESS_KEY_ID"]
     principal = iam_evaluator.resolve_principal(key, account)

@@ -16,7 +16,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 __all__ = [
+    "CUSTOM_TYPE",
     "FAILED",
+    "INITIATED",
     "STACK_TYPE",
     "FailedUpdate",
     "Operation",
@@ -31,6 +33,8 @@ Json = dict[str, Any]
 
 FAILED = ("CREATE_FAILED", "UPDATE_FAILED")
 STACK_TYPE = "AWS::CloudFormation::Stack"
+CUSTOM_TYPE = "AWS::CloudFormation::CustomResource"
+INITIATED = "Resource creation Initiated"
 _epochs = itertools.count()
 _epoch = next(_epochs)
 
@@ -62,7 +66,10 @@ class Operation:
         held: Events that are not visible yet: ministack adds them before it has the properties.
         unchanged: The resources that an update does not change; they have no events.
         failed: The resources that failed, each with ``create`` or ``update``.
+        answered: The physical ids in the answers of resources whose creation failed.
+        forced: Whether a rollback skips what it cannot roll back.
         failed_update: The failed resource that existed before.
+        end: The rollback's last event, held until its nested stacks have ended.
         silent_failure: Whether the stack's own *_FAILED event is left out.
         epoch: Its epoch; a reset starts a new one.
     """
@@ -78,7 +85,10 @@ class Operation:
     held: dict[str, Callable[[], None]] = field(default_factory=dict)
     unchanged: set[str] = field(default_factory=set)
     failed: dict[str, str] = field(default_factory=dict)
+    answered: dict[str, str] = field(default_factory=dict)
+    forced: bool = False
     failed_update: FailedUpdate | None = None
+    end: tuple[str, str] | None = None
     silent_failure: bool = False
     epoch: int = field(default_factory=lambda: _epoch)
 
@@ -134,6 +144,4 @@ async def before_end() -> None:
 
 def is_custom(resource_type: str) -> bool:
     """Return whether a resource type is a custom resource."""
-    return resource_type.startswith("Custom::") or resource_type == (
-        "AWS::CloudFormation::CustomResource"
-    )
+    return resource_type.startswith("Custom::") or resource_type == CUSTOM_TYPE

@@ -121,6 +121,7 @@ PRIVATE_NAMES: dict[str, dict[str, list[str] | None]] = {
             *("stack_id", "stack_name", "logical_id", "resource_type", "status", "reason"),
             *("physical_id", "detailed_status"),
         ],
+        "_continue_update_rollback_async": ["stack_name", "stack_id", "resources_to_skip"],
         "_create_then_delete_on_failure": ["stack_name", "stack_id", "deploy_coro"],
         "_delete_resource": ["resource_type", "physical_id", "props", "stack_name", "logical_id"],
         "_deploy_stack_async": [
@@ -135,6 +136,10 @@ PRIVATE_NAMES: dict[str, dict[str, list[str] | None]] = {
         "_resolve_stack_outputs": [
             *("outputs_defs", "conditions", "resources", "param_values", "mappings"),
             *("stack_name", "stack_id"),
+        ],
+        "_revert_update": [
+            *("stack_id", "stack_name", "logical_id", "rtype", "physical_id", "applied_props"),
+            *("previous_props", "attrs", "record"),
         ],
         "_roll_back_operation": ["stack_name", "stack_id", "stack", "operation", "reason_override"],
         "_stack_region_context": ["stack", "stack_id"],
@@ -173,6 +178,7 @@ PRIVATE_NAMES: dict[str, dict[str, list[str] | None]] = {
     "ministack.services.eventbridge": {
         "_SCHEDULER_TICK_INTERVAL": None,
         "_delete_rule": ["data"],
+        "_dispatch_to_lambda": ["arn", "payload"],
         "_invoke_target": ["target", "event", "rule", "view"],
         "_now_ts": [],
         "_put_events": ["data", "allow_aws_source"],
@@ -185,6 +191,9 @@ PRIVATE_NAMES: dict[str, dict[str, list[str] | None]] = {
     "ministack.services.lambda_svc": {
         "_LAMBDA_ASYNC_RETRY_BASE_SECONDS": None,
         "_LAMBDA_ASYNC_RETRY_MAX_SECONDS": None,
+        "_create_function": ["data"],
+        "_update_config": ["name", "data"],
+        "_vpc_config_with_id": ["request_config"],
         "_add_permission": ["func_name", "data", "query_params", "path_qualifier"],
         "_functions": None,
         "_emit_lambda_logs": [

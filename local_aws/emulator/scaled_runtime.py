@@ -25,12 +25,13 @@ def main() -> None:
     origin, scale, handler = float(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
     sys.path[0] = str(Path.cwd())
     sys.argv = ["awslambdaric", handler]
-    _scale_time(origin, scale)
+    scale_time(origin, scale)
     _scale_deadlines(origin, scale)
     runpy.run_module("awslambdaric", run_name="__main__", alter_sys=True)
 
 
-def _scale_time(origin: float, scale: float) -> None:
+def scale_time(origin: float, scale: float) -> None:
+    """Let the ``time`` module tell and spend the local AWS's time."""
     real_time, real_sleep, real_monotonic = time.time, time.sleep, time.monotonic
     time.time = lambda: origin + (real_time() - origin) * scale
     time.monotonic = lambda: real_monotonic() * scale

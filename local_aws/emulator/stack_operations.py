@@ -24,6 +24,7 @@ from ministack.services.cloudformation import stacks
 from local_aws.emulator.cancellation import Cancellation
 from local_aws.emulator.change_sets import ChangeSets
 from local_aws.emulator.clock import Clock
+from local_aws.emulator.continued_rollback import ContinuedRollbacks
 from local_aws.emulator.custom_resources import CustomResources
 from local_aws.emulator.deployments import Deployments
 from local_aws.emulator.nested_stacks import NestedStacks
@@ -70,16 +71,18 @@ class StackOperations:
         self._custom = custom
         self._events = StackEvents(clock, settings)
         self._cancellation = Cancellation(custom)
-        self.nested = NestedStacks(custom.failed_creations, settings)
-        self._events.on_rollback = self.nested.tell_of_rollback
+        self.nested = NestedStacks(custom.failed_creations, clock, settings)
+        self._events.on_rollback = self.nested.on_rollback
+        self._events.rolls_back_below = self.nested.rolls_back_below
         self._deployments = Deployments(self._events, custom)
         self._deployments.finish_nested = self.nested.finish
         self._deployments.on_left_failed = self._cancellation.takes_over
+        ContinuedRollbacks(self.nested)
         self._requests = StackRequests(settings)
         self._change_sets = ChangeSets(settings, clock)
         _install_outputs(custom, self._cancellation, self.nested)
         _install_deletes(self._events, self.nested)
-        _install_rollback(custom, self._cancellation)
+        _install_rollback(custom, self._cancellation, self.nested)
         _install_deletion(self._cancellation)
 
     def configure(self, settings: Settings) -> None:
@@ -182,7 +185,7 @@ def _clean_up(delete: Callable[..., None], stack: Json, arguments: tuple[Any, ..
     record = stack.get("_resources", {}).get(logical_id, {})
     if record.get("PhysicalResourceId") == physical_id:
         # So ListStackResources differs from a resource with the same physical id.
-        record["ResourceStatus"] = "DELETE_IN_PROGRESS"
+        record.update(ResourceStatus="DELETE_IN_PROGRESS", Timestamp=stacks.now_iso())
     for tries_left in reversed(range(_TRIES)):
         stacks._add_event(*event, "DELETE_IN_PROGRESS", physical_id=physical_id)
         try:
@@ -273,7 +276,9 @@ def _statuses(stack_name: str) -> dict[str, str]:
     return {name: resource.get("ResourceStatus", "") for name, resource in resources.items()}
 
 
-def _install_rollback(custom: CustomResources, cancellation: Cancellation) -> None:
+def _install_rollback(
+    custom: CustomResources, cancellation: Cancellation, nested: NestedStacks
+) -> None:
     """Pass a resource whose creation failed to the rollback, which then deletes it.
 
     If a deletion waits for the failure, it continues instead of the rollback.
@@ -302,5 +307,11 @@ def _install_rollback(custom: CustomResources, cancellation: Cancellation) -> No
         under_way.forward = False
         with under(under_way):
             await roll_back(stack_name, stack_id, stack, operation, *rest, **more)
+            await nested.finish_rollback(under_way)
+            if under_way.end is not None:
+                stack["StackStatus"], reason = under_way.end
+                under_way.end = None
+                place = (stack_id, stack_name, stack_name, STACK_TYPE, stack["StackStatus"])
+                stacks._add_event(*place, reason, stack_id)
 
     replace_everywhere("_roll_back_operation", roll_back, roll_back_operation)

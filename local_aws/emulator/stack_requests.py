@@ -6,7 +6,8 @@
 - ``DeploymentConfig``, express mode: rollback is disabled unless it says otherwise (user guide,
   "Deploy AWS CloudFormation stacks faster with express mode"). CloudFormation still waits for
   custom resources, and nothing else here takes long enough to skip the wait.
-- DescribeStacks and ListStacks show ``ParentId`` and ``RootId``.
+- DescribeStacks and ListStacks show ``ParentId``, ``RootId`` and ``LastOperations``.
+- A stack in ROLLBACK_COMPLETE can only be deleted (user guide, "Stack status codes").
 """
 
 # ruff: noqa: SLF001 (ministack's private names, each listed in private_names.py)
@@ -20,6 +21,7 @@ from ministack.services import cloudformation
 from ministack.services.cloudformation import changesets, handlers
 
 from local_aws.emulator.deployments import UNDONE
+from local_aws.emulator.last_operations import last_operations
 from local_aws.emulator.operation import FAILED
 from local_aws.settings import Settings
 
@@ -56,6 +58,7 @@ class StackRequests:
         self._wrap("DescribeStacks", self._describe)
         self._wrap("ListStacks", self._describe)
         self._wrap("DescribeChangeSet", self._describe_change_set)
+        self._wrap("ListStackResources", self._list_resources)
         self._retried: Json | None = None
         self._has_no_updates = handlers._stack_has_no_updates
         handlers._stack_has_no_updates = self._stack_has_no_updates
@@ -68,6 +71,10 @@ class StackRequests:
         handlers._ACTION_HANDLERS[action] = lambda params: wrapper(inner, params)
 
     def _create(self, create: Action, params: Params) -> HttpAnswer:
+        stack = handlers._resolve_stack(handlers._p(params, "StackName"))
+        if stack is not None and stack["StackStatus"] == "ROLLBACK_COMPLETE":
+            name = handlers._p(params, "StackName")
+            return handlers._error("AlreadyExistsException", f"Stack [{name}] already exists")
         deployment = _deployment(params)
         _disable_rollback(params, deployment)
         answer = create(params)
@@ -103,6 +110,10 @@ class StackRequests:
         return answer
 
     def _create_change_set(self, create: Action, params: Params) -> HttpAnswer:
+        stack = handlers._resolve_stack(handlers._p(params, "StackName"))
+        if stack is not None and stack["StackStatus"] == "ROLLBACK_COMPLETE":
+            why = f"Stack:{stack['StackId']} is in ROLLBACK_COMPLETE state and can not be updated."
+            return handlers._error("ValidationError", why)
         answer = create(params)
         if answer[0] == 200:
             found = _change_set(params)
@@ -148,7 +159,7 @@ class StackRequests:
 
     @staticmethod
     def _describe(describe: Action, params: Params) -> HttpAnswer:
-        """Add each stack's parent and root, and how it was last deployed."""
+        """Add each stack's parent and root, how it was last deployed, and its last operations."""
         status, headers, body = describe(params)
         by_id = {stack["StackId"]: stack for stack in cloudformation._stacks.values()}
 
@@ -159,10 +170,19 @@ class StackRequests:
                 for name in ("ParentId", "RootId")
                 if stack.get(name)
             )
-            return match[0] + members + _shown(stack.get(_DEPLOYMENT))
+            return match[0] + members + _shown(stack.get(_DEPLOYMENT)) + last_operations(stack)
 
         text = re.sub(r"<StackId>([^<]+)</StackId>", with_more, body.decode())
         return status, headers, text.encode()
+
+    @staticmethod
+    def _list_resources(list_them: Action, params: Params) -> HttpAnswer:
+        """Give each resource the time of its last update, which the API always has."""
+        status, headers, body = list_them(params)
+        stack = handlers._resolve_stack(handlers._p(params, "StackName")) or {}
+        at = stack.get("LastUpdatedTime") or stack.get("CreationTime") or ""
+        absent, member = "<LastUpdatedTimestamp></Last", f"<LastUpdatedTimestamp>{at}</Last"
+        return status, headers, body.replace(absent.encode(), member.encode())
 
     @staticmethod
     def _describe_change_set(describe: Action, params: Params) -> HttpAnswer:
@@ -179,6 +199,9 @@ class StackRequests:
         self, old: Json, new: Json, resources: Json | None = None, *rest: object
     ) -> list[Json]:
         """Include failed resources in a change set: they will be retried, or created."""
+        if self.settings.change_set_compares == "templates":
+            unchanged: list[Json] = self._diff(old, new, resources, *rest)
+            return unchanged
         definitions = dict(old.get("Resources", {}))
         for logical_id, record in (resources or {}).items():
             if logical_id not in definitions:

@@ -28,14 +28,15 @@ def test_the_report_is_made_from_the_results() -> None:
     assert REPORT.read_text() == render(load())
 
 
-@pytest.mark.parametrize("name", ["lag.svg", "cold_start.svg", "many.svg"])
+@pytest.mark.parametrize("name", ["lag.svg", "cold_start.svg", "many.svg", "gate.svg"])
 def test_a_figure_is_made_from_the_results(name: str) -> None:
     assert (HERE / name).read_text() == figures(load())[name]
 
 
 def test_the_report_shows_its_figures_and_names_no_machine() -> None:
     text = REPORT.read_text()
-    assert re.findall(r"!\[[^]]*\]\(([^)]*)\)", text) == ["lag.svg", "cold_start.svg", "many.svg"]
+    shown = re.findall(r"!\[[^]]*\]\(([^)]*)\)", text)
+    assert shown == ["lag.svg", "cold_start.svg", "many.svg", "gate.svg"]
     assert "/home/" not in text
     assert str(Path.cwd()) not in text
 

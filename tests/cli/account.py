@@ -2,74 +2,62 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any
 
 from cdk_stop_inference_experiment.cli.reading import (
     CannotPlan,
     Change,
     ChangeSet,
-    Deployed,
+    Detail,
     Reader,
+    Resource,
     StackSeen,
 )
+from cdk_stop_inference_experiment.cli.templates import LATER, Json
 from cdk_stop_inference_experiment.version import function_description
 from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
-from cdk_stop_inference_experiment_handler.lifecycle.facts import (
-    Endpoint,
+from cdk_stop_inference_experiment_handler.lifecycle.situation import (
+    Events,
     Experiment,
     Measured,
+    NotReadable,
     Question,
+    Seen,
     StackEvent,
-    Unreadable,
-)
-from tests.unit.lifecycle import (
-    ARN,
-    RESOURCE,
-    STACK,
-    created,
-    experiment,
-    properties,
 )
 
-TOKEN = "arn:aws:lambda:eu-west-1:123456789012:function:stopper"
+from .past import ARN, RESOURCE, STACK, TOKEN, created, experiment, ours
+
 CHANGE_SET = "arn:aws:cloudformation:eu-west-1:123456789012:changeSet/verdict/id"
-LATER = "{{changeSet:KNOWN_AFTER_APPLY}}"
-
-
-def ours(**changes: Any) -> dict[str, Any]:
-    """The properties of a resource, with its function."""
-    return {"ServiceToken": TOKEN, **properties(**changes)}
+NATIVE = "AWS::SageMaker::InferenceExperiment"
+FUNCTION = "AWS::Lambda::Function"
 
 
 @dataclass
 class Account(Reader):
-    """The resources by id; events oldest first."""
+    """The resources by id; events oldest first; new templates by the change set's ARN."""
 
     stacks: dict[str, StackSeen] = field(
         default_factory=lambda: {STACK: StackSeen(STACK, "shadow", "CREATE_COMPLETE")}
     )
-    deployed: dict[str, list[Deployed]] = field(
-        default_factory=lambda: {STACK: [Deployed(RESOURCE, ARN, RESOURCE_TYPE, "CREATE_COMPLETE")]}
+    deployed: dict[str, list[Resource]] = field(
+        default_factory=lambda: {STACK: [Resource(RESOURCE, ARN, RESOURCE_TYPE, "CREATE_COMPLETE")]}
     )
-    happened: dict[str, list[StackEvent]] = field(
-        default_factory=lambda: {STACK: created(ServiceToken=TOKEN)}
-    )
+    happened: dict[str, list[StackEvent]] = field(default_factory=lambda: {STACK: created()})
+    unreadable: dict[str, NotReadable] = field(default_factory=dict)
     templates: dict[str, dict[str, Any]] = field(default_factory=dict)
-    experiments: dict[str, Experiment | Unreadable] = field(
+    new_templates: dict[str, dict[str, Any]] = field(default_factory=dict)
+    experiments: dict[str, Seen[Experiment | None]] = field(
         default_factory=lambda: {"fraud-shadow": experiment()}
     )
-    endpoints: dict[str, Endpoint] = field(default_factory=dict)
+    running: dict[str, dict[str, int]] = field(default_factory=dict)
     change_sets: dict[str, ChangeSet] = field(default_factory=dict)
-    function: str = field(default_factory=function_description)
+    description: str | None = field(default_factory=function_description)
     measured: Measured = field(default_factory=Measured)
 
-    def __post_init__(self) -> None:
-        self.aws = cast("Any", self)  # AWS calls that do not go through the reader.
-
-    def stack(self, name: str) -> Any:
+    def stack(self, name: str) -> StackSeen:
         found = [one for one in self.stacks.values() if name in (one.stack_id, one.name)]
         if not found:
             raise CannotPlan(f"DescribeStacks: ValidationError: {name} does not exist")
@@ -78,29 +66,35 @@ class Account(Reader):
     def change_set(self, name: str, stack: str | None = None) -> ChangeSet:
         return self.change_sets[name]
 
-    def resources(self, stack_id: str) -> tuple[Deployed, ...]:
+    def resources(self, stack_id: str) -> tuple[Resource, ...]:
         return tuple(self.deployed.get(stack_id, []))
 
-    def template(self, stack_id: str) -> Mapping[str, Any]:
+    def template(self, stack_id: str) -> Json:
         return {"Resources": self.templates.get(stack_id, {})}
 
-    def events(self, stack_id: str) -> tuple[StackEvent, ...]:
-        return tuple(reversed(self.happened.get(stack_id, [])))
+    def template_of(self, change_set: ChangeSet) -> Json:
+        if change_set.arn not in self.new_templates:
+            raise CannotPlan("GetTemplate: AccessDenied")
+        return {"Resources": self.new_templates[change_set.arn]}
 
-    def experiment(self, name: str) -> Experiment | None:
-        found = self.experiments.get(name)
-        if isinstance(found, Unreadable):
-            raise found
-        return found
+    def events(self, stack_id: str) -> Seen[Events]:
+        found = tuple(reversed(self.happened.get(stack_id, [])))
+        return self.unreadable.get(stack_id) or Events(found, is_whole=True)
 
-    def endpoint(self, name: str) -> Endpoint | None:
-        return self.endpoints.get(name)
+    def older(self, stack_id: str) -> Seen[Events]:
+        return self.events(stack_id)
 
-    def evidence(self, question: Question) -> Measured:
+    def experiment(self, name: str) -> Seen[Experiment | None]:
+        return self.experiments.get(name)
+
+    def counts(self, endpoint_name: str) -> Seen[Mapping[str, int]]:
+        return self.running.get(endpoint_name, {})
+
+    def evidence(self, question: Question) -> Seen[Measured]:
         return self.measured
 
-    def description(self, function_arn: str) -> str:
-        return self.function
+    def function(self, arn: str) -> Seen[str | None]:
+        return self.description
 
     def of_stack(self, status: str) -> None:
         """Set the stack's status."""
@@ -135,9 +129,11 @@ def removed(logical_id: str = RESOURCE, **more: Any) -> Change:
     return replace(change, **more)
 
 
-def other(action: str = "Modify", resource_type: str = "AWS::SSM::Parameter") -> Change:
+def other(
+    action: str = "Modify", resource_type: str = "AWS::SSM::Parameter", logical_id: str = "Other"
+) -> Change:
     """A resource of somebody else."""
-    return Change(action, "Other", resource_type, scope=("Properties",))
+    return Change(action, logical_id, resource_type, scope=("Properties",), replaced="False")
 
 
 def change_set(*changes: Change, **more: Any) -> ChangeSet:
@@ -146,6 +142,17 @@ def change_set(*changes: Change, **more: Any) -> ChangeSet:
     return replace(made, **more)
 
 
-def as_event(declared: Mapping[str, Any]) -> str:
-    """Properties as in an event."""
-    return json.dumps(declared)
+def native(action: str = "Modify", **more: Any) -> Change:
+    """CloudFormation's own resource of the experiment."""
+    change = Change(
+        action, "Test", NATIVE, "fraud-shadow", ("Properties",), "False", before={}, after={}
+    )
+    return replace(change, **more)
+
+
+def dynamic(name: str, cause: str, source: str = "ResourceAttribute") -> Detail:
+    """A property that an attribute of another resource may change."""
+    return Detail("Properties", name, source, cause, is_dynamic=True)
+
+
+__all__ = ["ARN", "LATER", "TOKEN", "Account", "created", "experiment", "ours"]

@@ -1,30 +1,180 @@
-"""What the command says to people."""
+"""What the command says to people, held against a file for each kind of verdict.
+
+Run with ``UPDATE_GOLDEN=1`` to write the files anew, and read what changed.
+"""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
-from cdk_stop_inference_experiment.cli.printing import print_status
-from cdk_stop_inference_experiment.cli.status import StackStatus, Standing
-from tests.unit.lifecycle import RESOURCE, STACK
+from cdk_stop_inference_experiment.cli.document import of_plan, of_status
+from cdk_stop_inference_experiment.cli.plan import Plan, plan_change_set, plan_destroy
+from cdk_stop_inference_experiment.cli.printing import markdown, print_text
+from cdk_stop_inference_experiment.cli.reading import Change, Resource
+from cdk_stop_inference_experiment.cli.status import status_of
+from cdk_stop_inference_experiment_handler.lifecycle.situation import Kind, NotReadable
+
+from .account import NATIVE, Account, added, change_set, modified, native, other
+from .past import PROMOTE, STACK, created, experiment, ours, variant
+
+GOLDEN = Path(__file__).parent / "golden"
+END = 4_000_000_000.0
+EVIDENCE = {"MinInvocations": "100", "Alarms": ["too-slow"]}
+PROMOTING = ours(
+    ModelVariantActions=PROMOTE, DesiredModelVariants=[variant("shadow", 1, model="fraud-v2")]
+)
 
 
-@pytest.mark.parametrize(("status", "is_to_come"), [("Running", True), ("Completed", False)])
-def test_a_scheduled_end_is_told_until_the_experiment_has_ended(
-    capsys: pytest.CaptureFixture[str], status: str, is_to_come: bool
-) -> None:
-    standing = Standing(
-        stack="shadow",
-        logical_id=RESOURCE,
-        experiment="fraud-shadow",
-        status=status,
-        since="2026-11-20T10:00:00Z",
-        scheduled_end="2026-11-27T10:00:00Z",
-        endpoint="fraud",
-        variants=(),
-        on_change=None,
-        on_teardown=None,
+def of(*changes: Change, account: Account | None = None) -> Plan:
+    account = account or Account()
+    account.change_sets["verdict"] = change_set(*changes)
+    return plan_change_set(account, "shadow", "verdict")
+
+
+def running(**facts: object) -> Account:
+    facts = {"scheduled_end": END + 10**6, **facts}
+    return Account(experiments={"fraud-shadow": experiment(**facts)})  # type: ignore[arg-type]
+
+
+def stops() -> Plan:
+    return of(modified(after=PROMOTING), account=running())
+
+
+def may_stop() -> Plan:
+    return of(modified(after=PROMOTING), other(), account=running())
+
+
+def fails() -> Plan:
+    late = {"Name": "other"}
+    return of(added(ours(EndNow="true"), "Twin"), modified(after=ours(**late)), account=running())
+
+
+def waits() -> Plan:
+    account = running()
+    account.experiments["fraud-shadow"] = experiment("Stopping", endpoint_status="Updating")
+    return of(modified(after=ours(EndNow="true")), account=account)
+
+
+def stops_nothing() -> Plan:
+    return of(modified(after=ours(Reason="in other *words*")), account=running())
+
+
+def is_not_known() -> Plan:
+    account = running()
+    denied = "DescribeInferenceExperiment: AccessDenied: not allowed to perform <it>"
+    account.experiments["fraud-shadow"] = NotReadable(Kind.DENIED, denied)
+    return of(modified(after=ours(EndNow="true")), account=account)
+
+
+def needs_evidence() -> Plan:
+    account = running(created=END, scheduled_start=END, scheduled_end=None)
+    account.happened[STACK] = created(ModelVariantActions=PROMOTE, PromoteIf=EVIDENCE)
+    return plan_destroy(account, "shadow")
+
+
+def is_native() -> Plan:
+    account = running()
+    account.happened[STACK] = created(StopOn=["Update"])
+    ends = {"DesiredState": "Completed", "ModelVariants": [variant("production")]}
+    account.deployed[STACK].append(Resource("Test", "fraud-shadow", NATIVE, "CREATE_COMPLETE"))
+    return of(native(after=ends), account=account)
+
+
+def changes_nothing() -> Plan:
+    account = Account()
+    reason = "The submitted information didn't contain changes."
+    account.change_sets["verdict"] = change_set(
+        status="FAILED", execution_status="UNAVAILABLE", reason=reason
     )
-    print_status([StackStatus(STACK, "shadow", "CREATE_COMPLETE", (standing,))])
+    return plan_change_set(account, "shadow", "verdict")
+
+
+PLANS: list[Callable[[], Plan]] = [
+    stops,
+    may_stop,
+    fails,
+    waits,
+    stops_nothing,
+    is_not_known,
+    needs_evidence,
+    is_native,
+    changes_nothing,
+]
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_a_plan_is_said_in_markdown(plan: Callable[[], Plan]) -> None:
+    check(f"{plan.__name__}.md", "\n".join(markdown(of_plan(plan()))))
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_a_plan_is_said_in_text(
+    plan: Callable[[], Plan], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    print_text(of_plan(plan()))
     text = capsys.readouterr().out
-    assert ("It ends by itself at 2026-11-27T10:00:00Z." in text) is is_to_come
+    check(f"{plan.__name__}.txt", text)
+    assert max(map(len, text.splitlines())) <= 80
+    assert not any(line.endswith(" ") for line in text.splitlines())
+
+
+@pytest.mark.parametrize("status", ["Running", "Completed"])
+def test_a_status_is_said_in_both(
+    status: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    account = running(status=status, sampling=50.0, scheduled_end=END + 10**6)
+    account.running["fraud"] = {"production": 4, "shadow": 1}
+    found = [status_of(account, "shadow")]
+    check(f"status_{status}.md", "\n".join(markdown(of_status(found))))
+    print_text(of_status(found))
+    text = capsys.readouterr().out
+    check(f"status_{status}.txt", text)
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_no_word_is_broken_on_a_narrow_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    print_text(of_plan(waits()))
+    narrow = capsys.readouterr().out.split()
+    monkeypatch.setenv("COLUMNS", "1000")
+    print_text(of_plan(waits()))
+    assert narrow == capsys.readouterr().out.split()
+
+
+def test_no_color_turns_colours_off(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    print_text(of_plan(stops()))
+    assert "\x1b[1;31m" in capsys.readouterr().out
+    monkeypatch.setenv("NO_COLOR", "1")
+    print_text(of_plan(stops()))
+    assert "31m" not in capsys.readouterr().out
+
+
+def test_nothing_of_aws_becomes_markup_or_a_mention() -> None:
+    account = running()
+    account.experiments["fraud-shadow"] = NotReadable(Kind.DENIED, "<b>@team</b> [a](b) `c`\nd")
+    text = "\n".join(markdown(of_plan(of(modified(after=ours(EndNow="true")), account=account))))
+    assert "<b>" not in text.replace("\\<", "")
+    assert "@team" not in text
+    assert "\\[a\\](b) \\`c\\` d" in text
+
+
+def check(name: str, said: str) -> None:
+    """Hold what was said against its file."""
+    file = GOLDEN / name
+    said = said.rstrip() + "\n"
+    if os.environ.get("UPDATE_GOLDEN"):
+        GOLDEN.mkdir(exist_ok=True)
+        file.write_text(said, encoding="utf-8")
+    assert said == file.read_text(encoding="utf-8")

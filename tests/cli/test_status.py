@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
+from dataclasses import replace
 from threading import Barrier
+from typing import Any, cast
 
 import pytest
 
-from cdk_stop_inference_experiment.cli.printing import print_status
-from cdk_stop_inference_experiment.cli.reading import Deployed, Reader
+from cdk_stop_inference_experiment.cli import main
+from cdk_stop_inference_experiment.cli.document import of_status
+from cdk_stop_inference_experiment.cli.operations import Place, Sent
+from cdk_stop_inference_experiment.cli.printing import print_text
+from cdk_stop_inference_experiment.cli.reading import Reader, Resource
+from cdk_stop_inference_experiment.cli.situations import request_of
 from cdk_stop_inference_experiment.cli.status import status_of
+from cdk_stop_inference_experiment_handler.contract.declaration import Declaration
+from cdk_stop_inference_experiment_handler.contract.request import RequestType
 from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
-from cdk_stop_inference_experiment_handler.lifecycle.facts import Experiment
-from tests.unit.lifecycle import ARN, STACK, created, experiment
+from cdk_stop_inference_experiment_handler.lifecycle.situation import Experiment
+from cdk_stop_inference_experiment_handler.lifecycle.stop_request import wanted_by
 
-from .account import TOKEN, Account, ours
+from .account import Account
+from .past import ARN, PROMOTE, STACK, created, experiment, ours
 
 NAMES = "first", "second", "third"
 
@@ -27,15 +37,16 @@ class Described(Account):
 
     experiment = Reader.experiment
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def __init__(self) -> None:
+        super().__init__()
         self._known = {}
+        self.aws = cast("Any", self)
         self.calls = Counter[str]()
         self.together = Barrier(len(NAMES) - 1, timeout=30)
         arns = {name: ARN.replace("fraud-shadow", name) for name in NAMES}
         self.templates[STACK] = {name: {"Properties": ours(Name=name)} for name in NAMES}
         self.deployed[STACK] = [
-            Deployed(name, arn, RESOURCE_TYPE, "CREATE_COMPLETE") for name, arn in arns.items()
+            Resource(name, arn, RESOURCE_TYPE, "CREATE_COMPLETE") for name, arn in arns.items()
         ]
 
     def describe(self, name: str) -> Experiment:
@@ -67,7 +78,76 @@ def test_status_says_which_event_stop_on_leaves_out(
     capsys: pytest.CaptureFixture[str], what: str, stop_on: str, left_out: str
 ) -> None:
     account = Account()
-    account.happened[STACK] = created(StopOn=[stop_on], ServiceToken=TOKEN)
-    print_status([status_of(account, "shadow")])
+    account.happened[STACK] = created(StopOn=[stop_on])
+    print_text(of_status([status_of(account, "shadow")]))
     text = f"{what} would stop nothing: 'StopOn' does not list {left_out}."
-    assert text in capsys.readouterr().out
+    assert text in " ".join(capsys.readouterr().out.split())
+
+
+def ended(**facts: Any) -> Account:
+    """An experiment of a resource that promotes, after its end."""
+    account = Account(experiments={"fraud-shadow": experiment("Completed", **facts)})
+    account.happened[STACK] = created(ModelVariantActions=PROMOTE)
+    return account
+
+
+def reason() -> str:
+    """What SageMaker records of the declared promotion."""
+    sent = Sent(Place(STACK, "Stop", ARN), RequestType.DELETE, {}, "deletion", {})
+    request = request_of(sent, ours(ModelVariantActions=PROMOTE))
+    assert isinstance(request.new, Declaration)
+    return wanted_by(request.new, request).reason
+
+
+def test_an_end_as_declared_says_so_and_what_serves_production() -> None:
+    statuses = {"production": "Deleted", "shadow": "InService"}
+    account = ended(status_reason=reason(), variants=statuses, sampling=50.0)
+    (standing,) = status_of(account, "shadow").resources
+    assert standing.ended == (
+        "This resource ended it, as it declares; 'shadow' serves production now"
+    )
+    assert standing.ended_by == "this resource"
+    roles = {variant.name: (variant.role, variant.traffic) for variant in standing.variants}
+    assert roles == {
+        "production": ("was production", None),
+        "shadow": ("production, promoted", 100),
+    }
+
+
+def test_an_end_by_somebody_else_says_its_reason() -> None:
+    (standing,) = status_of(ended(status_reason="by hand"), "shadow").resources
+    assert "not end by what this resource declares now: the reason is 'by hand'" in standing.ended
+    assert standing.ended_by == "another"
+
+
+def test_status_says_the_declared_end_and_what_each_order_would_do() -> None:
+    account = Account()
+    account.happened[STACK] = created(Outcome="KeepBoth", ModelVariantActions=None)
+    (standing,) = status_of(account, "shadow").resources
+    assert standing.declared == "keep both variants"
+    told = {answer.what: answer.verdict.effect for answer in standing.answers}
+    assert told == {"'end_now'": "stop", "A changed declaration": "stop", "A teardown": "stop"}
+
+
+def test_status_has_the_evidence_as_it_is_now() -> None:
+    account = Account(experiments={"fraud-shadow": experiment(created=time.time(), sampling=50.0)})
+    gate = {"MinInvocations": "100", "Alarms": ["too-slow"]}
+    account.happened[STACK] = created(ModelVariantActions=PROMOTE, PromoteIf=gate)
+    (standing,) = status_of(account, "shadow").resources
+    assert standing.evidence["verdict"] == "inconclusive"
+    assert standing.on_end_now is not None
+    assert "deploy again after" in standing.on_end_now.why
+
+
+@pytest.mark.parametrize(("hours", "status"), [(23, 2), (25, 0)])
+def test_an_experiment_that_ends_soon_fails_a_scheduled_job(
+    monkeypatch: pytest.MonkeyPatch, hours: int, status: int
+) -> None:
+    soon = experiment(scheduled_end=time.time() + hours * 3600)
+    account = Account(experiments={"fraud-shadow": soon})
+    made = "cdk_stop_inference_experiment.cli.command.Reader"
+    monkeypatch.setattr(made, lambda _session: account)
+    arguments = ["status", "shadow", "--region", "eu-west-1", "--fail-on", "ends-within=24h"]
+    assert main(arguments) == status
+    account.experiments = {"fraud-shadow": replace(soon, status="Completed")}
+    assert main(arguments) == 0

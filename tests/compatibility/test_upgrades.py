@@ -7,9 +7,19 @@ import json
 import pytest
 
 from cdk_stop_inference_experiment_handler.contract.declaration import Declaration
-from cdk_stop_inference_experiment_handler.lifecycle.facts import Stack, Verb
-from cdk_stop_inference_experiment_handler.runtime.protocol import malformation, read_request
-from tests.unit.lifecycle import World, ask, experiment, of_resource, of_stack
+from cdk_stop_inference_experiment_handler.contract.request import malformation, read_request
+from cdk_stop_inference_experiment_handler.lifecycle.decide import decide
+from cdk_stop_inference_experiment_handler.lifecycle.decision import Decision, Row, Verb
+from cdk_stop_inference_experiment_handler.lifecycle.situation import (
+    Description,
+    Events,
+    Prepared,
+    Progress,
+    Situation,
+    Stack,
+    StackEvent,
+)
+from tests.unit.situations import experiment
 
 from . import recorded
 from .recorded import (
@@ -57,16 +67,13 @@ def test_a_released_version_is_not_recorded_anew(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("release", VERSIONS)
-def test_an_upgrade_alone_stops_nothing_and_asks_only_for_events(release: str, today: Json) -> None:
+def test_an_upgrade_alone_stops_nothing(release: str, today: Json) -> None:
     before = custom_resources(_record(release, "resources"))
     assert before
     for name, body in before.items():
         old, new = (delivered(one["Properties"]) for one in (body, today[name]))
-        sent = event("Update", name, new, old)
-        world = _forward(sent)
-        decision = ask(read_request(sent), world)
-        assert decision.row == "update_unchanged", f"{name} of {release}: {decision}"
-        assert not [asked for asked in world.asked if not asked.startswith("events")]
+        decision = _decided(event("Update", name, new, old))
+        assert decision.row is Row.UPDATE_UNCHANGED, f"{name} of {release}: {decision}"
 
 
 @pytest.mark.parametrize("release", VERSIONS)
@@ -100,29 +107,33 @@ def test_the_events_of_a_released_version_are_read_and_carried_out(release: str)
         create, update, delete = events
         # EndNow only ends what was armed before.
         armed = create["ResourceProperties"].get("EndNow") != "true"
-        assert _verb(create) is (Verb.SUCCEED if armed else Verb.FAIL)
+        assert _decided(create).verb is (Verb.SUCCEED if armed else Verb.FAIL)
         new, old = update["ResourceProperties"], update["OldResourceProperties"]
         assert new.get("DesiredState") != old.get("DesiredState")
         stops = "Update" in new.get("StopOn", ["Update"])
-        # The experiment has no start time, so that evidence is an error.
         is_gated = "PromoteIf" in new
         ended = Verb.FAIL if is_gated else Verb.STOP
-        assert _verb(update) is (ended if stops else Verb.SUCCEED)
-        assert _verb(delete) is (Verb.WAIT if is_gated else Verb.STOP)
+        assert _decided(update).verb is (ended if stops else Verb.SUCCEED)
+        assert _decided(delete).verb is Verb.STOP
 
 
-def _forward(sent: Json) -> World:
-    """An experiment that runs, and a stack that was complete before and is moving forward."""
-    stack, kind = str(sent["StackId"]), str(sent["RequestType"])
-    status = f"{kind.upper()}_IN_PROGRESS"
-    own = of_resource(status, 10**10, logical_id=str(sent["LogicalResourceId"]))
-    events = [of_stack("CREATE_COMPLETE", 1, stack), of_stack(status, 2, stack), own]
-    return World(
-        seen=experiment("Running"),
-        events_of={stack: events},
-        parents={stack: Stack(stack, status)},
+def _decided(sent: Json) -> Decision:
+    """What is decided if an experiment runs, and its stack moves forward after it was complete."""
+    request = read_request(sent)
+    at = request.issued_at or 0.0
+    status = f"{request.type.value.upper()}_IN_PROGRESS"
+
+    def of_stack(status: str, ago: float) -> StackEvent:
+        return StackEvent(at - ago, request.stack_name, request.stack_id, status)
+
+    newest_first = (
+        StackEvent(at, request.logical_id, request.physical_id, status),
+        of_stack(status, 1),
+        of_stack("CREATE_COMPLETE", 100),
+        of_stack("CREATE_IN_PROGRESS", 200),
     )
-
-
-def _verb(sent: Json) -> Verb:
-    return ask(read_request(sent), _forward(sent)).verb
+    stack = Stack(request.stack_id, Description(status), Events(newest_first, is_whole=True))
+    # Without a start time, evidence is an error.
+    found = experiment("Running", name=request.name, created=None, scheduled_start=None)
+    ready = Prepared(counts={found.production: 2}, holders=())
+    return decide(Situation(request, Progress(at), at + 1, found, (stack,), ready))

@@ -72,7 +72,7 @@ class History:
             assert time.monotonic() < deadline, f"still {status}; {self.log()}"
             time.sleep(0.05)
         if self._operation is not None:
-            self._operation.check(self.events(), disturbed=self.disturbed)
+            self._operation.check(self.events(), status=status, disturbed=self.disturbed)
             self._operation = None
         return status
 

@@ -126,8 +126,10 @@ def test_status_tells_where_the_experiment_stands(armed: History) -> None:
     text = " ".join(ran.out.split())
     assert ran.status == 0
     assert "fraud-shadow Running since" in text
-    assert "production 'production': fraud-v1, 4 x ml.m5.large (1 configured), 100%" in text
-    assert "shadow 'shadow': fraud-v2, 1 x ml.m5.large, 50%" in text
+    assert "role production, model fraud-v1, instances 4 x ml.m5.large (1 configured)" in text
+    assert "role shadow, model fraud-v2, instances 1 x ml.m5.large, requests 50%" in text
+    assert "Declared end: " in text
+    assert "'end_now' would stop it and promote the shadow." in text
     assert "A changed declaration would stop nothing: 'StopOn' does not list Update." in text
     assert "A teardown would stop it and promote the shadow." in text
     (state,) = json.loads(Ran(armed.aws, "status", STACK, "--json").out)
@@ -316,7 +318,7 @@ def test_the_plan_of_one_stage_leaves_the_other_alone(history: History) -> None:
     assert eventually(lambda: _statuses(history, templates) == {"CREATE_COMPLETE"})
     plan = plan_of(history.aws, "prod", staged("beta", "prod", end_now=True)["prod"], exists=True)
     (verdict,) = plan.verdicts
-    assert (verdict.stack, verdict.experiment) == ("prod", "prod")
+    assert (verdict.place.stack_name, verdict.experiment) == ("prod", "prod")
     assert (verdict.effect, verdict.certainty, verdict.row) == ("stop", "will", "stoppable")
     assert verdict.order == "update_end_now"
 

@@ -75,7 +75,7 @@ def decision(history: History, row: str) -> dict[str, Any]:
 
     def found() -> list[dict[str, Any]]:
         lines = [json.loads(line) for line in history.log().splitlines() if '"row"' in line]
-        return [{**line, **line["message"]} for line in lines if line["message"]["row"] == row]
+        return [line for line in lines if line["row"] == row]
 
     assert eventually(lambda: bool(found())), history.log()
     return found()[-1]

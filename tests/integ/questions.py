@@ -303,7 +303,7 @@ QUESTIONS = (
         "which status a root stack has while a stack below it rolls back",
         (
             Assumption(
-                f"{_SETTINGS}, nested_failure_reported",
+                f"{_SETTINGS}, nested_failure_seconds",
                 "UPDATE_ROLLBACK_IN_PROGRESS",
                 _is("root", "UPDATE_ROLLBACK_IN_PROGRESS"),
             ),

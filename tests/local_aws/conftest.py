@@ -14,7 +14,12 @@ from local_aws.settings import Settings
 from . import functions
 
 FunctionMaker = Callable[..., str]
-QUICK: dict[str, Any] = {"start_seconds": 0.1, "stop_seconds": 0.5, "minute_seconds": 1.0}
+QUICK: dict[str, Any] = {
+    "start_seconds": 0.1,
+    "stop_seconds": 0.5,
+    "minute_seconds": 1.0,
+    "nested_failure_seconds": 0.2,
+}
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,17 @@ import pytest
 from local_aws import LocalAws
 
 from .conftest import FunctionMaker
-from .stacks import STACK, create, described, requests, resource, settled, template
+from .stacks import (
+    STACK,
+    create,
+    described,
+    fail,
+    requests,
+    resource,
+    settled,
+    template,
+    update,
+)
 from .test_nested_stacks import MAY_SEE, SEEING, nested, nested_id
 
 Json = dict[str, Any]
@@ -165,3 +175,114 @@ def test_nested_change_sets_go_with_their_root(aws: LocalAws, arn: str) -> None:
     assert described(aws)["StackStatus"] == "CREATE_COMPLETE"
     with pytest.raises(client.exceptions.ChangeSetNotFoundException):
         describe(aws, child)
+
+
+def test_a_resource_whose_condition_is_false_is_no_part_of_the_template(
+    aws: LocalAws, arn: str
+) -> None:
+    def body(wanted: str) -> str:
+        found = json.loads(template(Kept=resource(arn), Tried=resource(arn)))
+        found["Conditions"] = {"Wanted": {"Fn::Equals": [wanted, "yes"]}}
+        found["Resources"]["Tried"]["Condition"] = "Wanted"
+        return json.dumps(found)
+
+    assert create(aws, body("no")) == "CREATE_COMPLETE"
+    change_set(aws, body("yes"))
+    assert {name: item["Action"] for name, item in changes(describe(aws)).items()} == {
+        "Tried": "Add"
+    }
+    aws.client("cloudformation").execute_change_set(StackName=STACK, ChangeSetName=NAME)
+    assert settled(aws) == "UPDATE_COMPLETE"
+    aws.client("cloudformation").delete_change_set(StackName=STACK, ChangeSetName=NAME)
+    change_set(aws, body("no"))
+    assert changes(describe(aws))["Tried"]["Action"] == "Remove"
+
+
+def test_an_attribute_of_another_resource_is_a_change_the_service_token_included(
+    aws: LocalAws, arn: str
+) -> None:
+    token = {"ServiceToken": {"Fn::GetAtt": ["One", "Value"]}}
+    other = {"ServiceToken": {"Fn::GetAtt": ["Two", "Value"]}}
+    both = {"One": resource(arn, Value=arn), "Two": resource(arn, Value=arn)}
+
+    def reads(properties: Json) -> str:
+        return template(**both, Read={"Type": "Custom::Tried", "Properties": properties})
+
+    assert create(aws, reads(token)) == "CREATE_COMPLETE"
+    change_set(aws, reads(other))
+    (detail,) = changes(describe(aws))["Read"]["Details"]
+    assert detail["Target"]["Name"] == "ServiceToken"
+
+
+def test_a_change_set_is_found_by_its_stacks_arn_and_its_name(aws: LocalAws, arn: str) -> None:
+    assert create(aws, template(Tried=resource(arn, Value="1"))) == "CREATE_COMPLETE"
+    client, stack_id = aws.client("cloudformation"), described(aws)["StackId"]
+    request = {"StackName": stack_id, "ChangeSetName": NAME}
+    body = template(Tried=resource(arn, Value="2"))
+    client.create_change_set(**request, TemplateBody=body)
+    assert changes(client.describe_change_set(**request))["Tried"]["Action"] == "Modify"
+    for name in (stack_id, STACK):
+        with pytest.raises(client.exceptions.AlreadyExistsException):
+            client.create_change_set(StackName=name, ChangeSetName=NAME, TemplateBody=body)
+    client.execute_change_set(**request)
+    assert settled(aws) == "UPDATE_COMPLETE"
+
+
+def test_every_resource_that_is_listed_has_the_time_of_its_last_change(
+    aws: LocalAws, arn: str
+) -> None:
+    assert create(aws, template(Tried=resource(arn, Value="1"))) == "CREATE_COMPLETE"
+    fail(aws, "2")
+    added = resource(arn, Value="2")
+    assert update(aws, template(Tried=resource(arn, Value="1"), Added=added), DisableRollback=True)
+    listed = aws.client("cloudformation").list_stack_resources(StackName=STACK)
+    found = {
+        item["LogicalResourceId"]: item["LastUpdatedTimestamp"].year > 2000
+        for item in listed["StackResourceSummaries"]
+    }
+    assert found == {"Tried": True, "Added": True}
+
+
+def test_a_new_nested_stack_keeps_the_name_that_its_change_set_had(aws: LocalAws, arn: str) -> None:
+    leaf = template(Tried=resource(arn))
+    body = template(Below=nested(aws, template(Lower=nested(aws, leaf))))
+    change_set(aws, body, "CREATE", IncludeNestedStacks=True)
+    below = describe(aws, changes(describe(aws))["Below"]["ChangeSetId"])
+    lower = describe(aws, changes(below)["Lower"]["ChangeSetId"])
+    aws.client("cloudformation").execute_change_set(StackName=STACK, ChangeSetName=NAME)
+    assert settled(aws) == "CREATE_COMPLETE"
+    assert nested_id(aws) == below["StackId"]
+    assert nested_id(aws, "Lower", below["StackId"]) == lower["StackId"]
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_an_attribute_of_a_modified_resource_can_be_known_only_later(
+    aws: LocalAws, arn: str, later: bool
+) -> None:
+    aws.configure(modified_attributes_known_after_apply=later)
+
+    def body(value: str) -> str:
+        named = resource(arn)
+        named["Properties"]["Name"] = {"Fn::Sub": "a-${Made.Value}-${Made}"}
+        return template(Made=resource(arn, Value=value), Read=reading(arn, "Made"), Named=named)
+
+    assert create(aws, body("1")) == "CREATE_COMPLETE"
+    change_set(aws, body("2"))
+    found = changes(describe(aws, **WITH_VALUES))
+    assert ("Read" in found, "Named" in found) == (later, later)
+    if later:
+        assert properties(found["Read"], "AfterContext")["Value"] == KNOWN_AFTER_APPLY
+        assert properties(found["Named"], "AfterContext")["Name"] == KNOWN_AFTER_APPLY
+
+
+@pytest.mark.parametrize(("compares", "tells"), [("resources", {"Tried"}), ("templates", set())])
+def test_after_a_failure_without_rollback_resources_or_templates_are_compared(
+    aws: LocalAws, arn: str, compares: str, tells: set[str]
+) -> None:
+    aws.configure(change_set_compares=compares)
+    assert create(aws, template(Tried=resource(arn, Value="1"))) == "CREATE_COMPLETE"
+    fail(aws, "2")
+    body = template(Tried=resource(arn, Value="2"))
+    assert update(aws, body, DisableRollback=True) == "UPDATE_FAILED"
+    change_set(aws, body)
+    assert set(changes(describe(aws))) == tells

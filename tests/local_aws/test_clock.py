@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -111,3 +114,29 @@ def test_a_rule_fires_every_scaled_minute(aws: LocalAws) -> None:
 def test_the_scale_is_fixed_once_the_local_aws_has_started(aws: LocalAws) -> None:
     with pytest.raises(LocalAwsError, match="'clock_scale' is fixed at the start"):
         aws.configure(clock_scale=2.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "scaled"), [("stop-inference-experiment", True), ("other-command", False)]
+)
+def test_the_projects_command_sees_the_scaled_time_and_others_do_not(
+    aws: LocalAws, tmp_path: Path, name: str, scaled: bool
+) -> None:
+    script = tmp_path / name
+    script.write_text("import time\nprint(time.time())", encoding="utf-8")
+    hidden = tmp_path / "sitecustomize.py"
+    hidden.write_text("print('the one of the user')", encoding="utf-8")
+    environment = aws.environment({"PYTHONPATH": str(tmp_path)})
+    before = now_on(aws)
+    said = subprocess.run(
+        [sys.executable, script], env=environment, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert said[0] == "the one of the user"
+    # The local AWS's time is ahead of the real one.
+    assert (before <= float(said[1]) <= now_on(aws)) == scaled
+
+
+def now_on(aws: LocalAws) -> float:
+    """The local AWS's time."""
+    aws.client("sagemaker").list_models()
+    return aws.calls("ListModels")[-1].time

@@ -186,7 +186,7 @@ def test_what_never_was_stable_is_deleted_by_the_next_update_and_made_anew(
     fail(aws, "2")
     body = template(Kept=kept, Added=resource(arn, Value="2"))
     assert update(aws, body, DisableRollback=True) == "UPDATE_FAILED"
-    assert statuses(aws, "Added") == ["CREATE_IN_PROGRESS", "CREATE_FAILED"]
+    assert statuses(aws, "Added") == ["CREATE_IN_PROGRESS"] * 2 + ["CREATE_FAILED"]
     assert described(aws)["StackStatusReason"].endswith("failed to create: [Added].")
     fail(aws, "nothing")
     assert update(aws, body, DisableRollback=True) == "UPDATE_COMPLETE"
@@ -263,7 +263,7 @@ def test_a_creation_that_fails_is_deleted_without_any_rollback_status(
         "DELETE_IN_PROGRESS",
     ]
     assert own[1]["ResourceStatusReason"] == (
-        "The following resource(s) failed to create: [Tried]. Delete requested by user."
+        "The following resource(s) failed to create: [Tried]. . Delete requested by user."
     )
     statuses_seen = ["CREATE_IN_PROGRESS"] * 2 + ["DELETE_IN_PROGRESS"]
     assert eventually(lambda: [item[3] for item in seen(aws)] == statuses_seen)

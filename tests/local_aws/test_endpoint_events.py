@@ -144,3 +144,13 @@ def test_a_rule_with_a_schedule_and_a_pattern_fires_on_both_and_can_say_which(
 
 def test_a_rule_has_a_schedule_or_a_pattern(aws: LocalAws) -> None:
     assert refused(aws.client("events").put_rule, Name="rule")
+
+
+def test_lambda_invokes_a_function_again_that_raises(
+    aws: LocalAws, make_function: FunctionMaker
+) -> None:
+    source = f"{PRINTS}    raise RuntimeError('tried')\n"
+    rule(aws, make_function(source), EventPattern=json.dumps(PATTERN))
+    stop(aws)
+    assert eventually(lambda: len(received(aws)) == 3)
+    assert len({item["id"] for item in received(aws)}) == 1

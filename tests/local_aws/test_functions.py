@@ -97,7 +97,7 @@ def permissions(*_):
         return action != "logs:CreateLogGroup"
     return allowed
 
-lambda_logs._permissions = permissions
+lambda_logs.permissions = permissions
 lambda_logs.install()
 cloudwatch_logs._log_groups["/mine"] = {"streams": {}}
 arn = "arn:aws:lambda:us-east-1:000000000000:function:mine"

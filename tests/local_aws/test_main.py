@@ -104,6 +104,11 @@ for variant in ("production", "shadow"):
     with printed(*options, last=RUNNING.format("other")) as lines:
         told = pasted(lines, shlex.join([sys.executable, "-c", ask]), tmp_path)
         assert told.stdout.splitlines() == ["[40000.0]", "[60000.0]"], told.stderr
+        # And so have those that the printed command creates.
+        assert experiment(pasted(lines, f"{hint(lines)} another", tmp_path)) == "another"
+        ask = ask.replace("other", "another")
+        told = pasted(lines, shlex.join([sys.executable, "-c", ask]), tmp_path)
+        assert told.stdout.splitlines() == ["[40000.0]", "[60000.0]"], told.stderr
 
 
 @pytest.mark.parametrize("endpoint", [None, "https://sagemaker.us-east-1.amazonaws.com"])

@@ -186,15 +186,7 @@ def test_a_root_that_rolls_back_rolls_back_the_nested_stack_that_it_has_updated(
     assert [item[0] for item in seen(aws, "Gone")] == ["Create"]
 
 
-@pytest.mark.parametrize(
-    ("reported", "above"),
-    [("at_once", None), ("after_rollback", "UPDATE_IN_PROGRESS")],
-)
-def test_a_stack_in_between_rolls_back_while_the_root_says_what_was_chosen(
-    aws: LocalAws, arn: str, reported: str, above: str | None
-) -> None:
-    aws.configure(nested_failure_reported=reported)
-
+def test_a_stack_in_between_rolls_back_with_its_root(aws: LocalAws, arn: str) -> None:
     def body(value: str, *, breaks: bool = False) -> str:
         leaf = template(Tried=resource(arn, Value=value))
         last = {"Last": broken(arn, "Lower")} if breaks else {}
@@ -203,17 +195,42 @@ def test_a_stack_in_between_rolls_back_while_the_root_says_what_was_chosen(
     assert create(aws, body("1")) == "CREATE_COMPLETE"
     assert update(aws, body("2", breaks=True)) == "UPDATE_ROLLBACK_COMPLETE"
     assert eventually(lambda: len(seen(aws)) == 3)
-    kind, value, found = seen(aws)[2]
-    assert (kind, value, found[:2]) == ("Update", "1", [ROLLBACK] * 2)
-    assert found[2] == above or above is None
+    assert seen(aws)[2] == ("Update", "1", [ROLLBACK] * 3)
     reasons = [
         item["ResourceStatusReason"]
         for item in events(aws)
         if (item["LogicalResourceId"], item["ResourceStatus"]) == ("Middle", "UPDATE_FAILED")
     ]
     assert len(reasons) == 1
-    now = ROLLBACK if reported == "at_once" else "UPDATE_ROLLBACK_COMPLETE"
-    assert f"was not successfully updated. Currently in {now} with reason" in reasons[0]
+    assert f"was not successfully updated. Currently in {ROLLBACK} with reason" in reasons[0]
+    middle_id = nested_id(aws, "Middle")
+    lower_id = nested_id(aws, "Lower", middle_id)
+    whys = {
+        item["ResourceStatus"]: item.get("ResourceStatusReason")
+        for item in events(aws, lower_id)
+        if item["PhysicalResourceId"] == lower_id
+    }
+    assert whys[ROLLBACK] == "Initiated by parent stack"
+
+
+def test_a_parent_learns_of_a_failure_below_some_time_later(aws: LocalAws, arn: str) -> None:
+    aws.configure(nested_failure_seconds=2)
+
+    def body(value: str) -> str:
+        return template(Below=nested(aws, template(Tried=resource(arn, Value=value))))
+
+    assert create(aws, body("1")) == "CREATE_COMPLETE"
+    fail(aws, "2")
+    assert update(aws, body("2")) == "UPDATE_ROLLBACK_COMPLETE"
+    below_id = nested_id(aws)
+    times = {
+        (item["LogicalResourceId"], item["ResourceStatus"]): item["Timestamp"]
+        for item in [*events(aws, below_id), *events(aws)]
+    }
+    begins = times[below_id.split("/")[1], ROLLBACK]
+    assert 2 <= (times["Below", "UPDATE_FAILED"] - begins).total_seconds() < 3
+    # Nothing is undone before the parent rolls back.
+    assert seen(aws)[-1] == ("Update", "1", [ROLLBACK] * 2)
 
 
 def test_a_nested_stack_whose_creation_fails_is_deleted_by_the_stack_above(

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
+from tests.recordings import load
 from tests.waiting import eventually
 
 from local_aws import LocalAws
@@ -133,3 +134,74 @@ def test_events_can_be_seen_late(aws: LocalAws, make_function: FunctionMaker) ->
     aws.configure(events_delay_seconds=60)
     assert create(aws, template(Tried=resource(arn))) == "CREATE_COMPLETE"
     assert not events(aws)
+
+
+def test_every_event_names_its_operation_and_the_stack_its_last_ones(
+    aws: LocalAws, make_function: FunctionMaker
+) -> None:
+    arn = make_function(SWITCHED, Timeout=20, statements=MAY_LOOK)
+    assert create(aws, template(Tried=resource(arn, Value="1"))) == "CREATE_COMPLETE"
+    assert [item["OperationType"] for item in described(aws)["LastOperations"]] == ["CREATE_STACK"]
+    fail(aws, "2")
+    assert update(aws, template(Tried=resource(arn, Value="2"))) == "UPDATE_ROLLBACK_COMPLETE"
+    operations = described(aws)["LastOperations"]
+    assert [item["OperationType"] for item in operations] == ["ROLLBACK", "UPDATE_STACK"]
+    found: dict[str, set[str]] = {}
+    for item in events(aws):
+        found.setdefault(item["OperationId"], set()).add(item["ResourceStatus"])
+    assert found[operations[0]["OperationId"]] >= {
+        "UPDATE_ROLLBACK_IN_PROGRESS",
+        "UPDATE_ROLLBACK_COMPLETE",
+    }
+    assert found[operations[1]["OperationId"]] == {"UPDATE_IN_PROGRESS", "UPDATE_FAILED"}
+    assert len(found) == 3
+
+
+def test_a_hook_can_write_events_of_a_resource_without_properties(
+    aws: LocalAws, make_function: FunctionMaker
+) -> None:
+    recorded = load("hook-events").events
+    aws.configure(hook_type=recorded[0].hook)
+    arn = make_function(SOURCE, Timeout=20)
+    assert create(aws, template(Tried=resource(arn))) == "CREATE_COMPLETE"
+    found = [
+        (item["ResourceStatus"], item["PhysicalResourceId"], "ResourceProperties" in item)
+        for item in reversed(events(aws))
+        if item.get("HookType") == recorded[0].hook
+    ]
+    assert found == [
+        (event.status, event.physical_id, bool(event.properties)) for event in recorded
+    ]
+    hooks = [item.get("HookStatus") for item in reversed(events(aws))]
+    assert hooks[1:4] == ["HOOK_IN_PROGRESS", "HOOK_COMPLETE_SUCCEEDED", None]
+
+
+def test_a_stack_can_say_that_it_is_configured_before_it_is_complete(
+    aws: LocalAws, make_function: FunctionMaker
+) -> None:
+    aws.configure(detailed_status=True)
+    arn = make_function(SOURCE, Timeout=20)
+    group = {"Type": "AWS::Logs::LogGroup"}
+    assert create(aws, template(Tried=resource(arn), Group=group)) == "CREATE_COMPLETE"
+    configured = [
+        (item["LogicalResourceId"], item["ResourceStatus"])
+        for item in events(aws)
+        if item.get("DetailedStatus") == "CONFIGURATION_COMPLETE"
+    ]
+    assert configured == [(STACK, "CREATE_IN_PROGRESS"), ("Group", "CREATE_IN_PROGRESS")]
+    assert update(aws, template(Tried=resource(arn, Value="2"))) == "UPDATE_COMPLETE"
+    told_of = [(item["ResourceStatus"], item.get("DetailedStatus")) for item in events(aws)]
+    cleanup = told_of.index(("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", None))
+    assert told_of[cleanup + 1] == ("UPDATE_IN_PROGRESS", "CONFIGURATION_COMPLETE")
+
+
+def test_a_cleanup_that_could_not_delete_everything_says_so(
+    aws: LocalAws, make_function: FunctionMaker
+) -> None:
+    arn = make_function(SOURCE, Timeout=20)
+    kept = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
+    gone = resource(arn, On="Delete", Answer={"Status": "FAILED"})
+    assert create(aws, template(Kept=kept, Gone=gone)) == "CREATE_COMPLETE"
+    assert update(aws, template(Kept=kept)) == "UPDATE_COMPLETE"
+    recorded = load("cleanup-delete-is-abandoned").events[-1]
+    assert told(aws)[-1] == (STACK, recorded.status, recorded.reason)

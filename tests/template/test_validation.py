@@ -108,6 +108,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"experiment_name": 7},
         "'experiment_name' must be a string, got 7",
     ),
+    "a name that is a token of anything": (
+        {"experiment_name": cdk.Fn.get_att("Made", "Name")},
+        "'experiment_name' must be a string, got <",
+    ),
     "an ARN for a name": (
         {"experiment_name": f"{ARN}fraud-shadow"},
         (

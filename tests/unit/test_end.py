@@ -2,81 +2,118 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.unit.lifecycle import (
+from tests.unit.situations import (
+    ISSUED,
     STOPPABLE,
-    World,
-    answers,
-    ask,
-    declaration,
+    UNSETTLED,
+    Properties,
+    answer,
+    at_deadline,
+    away,
+    create,
+    decided,
+    delete,
     ended_by,
     experiment,
     promoting,
-    request,
+    properties,
+    update,
+    wanted,
 )
 
-from cdk_stop_inference_experiment_handler.lifecycle.facts import (
-    Decision,
-    Experiment,
-    RequestType,
-    Verb,
-)
+from cdk_stop_inference_experiment_handler.lifecycle.decision import Decision, Row, Verb
+from cdk_stop_inference_experiment_handler.lifecycle.situation import Kind, Situation
 
-KINDS = list(RequestType)
+KINDS: dict[str, Callable[..., Situation]] = {"create": create, "update": update, "delete": delete}
+kinds = pytest.mark.parametrize("kind", KINDS)
 
 
-def after(
-    kind: RequestType, seen: Experiment | None, failure_before: str | None = "", **declared: Any
-) -> Decision:
-    made = request(kind, promoting(**declared), declaration())
-    sent = promoting(**declared).digest
-    return ask(made, World(seen=seen), sent=sent, failure_before=failure_before)
+def waiting(kind: str, seen: Any, new: Properties | None = None, **progress: Any) -> Situation:
+    """A request whose Stop SageMaker has accepted. Its stack is not looked at any more."""
+    new = promoting() if new is None else new
+    digest = progress.pop("sent", "") or wanted(new).digest
+    facts = {"sent": digest, "tried": True, "failure_before": "", **progress}
+    return replace(KINDS[kind](new, seen=seen, **facts), stacks=None, prepared=None)
 
 
-def bad(kind: RequestType) -> tuple[Verb, bool]:
-    return (Verb.SUCCEED if kind is RequestType.DELETE else Verb.FAIL), True
+def after(kind: str, seen: Any, new: Properties | None = None, **progress: Any) -> Decision:
+    return decided(waiting(kind, seen, new, **progress))
+
+
+def bad(kind: str) -> tuple[Verb, bool]:
+    """FAILED, but a teardown must not brick."""
+    return (Verb.SUCCEED if kind == "delete" else Verb.FAIL), True
 
 
 @pytest.mark.parametrize("status", [*STOPPABLE, "Stopping", "Pausing"])
-@pytest.mark.parametrize("kind", KINDS)
-def test_end_awaited_and_never_stopped_again(kind: RequestType, status: str) -> None:
-    assert answers(after(kind, experiment(status))) == (Verb.WAIT, "end_awaited")
+@kinds
+def test_end_awaited_and_never_stopped_again(kind: str, status: str) -> None:
+    """After our Stop, a describe that still says Running is "not yet"."""
+    pending = waiting(kind, experiment(status))
+    assert answer(pending) == (Verb.WAIT, Row.END_AWAITED)
 
 
-@pytest.mark.parametrize("status", ["Creating", "Updating", "SystemUpdating", "RollingBack"])
-def test_end_awaited_until_the_endpoint_has_settled(status: str) -> None:
-    ended = ended_by(promoting(), endpoint_status=status)
-    assert after(RequestType.UPDATE, ended).verb is Verb.WAIT
+@kinds
+def test_deadline_not_over(kind: str) -> None:
+    decision = decided(at_deadline(waiting(kind, experiment("Stopping"))))
+    assert (decision.verb, decision.row) == (Verb.FAIL, Row.DEADLINE)
+    assert "has not ended after 3300 s: deploy or delete again" in decision.why
+    assert decision.why.endswith("is Stopping, its endpoint InService")
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_end_cancelled_with_another_reason_than_ours(kind: RequestType) -> None:
+@pytest.mark.parametrize("status", UNSETTLED)
+@kinds
+def test_end_unsettled(kind: str, status: str) -> None:
+    """Over, but the endpoint is in a change: a teardown that deletes it now would fail."""
+    pending = waiting(kind, ended_by(promoting(), endpoint_status=status))
+    assert answer(pending) == (Verb.WAIT, Row.END_UNSETTLED)
+    decision = decided(at_deadline(pending))
+    assert ((decision.verb, decision.warn), decision.row) == (bad(kind), Row.END_UNSETTLED)
+    assert f"its endpoint 'fraud' is still {status}: check it" in decision.why
+
+
+@kinds
+def test_end_gone(kind: str) -> None:
+    """Deleted, or another one under its name."""
+    for seen in (None, experiment(created=ISSUED + 600)):
+        decision = after(kind, seen, created=ISSUED - 86_400)
+        assert ((decision.verb, decision.warn), decision.row) == (bad(kind), Row.END_GONE)
+
+
+@kinds
+def test_end_cancelled_with_another_reason_than_ours(kind: str) -> None:
     ended = experiment("Cancelled", status_reason="no capacity", endpoint_failure="quota exceeded")
-    told = after(kind, ended)
-    assert ((told.verb, told.warn), told.row) == (bad(kind), "end_cancelled")
-    assert told.why.endswith("because 'no capacity'; endpoint: quota exceeded")
+    decision = after(kind, ended)
+    assert ((decision.verb, decision.warn), decision.row) == (bad(kind), Row.END_CANCELLED)
+    assert decision.why.endswith("because 'no capacity'; endpoint: quota exceeded")
 
 
-@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("status", ["Completed", "Cancelled"])
-def test_end_endpoint_failed_although_in_service(kind: RequestType, status: str) -> None:
+@kinds
+def test_end_endpoint_failed_although_in_service(kind: str, status: str) -> None:
+    """A FailureReason that it did not have before the Stop, or that came with this end."""
     ended = ended_by(promoting(), status, endpoint_failure="quota exceeded")
-    for failure_before in ("", "an older one", None):
-        told = after(kind, ended, failure_before)
-        assert ((told.verb, told.warn), told.row) == (bad(kind), "end_endpoint_failed")
-    assert after(kind, ended, "quota exceeded").verb is Verb.SUCCEED
+    for before in ("", "an older one", None):
+        decision = after(kind, ended, failure_before=before)
+        assert (decision.verb, decision.warn) == bad(kind)
+        assert decision.row is Row.END_ENDPOINT_FAILED
+        assert "quota exceeded" in decision.why
+    assert after(kind, ended, failure_before="quota exceeded").row is Row.END_AS_DECLARED
 
 
-@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("settled", ["Failed", "OutOfService", "UpdateRollbackFailed"])
-def test_end_endpoint_failed_and_out_of_service(kind: RequestType, settled: str) -> None:
-    told = after(kind, ended_by(promoting(), endpoint_status=settled))
-    assert ((told.verb, told.warn), told.row) == (bad(kind), "end_endpoint_failed")
+@kinds
+def test_end_endpoint_failed_and_out_of_service(kind: str, settled: str) -> None:
+    decision = after(kind, ended_by(promoting(), endpoint_status=settled))
+    assert (decision.verb, decision.warn) == bad(kind)
+    assert decision.row is Row.END_ENDPOINT_FAILED
 
 
-@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "variants",
     [
@@ -84,11 +121,14 @@ def test_end_endpoint_failed_and_out_of_service(kind: RequestType, settled: str)
         {"production": "Deleted", "shadow": "Deleted"},
     ],
 )
-def test_end_contradicted(kind: RequestType, variants: dict[str, str]) -> None:
-    told = after(kind, ended_by(promoting(), variants=variants))
-    assert answers(told) == (Verb.SUCCEED, "end_contradicted")
-    assert told.warn
-    assert "declared" in told.why
+@kinds
+def test_end_contradicted_warns_until_somebody_has_seen_how_aws_behaves(
+    kind: str, variants: dict[str, str]
+) -> None:
+    decision = after(kind, ended_by(promoting(), variants=variants))
+    assert (decision.verb, decision.row) == (Verb.SUCCEED, Row.END_CONTRADICTED)
+    assert decision.warn
+    assert "declared" in decision.why
 
 
 @pytest.mark.parametrize(
@@ -101,45 +141,57 @@ def test_end_contradicted(kind: RequestType, variants: dict[str, str]) -> None:
     ],
 )
 def test_statuses_that_fit_are_no_contradiction(variants: dict[str, str]) -> None:
-    told = after(RequestType.UPDATE, ended_by(promoting(), variants=variants))
-    assert answers(told) == (Verb.SUCCEED, "end_as_declared")
-    assert not told.warn
+    decision = after("update", ended_by(promoting(), variants=variants))
+    assert (decision.row, decision.warn) == (Row.END_AS_DECLARED, False)
 
 
-@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("status", "asked", "warns"),
     [
         ("Completed", None, False),
         ("Completed", "Completed", False),
+        ("Completed", "Cancelled", False),
         ("Cancelled", None, False),
         ("Cancelled", "Cancelled", False),
         ("Cancelled", "Completed", True),
     ],
 )
-def test_end_as_declared(kind: RequestType, status: str, asked: str | None, warns: bool) -> None:
-    ended = ended_by(promoting(DesiredState=asked), status)
-    told = after(kind, ended, DesiredState=asked)
-    assert answers(told) == (Verb.SUCCEED, "end_as_declared")
-    assert told.warn is warns
+@kinds
+def test_end_as_declared(kind: str, status: str, asked: str | None, warns: bool) -> None:
+    """An early conclusion "shows as cancelled"."""
+    new = promoting(DesiredState=asked)
+    decision = after(kind, ended_by(new, status), new)
+    assert (decision.verb, decision.row) == (Verb.SUCCEED, Row.END_AS_DECLARED)
+    assert decision.warn is warns
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_end_gone(kind: RequestType) -> None:
-    told = after(kind, None)
-    assert ((told.verb, told.warn), told.row) == (bad(kind), "end_gone")
+def test_an_end_that_a_gate_kept_is_judged_by_what_was_sent() -> None:
+    alarms = {"MinInvocations": "10", "Alarms": ["too-slow"]}
+    gated = promoting(PromoteIf=alarms)
+    kept = wanted(gated).kept("evidence: failed")
+    seen = experiment("Cancelled", status_reason=kept.reason)
+    for variants, row in (
+        ({"production": "InService", "shadow": "Deleted"}, Row.END_AS_DECLARED),
+        ({"production": "InService", "shadow": "InService"}, Row.END_CONTRADICTED),
+    ):
+        decision = after("delete", replace(seen, variants=variants), gated, sent=kept.digest)
+        assert (decision.verb, decision.row) == (Verb.SUCCEED, row)
 
 
-def test_an_end_other_than_declared_is_not_held_against_the_declaration() -> None:
-    kept = promoting().with_shadow_removed("production", "shadow")
-    seen = ended_by(kept, variants={"production": "InService", "shadow": "Deleted"})
-    for declared in (promoting(), "'Name' is wrong"):
-        told = ask(request(RequestType.DELETE, declared), World(seen=seen), sent=kept.digest)
-        assert (*answers(told), told.warn) == (Verb.SUCCEED, "end_as_declared", False)
+def test_an_end_that_the_request_does_not_declare_is_judged_by_its_digest() -> None:
+    """The deployed declaration was ended, not the one in the Delete: a failed update left that."""
+    seen = ended_by(properties(), variants={"production": "InService", "shadow": "Deleted"})
+    decision = after("delete", seen, promoting(), sent=wanted(properties()).digest)
+    assert (decision.verb, decision.row) == (Verb.SUCCEED, Row.END_AS_DECLARED)
+    broken = after("delete", seen, promoting(Newer="property"), sent=wanted(properties()).digest)
+    assert broken.row is Row.END_AS_DECLARED
 
 
-def test_what_a_failed_creation_sent_is_judged_by_its_own_digest() -> None:
-    kept = promoting().with_shadow_removed("production", "shadow")
-    made = request(RequestType.DELETE, promoting())
-    told = ask(made, World(seen=ended_by(kept, "Cancelled")), sent=kept.digest)
-    assert answers(told) == (Verb.SUCCEED, "end_as_declared")
+@kinds
+def test_a_describe_that_fails_is_tried_again_and_the_failure_says_that_a_stop_was_sent(
+    kind: str,
+) -> None:
+    assert answer(waiting(kind, away(Kind.TRANSIENT))) == (Verb.WAIT, Row.AWS_REFUSED)
+    decision = after(kind, away(Kind.REFUSED))
+    assert (decision.verb, decision.row) == (Verb.FAIL, Row.AWS_REFUSED)
+    assert decision.why.startswith("a stop of inference experiment 'fraud-shadow' was sent")

@@ -2,226 +2,197 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.unit.lifecycle import (
-    ARN,
+from tests.unit.situations import (
+    BOTH,
+    BY_HAND,
+    CLEANUP,
     DEADLINE,
-    ENDED,
     EVERY,
+    ISSUED,
     KEEP,
     OTHER_ARN,
-    PARENT,
     PROMOTE,
-    ROOT,
-    STACK,
+    READY,
+    ROLLBACKS,
     STOPPABLE,
-    UNDONE_STATUSES,
-    World,
-    answers,
-    ask,
+    Properties,
+    R,
+    S,
+    X,
+    answer,
+    at_deadline,
+    away,
+    clean_up,
     create,
     created,
-    creating,
-    declaration,
+    decided,
     delete,
-    deleting,
-    ended_by,
     experiment,
-    of_resource,
-    of_stack,
+    late,
+    nested,
+    order_of,
     outcome,
     promoting,
     properties,
-    removing,
-    request,
-    rolling_back,
+    rolled_back,
+    stack,
+    stopped,
     update,
-    updating,
+    updated,
     variant,
+    with_stack,
 )
 
-from cdk_stop_inference_experiment_handler.lifecycle.facts import (
-    Decision,
-    RequestType,
-    Stack,
+from cdk_stop_inference_experiment_handler.lifecycle.decide import needs_stack
+from cdk_stop_inference_experiment_handler.lifecycle.decision import Row, Verb
+from cdk_stop_inference_experiment_handler.lifecycle.situation import (
+    Kind,
+    NotReadable,
+    Prepared,
+    Situation,
     StackEvent,
-    Unreadable,
-    Verb,
 )
 
-FAILED_UPDATE = [
-    *created(),
-    of_stack("UPDATE_IN_PROGRESS", 200),
-    of_resource("UPDATE_IN_PROGRESS", 210),
-    of_resource("UPDATE_FAILED", 220, declared=properties(ModelVariantActions=PROMOTE)),
-    of_stack("UPDATE_FAILED", 230),
-]
-"""A promotion failed with rollback disabled; the last successful declaration keeps production."""
+CANCELLED = properties(DesiredState="Cancelled")
+"""Another end than ``properties()``, which promotes nothing either."""
+
+NEVER_ENDED = [*STOPPABLE, "Stopping"]
+ENDED = ["Completed", "Cancelled"]
+
+LEFT = updated(promoting(), ends="UPDATE_FAILED")
+"""A promotion completed, something else failed, with rollback disabled."""
+
+FAILED = (
+    S("UPDATE_IN_PROGRESS"),
+    R("UPDATE_IN_PROGRESS", promoting()),
+    R("UPDATE_FAILED", promoting()),
+    S("UPDATE_FAILED"),
+)
+"""A promotion failed with rollback disabled."""
 
 
-NEVER_COMPLETE = [
-    of_stack("CREATE_IN_PROGRESS", 100),
-    of_resource("CREATE_IN_PROGRESS", 110),
-    of_resource("CREATE_COMPLETE", 120, declared=properties()),
-]
-"""A resource whose creation succeeded in a stack whose creation failed."""
-
-
-def promote(world: World) -> Decision:
-    return update(world, promoting())
-
-
-def tear_down(world: World) -> Decision:
-    return delete(world, declaration())
-
-
-def create_and_stop(world: World) -> Decision:
-    return create(world, declaration(StopOn=EVERY))
-
-
-def creating_in(status: str) -> World:
-    """A Create that is asked for while the stack already goes back, before its events say so."""
-    world = creating()
-    world.status = status
-    return world
+def undo(s: Situation, status: str = "UPDATE_ROLLBACK_IN_PROGRESS") -> Situation:
+    return with_stack(s, status=status)
 
 
 class TestCreate:
-    @pytest.mark.parametrize("status", UNDONE_STATUSES)
-    def test_create_undone(self, status: str) -> None:
-        stopping = declaration(StopOn=EVERY)
-        world = World(status=status)
-        assert answers(create(world, stopping)) == (Verb.SUCCEED, "create_undone")
-        gone = World(status=status, seen=None)
-        assert answers(create(gone, declaration())) == (Verb.SUCCEED, "create_undone")
+    @pytest.mark.parametrize("status", [*ROLLBACKS, "DELETE_IN_PROGRESS"])
+    @pytest.mark.parametrize("seen", [experiment(), None, away(Kind.REFUSED)])
+    def test_create_undone(self, status: str, seen: Any) -> None:
+        for new in (properties(), promoting(StopOn=EVERY), properties(EndNow="true"), {}):
+            undone = undo(create(new, seen=seen), status)
+            assert answer(undone) == (Verb.SUCCEED, Row.CREATE_UNDONE)
 
-    @pytest.mark.parametrize("status", UNDONE_STATUSES)
-    def test_create_undone_leaves_even_the_stacks_own_experiment_to_its_delete(
-        self, status: str
-    ) -> None:
-        owned = promoting(StopOn=EVERY, StackOwnsExperiment="true")
-        decision = create(creating_in(status), owned)
-        assert (*answers(decision), decision.warn) == (Verb.SUCCEED, "create_undone", False)
-
-    @pytest.mark.parametrize("status", [*STOPPABLE, "Stopping"])
+    @pytest.mark.parametrize("status", NEVER_ENDED)
     def test_create_end_now(self, status: str) -> None:
-        world = creating(seen=experiment(status))
-        decision = create(world, declaration(EndNow="true"))
-        assert answers(decision) == (Verb.FAIL, "create_end_now")
-        assert "'StopOn'" in decision.why
-        assert create(world, declaration(EndNow="true", StopOn=EVERY)).verb is Verb.FAIL
+        """EndNow ends what was armed before; perhaps it was left over from another test."""
+        seen = experiment(status)
+        decision = decided(create(properties(EndNow="true"), seen=seen))
+        assert (decision.verb, decision.row) == (Verb.FAIL, Row.CREATE_END_NOW)
+        assert "nothing was stopped: set 'EndNow' to false" in decision.why
+        assert "list Create in 'StopOn'" in decision.why
+        # A remedy that the declaration already has is not named.
+        decision = decided(create(properties(EndNow="true", StopOn=EVERY), seen=seen))
+        assert decision.row is Row.CREATE_END_NOW
+        assert "'StopOn'" not in decision.why
 
     @pytest.mark.parametrize("status", ENDED)
     def test_create_end_now_suits_an_experiment_that_has_ended(self, status: str) -> None:
-        world = creating(seen=experiment(status))
-        decision = create(world, declaration(EndNow="true"))
-        assert (decision.verb, decision.order) == (Verb.SUCCEED, "create_ends")
-        assert create(world, promoting(EndNow="true")).verb is Verb.FAIL
+        over = experiment(status, status_reason="by hand", variants={})
+        assert order_of(create(properties(EndNow="true"), seen=over)) is Row.CREATE_ENDS
+        assert decided(create(properties(EndNow="true"), seen=over)).verb is Verb.SUCCEED
+        assert decided(create(promoting(EndNow="true"), seen=over)).verb is Verb.FAIL
+
+    def test_create_end_now_of_one_that_is_not_seen(self) -> None:
+        new = properties(EndNow="true")
+        assert answer(create(new, seen=None)) == (Verb.FAIL, Row.ABSENT)
+        assert answer(create(new, seen=away(Kind.TRANSIENT))) == (Verb.WAIT, Row.AWS_REFUSED)
 
     @pytest.mark.parametrize("status", STOPPABLE)
     def test_create_ends(self, status: str) -> None:
-        decision = create(creating(seen=experiment(status)), declaration(StopOn=["Create"]))
-        assert (decision.verb, decision.order) == (Verb.STOP, "create_ends")
+        ending = create(properties(StopOn=["Create"]), seen=experiment(status))
+        assert (order_of(ending), stopped(ending)) == (Row.CREATE_ENDS, KEEP)
 
-    @pytest.mark.parametrize("status", [*STOPPABLE, "Stopping"])
-    def test_create_arms_and_asks_nothing_of_the_stack(self, status: str) -> None:
-        world = creating(seen=experiment(status))
-        decision = create(world, declaration())
-        assert (decision.verb, decision.order) == (Verb.SUCCEED, "create_arms")
-        assert set(world.asked) == {"experiment"}
+    @pytest.mark.parametrize("status", NEVER_ENDED)
+    @pytest.mark.parametrize("stop_on", [None, ["Update"], ["Delete"]])
+    def test_create_arms(self, status: str, stop_on: Any) -> None:
+        arming = create(promoting(StopOn=stop_on), seen=experiment(status))
+        assert (decided(arming).verb, order_of(arming)) == (Verb.SUCCEED, Row.CREATE_ARMS)
+
+
+class TestUpdateUndone:
+    @pytest.mark.parametrize("status", [*ROLLBACKS, "DELETE_IN_PROGRESS"])
+    @pytest.mark.parametrize("seen", [experiment(), BY_HAND, None])
+    @pytest.mark.parametrize(
+        "new",
+        [
+            properties(),
+            promoting(),
+            properties(EndNow="true"),
+            properties(Name="other"),
+            properties(Newer="of a newer release"),
+            {},
+        ],
+    )
+    def test_update_undone(self, status: str, seen: Any, new: Properties) -> None:
+        assert answer(undo(update(new, seen=seen), status)) == (Verb.SUCCEED, Row.UPDATE_UNDONE)
+
+    @pytest.mark.parametrize(
+        "seen",
+        [
+            experiment("Stopping"),
+            *(experiment("Completed", endpoint_status=status) for status in ("Updating",)),
+        ],
+    )
+    def test_it_waits_for_a_stop_under_way_but_not_past_the_deadline(self, seen: Any) -> None:
+        undone = undo(update(properties(), promoting(), seen=seen))
+        assert answer(undone) == (Verb.WAIT, Row.UPDATE_UNDONE)
+        decision = decided(replace(undone, now=DEADLINE))
+        assert (decision.verb, decision.row) == (Verb.SUCCEED, Row.UPDATE_UNDONE)
+
+    def test_it_says_that_an_end_cannot_be_undone(self) -> None:
+        decision = decided(undo(update(properties(), promoting(), seen=BY_HAND)))
+        assert decision.warn
+        assert "has ended as Completed" in decision.why
+        assert "that is final" in decision.why
+
+    def test_it_looks_for_a_stop_under_way_for_a_minute(self) -> None:
+        """Both reads of the experiment denied, at an undo."""
+        for kind in (Kind.TRANSIENT, Kind.DENIED):
+            unread = undo(update(properties(), seen=away(kind)))
+            decision = decided(unread)
+            assert (decision.verb, decision.row) == (Verb.WAIT, Row.UPDATE_UNDONE)
+            assert decision.in_doubt
+            assert answer(late(unread)) == (Verb.SUCCEED, Row.UPDATE_UNDONE)
+        assert decided(undo(update(properties(), seen=away(Kind.REFUSED)))).verb is Verb.SUCCEED
 
 
 class TestUpdate:
-    @pytest.mark.parametrize("status", UNDONE_STATUSES)
-    @pytest.mark.parametrize("seen", [*STOPPABLE, *ENDED, None])
-    def test_update_undone(self, status: str, seen: str | None) -> None:
-        events = [*updating(), of_stack(status), of_resource("UPDATE_IN_PROGRESS")]
-        found = None if seen is None else experiment(seen)
-        world = World(seen=found, status=status, events_of={STACK: events})
-        for new in (promoting(), declaration(Name="other"), declaration(), "'Reason' is wrong"):
-            assert answers(update(world, new)) == (Verb.SUCCEED, "update_undone")
-
-    def test_update_undone_waits_for_a_stop_under_way_but_not_for_ever(self) -> None:
-        for seen in (
-            experiment("Stopping"),
-            experiment("Completed", endpoint_status="Updating"),
-        ):
-            world = World(
-                seen=seen,
-                status="UPDATE_ROLLBACK_IN_PROGRESS",
-                events_of={STACK: rolling_back()},
-            )
-            for old in (promoting(), declaration(EndNow="true")):
-                assert answers(update(world, declaration(), old)) == (Verb.WAIT, "update_undone")
-            world.time = DEADLINE
-            decision = update(world, declaration(), promoting())
-            assert (decision.verb, decision.warn) == (Verb.SUCCEED, True)
-
-    def test_update_undone_says_that_an_end_stays(self) -> None:
-        world = World(
-            seen=experiment("Completed"),
-            status="UPDATE_ROLLBACK_IN_PROGRESS",
-            events_of={STACK: rolling_back()},
-        )
-        assert "that is final" in update(world, declaration(), promoting()).why
-
-    @pytest.mark.parametrize("status", ["UPDATE_IN_PROGRESS", "UPDATE_FAILED"])
-    @pytest.mark.parametrize("has_own_event", [True, False])
-    def test_update_undone_without_rollback(self, status: str, has_own_event: bool) -> None:
-        """Only the failed resource is restored: old and new are swapped."""
-        events = [
-            *created(),
-            of_stack("UPDATE_IN_PROGRESS"),
-            of_resource("UPDATE_IN_PROGRESS"),
-            of_resource("UPDATE_FAILED"),
-            *([of_stack("UPDATE_FAILED")] if status == "UPDATE_FAILED" else []),
-            *([of_resource("UPDATE_IN_PROGRESS")] if has_own_event else []),
-        ]
-        world = World(status=status, events_of={STACK: events}, is_young=False)
-        told = update(world, declaration(), promoting())
-        assert answers(told) == (Verb.SUCCEED, "update_undone")
-
-    @pytest.mark.parametrize("unread", ["experiment", "events"])
-    def test_update_undone_is_decided_by_one_fact_alone(self, unread: str) -> None:
-        world = World(
-            status="UPDATE_ROLLBACK_IN_PROGRESS", unreadable=(unread,), is_young=unread == "events"
-        )
-        assert answers(update(world, promoting())) == (Verb.SUCCEED, "update_undone")
-
-    def test_update_undone_looks_for_a_stop_under_way_for_a_minute(self) -> None:
-        world = World(status="UPDATE_ROLLBACK_IN_PROGRESS", unreadable=("experiment",))
-        with pytest.raises(Unreadable):
-            update(world, promoting())
-        world.is_lasting = True
-        assert update(world, promoting()).verb is Verb.SUCCEED
-
-    def test_update_undone_is_not_taken_for_unchanged_before_its_event_shows(self) -> None:
-        failed = [of_resource("UPDATE_IN_PROGRESS", 9_990), of_resource("UPDATE_FAILED", 9_995)]
-        events = [*created(), of_stack("UPDATE_IN_PROGRESS", 9_980), *failed]
-        world = World(seen=experiment("Stopping"), events_of={STACK: events})
-        assert answers(update(world, declaration(), promoting())) == (Verb.WAIT, "stack_unclear")
-        world.seen = experiment()
-        assert update(world, declaration(), promoting()).verb is Verb.SUCCEED
-
     def test_update_renamed(self) -> None:
-        renamed = declaration(Name="other")
-        there = World(seen=experiment(arn=OTHER_ARN, name="other"))
-        assert update(there, renamed).order == "create_arms"
-        assert answers(update(World(seen=None), renamed)) == (Verb.FAIL, "absent")
-        left_true = declaration(Name="other", EndNow="true")
-        told = update(there, left_true, declaration(EndNow="true"))
-        assert answers(told) == (Verb.FAIL, "create_end_now")
+        other = experiment(arn=OTHER_ARN, name="other")
+        for new, row in (
+            (properties(Name="other"), Row.UPDATE_RENAMED),
+            (properties(Name="other", EndNow="true"), Row.CREATE_END_NOW),
+            (promoting(Name="other", StopOn=EVERY), Row.UPDATE_RENAMED),
+        ):
+            assert order_of(update(new, properties(EndNow="true"), seen=other)) is row
+        renamed = properties(Name="other")
+        assert decided(update(renamed, seen=other)).verb is Verb.SUCCEED
+        assert answer(update(renamed, seen=None)) == (Verb.FAIL, Row.ABSENT)
+        assert stopped(update(promoting(Name="other", StopOn=EVERY), seen=other)) == PROMOTE
 
     def test_another_case_of_the_name_is_no_other_name(self) -> None:
-        world = World()
-        assert update(world, declaration(Name="Fraud-Shadow")).row == "update_unchanged"
+        same = update(properties(Name="Fraud-Shadow"))
+        assert answer(same) == (Verb.SUCCEED, Row.UPDATE_UNCHANGED)
 
-    @pytest.mark.parametrize("stop_on", [EVERY, ["Delete"]])
-    def test_update_end_now(self, stop_on: list[str]) -> None:
-        decision = update(World(), declaration(EndNow="true", StopOn=stop_on))
-        assert (decision.verb, decision.order) == (Verb.STOP, "update_end_now")
+    @pytest.mark.parametrize("stop_on", [None, ["Create"], ["Delete"]])
+    def test_update_end_now(self, stop_on: Any) -> None:
+        ending = update(properties(EndNow="true", StopOn=stop_on))
+        assert (order_of(ending), stopped(ending)) == (Row.UPDATE_END_NOW, KEEP)
 
     @pytest.mark.parametrize(
         "change",
@@ -229,20 +200,19 @@ class TestUpdate:
             {"ModelVariantActions": PROMOTE},
             {"DesiredState": "Cancelled"},
             {"DesiredModelVariants": [variant("production")]},
+            {"ModelVariantActions": None, "Outcome": "KeepBoth"},
         ],
     )
-    def test_update_changed(self, change: dict[str, object]) -> None:
-        decision = update(World(), declaration(**change))
-        assert (decision.verb, decision.order) == (Verb.STOP, "update_changed")
-        assert decision.stop == declaration(**change)
+    def test_update_changed(self, change: Properties) -> None:
+        ending = update(properties(**change))
+        assert (decided(ending).verb, order_of(ending)) == (Verb.STOP, Row.UPDATE_CHANGED)
 
     def test_update_changed_not_in_stop_on(self) -> None:
-        world = World()
-        decision = update(world, promoting(StopOn=["Delete"]))
-        assert answers(decision) == (Verb.SUCCEED, "stoppable")
-        assert decision.order == "update_changed_not_in_stop_on"
-        wrong = declaration(ModelVariantActions={"canary": "Remove"}, StopOn=["Delete"])
-        assert update(world, wrong).verb is Verb.FAIL
+        armed = update(promoting(StopOn=["Delete"]))
+        assert answer(armed) == (Verb.SUCCEED, Row.STOPPABLE)
+        assert order_of(armed) is Row.UPDATE_CHANGED_NOT_IN_STOP_ON
+        wrong = properties(ModelVariantActions={"canary": "Remove"}, StopOn=["Delete"])
+        assert answer(update(wrong)) == (Verb.FAIL, Row.VARIANTS_MISMATCH)
 
     @pytest.mark.parametrize(
         ("new", "old"),
@@ -251,167 +221,142 @@ class TestUpdate:
             ({"StopOn": ["Update"]}, {}),
             ({"ServiceToken": "newer"}, {}),
             ({"ServiceTimeout": "1800"}, {}),
-            ({"StackOwnsExperiment": "true"}, {}),
+            ({"DesiredModelVariants": None}, {}),
             ({}, {"EndNow": "true"}),
             ({"EndNow": "true"}, {"EndNow": "true"}),
             ({"EndNow": "false"}, {}),
         ],
     )
-    def test_update_unchanged(self, new: dict[str, object], old: dict[str, object]) -> None:
-        world = World()
-        decision = update(world, declaration(**new), declaration(**old))
-        assert answers(decision) == (Verb.SUCCEED, "update_unchanged")
-        assert set(world.asked) == {"events"}
+    @pytest.mark.parametrize("seen", [experiment(), None, away(Kind.DENIED)])
+    def test_update_unchanged(self, new: Properties, old: Properties, seen: Any) -> None:
+        """Nothing is asked of SageMaker but what the attributes need."""
+        same = update(properties(**new), properties(**old), seen=seen)
+        assert answer(same) == (Verb.SUCCEED, Row.UPDATE_UNCHANGED)
 
-    def test_update_unchanged_by_the_order_of_variants(self) -> None:
-        variants = [variant("production"), variant("shadow")]
-        both = {"production": "Retain", "shadow": "Retain"}
-        one = declaration(ModelVariantActions=both, DesiredModelVariants=variants)
-        two = declaration(ModelVariantActions=both, DesiredModelVariants=variants[::-1])
-        assert update(World(), two, one).row == "update_unchanged"
+    def test_update_unchanged_by_evidence_or_otherwise(self) -> None:
+        evidence = {"MinInvocations": "10", "Alarms": ["too-slow"]}
+        gated = promoting(PromoteIf=evidence, Otherwise="KeepBoth")
+        assert order_of(update(gated, promoting())) is Row.UPDATE_UNCHANGED
+        assert order_of(update(promoting(), gated)) is Row.UPDATE_UNCHANGED
 
-    def test_update_unchanged_where_the_events_cannot_be_read(self) -> None:
-        young = World(unreadable=("events",))
-        with pytest.raises(Unreadable):
-            update(young, declaration(Reason="reworded"))
-        for world in (
-            World(unreadable=("events",), is_young=False),
-            World(unreadable=("events",), is_lasting=True),
-        ):
-            decision = update(world, declaration(Reason="reworded"))
-            assert answers(decision) == (Verb.SUCCEED, "update_unchanged")
-            assert decision.warn
-            with pytest.raises(Unreadable):
-                update(world, promoting())
-            assert update(world, outcome(), declaration()).row == "update_unchanged"
+    def test_update_unchanged_by_the_other_way_to_say_it(self) -> None:
+        """Compared by what both make of this experiment."""
+        assert order_of(update(outcome(), properties())) is Row.UPDATE_UNCHANGED
+        assert order_of(update(outcome("KeepBoth"), properties())) is Row.UPDATE_CHANGED
+        unknown = update(outcome(), properties(), seen=away(Kind.TRANSIENT))
+        assert answer(unknown) == (Verb.WAIT, Row.AWS_REFUSED)
 
     def test_declaration_invalid(self) -> None:
-        for decision in (
-            update(World(), "'Name' is wrong"),
-            create(creating(), "'Name' is wrong"),
-        ):
-            assert (decision.row, decision.why) == ("declaration_invalid", "'Name' is wrong")
+        for s in (create({"Name": "fraud-shadow"}), update(promoting(Newer="property"))):
+            assert answer(s) == (Verb.FAIL, Row.DECLARATION_INVALID)
+        assert "'Newer' is not a property" in decided(update(promoting(Newer="property"))).why
 
 
-class TestTheOldDeclaration:
-    """After a failed update: the resource's last successful properties, whatever the event says."""
+class TestAfterAnUpdateThatFailed:
+    """An Update is compared with what is deployed, whatever its old properties are."""
 
-    @pytest.mark.parametrize("said_old", [PROMOTE, KEEP])
-    def test_a_retry_is_an_order(self, said_old: dict[str, str]) -> None:
-        world = World(events_of={STACK: updating(*FAILED_UPDATE)})
-        decision = update(world, promoting(), declaration(ModelVariantActions=said_old))
-        assert (decision.verb, decision.order) == (Verb.STOP, "update_changed")
+    @pytest.mark.parametrize("told", [promoting(), properties()])
+    def test_a_retry_is_an_order(self, told: Properties) -> None:
+        retry = update(promoting(), told, past=(*created(), *FAILED))
+        assert (order_of(retry), stopped(retry)) == (Row.UPDATE_CHANGED, PROMOTE)
 
-    @pytest.mark.parametrize("said_old", [PROMOTE, KEEP])
-    def test_a_withdrawn_order_is_none(self, said_old: dict[str, str]) -> None:
-        world = World(events_of={STACK: updating(*FAILED_UPDATE)})
-        decision = update(world, declaration(), declaration(ModelVariantActions=said_old))
-        assert answers(decision) == (Verb.SUCCEED, "update_unchanged")
+    @pytest.mark.parametrize("told", [promoting(), properties()])
+    def test_a_withdrawn_order_is_none(self, told: Properties) -> None:
+        withdrawn = update(properties(), told, past=(*created(), *FAILED))
+        assert answer(withdrawn) == (Verb.SUCCEED, Row.UPDATE_UNCHANGED)
 
-    def test_after_a_later_success_plumbing_changes_stop_nothing(self) -> None:
-        retried = [
-            *FAILED_UPDATE,
-            of_stack("UPDATE_IN_PROGRESS", 300),
-            of_resource("UPDATE_IN_PROGRESS", 310),
-            of_resource("UPDATE_COMPLETE", 320, declared=properties(ModelVariantActions=PROMOTE)),
-            of_stack("UPDATE_COMPLETE", 330),
-        ]
-        world = World(events_of={STACK: updating(*retried)})
-        assert update(world, promoting(Reason="x"), promoting()).row == "update_unchanged"
+    def test_what_was_tried_since_is_no_change_either(self) -> None:
+        """Rollback disabled keeps what succeeded."""
+        past = *created(), *LEFT
+        for new in (properties(), promoting()):
+            assert answer(update(new, past=past)) == (Verb.SUCCEED, Row.UPDATE_UNCHANGED)
+        assert order_of(update(CANCELLED, past=past)) is Row.UPDATE_CHANGED
 
-    def test_a_retry_after_an_undo_that_completed_is_an_order(self) -> None:
-        restored = [
-            *FAILED_UPDATE[:-1],
-            of_resource("UPDATE_IN_PROGRESS", 222),
-            of_resource("UPDATE_COMPLETE", 225, declared=properties()),
-            of_stack("UPDATE_FAILED", 230),
-        ]
-        world = World(events_of={STACK: updating(*restored)})
-        for said_old in (promoting(), declaration()):
-            assert update(world, promoting(), said_old).order == "update_changed"
-            assert update(world, declaration(), said_old).row == "update_unchanged"
-
-    def test_resources_to_skip_complete_nothing(self) -> None:
-        skipped = [
-            *FAILED_UPDATE,
-            of_resource("UPDATE_COMPLETE", 320, declared=properties(ModelVariantActions=PROMOTE)),
-            of_stack("UPDATE_ROLLBACK_COMPLETE", 330),
-        ]
-        world = World(events_of={STACK: updating(*skipped)})
-        assert update(world, promoting(), promoting()).order == "update_changed"
-
-    def test_a_completion_under_another_id_is_another_experiments(self) -> None:
-        before = [
-            *created(ModelVariantActions=PROMOTE),
-            of_stack("UPDATE_IN_PROGRESS", 200),
-            of_resource("UPDATE_IN_PROGRESS", 210),
-            of_resource("UPDATE_COMPLETE", 220, declared=properties(), physical_id=OTHER_ARN),
-            of_resource("UPDATE_FAILED", 240),
-        ]
-        world = World(events_of={STACK: updating(*before)})
-        assert update(world, declaration(), declaration()).order == "update_changed"
-
-    def test_the_event_says_it_where_the_stack_shows_no_completion_any_more(self) -> None:
-        world = World(events_of={STACK: updating()[-2:]})
-        assert update(world, declaration(), declaration()).row == "update_unchanged"
-        assert update(world, promoting(), declaration()).order == "update_changed"
-
-    @pytest.mark.parametrize("text", ["", "****", "[]", "{}"])
-    def test_update_old_unreadable(self, text: str) -> None:
-        events = [
-            of_resource("CREATE_IN_PROGRESS", 110),
-            of_resource("CREATE_COMPLETE", 120, declared=text),
-            of_stack("CREATE_COMPLETE", 130),
-            *FAILED_UPDATE[4:],
-        ]
-        world = World(events_of={STACK: updating(*events)})
-        assert answers(update(world, promoting())) == (Verb.FAIL, "update_old_unreadable")
-        torn = removing(events_of={STACK: deleting(*events)})
-        decision = delete(torn, declaration())
-        assert answers(decision) == (Verb.SUCCEED, "delete_old_unreadable")
-        assert decision.warn
-        assert decision.why.endswith(": if it is still running, stop it yourself")
-
-    def test_a_teardown_that_would_stop_nothing_does_without_the_events(self) -> None:
-        denied = removing(unreadable=("events",), is_denied=True)
-        decision = delete(denied, declaration(StopOn=["Update"]))
-        assert answers(decision) == (Verb.SUCCEED, "delete_old_unreadable")
-        assert decision.warn
-
-    def test_old_properties_that_name_no_experiment_are_no_declaration(self) -> None:
-        made = request(RequestType.UPDATE, promoting(), None)
-        assert answers(ask(made, World())) == (Verb.FAIL, "update_old_unreadable")
-
-    @pytest.mark.parametrize("said", [PROMOTE, KEEP])
-    def test_a_teardown_ends_it_as_last_deployed_well(self, said: dict[str, str]) -> None:
-        world = removing(events_of={STACK: deleting(*FAILED_UPDATE)})
-        decision = delete(world, declaration(ModelVariantActions=said))
-        assert decision.stop is not None
-        assert decision.stop.actions == KEEP
-        assert decision.stop.reason == declaration().reason
-
-    def test_stop_on_of_the_old_declaration_counts(self) -> None:
-        stable = created(StopOn=["Update"])
-        failed = [
-            *stable,
-            of_resource("UPDATE_IN_PROGRESS", 210),
-            of_resource("UPDATE_FAILED", 220),
-        ]
-        world = removing(events_of={STACK: deleting(*failed)})
-        assert delete(world, declaration()).row == "delete_not_in_stop_on"
+    def test_end_now_that_was_tried_is_an_order(self) -> None:
+        tried = updated(properties(EndNow="true"), ends="UPDATE_FAILED")
+        again = update(properties(EndNow="true"), past=(*created(), *tried))
+        assert order_of(again) is Row.UPDATE_END_NOW
 
     @pytest.mark.parametrize(
-        ("seen", "row"), [(ended_by(declaration()), "ended_as_new"), (None, "absent")]
+        "undone",
+        [
+            # The undo failed, was skipped or forced: the resource has what was being undone.
+            (R("UPDATE_IN_PROGRESS"), R("UPDATE_FAILED"), R("UPDATE_COMPLETE", promoting())),
+            (R("UPDATE_COMPLETE", promoting()),),
+            (),
+        ],
+        ids=["failed and skipped", "forced", "never came"],
     )
-    def test_the_old_declaration_says_who_ended_what_is_over(self, seen: Any, row: str) -> None:
-        failed = [
-            *created(),
-            of_resource("UPDATE_IN_PROGRESS", 210),
-            of_resource("UPDATE_FAILED", 220),
+    def test_a_failed_or_skipped_undo_deploys_nothing(self, undone: tuple[StackEvent]) -> None:
+        tried = updated(promoting(), ends="UPDATE_ROLLBACK_IN_PROGRESS")
+        past = *created(), *tried, *undone, S("UPDATE_ROLLBACK_COMPLETE")
+        for told in (promoting(), properties()):
+            assert order_of(update(promoting(), told, past=past)) is Row.UPDATE_CHANGED
+            assert order_of(update(properties(), told, past=past)) is Row.UPDATE_UNCHANGED
+
+    def test_after_an_ordinary_rollback(self) -> None:
+        past = *created(), *rolled_back(promoting(), properties())
+        assert order_of(update(promoting(), past=past)) is Row.UPDATE_CHANGED
+        assert order_of(update(properties(Reason="x"), past=past)) is Row.UPDATE_UNCHANGED
+
+    def test_after_a_cancellation_the_rollbacks_update_is_an_undo(self) -> None:
+        """CancelUpdateStack: the same resource again, with old and new exchanged."""
+        own = R("UPDATE_IN_PROGRESS", properties())
+        tried = S("UPDATE_IN_PROGRESS"), R("UPDATE_IN_PROGRESS", promoting()), R("UPDATE_FAILED")
+        events = stack(*created(), *tried, S("UPDATE_ROLLBACK_IN_PROGRESS"), own)
+        cancelled = update(properties(), promoting(), stacks=(events,))
+        assert answer(cancelled) == (Verb.SUCCEED, Row.UPDATE_UNDONE)
+
+    def test_rollback_stack_over_two_broken_operations(self) -> None:
+        undone = (
+            S("UPDATE_ROLLBACK_IN_PROGRESS"),
+            R("UPDATE_IN_PROGRESS", properties()),
+            R("UPDATE_COMPLETE", properties()),
+            S("UPDATE_ROLLBACK_COMPLETE"),
+        )
+        past = *created(), *LEFT, *updated(CANCELLED, ends="UPDATE_FAILED"), *undone
+        for new, row in (
+            (properties(), Row.UPDATE_UNCHANGED),
+            (promoting(), Row.UPDATE_CHANGED),
+            (CANCELLED, Row.UPDATE_CHANGED),
+        ):
+            assert order_of(update(new, past=past)) is row
+
+    def test_express_restores_the_failed_resource_within_the_same_update(self) -> None:
+        """Nothing is ordered; the restoring Update waits for a stop under way."""
+        tried = S("UPDATE_IN_PROGRESS"), R("UPDATE_IN_PROGRESS", promoting()), R("UPDATE_FAILED")
+        own = R("UPDATE_IN_PROGRESS", properties())
+        for seen, verb in ((experiment(), Verb.SUCCEED), (experiment("Stopping"), Verb.WAIT)):
+            restoring = update(
+                properties(), promoting(), stacks=(stack(*created(), *tried, own),), seen=seen
+            )
+            assert answer(restoring) == (verb, Row.UPDATE_UNCHANGED)
+
+    def test_a_first_deployment_without_rollback_that_failed(self) -> None:
+        left = *created()[:-1], S("CREATE_FAILED")
+        assert order_of(update(promoting(), past=left)) is Row.UPDATE_CHANGED
+        assert order_of(update(properties(), past=left)) is Row.UPDATE_UNCHANGED
+
+    def test_an_update_of_what_never_completed_is_as_a_create(self) -> None:
+        failed = S("CREATE_IN_PROGRESS"), R("CREATE_IN_PROGRESS"), R("CREATE_FAILED")
+        past = *failed, S("CREATE_FAILED")
+        assert order_of(update(promoting(), past=past)) is Row.CREATE_ARMS
+        assert order_of(update(promoting(StopOn=EVERY), past=past)) is Row.CREATE_ENDS
+        assert order_of(update(promoting(EndNow="true"), past=past)) is Row.CREATE_END_NOW
+
+    def test_nested_at_three_levels_the_roots_outcome_counts(self) -> None:
+        """Both children said UPDATE_COMPLETE. Where their root failed, that was only tried."""
+        back = nested(update(properties(), promoting(), past=(*created(), *updated(promoting()))))
+        assert order_of(back) is Row.UPDATE_CHANGED
+        assert back.stacks is not None
+        *below, root = back.stacks
+        assert not isinstance(root.events, NotReadable)
+        said = [
+            replace(event, status=event.status.replace("UPDATE_COMPLETE", "UPDATE_FAILED"))
+            for event in root.events.newest_first
         ]
-        world = removing(seen=seen, events_of={STACK: deleting(*failed)})
-        decision = delete(world, promoting(StopOn=["Update"]))
-        assert answers(decision) == (Verb.SUCCEED, row)
+        broken = replace(root, events=replace(root.events, newest_first=tuple(said)))
+        assert order_of(replace(back, stacks=(*below, broken))) is Row.UPDATE_UNCHANGED
 
 
 class TestDelete:
@@ -421,354 +366,216 @@ class TestDelete:
             "Stop-not-created-0123456789abcdef",
             "shadow-Stop-1ABCDEFGHIJKL",
             "2026/11/22/[$LATEST]0123456789abcdef",
-            OTHER_ARN,
             "arn:aws:s3:eu-west-1:123456789012:inference-experiment/fraud-shadow",
         ],
     )
     def test_delete_not_held(self, physical_id: str) -> None:
-        world = removing()
-        made = request(RequestType.DELETE, declaration(), physical_id=physical_id)
-        assert answers(ask(made, world)) == (Verb.SUCCEED, "delete_not_held")
-        assert world.asked == []
+        """The id alone says it: nothing is called."""
+        never = replace(delete(physical_id=physical_id), stacks=None, described=away(Kind.DENIED))
+        assert not needs_stack(never)
+        assert answer(never) == (Verb.SUCCEED, Row.DELETE_NOT_HELD)
 
-    def test_delete_not_held_where_the_id_was_last_deployed_for_another_experiment(self) -> None:
-        before = [
-            *created(Name="other"),
-            of_resource("UPDATE_IN_PROGRESS", 210),
-            of_resource("UPDATE_FAILED", 220),
-        ]
-        world = removing(events_of={STACK: deleting(*before)})
-        assert answers(delete(world, declaration())) == (Verb.SUCCEED, "delete_not_held")
+    def test_delete_not_held_of_a_rename_that_was_never_deployed(self) -> None:
+        """Its id is another experiment's than the deployed declaration's."""
+        other = experiment(arn=OTHER_ARN, name="other")
+        renamed = delete(
+            properties(Name="other"), past=created(), physical_id=OTHER_ARN, seen=other
+        )
+        assert decided(renamed).verb is Verb.STOP
+        failed = R("UPDATE_IN_PROGRESS", properties(Name="other")), R("UPDATE_FAILED")
+        past = *created(), S("UPDATE_IN_PROGRESS"), *failed, S("UPDATE_FAILED")
+        renamed = delete(properties(Name="other"), past=past, physical_id=OTHER_ARN, seen=other)
+        assert answer(renamed) == (Verb.SUCCEED, Row.DELETE_NOT_HELD)
+        assert decided(renamed).warn
 
     def test_an_id_in_another_case_is_held(self) -> None:
-        made = request(RequestType.DELETE, declaration(), physical_id=ARN[:-6] + "SHADOW")
-        assert ask(made, removing()).verb is Verb.STOP
+        lowered = delete(properties(Name="Fraud-Shadow"))
+        assert decided(lowered).verb is Verb.STOP
+
+    @pytest.mark.parametrize("status", ROLLBACKS)
+    @pytest.mark.parametrize("seen", [experiment(), away(Kind.DENIED)])
+    def test_delete_undone(self, status: str, seen: Any) -> None:
+        """A creation that failed never stops anything, and never promotes."""
+        for new in (promoting(), properties(Newer="of a newer release"), {}):
+            assert answer(undo(delete(new, seen=seen), status)) == (
+                Verb.SUCCEED,
+                Row.DELETE_UNDONE,
+            )
 
     def test_delete_not_in_stop_on(self) -> None:
-        world = removing()
-        decision = delete(world, declaration(StopOn=["Update"]))
-        assert answers(decision) == (Verb.SUCCEED, "delete_not_in_stop_on")
-        assert "does not list Delete" in decision.why
-        assert set(world.asked) == {"events"}
+        lacking = delete(properties(StopOn=["Create", "Update"]))
+        assert answer(lacking) == (Verb.SUCCEED, Row.DELETE_NOT_IN_STOP_ON)
 
-    @pytest.mark.parametrize("status", ["ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS"])
-    def test_delete_creation_undone(self, status: str) -> None:
-        events = [*NEVER_COMPLETE, of_stack(status), of_resource("DELETE_IN_PROGRESS")]
-        world = World(status=status, events_of={STACK: events})
-        decision = delete(world, promoting(StackOwnsExperiment="true"))
-        assert (decision.verb, decision.order) == (Verb.STOP, "delete_creation_undone")
-        assert decision.stop is not None
-        assert decision.stop.actions == {"production": "Retain", "shadow": "Remove"}
-        assert "DesiredModelVariants" not in decision.stop.request
+    def test_delete_not_in_stop_on_of_what_is_deployed_or_was_tried_since(self) -> None:
+        lets_go = properties(StopOn=["Update"])
+        failed = R("UPDATE_IN_PROGRESS", properties()), R("UPDATE_FAILED"), S("UPDATE_FAILED")
+        deployed = *created(lets_go), S("UPDATE_IN_PROGRESS"), *failed
+        tried = *created(), *updated(lets_go, ends="UPDATE_FAILED")
+        for past in (deployed, tried):
+            assert answer(delete(past=past)) == (Verb.SUCCEED, Row.DELETE_NOT_IN_STOP_ON)
+        # The request says what was never deployed.
+        failed = R("UPDATE_IN_PROGRESS", lets_go), R("UPDATE_FAILED"), S("UPDATE_FAILED")
+        never = delete(lets_go, past=(*created(), S("UPDATE_IN_PROGRESS"), *failed))
+        assert order_of(never) is Row.DELETE_ENDS
 
-    @pytest.mark.parametrize("status", ["ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS"])
-    def test_delete_undone_where_the_creation_is_but_the_experiment_is_anothers(
-        self, status: str
-    ) -> None:
-        events = [*NEVER_COMPLETE, of_stack(status), of_resource("DELETE_IN_PROGRESS")]
-        world = World(status=status, events_of={STACK: events})
-        assert answers(delete(world, promoting())) == (Verb.SUCCEED, "delete_undone")
+    def test_delete_held_elsewhere(self) -> None:
+        """The construct got another logical id."""
+        renamed = clean_up(prepared=replace(READY, holders=("Renamed",)))
+        assert answer(renamed) == (Verb.SUCCEED, Row.DELETE_HELD_ELSEWHERE)
+        both = clean_up(prepared=replace(READY, holders=("Renamed", "Stop")))
+        assert answer(both) == (Verb.SUCCEED, Row.DELETE_HELD_ELSEWHERE)
 
-    def test_delete_undone_where_only_a_failed_update_said_that_it_is_the_stacks_own(self) -> None:
-        events = [
-            *NEVER_COMPLETE,
-            of_resource("UPDATE_IN_PROGRESS", 210),
-            of_resource("UPDATE_FAILED", 220),
-            of_stack("DELETE_IN_PROGRESS"),
-            of_resource("DELETE_IN_PROGRESS"),
-        ]
-        owned = promoting(StackOwnsExperiment="true")
-        assert delete(removing(events_of={STACK: events}), owned).row == "delete_undone"
+    def test_delete_held_elsewhere_by_itself_is_looked_at_again_first(self) -> None:
+        own = clean_up(prepared=replace(READY, holders=("Stop",)))
+        decision = decided(own)
+        assert (decision.verb, decision.row) == (Verb.WAIT, Row.DELETE_HELD_ELSEWHERE)
+        assert decision.in_doubt
+        decision = decided(late(own))
+        assert (decision.verb, decision.row, decision.warn) == (
+            Verb.SUCCEED,
+            Row.DELETE_HELD_ELSEWHERE,
+            True,
+        )
 
-    def test_delete_undone_of_anothers_experiment_need_not_see_it(self) -> None:
-        world = World(status="ROLLBACK_IN_PROGRESS", unreadable=("experiment",), is_lasting=True)
-        assert delete(world, promoting()).row == "delete_undone"
+    def test_delete_holders_unknown(self) -> None:
+        for holders in (away(Kind.DENIED), away(Kind.REFUSED)):
+            unlisted = clean_up(prepared=replace(READY, holders=holders))
+            assert answer(unlisted) == (Verb.WAIT, Row.DELETE_HOLDERS_UNKNOWN)
+            decision = decided(late(unlisted))
+            assert (decision.verb, decision.warn) == (Verb.SUCCEED, True)
+        throttled = clean_up(prepared=replace(READY, holders=away(Kind.TRANSIENT)))
+        assert answer(late(throttled)) == (Verb.WAIT, Row.DELETE_HOLDERS_UNKNOWN)
 
-    def test_delete_undone_where_it_does_not_tell_its_shadow(self) -> None:
-        world = World(status="ROLLBACK_IN_PROGRESS", seen=experiment(shadows=()))
-        owned = promoting(StackOwnsExperiment="true")
-        assert delete(world, owned).row == "delete_undone"
-
-    def test_delete_undone_in_an_update_of_a_stack_that_never_was_complete(self) -> None:
-        events = [
-            *NEVER_COMPLETE,
-            of_stack("UPDATE_IN_PROGRESS"),
-            of_resource("DELETE_IN_PROGRESS"),
-        ]
-        world = World(events_of={STACK: events})
-        owned = promoting(StackOwnsExperiment="true")
-        assert answers(delete(world, owned)) == (Verb.SUCCEED, "delete_undone")
-
-    @pytest.mark.parametrize("status", [s for s in UNDONE_STATUSES if s != "ROLLBACK_IN_PROGRESS"])
-    @pytest.mark.parametrize("owned", ["true", "false"])
-    def test_delete_undone(self, status: str, owned: str) -> None:
-        world = World(status=status)
-        decision = delete(world, promoting(StackOwnsExperiment=owned))
-        assert answers(decision) == (Verb.SUCCEED, "delete_undone")
-
-    def test_a_delete_right_after_a_creation_is_read_again(self) -> None:
-        """DescribeStackEvents may not show yet that the stack was complete."""
-        events = [*NEVER_COMPLETE, of_stack("DELETE_IN_PROGRESS")]
-        world = removing(events_of={STACK: events})
-        assert answers(delete(world, declaration())) == (Verb.WAIT, "stack_unclear")
-        events[-1:] = [of_stack("CREATE_COMPLETE", 130), of_stack("DELETE_IN_PROGRESS")]
-        assert delete(world, declaration()).verb is Verb.STOP
-
-    def test_delete_creation_undone_needs_the_events_to_end_its_own_experiment(self) -> None:
-        owned = promoting(StackOwnsExperiment="true")
-        world = World(status="ROLLBACK_IN_PROGRESS", unreadable=("events",))
-        with pytest.raises(Unreadable):
-            delete(world, owned)
-        assert delete(world, promoting()).row == "delete_undone"
-        world.is_lasting = True
-        assert delete(world, owned).row == "delete_undone"
-
-    def test_delete_creation_undone_ends_nothing_once_the_stack_is_at_rest(self) -> None:
-        """Another delivery was answered: the events lag behind the stack's status."""
-        events = [
-            *NEVER_COMPLETE,
-            of_stack("ROLLBACK_IN_PROGRESS"),
-            of_resource("DELETE_IN_PROGRESS"),
-        ]
-        world = World(status="ROLLBACK_COMPLETE", events_of={STACK: events})
-        owned = promoting(StackOwnsExperiment="true")
-        assert delete(world, owned).row == "stack_unclear"
-        assert delete(world, promoting()).row == "delete_undone"
-
-    @pytest.mark.parametrize("unread", ["events", "experiment"])
-    def test_delete_undone_is_decided_by_one_fact_alone(self, unread: str) -> None:
-        world = World(status="UPDATE_ROLLBACK_IN_PROGRESS", unreadable=(unread,))
-        assert delete(world, declaration()).row == "delete_undone"
-
-    def test_delete_undone_of_what_never_was_stable(self) -> None:
-        events = [
-            *created(),
-            of_resource("UPDATE_IN_PROGRESS", 210),
-            of_resource("UPDATE_FAILED", 220),
-            of_stack("UPDATE_IN_PROGRESS"),
-        ]
-        world = World(status="UPDATE_IN_PROGRESS", events_of={STACK: events})
-        assert delete(world, declaration()).row == "delete_undone"
-
-    @pytest.mark.parametrize(
-        "status", ["UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_IN_PROGRESS"]
-    )
-    def test_delete_held_elsewhere(self, status: str) -> None:
-        world = World(status=status, held_by=("Renamed",))
-        assert answers(delete(world, declaration())) == (Verb.SUCCEED, "delete_held_elsewhere")
-        assert delete(World(status=status), declaration()).verb is Verb.STOP
-
-    def test_delete_held_elsewhere_by_its_own_id_is_looked_at_again_first(self) -> None:
-        world = World(status="UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", held_by=("Stop",))
-        assert answers(delete(world, declaration())) == (Verb.WAIT, "delete_held_elsewhere")
-        world.is_young = False
-        assert delete(world, declaration()).verb is Verb.SUCCEED
+    def test_holders_are_asked_only_in_a_clean_up(self) -> None:
+        first = decided(clean_up(prepared=None))
+        assert first.verb is Verb.PREPARE
+        assert first.needs is not None
+        assert first.needs.holders
+        first = decided(delete(prepared=None))
+        assert first.needs is not None
+        assert not first.needs.holders
+        elsewhere = Prepared(holders=("Renamed",))
+        assert decided(delete(prepared=elsewhere)).verb is Verb.STOP
+        # The clean-up has begun since they were not asked.
+        unasked = clean_up(prepared=Prepared())
+        assert answer(unasked) == (Verb.WAIT, Row.DELETE_HOLDERS_UNKNOWN)
 
     @pytest.mark.parametrize("status", STOPPABLE)
-    def test_delete_ends(self, status: str) -> None:
-        world = removing(seen=experiment(status))
-        decision = delete(world, promoting())
-        assert (decision.verb, decision.order) == (Verb.STOP, "delete_ends")
-        assert decision.stop == promoting()
-        assert "holders" not in world.asked
+    @pytest.mark.parametrize("asked", [delete, clean_up])
+    def test_delete_ends(self, status: str, asked: Any) -> None:
+        ending = asked(promoting(), seen=experiment(status))
+        assert (order_of(ending), stopped(ending)) == (Row.DELETE_ENDS, PROMOTE)
 
-    def test_a_broken_declaration_fails_unless_nothing_is_left_to_stop(self) -> None:
-        assert delete(removing(), "'Name' is wrong").row == "declaration_invalid"
-        assert delete(removing(seen=None), "'Name' is wrong").verb is Verb.SUCCEED
-        over = delete(removing(seen=experiment("Completed")), "'Name' is wrong")
-        assert answers(over) == (Verb.SUCCEED, "ended_otherwise")
+    def test_delete_ends_as_deployed(self) -> None:
+        """The request has the properties of the update that failed."""
+        torn = delete(promoting(), past=(*created(), *FAILED))
+        assert stopped(torn) == KEEP
+        torn = delete(properties(), past=(*created(promoting()), *_failed(properties())))
+        assert stopped(torn) == PROMOTE
 
-    @pytest.mark.parametrize("seen", [None, experiment("Completed"), experiment("Cancelled")])
-    def test_what_is_over_is_answered_without_asking_the_stack(self, seen: Any) -> None:
-        world = removing(seen=seen)
-        assert delete(world, declaration()).verb is Verb.SUCCEED
-        assert world.asked == ["experiment"]
+    def test_what_was_tried_since_can_only_make_it_milder(self) -> None:
+        def torn(deployed: Properties, tried: Properties) -> Situation:
+            past = *created(deployed), *updated(tried, ends="UPDATE_FAILED")
+            return delete(tried, past=past)
+
+        assert stopped(torn(promoting(), properties())) == KEEP
+        assert stopped(torn(promoting(), CANCELLED)) == KEEP
+        assert stopped(torn(promoting(), promoting(Reason="other words"))) == PROMOTE
+        assert stopped(torn(promoting(), outcome("PromoteShadow"))) == PROMOTE
+        assert stopped(torn(properties(), promoting())) == KEEP
+        assert stopped(torn(properties(ModelVariantActions=BOTH), promoting())) == BOTH
+        renamed = updated(promoting(Name="other"), ends="UPDATE_FAILED")
+        assert stopped(delete(promoting(), past=(*created(promoting()), *renamed))) == KEEP
+        alarms = {"MinInvocations": "10", "Alarms": ["too-slow"]}
+        gated = promoting(PromoteIf=alarms, Otherwise="KeepBoth")
+        assert stopped(torn(gated, properties())) == BOTH
+        milder = decided(torn(promoting(), properties())).stop
+        assert milder is not None
+        assert "a declaration that was deployed since does not promote" in milder.reason
+
+    def test_a_declaration_of_a_newer_release_never_keeps_a_teardown_from_its_answer(self) -> None:
+        newer = delete(properties(Newer="property"), past=created())
+        assert answer(newer) == (Verb.WAIT, Row.NOT_READABLE)
+        decision = decided(late(newer))
+        assert (decision.verb, decision.row, decision.warn) == (
+            Verb.SUCCEED,
+            Row.NOT_READABLE,
+            True,
+        )
+
+    @pytest.mark.parametrize("seen", [None, BY_HAND, experiment("Cancelled")])
+    @pytest.mark.parametrize("new", [properties(), properties(StopOn=["Update"]), {}])
+    def test_of_one_that_has_ended_costs_one_describe(self, seen: Any, new: Properties) -> None:
+        over = replace(delete(new, seen=seen), stacks=None)
+        assert not needs_stack(over)
+        assert decided(over).verb is Verb.SUCCEED
+
+    def test_every_other_request_reads_the_stack(self) -> None:
+        for s in (create(seen=None), update(properties(), seen=BY_HAND), delete(), clean_up()):
+            assert needs_stack(s)
+        unread = delete(seen=away(Kind.TRANSIENT))
+        assert needs_stack(unread)
+        assert not needs_stack(update(promoting(), sent="0123abcd"))
 
 
-def nested(
-    own: str = "UPDATE_IN_PROGRESS",
-    parent: str = "UPDATE_IN_PROGRESS",
-    root: str = "UPDATE_IN_PROGRESS",
-    *,
-    above: dict[str, list[StackEvent]] | None = None,
-    **facts: Any,
-) -> World:
-    events = deleting() if own == "DELETE_IN_PROGRESS" else updating()
-    return World(
-        status=own,
-        parent=PARENT,
-        parents={PARENT: Stack(PARENT, parent, ROOT), ROOT: Stack(ROOT, root)},
-        events_of={STACK: events, **(above or {})},
-        **facts,
-    )
+def _failed(new: Properties) -> tuple[StackEvent, ...]:
+    own = R("UPDATE_IN_PROGRESS", new), R("UPDATE_FAILED", new)
+    return S("UPDATE_IN_PROGRESS"), *own, S("UPDATE_FAILED")
 
 
-def complete_before(stack_id: str) -> list[StackEvent]:
-    return [
-        of_stack("CREATE_COMPLETE", 130, stack_id),
-        of_stack("DELETE_IN_PROGRESS", stack_id=stack_id),
-    ]
+class TestWhichExperiment:
+    """A name is not an experiment: one that ends can be made anew under its name."""
+
+    def test_one_that_was_created_after_the_request_is_not_meant(self) -> None:
+        young = experiment(created=ISSUED + 5.0)
+        assert decided(update(promoting(), seen=young)).verb is Verb.STOP
+        anew = experiment(created=ISSUED + 5.5)
+        assert answer(update(promoting(), seen=anew)) == (Verb.FAIL, Row.ABSENT)
+        assert answer(delete(seen=anew)) == (Verb.SUCCEED, Row.ABSENT)
+
+    def test_what_the_request_has_seen_once_is_the_one_that_it_is_about(self) -> None:
+        before = experiment().created
+        assert decided(update(promoting(), created=before)).verb is Verb.STOP
+        anew = experiment(created=ISSUED - 100)
+        assert answer(update(promoting(), seen=anew, created=before)) == (Verb.FAIL, Row.ABSENT)
+        assert answer(delete(seen=anew, created=before)) == (Verb.SUCCEED, Row.ABSENT)
 
 
-class TestWhatAllowsAStop:
-    def test_a_request_that_cloudformation_has_left_behind_fails(self) -> None:
-        for world, ask_it in (
-            (World(), promote),
-            (removing(), tear_down),
-            (creating(), create_and_stop),
-        ):
-            assert ask_it(world).verb is Verb.STOP
-            world.events_of[STACK].append(of_stack(world.status, 10_006))
-            assert answers(ask_it(world)) == (Verb.FAIL, "overtaken")
+class TestAStopTakesTwoLooks:
+    """The first finds that one is ordered, the second decides anew."""
 
-    def test_a_few_seconds_between_two_clocks_are_none(self) -> None:
-        world = World(is_young=False)
-        began = [of_stack("UPDATE_IN_PROGRESS", 10_005), of_resource("UPDATE_IN_PROGRESS", 10_005)]
-        world.events_of[STACK] += began
-        assert update(world, promoting()).verb is Verb.STOP
-
-    def test_events_are_read_again_until_they_show_the_request(self) -> None:
-        world = World(events_of={STACK: [*created(), of_stack("UPDATE_IN_PROGRESS")]})
-        assert answers(update(world, promoting())) == (Verb.WAIT, "stack_unclear")
-        world.is_young = False
-        assert answers(update(world, promoting())) == (Verb.FAIL, "stack_unclear")
-
-    @pytest.mark.parametrize("is_shown", [True, False])
-    def test_a_stack_that_has_failed_and_rests_undoes_what_is_asked_next(
-        self, is_shown: bool
-    ) -> None:
-        """Another resource failed without rollback: its restoration has no status of its own."""
-        events = [*updating(), of_stack("UPDATE_FAILED")] if is_shown else []
-        world = World(status="UPDATE_FAILED", events_of={STACK: events})
-        assert answers(update(world, promoting())) == (Verb.SUCCEED, "update_undone")
-
-    def test_a_failure_that_the_resource_got_over_does_not_keep_it_from_being_removed(self) -> None:
-        events = [
-            *FAILED_UPDATE[:-1],
-            of_resource("UPDATE_IN_PROGRESS", 222),
-            of_resource("UPDATE_COMPLETE", 225, declared=properties()),
-            of_stack("UPDATE_COMPLETE", 230),
-            of_stack("UPDATE_IN_PROGRESS"),
-            of_resource("DELETE_IN_PROGRESS"),
-        ]
-        assert delete(World(events_of={STACK: events}), declaration()).verb is Verb.STOP
-
-    def test_an_event_long_before_the_request_is_taken_for_its_own_after_a_minute(self) -> None:
-        early = [
-            *created(),
-            of_stack("UPDATE_IN_PROGRESS"),
-            of_resource("UPDATE_IN_PROGRESS", 9_997),
-        ]
-        world = World(events_of={STACK: early})
-        assert update(world, promoting()).verb is Verb.WAIT
-        world.is_young = False
-        assert update(world, promoting()).verb is Verb.STOP
-
-    def test_an_event_that_declares_something_else_is_not_the_requests(self) -> None:
-        """A failed update and its undo may be seconds apart."""
-        own = of_resource("UPDATE_IN_PROGRESS", declared=properties())
-        events = [*created(), of_stack("UPDATE_IN_PROGRESS"), own]
-        world = World(events_of={STACK: events})
-        assert answers(update(world, promoting())) == (Verb.WAIT, "stack_unclear")
-        told = of_resource("UPDATE_IN_PROGRESS", declared=properties(ModelVariantActions=PROMOTE))
-        events[-1] = told
-        assert update(world, promoting()).verb is Verb.STOP
-
-    @pytest.mark.parametrize("status", ["UPDATE_COMPLETE", "CREATE_COMPLETE", "SOMETHING_NEW"])
-    def test_a_stack_at_rest_or_unknown_is_read_again_and_then_stops_nothing(
-        self, status: str
-    ) -> None:
-        young, old = World(status=status), World(status=status, is_young=False)
-        for ask_it in (promote, create_and_stop):
-            assert answers(ask_it(young)) == (Verb.WAIT, "stack_unclear")
-            assert answers(ask_it(old)) == (Verb.FAIL, "stack_unclear")
-        assert delete(young, declaration()).verb is Verb.WAIT
-        old.seen = None
-        assert answers(promote(old)) == (Verb.FAIL, "absent")
-        old.seen = experiment()
-        decision = delete(old, declaration())
-        assert (decision.verb, decision.warn) == (Verb.SUCCEED, True)
-        assert f"the stack is in {status}" in decision.why
-
-    def test_a_failed_status_is_stale_where_the_events_know_the_next_operation(self) -> None:
-        world = World(status="UPDATE_FAILED", events_of={STACK: updating(*FAILED_UPDATE)})
-        assert answers(update(world, promoting())) == (Verb.WAIT, "stack_unclear")
-
-    def test_an_unreadable_status_or_history_stops_nothing(self) -> None:
-        for unread in ("stack", "events"):
-            with pytest.raises(Unreadable):
-                update(World(unreadable=(unread,)), promoting())
-            with pytest.raises(Unreadable):
-                delete(removing(unreadable=(unread,)), declaration())
-
-    def test_a_failure_is_answered_though_nobody_can_tell_whether_it_is_undone(self) -> None:
-        world = World(seen=None, unreadable=("stack",), is_lasting=True)
-        assert answers(update(world, promoting())) == (Verb.FAIL, "absent")
-        world.seen = experiment()
-        with pytest.raises(Unreadable):
-            update(world, promoting())
-
-    def test_a_nested_stack_goes_with_its_ancestors(self) -> None:
-        for status in ("UPDATE_IN_PROGRESS", "CREATE_IN_PROGRESS"):
-            assert update(nested(parent=status, root=status), promoting()).verb is Verb.STOP
-        cleaned = nested("DELETE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
-        assert delete(cleaned, declaration()).verb is Verb.STOP
-        above = {PARENT: complete_before(PARENT), ROOT: complete_before(ROOT)}
-        gone = nested("DELETE_IN_PROGRESS", "DELETE_IN_PROGRESS", "DELETE_IN_PROGRESS", above=above)
-        assert delete(gone, declaration()).verb is Verb.STOP
+    @pytest.mark.parametrize("s", [create(properties(StopOn=EVERY)), update(promoting()), delete()])
+    def test_the_first_look_prepares(self, s: Situation) -> None:
+        first = decided(replace(s, prepared=None))
+        assert first.verb is Verb.PREPARE
+        assert decided(s).verb is Verb.STOP
 
     @pytest.mark.parametrize(
-        ("parent", "root"),
+        ("s", "row"),
         [
-            ("UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS"),
-            ("UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_IN_PROGRESS"),
-            ("UPDATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"),
-            ("UPDATE_FAILED", "UPDATE_IN_PROGRESS"),
-            ("DELETE_IN_PROGRESS", "UPDATE_IN_PROGRESS"),  # never complete: no event says so
+            (update(promoting()), Row.UPDATE_UNDONE),
+            (delete(), Row.DELETE_UNDONE),
         ],
     )
-    def test_an_ancestor_that_goes_back_undoes_it(self, parent: str, root: str) -> None:
-        torn = nested("DELETE_IN_PROGRESS", parent, root)
-        owned = promoting(StackOwnsExperiment="true")
-        assert answers(delete(torn, owned)) == (Verb.SUCCEED, "delete_undone")
-        restored = nested(parent=parent, root=root)
-        assert answers(update(restored, promoting())) == (Verb.SUCCEED, "update_undone")
+    def test_an_undo_meanwhile_is_an_undo(self, s: Situation, row: Row) -> None:
+        assert answer(undo(s)) == (Verb.SUCCEED, row)
 
-    def test_a_failure_below_an_ancestor_undoes_it(self) -> None:
-        failed = StackEvent(9_999, "Nested", PARENT, "UPDATE_FAILED")
-        above = {ROOT: [of_stack("UPDATE_IN_PROGRESS", 9_990, ROOT), failed]}
-        assert update(nested(above=above), promoting()).row == "update_undone"
-        begun = of_stack("UPDATE_IN_PROGRESS", 9_990, ROOT)
-        others = StackEvent(9_999, "Bucket", "a-bucket", "UPDATE_FAILED")
-        well = StackEvent(9_999, "Nested", PARENT, "UPDATE_IN_PROGRESS")
-        for events in ([failed, begun], [begun, others], [begun, well]):
-            assert update(nested(above={ROOT: events}), promoting()).verb is Verb.STOP
+    def test_a_failure_meanwhile_is_doomed(self) -> None:
+        own = S("UPDATE_IN_PROGRESS"), R("UPDATE_IN_PROGRESS", promoting(), at=ISSUED)
+        events = stack(*created(), *own, X("UPDATE_FAILED"), last=ISSUED + 5)
+        assert answer(update(promoting(), stacks=(events,))) == (Verb.WAIT, Row.DOOMED)
 
-    @pytest.mark.parametrize("rest", [PARENT, ROOT])
-    def test_parent_at_rest(self, rest: str) -> None:
-        statuses: dict[str, Any] = {"parent": "UPDATE_IN_PROGRESS", "root": "UPDATE_IN_PROGRESS"}
-        statuses["root" if rest == ROOT else "parent"] = "UPDATE_COMPLETE"
-        assert update(nested(**statuses), promoting()).verb is Verb.WAIT
-        late = nested(**statuses, is_young=False)
-        decision = update(late, promoting())
-        assert answers(decision) == (Verb.FAIL, "parent_at_rest")
-        assert "deploy the root" in decision.why
-        torn = nested("DELETE_IN_PROGRESS", **statuses, is_young=False)
-        assert answers(delete(torn, declaration())) == (Verb.SUCCEED, "parent_at_rest")
+    def test_nothing_is_stopped_at_the_deadline(self) -> None:
+        """Nobody would wait for its end."""
+        for s in (update(promoting()), delete(), update(promoting(), prepared=None)):
+            assert answer(at_deadline(s)) == (Verb.FAIL, Row.DEADLINE)
 
-    def test_an_unreadable_ancestor_stops_nothing(self) -> None:
-        with pytest.raises(Unreadable):
-            update(nested(unreadable=(ROOT,)), promoting())
+    def test_an_experiment_that_ended_meanwhile_is_not_stopped(self) -> None:
+        assert decided(update(promoting(), seen=BY_HAND)).verb is Verb.FAIL
+        assert decided(delete(seen=experiment("Stopping"))).verb is Verb.WAIT
 
-    def test_a_promotion_that_was_rolled_back_can_be_deployed_again(self) -> None:
-        """Another resource failed; the digest tells that it ended so, whatever the words."""
-        ended = ended_by(promoting(Reason="first words"))
-        decision = update(World(seen=ended), promoting(Reason="other words"))
-        assert answers(decision) == (Verb.SUCCEED, "end_as_declared")
 
-    def test_a_create_that_promotes_finds_what_this_stack_has_promoted(self) -> None:
-        ended = ended_by(promoting())
-        stopping = promoting(StopOn=EVERY)
-        assert create(creating(seen=ended), stopping).verb is Verb.SUCCEED
-        others = experiment("Completed", status_reason="by hand")
-        assert create(creating(seen=others), stopping).row == "ended_otherwise_promote"
+def test_a_clean_up_is_one_by_the_status_of_its_own_stack() -> None:
+    elsewhere = replace(READY, holders=("Renamed",))
+    inner = nested(delete(prepared=elsewhere), middle=CLEANUP, root=CLEANUP)
+    assert decided(inner).verb is Verb.STOP

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdk_stop_inference_experiment_handler.runtime.protocol import MAX_BODY_BYTES, encode
+from cdk_stop_inference_experiment_handler.runtime.answer import MAX_BODY_BYTES, encode
 
 IDS = {
     "Status": "FAILED",

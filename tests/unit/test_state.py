@@ -1,153 +1,202 @@
-"""Table 2, what the experiment's state allows: a test for each row and column."""
+"""Table 2, what the experiment's state makes of the order: a test for each row and column."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
-from tests.unit.lifecycle import (
+from tests.unit.situations import (
+    BY_HAND,
     DEADLINE,
-    ENDED,
     EVERY,
     ISSUED,
+    KEEP,
+    PROMOTE,
+    READY,
     STOPPABLE,
-    World,
-    answers,
+    UNSETTLED,
+    Properties,
+    answer,
+    at_deadline,
+    away,
     create,
-    creating,
-    declaration,
+    decided,
     delete,
     ended_by,
     experiment,
+    late,
+    order_of,
     outcome,
     promoting,
-    removing,
+    properties,
+    stopped,
     update,
+    wanted,
 )
 
-from cdk_stop_inference_experiment_handler.lifecycle.facts import Experiment, Verb
+from cdk_stop_inference_experiment_handler.lifecycle.decision import Row, Verb
+from cdk_stop_inference_experiment_handler.lifecycle.situation import (
+    Experiment,
+    Kind,
+    Prepared,
+    Situation,
+)
 
-CHANGED = declaration(DesiredState="Cancelled")
-"""Differs from ``declaration()`` without a promotion."""
+CANCELLED = properties(DesiredState="Cancelled")
+"""Differs from ``properties()`` without a promotion."""
 
-BY_HAND = experiment("Completed", status_reason="stopped in the console")
+PENDING = experiment("Completed", endpoint_status="Updating")
 
 
-def arm(seen: Experiment | None) -> tuple[Verb, str, bool]:
-    decision = create(creating(seen=seen), declaration())
+def arm(seen: Experiment | None, new: Properties | None = None) -> tuple[Verb, Row, bool]:
+    decision = decided(create(new, seen=seen))
     return decision.verb, decision.row, decision.warn
 
 
 class TestArm:
     def test_absent(self) -> None:
-        assert arm(None)[:2] == (Verb.FAIL, "absent")
-        assert "does not exist in eu-west-1" in create(creating(seen=None), declaration()).why
+        assert arm(None) == (Verb.FAIL, Row.ABSENT, True)
+        why = decided(create(seen=None)).why
+        assert "'fraud-shadow' does not exist in eu-west-1: check its name" in why
 
     def test_ended_unsettled(self) -> None:
-        ended = experiment("Completed", endpoint_status="Updating")
-        assert arm(ended) == (Verb.SUCCEED, "ended_unsettled", True)
+        assert arm(PENDING) == (Verb.SUCCEED, Row.ENDED_UNSETTLED, True)
 
     @pytest.mark.parametrize(
-        ("ended", "row"),
-        [(ended_by(declaration()), "ended_as_new"), (BY_HAND, "ended_otherwise")],
+        ("seen", "new", "row"),
+        [
+            (ended_by(properties()), properties(), Row.ENDED_AS_NEW),
+            (BY_HAND, properties(), Row.ENDED_OTHERWISE),
+            (BY_HAND, promoting(), Row.ENDED_OTHERWISE_PROMOTE),
+        ],
     )
-    def test_ended(self, ended: Experiment, row: str) -> None:
-        assert arm(ended) == (Verb.SUCCEED, row, True)
-        told = create(creating(seen=ended), promoting())
-        assert answers(told) == (Verb.SUCCEED, "ended_otherwise_promote")
+    def test_ended(self, seen: Experiment, new: Properties, row: Row) -> None:
+        assert arm(seen, new) == (Verb.SUCCEED, row, True)
+
+    def test_ended_as_old(self) -> None:
+        changed = promoting(StopOn=["Delete"])
+        decision = decided(update(changed, seen=ended_by(properties())))
+        assert (decision.verb, decision.row) == (Verb.SUCCEED, Row.ENDED_AS_OLD)
+        assert decision.warn
 
     def test_stopping(self) -> None:
-        assert arm(experiment("Stopping")) == (Verb.SUCCEED, "stopping", True)
+        assert arm(experiment("Stopping")) == (Verb.SUCCEED, Row.STOPPING, True)
 
-    def test_variants_mismatch(self) -> None:
-        unknown = declaration(ModelVariantActions={"canary": "Remove"})
-        told = create(creating(), unknown)
-        assert answers(told) == (Verb.FAIL, "variants_mismatch")
-        assert "no variant 'canary'" in told.why
-        assert "'production', 'shadow'" in told.why
-        wrong_way = declaration(ModelVariantActions={"production": "Promote", "shadow": "Remove"})
-        told = create(creating(), wrong_way)
-        assert answers(told) == (Verb.FAIL, "variants_mismatch")
-        assert "promote its shadow variant, which is 'shadow'" in told.why
+    def test_variants_mismatch_names_both_sides(self) -> None:
+        unknown = properties(ModelVariantActions={"canary": "Remove"})
+        assert arm(experiment(), unknown) == (Verb.FAIL, Row.VARIANTS_MISMATCH, True)
+        why = decided(create(unknown)).why
+        assert "no variant 'canary'; nothing was stopped" in why
+        assert "'production', 'shadow'" in why
+        wrong_way = properties(ModelVariantActions={"production": "Promote", "shadow": "Remove"})
+        assert arm(experiment(), wrong_way)[:2] == (Verb.FAIL, Row.VARIANTS_MISMATCH)
+        assert "which is 'shadow'" in decided(create(wrong_way)).why
+
+    def test_variants_that_sagemaker_does_not_list_are_no_mismatch(self) -> None:
+        bare = experiment(variants={}, shadows=())
+        assert arm(bare, promoting())[:2] == (Verb.SUCCEED, Row.STOPPABLE)
+
+    def test_created(self) -> None:
+        seen = experiment("Created", scheduled_end=ISSUED + 86_400)
+        decision = decided(create(seen=seen, refused_at=ISSUED))
+        assert (decision.verb, decision.row) == (Verb.SUCCEED, Row.STOPPABLE)
+        assert "ends by itself at 2026-11-23T10:15:00Z" in decision.why
 
     def test_status_unknown(self) -> None:
-        assert arm(experiment("Pausing")) == (Verb.SUCCEED, "status_unknown", True)
+        assert arm(experiment("Pausing")) == (Verb.SUCCEED, Row.STATUS_UNKNOWN, True)
 
     @pytest.mark.parametrize("status", STOPPABLE)
     def test_stoppable(self, status: str) -> None:
-        assert arm(experiment(status)) == (Verb.SUCCEED, "stoppable", False)
-
-    def test_says_when_the_experiment_ends_by_itself(self) -> None:
-        told = create(creating(seen=experiment(scheduled_end=86_400.0)), declaration())
-        assert "ends by itself at 1970-01-02T00:00:00Z" in told.why
+        assert arm(experiment(status)) == (Verb.SUCCEED, Row.STOPPABLE, False)
 
 
-class TestEndByUpdate:
-    def test_absent(self) -> None:
-        assert answers(update(World(seen=None), CHANGED)) == (Verb.FAIL, "absent")
+ENDING = pytest.mark.parametrize(
+    "ending",
+    [
+        lambda new, **facts: create({**new, "StopOn": EVERY}, **facts),
+        lambda new, **facts: update(new, properties(DesiredState="Completed"), **facts),
+    ],
+    ids=["create", "update"],
+)
 
-    @pytest.mark.parametrize("status", ["Creating", "Updating", "SystemUpdating", "RollingBack"])
-    def test_ended_unsettled(self, status: str) -> None:
-        world = World(seen=experiment("Completed", endpoint_status=status))
-        assert answers(update(world, promoting())) == (Verb.WAIT, "ended_unsettled")
 
-    def test_ended_as_new(self) -> None:
-        world = World(seen=ended_by(promoting()))
-        assert answers(update(world, promoting())) == (Verb.SUCCEED, "end_as_declared")
-        bad = World(seen=ended_by(promoting(), endpoint_failure="quota"))
-        assert answers(update(bad, promoting())) == (Verb.FAIL, "end_endpoint_failed")
-        assert update(bad, promoting(), failure_before="quota").verb is Verb.SUCCEED
+@ENDING
+class TestEndByCreateOrUpdate:
+    def test_absent(self, ending: Any) -> None:
+        assert answer(ending(promoting(), seen=None)) == (Verb.FAIL, Row.ABSENT)
 
-    @pytest.mark.parametrize("reason", ["by digest", "of 0.1.0", "of 0.1.0, the user's"])
-    def test_ended_as_old(self, reason: str) -> None:
-        old = declaration(Reason="ours" if "user" in reason else None)
-        said = old.reason if reason == "by digest" else old.reason_of_0_1_0
-        world = World(seen=experiment("Completed", status_reason=said))
-        told = update(world, CHANGED, old)
-        assert answers(told) == (Verb.SUCCEED, "ended_as_old")
-        assert told.warn
-        assert answers(update(world, promoting(Reason="x"), old)) == (Verb.FAIL, "ended_as_old")
-        for change in ({"EndNow": "true"}, {"StopOn": ["Delete"]}):
-            changed = declaration(DesiredState="Cancelled", **change)
-            assert update(world, changed, old).row == "ended_as_old"
+    @pytest.mark.parametrize("status", UNSETTLED)
+    def test_ended_unsettled_waits_and_never_stops(self, ending: Any, status: str) -> None:
+        pending = ending(promoting(), seen=replace(PENDING, endpoint_status=status))
+        assert answer(pending) == (Verb.WAIT, Row.ENDED_UNSETTLED)
+        assert answer(at_deadline(pending)) == (Verb.FAIL, Row.DEADLINE)
 
-    def test_ended_as_old_which_promoted_the_same(self) -> None:
-        world = World(seen=ended_by(promoting()))
-        told = update(world, promoting(DesiredState="Completed"), promoting())
-        assert answers(told) == (Verb.SUCCEED, "ended_as_old")
-        promoted = outcome("PromoteShadow")
-        told = update(World(seen=ended_by(promoted)), promoting(DesiredState="Cancelled"), promoted)
-        assert answers(told) == (Verb.SUCCEED, "ended_as_old")
+    @pytest.mark.parametrize("status", ["Completed", "Cancelled"])
+    def test_ended_as_new_is_judged_by_the_third_table(self, ending: Any, status: str) -> None:
+        over = ended_by(promoting(), status)
+        assert answer(ending(promoting(), seen=over)) == (Verb.SUCCEED, Row.END_AS_DECLARED)
+        reworded = promoting(Reason="other words")
+        assert answer(ending(reworded, seen=over)) == (Verb.SUCCEED, Row.END_AS_DECLARED)
+        failed = replace(over, endpoint_failure="quota")
+        assert answer(ending(promoting(), seen=failed)) == (Verb.FAIL, Row.END_ENDPOINT_FAILED)
+        known = ending(promoting(), seen=failed, failure_before="quota")
+        assert decided(known).verb is Verb.SUCCEED
 
-    @pytest.mark.parametrize("status", ENDED)
-    def test_ended_otherwise(self, status: str) -> None:
-        world = World(seen=experiment(status, status_reason="by hand"))
-        assert answers(update(world, CHANGED)) == (Verb.SUCCEED, "ended_otherwise")
+    @pytest.mark.parametrize("status", ["Completed", "Cancelled"])
+    def test_ended_otherwise(self, ending: Any, status: str) -> None:
+        decision = decided(ending(CANCELLED, seen=replace(BY_HAND, status=status)))
+        assert (decision.verb, decision.row) == (Verb.SUCCEED, Row.ENDED_OTHERWISE)
+        assert not decision.warn
+        both = replace(BY_HAND, variants={"production": "InService", "shadow": "InService"})
+        decision = decided(ending(CANCELLED, seen=both))
+        assert (decision.verb, decision.row) == (Verb.SUCCEED, Row.ENDED_OTHERWISE)
+        assert decision.warn
 
-    @pytest.mark.parametrize("status", ENDED)
-    def test_ended_otherwise_promote(self, status: str) -> None:
-        seen = experiment(status, status_reason="by hand", completion_time=86_400.0)
-        told = update(World(seen=seen), promoting())
-        assert answers(told) == (Verb.FAIL, "ended_otherwise_promote")
-        assert "'shadow'" in told.why
-        assert "an endpoint update" in told.why
-        assert "a new experiment" in told.why
-        assert told.why.endswith(f"as {status} at 1970-01-02T00:00:00Z, because 'by hand'")
+    @pytest.mark.parametrize("status", ["Completed", "Cancelled"])
+    def test_ended_otherwise_promote(self, ending: Any, status: str) -> None:
+        over = replace(BY_HAND, status=status, completion_time=ISSUED - 60)
+        decision = decided(ending(promoting(), seen=over))
+        assert (decision.verb, decision.row) == (Verb.FAIL, Row.ENDED_OTHERWISE_PROMOTE)
+        for said in ("'shadow'", "an endpoint update", "a new experiment"):
+            assert said in decision.why
+        assert decision.why.endswith(
+            f"as {status} at 2026-11-22T10:14:00Z, because 'stopped in the console'"
+        )
 
-    def test_ended_otherwise_promote_of_variants_that_sagemaker_no_longer_names(self) -> None:
-        seen = experiment("Completed", variants={}, production="", shadows=())
-        told = update(World(seen=seen), outcome("PromoteShadow"))
-        assert answers(told) == (Verb.FAIL, "ended_otherwise_promote")
-        assert told.why.startswith("the shadow of inference experiment 'fraud-shadow'")
+    def test_ended_otherwise_promote_of_what_sagemaker_no_longer_names(self, ending: Any) -> None:
+        new = outcome("PromoteShadow", DesiredState="Cancelled")
+        decision = decided(ending(new, seen=replace(BY_HAND, production="", shadows=())))
+        assert decision.row is Row.ENDED_OTHERWISE_PROMOTE
+        assert decision.why.startswith("the shadow of inference experiment 'fraud-shadow'")
 
-    def test_stopping_is_adopted(self) -> None:
-        told = update(World(seen=experiment("Stopping", status_reason="by hand")), promoting())
-        assert answers(told) == (Verb.WAIT, "stopping")
-        assert told.stop is None
-        ours = experiment("Stopping", status_reason=promoting().reason)
-        assert update(World(seen=ours), promoting()).stop == promoting()
+    def test_by_its_schedule_is_said_only_of_an_end_that_an_earlier_look_expected(
+        self, ending: Any
+    ) -> None:
+        """After an end, Schedule.EndTime is the real end."""
+        over = replace(BY_HAND, status_reason="", scheduled_end=9.0, completion_time=ISSUED - 9)
+        for before, said in (
+            (None, "; SageMaker gives no reason"),
+            (ISSUED - 8, "; SageMaker gives no reason"),
+            (ISSUED - 9, ", by its schedule, which ended it at 2026-11-22T10:14:51Z"),
+        ):
+            late_order = ending(promoting(), seen=over, scheduled_end=before)
+            assert decided(late_order).why.endswith(said)
 
-    def test_variants_mismatch(self) -> None:
-        unknown = declaration(ModelVariantActions={"canary": "Remove"})
-        assert answers(update(World(), unknown)) == (Verb.FAIL, "variants_mismatch")
+    def test_stopping_is_adopted(self, ending: Any) -> None:
+        adopted = ending(promoting(), seen=experiment("Stopping", status_reason="by hand"))
+        assert answer(adopted) == (Verb.WAIT, Row.STOPPING)
+        assert decided(adopted).stop is None
+        assert answer(at_deadline(adopted)) == (Verb.FAIL, Row.DEADLINE)
+        ours = experiment("Stopping", status_reason=wanted(promoting()).reason)
+        sent = decided(ending(promoting(), seen=ours)).stop
+        assert sent is not None
+        assert sent.digest == wanted(promoting()).digest
+
+    def test_variants_mismatch(self, ending: Any) -> None:
+        for actions in ({"canary": "Remove"}, {"production": "Promote", "shadow": "Remove"}):
+            wrong = ending(properties(ModelVariantActions=actions))
+            assert answer(wrong) == (Verb.FAIL, Row.VARIANTS_MISMATCH)
 
     @pytest.mark.parametrize(
         ("starts", "verb"),
@@ -158,93 +207,211 @@ class TestEndByUpdate:
             (ISSUED - 60, Verb.STOP),
         ],
     )
-    def test_created_refused(self, starts: float | None, verb: Verb) -> None:
+    def test_created_refused(self, ending: Any, starts: float | None, verb: Verb) -> None:
+        """It has to start and to stop before the deadline, 25 minutes; else it fails in two."""
         seen = experiment("Created", scheduled_start=starts)
-        world = World(seen=seen, time=ISSUED + 100)
-        told = update(world, promoting(), refused_at=ISSUED + 10)
-        assert told.verb is verb
+        refused = ending(promoting(), seen=seen, now=ISSUED + 100, refused_at=ISSUED + 10)
+        decision = decided(refused)
+        assert decision.verb is verb
         if verb is Verb.FAIL:
-            assert told.row == "created_refused"
-            assert "has not started" in told.why
-        assert update(world, promoting(), refused_at=ISSUED + 11).verb is Verb.STOP
+            assert decision.row is Row.CREATED_REFUSED
+            assert "has not started and cannot be stopped yet" in decision.why
+            assert ("it starts at" in decision.why) is (starts is not None)
+        young = ending(promoting(), seen=seen, now=ISSUED + 100, refused_at=ISSUED + 11)
+        assert decided(young).verb is Verb.STOP
+        begun = replace(seen, status="Running")
+        again = ending(promoting(), seen=begun, now=ISSUED + 100, refused_at=ISSUED)
+        assert decided(again).verb is Verb.STOP
 
-    def test_status_unknown(self) -> None:
-        world = World(seen=experiment("Pausing"))
-        assert answers(update(world, promoting())) == (Verb.WAIT, "status_unknown")
+    @pytest.mark.parametrize(
+        ("new", "reads_counts", "needs_counts"),
+        [
+            (outcome("PromoteShadow"), True, True),
+            (outcome("PromoteShadow", Instances="Shadow"), True, False),
+            (promoting(), True, False),
+            (outcome("KeepBoth"), False, False),
+            (CANCELLED, False, False),
+        ],
+    )
+    def test_what_a_stop_needs(
+        self, ending: Any, new: Properties, reads_counts: bool, needs_counts: bool
+    ) -> None:
+        """Counts are read for every promotion, to warn of fewer instances, but seldom needed."""
+        first = decided(ending(new, prepared=None))
+        assert first.verb is Verb.PREPARE
+        assert first.needs is not None
+        assert (first.needs.counts, first.needs.evidence) == (reads_counts, None)
+        unread = decided(ending(new, prepared=Prepared(counts=away(Kind.REFUSED))))
+        unasked = decided(ending(new, prepared=Prepared()))
+        assert decided(ending(new)).verb is Verb.STOP
+        expected = (Verb.FAIL, Verb.PREPARE) if needs_counts else (Verb.STOP, Verb.STOP)
+        assert (unread.verb, unasked.verb) == expected
+
+    def test_status_unknown(self, ending: Any) -> None:
+        unknown = ending(promoting(), seen=experiment("Pausing"))
+        assert answer(unknown) == (Verb.WAIT, Row.STATUS_UNKNOWN)
+        assert answer(at_deadline(unknown)) == (Verb.FAIL, Row.DEADLINE)
 
     @pytest.mark.parametrize("status", STOPPABLE)
-    def test_stoppable(self, status: str) -> None:
-        world = World(seen=experiment(status))
-        told = update(world, promoting())
-        assert answers(told) == (Verb.STOP, "stoppable")
-        assert told.stop == promoting()
-        assert "stack" in world.asked
-        assert "events" in world.asked
+    def test_stoppable(self, ending: Any, status: str) -> None:
+        ordered = ending(promoting(), seen=experiment(status))
+        assert answer(ordered) == (Verb.STOP, Row.STOPPABLE)
+        assert stopped(ordered) == PROMOTE
+
+    def test_not_a_pair(self, ending: Any) -> None:
+        for seen in NO_PAIRS.values():
+            decision = decided(ending(outcome("KeepBoth"), seen=seen))
+            assert (decision.verb, decision.row) == (Verb.FAIL, Row.NOT_A_PAIR)
+            assert "nothing was stopped: use 'ModelVariantActions'" in decision.why
+
+    @pytest.mark.parametrize("counts", [{}, {"production": 0}, {"shadow": 2}])
+    def test_instances_unknown(self, ending: Any, counts: dict[str, int]) -> None:
+        """Looked at again for a minute: the experiment may have ended since it was described."""
+        new = outcome("PromoteShadow")
+        unknown = ending(new, prepared=replace(READY, counts=counts))
+        assert answer(unknown) == (Verb.WAIT, Row.INSTANCES_UNKNOWN)
+        decision = decided(late(unknown))
+        assert (decision.verb, decision.row) == (Verb.FAIL, Row.INSTANCES_UNKNOWN)
+        assert "nothing was stopped: set 'InstanceType'" in decision.why
+        found = "CurrentInstanceCount 0" if 0 in counts.values() else "no CurrentInstanceCount"
+        assert decision.why.endswith(found)
+        for instances in ("Shadow", {"InstanceType": "ml.m5.xlarge", "InstanceCount": 4}):
+            named = ending({**new, "Instances": instances}, prepared=replace(READY, counts=counts))
+            assert decided(named).verb is Verb.STOP
+
+    def test_instances_unknown_at_once_where_the_endpoint_does_not_exist(self, ending: Any) -> None:
+        gone = replace(READY, counts=away(Kind.REFUSED, "DescribeEndpoint"))
+        new = outcome("PromoteShadow")
+        assert answer(ending(new, prepared=gone)) == (Verb.FAIL, Row.INSTANCES_UNKNOWN)
+        throttled = replace(READY, counts=away(Kind.TRANSIENT))
+        assert answer(late(ending(new, prepared=throttled))) == (
+            Verb.WAIT,
+            Row.INSTANCES_UNKNOWN,
+        )
+
+    def test_aws_refused(self, ending: Any) -> None:
+        unread = ending(promoting(), seen=away(Kind.REFUSED))
+        assert answer(unread) == (Verb.FAIL, Row.AWS_REFUSED)
+        assert "was left as it is: DescribeIt: away" in decided(unread).why
+        assert "a stop of" in decided(ending(promoting(), seen=away(Kind.REFUSED), tried=True)).why
+
+
+def test_aws_refused_is_retried_while_that_can_help() -> None:
+    throttled = update(promoting(), seen=away(Kind.TRANSIENT))
+    assert answer(throttled) == (Verb.WAIT, Row.AWS_REFUSED)
+    assert answer(at_deadline(throttled)) == (Verb.FAIL, Row.DEADLINE)
+    for after, verb in ((59, Verb.WAIT), (60, Verb.FAIL)):
+        # IAM may not know a new policy yet.
+        refused = update(promoting(), seen=away(Kind.DENIED), now=ISSUED + after)
+        assert answer(refused) == (verb, Row.AWS_REFUSED)
+
+
+class TestEndByUpdateOnly:
+    """What was deployed before is known of an Update only."""
+
+    def test_ended_as_old_is_too_late_for_another_end(self) -> None:
+        decision = decided(update(CANCELLED, seen=ended_by(properties())))
+        assert (decision.verb, decision.row) == (Verb.SUCCEED, Row.ENDED_AS_OLD)
+        assert decision.warn
+        assert "the new declaration comes too late" in decision.why
+        end_now = update(properties(**{**CANCELLED, "EndNow": "true"}), seen=ended_by(properties()))
+        assert answer(end_now) == (Verb.SUCCEED, Row.ENDED_AS_OLD)
+
+    def test_ended_as_old_fails_what_promotes_what_the_old_one_did_not(self) -> None:
+        late_promotion = update(promoting(), seen=ended_by(properties()))
+        assert answer(late_promotion) == (Verb.FAIL, Row.ENDED_AS_OLD)
+
+    @pytest.mark.parametrize("old", [promoting(), outcome("PromoteShadow")])
+    def test_ended_as_old_which_promoted_the_same(self, old: Properties) -> None:
+        again = update(promoting(DesiredState="Completed"), old, seen=ended_by(old))
+        assert answer(again) == (Verb.SUCCEED, Row.ENDED_AS_OLD)
 
 
 class TestEndByDelete:
     def test_absent(self) -> None:
-        assert answers(delete(removing(seen=None), declaration())) == (Verb.SUCCEED, "absent")
+        assert answer(delete(seen=None)) == (Verb.SUCCEED, Row.ABSENT)
 
-    def test_ended_unsettled(self) -> None:
-        world = removing(seen=experiment("Completed", endpoint_status="Updating"))
-        assert answers(delete(world, declaration())) == (Verb.WAIT, "ended_unsettled")
+    def test_ended_unsettled_succeeds_at_the_deadline_the_test_is_over(self) -> None:
+        assert answer(delete(seen=PENDING)) == (Verb.WAIT, Row.ENDED_UNSETTLED)
+        decision = decided(at_deadline(delete(seen=PENDING)))
+        assert (decision.verb, decision.row) == (Verb.SUCCEED, Row.ENDED_UNSETTLED)
+        assert decision.warn
+        assert "its endpoint 'fraud' is still Updating" in decision.why
 
     @pytest.mark.parametrize(
-        ("ended", "row"),
-        [(ended_by(promoting()), "ended_as_new"), (BY_HAND, "ended_otherwise_promote")],
+        ("seen", "row"),
+        [(ended_by(promoting()), Row.ENDED_AS_NEW), (BY_HAND, Row.ENDED_OTHERWISE)],
     )
-    def test_ended(self, ended: Experiment, row: str) -> None:
-        assert answers(delete(removing(seen=ended), promoting())) == (Verb.SUCCEED, row)
+    def test_ended(self, seen: Experiment, row: Row) -> None:
+        assert answer(delete(promoting(), seen=seen)) == (Verb.SUCCEED, row)
 
     def test_stopping(self) -> None:
-        world = removing(seen=experiment("Stopping"))
-        assert answers(delete(world, declaration())) == (Verb.WAIT, "stopping")
+        assert answer(delete(seen=experiment("Stopping"))) == (Verb.WAIT, Row.STOPPING)
 
-    def test_a_mismatch_is_sent_all_the_same(self) -> None:
-        unknown = declaration(ModelVariantActions={"canary": "Remove"})
-        assert delete(removing(), unknown).verb is Verb.STOP
+    def test_variants_mismatch_is_sent_all_the_same(self) -> None:
+        unknown = delete(properties(ModelVariantActions={"canary": "Remove"}))
+        assert stopped(unknown) == {"canary": "Remove"}
+
+    def test_not_a_pair(self) -> None:
+        alone = experiment(shadows=())
+        assert answer(delete(outcome(), seen=alone)) == (Verb.FAIL, Row.NOT_A_PAIR)
 
     def test_created_refused(self) -> None:
-        seen = experiment("Created", scheduled_start=86_400.0)
-        world = removing(seen=seen, time=ISSUED + 100)
-        told = delete(world, declaration(), refused_at=ISSUED + 10)
-        assert answers(told) == (Verb.SUCCEED, "created_refused")
-        assert told.warn
-        assert "it starts at 1970-01-02T00:00:00Z" in told.why
-        assert "DeleteInferenceExperiment" in told.why
-        assert delete(world, declaration(), refused_at=ISSUED + 11).verb is Verb.STOP
+        seen = experiment("Created", scheduled_start=ISSUED + 600)
+        refused = delete(seen=seen, now=ISSUED + 100, refused_at=ISSUED + 10)
+        decision = decided(refused)
+        assert (decision.verb, decision.row) == (Verb.SUCCEED, Row.CREATED_REFUSED)
+        assert decision.warn
+        assert "it starts at 2026-11-22T10:25:00Z" in decision.why
+        assert "DeleteInferenceExperiment" in decision.why
+        young = delete(seen=seen, now=ISSUED + 100, refused_at=ISSUED + 11)
+        assert decided(young).verb is Verb.STOP
 
     def test_status_unknown(self) -> None:
-        world = removing(seen=experiment("Pausing"))
-        assert answers(delete(world, declaration())) == (Verb.WAIT, "status_unknown")
+        assert answer(delete(seen=experiment("Pausing"))) == (Verb.WAIT, Row.STATUS_UNKNOWN)
+
+    def test_instances_unknown_fails_the_experiment_would_go_on(self) -> None:
+        unknown = delete(outcome("PromoteShadow"), prepared=Prepared(counts={}, holders=()))
+        assert answer(late(unknown)) == (Verb.FAIL, Row.INSTANCES_UNKNOWN)
 
     @pytest.mark.parametrize("status", STOPPABLE)
     def test_stoppable(self, status: str) -> None:
-        told = delete(removing(seen=experiment(status)), declaration())
-        assert answers(told) == (Verb.STOP, "stoppable")
+        assert stopped(delete(seen=experiment(status))) == KEEP
 
 
-@pytest.mark.parametrize("refused", [{"EndNow": "true"}, {"Outcome": "KeepBoth"}])
-def test_nothing_is_refused_while_an_experiment_that_has_ended_settles(
-    refused: dict[str, str],
-) -> None:
+NO_PAIRS = {
+    "no shadow": experiment(shadows=()),
+    "no production": experiment(production=""),
+    "two shadows": experiment(shadows=("shadow", "canary")),
+    "production its own shadow": experiment(shadows=("production",)),
+    "a third variant": experiment(variants=dict.fromkeys(("production", "shadow", "canary"), "")),
+    "a shadow that is no variant": experiment(variants={"production": "InService"}),
+}
+
+
+@pytest.mark.parametrize("seen", NO_PAIRS.values(), ids=NO_PAIRS.keys())
+@pytest.mark.parametrize("kind", ["KeepProduction", "PromoteShadow"])
+def test_not_a_pair_is_said_when_it_is_armed(seen: Experiment, kind: str) -> None:
+    assert arm(seen, outcome(kind)) == (Verb.FAIL, Row.NOT_A_PAIR, True)
+
+
+def test_not_a_pair_says_what_was_found() -> None:
+    why = decided(create(outcome(), seen=NO_PAIRS["no shadow"])).why
+    assert "production 'production', shadows none, variants 'production', 'shadow'" in why
+
+
+@pytest.mark.parametrize("new", [promoting(), outcome("PromoteShadow")])
+def test_nothing_is_refused_while_an_experiment_that_is_over_settles(new: Properties) -> None:
     """It is too late for a refusal: what SageMaker lists of its variants is on the way out."""
-    actions = {"ModelVariantActions": None} if "Outcome" in refused else {}
-    new = declaration(StopOn=EVERY, **actions, **refused)
-    unsettled = experiment("Completed", endpoint_status="Updating", shadows=(), variants={})
-    assert answers(create(creating(seen=unsettled), new)) == (Verb.WAIT, "ended_unsettled")
-    settled = experiment("Completed", shadows=(), variants={})
-    assert create(creating(seen=settled), new).verb is Verb.SUCCEED
+    going = replace(PENDING, shadows=(), variants={})
+    for given in ({**new, "StopOn": EVERY}, {**new, "EndNow": "true"}):
+        assert answer(create(given, seen=going)) == (Verb.WAIT, Row.ENDED_UNSETTLED)
 
 
-def test_create_with_stop_on_create_ends_by_the_same_rows() -> None:
-    stopping = declaration(StopOn=EVERY)
-    for seen, verb in (
-        (None, Verb.FAIL),
-        (BY_HAND, Verb.SUCCEED),
-        (experiment("Stopping"), Verb.WAIT),
-        (experiment("Running"), Verb.STOP),
-    ):
-        assert create(creating(seen=seen), stopping).verb is verb
-    assert create(creating(seen=BY_HAND), promoting(StopOn=EVERY)).verb is Verb.FAIL
+def test_every_decision_names_the_order_that_led_to_it() -> None:
+    def seen(s: Situation) -> Row:
+        return order_of(replace(s, described=experiment("Stopping")))
+
+    assert seen(create()) is Row.CREATE_ARMS
+    assert seen(update(promoting())) is Row.UPDATE_CHANGED
+    assert seen(delete()) is Row.DELETE_ENDS

@@ -7,19 +7,18 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from tests.unit.lifecycle import experiment
+from tests.unit.situations import declared as declaration_of
+from tests.unit.situations import experiment, promoting
 
-from cdk_stop_inference_experiment_handler.contract.constraints import (
-    ERROR_METRICS,
-    PERCENTILES,
-)
-from cdk_stop_inference_experiment_handler.lifecycle.facts import (
+from cdk_stop_inference_experiment_handler.contract.declaration import Evidence
+from cdk_stop_inference_experiment_handler.contract.limits import ERROR_METRICS, PERCENTILES
+from cdk_stop_inference_experiment_handler.lifecycle.situation import (
     Experiment,
     Measured,
     Query,
     Question,
 )
-from cdk_stop_inference_experiment_handler.lifecycle.gate import judge, question
+from cdk_stop_inference_experiment_handler.lifecycle.windowed import judge, question
 
 HOUR = 3600
 NOON = 20_000 * 24 * HOUR + 12 * HOUR
@@ -37,13 +36,17 @@ Declared = Mapping[str, Any]
 
 def evidence(
     *comparisons: Declared, least: int = 100, window: int = 86_400, alarms: tuple[str, ...] = ()
-) -> Declared:
-    return {
-        "MinInvocations": least,
-        "Window": window,
-        "Comparisons": list(comparisons),
-        "Alarms": list(alarms),
-    }
+) -> Evidence:
+    """What PromoteIf declares, parsed."""
+    members = {"Comparisons": list(comparisons), "Alarms": list(alarms)}
+    given = {name: value for name, value in members.items() if value}
+    return parsed({"MinInvocations": least, "Window": window, **given})
+
+
+def parsed(given: Declared) -> Evidence:
+    evidence = declaration_of(promoting(PromoteIf=given)).promote_if
+    assert evidence is not None
+    return evidence
 
 
 def latency(statistic: str = "Average", **members: Any) -> Declared:
@@ -90,7 +93,7 @@ def hours(
 
 
 def verdict(
-    declared: Declared,
+    declared: Evidence,
     *series: Mapping[Query, Mapping[float, float]],
     alarms: Mapping[str, str] | None = None,
     of: Experiment | None = None,
@@ -127,8 +130,8 @@ class TestWindow:
         assert self.asked(scheduled_start=None, created=NOON - 3600.0).begin == NOON - 3000
 
     def test_what_is_not_declared_is_not_asked_for(self) -> None:
-        asked = question({"MinInvocations": 1}, seen(), NOON)
-        assert (asked.endpoint_name, asked.alarms) == ("fraud", ())
+        asked = question(parsed({"MinInvocations": 1, "Alarms": ["a"]}), seen(), NOON)
+        assert (asked.endpoint_name, asked.alarms) == ("fraud", ("a",))
         assert {query.metric for query in asked.queries} == {"Invocations"}
         assert asked.end - asked.begin == 86_400
 

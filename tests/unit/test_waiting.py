@@ -1,4 +1,4 @@
-"""Whether Lambda delivers a request again, and how the time to answer is divided."""
+"""How long an invocation stays, whether Lambda delivers a request again, and the time to answer."""
 
 from __future__ import annotations
 
@@ -8,34 +8,81 @@ from cdk_stop_inference_experiment_handler.contract.wire import (
     seconds_to_answer,
     service_timeout_for,
 )
-from cdk_stop_inference_experiment_handler.runtime import waiting
+from cdk_stop_inference_experiment_handler.runtime.waiting import Fired, Invocation, Wait
 
 GRANTED = 900.0
 """Seconds that Lambda gives an invocation."""
 
+ISSUED, DEADLINE = 10_000.0, 13_300.0
 
-def is_delivered_again(
-    monkeypatch: pytest.MonkeyPatch, age: float, *, service_timeout: float = 3600.0
-) -> bool:
-    monkeypatch.setattr("time.time", lambda: 10_000.0 + age)
-    invocation = waiting.Invocation(lambda: GRANTED, is_poll=False, hand_over=lambda: None)
-    return waiting.Wait(invocation, 10_000.0, service_timeout).is_delivered_again
+
+class Clock:
+    """A clock that a test sets, in seconds since the request."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.at = 0.0
+        monkeypatch.setattr("time.time", lambda: ISSUED + self.at)
+
+    def wait(
+        self, fired: Fired = Fired.REQUEST, *, is_late: bool = False, deadline: float = DEADLINE
+    ) -> Wait:
+        return Wait(Invocation(fired, lambda: GRANTED, is_late), deadline)
+
+
+@pytest.fixture(name="clock")
+def _clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+def leaves(clock: Clock, wait: Wait, after: float) -> bool:
+    clock.at = after
+    return wait.may_leave
+
+
+@pytest.mark.parametrize(
+    ("fired", "stays"), [(Fired.REQUEST, 20.0), (Fired.EVENT, 45.0), (Fired.SCHEDULE, 0.0)]
+)
+def test_an_invocation_stays_as_long_as_its_reason_lasts(
+    clock: Clock, fired: Fired, stays: float
+) -> None:
+    wait = clock.wait(fired)
+    if stays:
+        assert not leaves(clock, wait, stays - 0.1)
+    assert leaves(clock, wait, stays)
+
+
+def test_after_a_stop_it_stays_for_20_seconds_unless_executions_are_short(clock: Clock) -> None:
+    for is_late, stays in ((False, 20.0), (True, 0.0)):
+        clock.at = 0.0
+        wait = clock.wait(is_late=is_late)
+        clock.at = 100.0
+        wait.stop_accepted()
+        if stays:
+            assert not leaves(clock, wait, 100 + stays - 0.1)
+        assert leaves(clock, wait, 100 + stays)
+
+
+@pytest.mark.parametrize("fired", [Fired.SCHEDULE, Fired.EVENT])
+def test_a_firing_within_70_seconds_of_the_deadline_stays(clock: Clock, fired: Fired) -> None:
+    wait = clock.wait(fired)
+    assert leaves(clock, wait, 3229.9)
+    assert not leaves(clock, wait, 3230.0)
 
 
 @pytest.mark.parametrize(("age", "expected"), [(0, True), (1930, True), (1931, False)])
-def test_the_third_delivery_is_the_last(
-    monkeypatch: pytest.MonkeyPatch, age: float, expected: bool
-) -> None:
+def test_the_third_delivery_is_the_last(clock: Clock, age: float, expected: bool) -> None:
     """It begins after two whole invocations, and pauses of one and of two minutes at most."""
-    assert is_delivered_again(monkeypatch, age) is expected
+    wait = clock.wait()
+    clock.at = age
+    assert wait.is_delivered_again(ISSUED) is expected
 
 
 @pytest.mark.parametrize(("age", "expected"), [(969, True), (970, False), (1200, False)])
-def test_a_delivery_after_the_deadline_is_none(
-    monkeypatch: pytest.MonkeyPatch, age: float, expected: bool
-) -> None:
+def test_a_delivery_after_the_deadline_is_none(clock: Clock, age: float, expected: bool) -> None:
     """Of 1200 seconds the function uses 1100, and a retry may take 130 to begin."""
-    assert is_delivered_again(monkeypatch, age, service_timeout=1200.0) is expected
+    wait = clock.wait(deadline=ISSUED + seconds_to_answer(1200))
+    clock.at = age
+    assert wait.is_delivered_again(ISSUED) is expected
 
 
 def test_the_function_answers_while_cloudformation_still_waits() -> None:

@@ -2,41 +2,130 @@
 
 from __future__ import annotations
 
+import argparse
+import io
 import sys
+import time
 from collections.abc import Sequence
 
 import boto3
-from botocore.exceptions import BotoCoreError
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
-from .arguments import parse_arguments
+from . import arguments as told
+from .document import of_plan, of_status
 from .plan import Plan, plan_change_set, plan_destroy
-from .printing import print_json, print_plan, print_status
+from .printing import print_json, print_markdown, print_text
 from .reading import CannotPlan, Reader
-from .status import status_of
+from .status import StackStatus, status_of
 
-FAILED_ON = 2
+OK, ERROR, HOLDS, NO_CHANGE = 0, 1, 2, 3
 
 
 def run(arguments: Sequence[str] | None) -> int:
-    """Run the command; print a wrong argument or an error of AWS on one line."""
-    options = parse_arguments(arguments)
+    """Run the command; print an error on one line."""
+    options = told.parse_arguments(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal may lack a character that a reason or a name has.
+            stream.reconfigure(errors="replace")
+    session: boto3.Session | None = None
     try:
-        reader = Reader(boto3.Session(profile_name=options.profile, region_name=options.region))
+        session = boto3.Session(profile_name=options.profile, region_name=options.region)
         if options.command == "status":
-            states = [status_of(reader, stack) for stack in options.stacks]
-            print_json([state.to_json() for state in states]) if options.json else print_status(
-                states
-            )
-            return 0
-        plan = _plan(reader, options.stack, options.change_set)
-    except (BotoCoreError, CannotPlan) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 1
-    print_json(plan.to_json()) if options.json else print_plan(plan)
-    return FAILED_ON if any(plan.may(what) for what in options.fail_on) else 0
+            return _status(session, options)
+        return _plan(Reader(session), options)
+    # OSError: a credential_process that is missing.
+    except (BotoCoreError, CannotPlan, OSError) as error:
+        print(f"error: {_line(error, session)}", file=sys.stderr)
+        return ERROR
 
 
-def _plan(reader: Reader, stack: str, change_set: str | None) -> Plan:
-    if change_set is None:
-        return plan_destroy(reader, stack)
-    return plan_change_set(reader, stack, change_set)
+def _plan(reader: Reader, options: argparse.Namespace) -> int:
+    plan = (
+        plan_destroy(reader, options.stack)
+        if options.change_set is None
+        else plan_change_set(reader, options.stack, options.change_set)
+    )
+    _print(options.format, plan)
+    if not plan.changes and told.NO_CHANGE in options.fail_on:
+        return NO_CHANGE
+    wanted = [what for what in options.fail_on if what != told.NO_CHANGE]
+    return HOLDS if any(plan.may(what) for what in wanted) else OK
+
+
+def _status(session: boto3.Session, options: argparse.Namespace) -> int:
+    if len(options.stacks) == 1:
+        stacks = [status_of(Reader(session), options.stacks[0])]
+    else:
+        stacks = [_status_or_error(session, name) for name in options.stacks]
+    _print(options.format, stacks)
+    if any(stack.error for stack in stacks):
+        return ERROR
+    soon = options.ends_within
+    ends = [one.ends_at for stack in stacks for one in stack.resources]
+    is_soon = soon is not None and any(end is not None and end < time.time() + soon for end in ends)
+    return HOLDS if is_soon else OK
+
+
+def _status_or_error(session: boto3.Session, name: str) -> StackStatus:
+    try:
+        return status_of(Reader(session), name)
+    except CannotPlan as error:
+        return StackStatus.failed(name, _line(error, session))
+
+
+def _print(form: str, found: Plan | list[StackStatus]) -> None:
+    if form == told.JSON:
+        if isinstance(found, Plan):
+            print_json(found.to_json())
+        else:
+            print_json([one.to_json() for one in found])
+        return
+    blocks = of_plan(found) if isinstance(found, Plan) else of_status(found)
+    print_markdown(blocks) if form == told.MARKDOWN else print_text(blocks)
+
+
+def _line(error: Exception, session: boto3.Session | None) -> str:
+    """What went wrong, where, and what to do, on one line."""
+    text = " ".join(str(error).split()).rstrip(".")
+    if session is None:
+        return f"{text}: name one with --profile that the AWS configuration has"
+    place = [f"region {session.region_name or 'not set'}"]
+    if isinstance(error, CannotPlan) and isinstance(error.__cause__, Exception):
+        place.append(f"account {_account(session)}")
+    place.append(f"profile {session.profile_name}")
+    return f"{text} ({', '.join(place)}){_remedy(text, error)}"
+
+
+_REMEDIES = {
+    "does not exist": "check the name, the region and the account",
+    "could not be found": "check the name, the region and the account",
+    "ExpiredToken": "sign in again",
+    "sso": "sign in with 'aws sso login'",
+    "Unable to locate credentials": "sign in, or name a profile with --profile",
+    "specify a region": "name one with --region",
+    "AccessDenied": "the page 'The command' lists the permissions that it needs",
+    "not authorized": "the page 'The command' lists the permissions that it needs",
+    "Throttling": "run it again in a minute",
+    "Rate exceeded": "run it again in a minute",
+    "Could not connect": "check the network, the proxy and the region",
+    "timeout": "check the network, the proxy and the region",
+}
+
+
+def _remedy(text: str, error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return ": check 'credential_process' in the AWS configuration"
+    found = (remedy for words, remedy in _REMEDIES.items() if words.lower() in text.lower())
+    remedy = next(found, "")
+    return f": {remedy}" if remedy else ""
+
+
+def _account(session: boto3.Session) -> str:
+    """The account of the credentials, if it can be asked in a moment."""
+    config = Config(connect_timeout=2, read_timeout=2, retries={"total_max_attempts": 1})
+    try:
+        return str(session.client("sts", config=config).get_caller_identity()["Account"])
+    except (BotoCoreError, ClientError, OSError):
+        return "not known"

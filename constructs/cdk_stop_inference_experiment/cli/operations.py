@@ -1,47 +1,48 @@
-"""The requests that CloudFormation will send to the function in an operation.
+"""The requests that CloudFormation will send in an operation, and what its own resource will do.
 
-An added custom resource gets a Create, one with changed properties gets an Update, and a removed
-one gets a Delete in the clean-up. After an Update with another experiment's name, the old one gets
-a Delete in the clean-up.
+What is sent depends on the difference between the resources that a stack has (ListStackResources)
+and those that the new template declares: a failed operation without rollback leaves resources that
+a change set, which compares templates, does not know, and lacks some that it takes for deployed.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html
 """
 
 from __future__ import annotations
 
 import json
-import re
-import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import zip_longest
 
-from cdk_stop_inference_experiment_handler.contract.declaration import (
-    CLOUDFORMATION_PROPERTIES,
-    Declaration,
-    InvalidDeclaration,
-    parse,
-    parse_replaced,
-)
+from cdk_stop_inference_experiment_handler.contract.declaration import CLOUDFORMATION_PROPERTIES
+from cdk_stop_inference_experiment_handler.contract.request import RequestType, held_by
 from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
-from cdk_stop_inference_experiment_handler.lifecycle.facts import (
+from cdk_stop_inference_experiment_handler.lifecycle.history import CLEANUP_STATUS
+from cdk_stop_inference_experiment_handler.lifecycle.situation import (
+    Events,
     Experiment,
-    Request,
-    RequestType,
     StackEvent,
 )
 
-from .reading import STACK_TYPE, Change, ChangeSet, Deployed, Json, Reader, StackSeen
-
-KNOWN_AFTER_APPLY = "{{changeSet:KNOWN_AFTER_APPLY}}"
-"""The value in a change set that is only known after its execution."""
+from .reading import (
+    STACK_TYPE,
+    CannotPlan,
+    Change,
+    ChangeSet,
+    Detail,
+    Reader,
+    Resource,
+    StackSeen,
+)
+from .templates import LATER, Json, definitions, dependents, is_late, is_retained, resolved
 
 NATIVE_TYPE = "AWS::SageMaker::InferenceExperiment"
 FUNCTION_TYPE = "AWS::Lambda::Function"
 CANNOT_FAIL = frozenset({"AWS::CDK::Metadata"})
-DELETE_IN_PROGRESS = "DELETE_IN_PROGRESS"
-CLEANUP = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
+DELETE_STATUS = "DELETE_IN_PROGRESS"
 
 UPDATE, CLEAN_UP, DELETION = "update", "clean-up", "deletion"
-"""When a request is sent: while the stack is created or updated, after that, or in a deletion."""
+"""When something happens: while the stack is created or updated, after that, or in a deletion."""
 
 
 @dataclass(frozen=True)
@@ -49,572 +50,674 @@ class StackThen:
     """A stack as it will be when a request is sent.
 
     Attributes:
+        begun: What the stack itself writes into its events in the operation, oldest first.
         is_new: The operation creates it.
-        begun: The stack's own events in the operation, oldest first.
     """
 
     stack_id: str
-    status: str
-    parent_id: str = ""
+    parent_id: str
+    begun: tuple[str, ...]
     is_new: bool = False
-    begun: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Sent:
-    """A request that CloudFormation will send.
+class Place:
+    """A resource, or a nested stack whose resources are not known."""
 
-    Attributes:
-        moment: When it is sent.
-        stacks: The stacks of the operation as they will be then, by id.
-        holders: The resources that hold each physical id after the update, in lower case.
-        unknown: What is not known about the request.
-        otherwise: The same request with other values for what is only known later.
-        risks: What may prevent the request, or change what it finds.
-        experiment: The experiment that the operation creates before it, if any.
-        service_token: The function that gets it, if known.
-    """
+    stack_id: str
+    logical_id: str
+    physical_id: str = ""
 
-    request: Request
-    moment: str
-    stacks: Mapping[str, StackThen]
-    holders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    unknown: tuple[str, ...] = ()
-    otherwise: Request | None = None
-    risks: tuple[str, ...] = ()
-    experiment: Experiment | None = None
-    service_token: str = ""
+    @property
+    def stack_name(self) -> str:
+        """The name of its stack."""
+        return name_of(self.stack_id)
+
+    @property
+    def experiment(self) -> str:
+        """The experiment's name in the physical id; empty if it has none."""
+        return held_by(self.physical_id)
 
 
 @dataclass(frozen=True)
 class NotSent:
-    """A resource of ours without a request, or whose request is not known.
+    """A resource of ours without a request.
 
     Attributes:
-        is_known: Whether it certainly gets none.
+        is_known: Whether it certainly gets none; otherwise ``why`` says what is missing.
     """
 
-    stack_name: str
-    logical_id: str
-    physical_id: str
+    place: Place
     why: str
     is_known: bool = True
 
 
-Step = Sent | NotSent
+@dataclass(frozen=True)
+class Sent:
+    """A request that CloudFormation will send to a function.
+
+    Attributes:
+        properties: ResourceProperties, with ``LATER`` for what is not known yet; None if they are
+            not known at all, which ``missing`` explains.
+        stacks: The stacks of the operation as they will be then, by id.
+        completed: The properties that it completed an update with before, in the same operation.
+        holders: The resources that will hold the physical id.
+        risks: What may come first, so that the request is not sent or orders nothing.
+        may_fail: Why it may fail besides.
+        refused: Why CloudFormation itself refuses to send it; empty if it does not.
+        made: The experiment that the operation creates before it.
+    """
+
+    place: Place
+    kind: RequestType
+    properties: Json | None
+    moment: str
+    stacks: Mapping[str, StackThen]
+    old: Json | None = None
+    completed: str = ""
+    holders: tuple[str, ...] = ()
+    risks: tuple[str, ...] = ()
+    may_fail: tuple[str, ...] = ()
+    refused: str = ""
+    missing: str = ""
+    made: Experiment | None = None
+
+    @property
+    def service_token(self) -> str:
+        """The function that gets it; empty if that is not known."""
+        token = (self.properties or {}).get("ServiceToken")
+        return token if isinstance(token, str) and not is_late(token) else ""
+
+
+@dataclass(frozen=True)
+class Native:
+    """What CloudFormation's own resource does to its experiment.
+
+    Attributes:
+        properties: The new ones in an update; None in a deletion.
+    """
+
+    place: Place
+    name: str
+    moment: str
+    properties: Json | None = None
+    risks: tuple[str, ...] = ()
+
+
+Step = NotSent | Sent | Native
 
 
 def of_change_set(reader: Reader, root: ChangeSet, seen: StackSeen) -> list[Step]:
-    """The requests of a change set's execution, in CloudFormation's order."""
-    update = _Update(reader, root, seen)
-    return [*update.forward(), *update.clean_up()]
+    """What a change set's execution sends, in CloudFormation's order."""
+    trees = list(_trees(reader, root, seen.parent_id))
+    update = _Update(reader, root, trees)
+    forward = [step for one in trees for step in update.forward(one)]
+    return [*forward, *(step for one in trees for step in update.clean_up(one))]
 
 
 def of_destroy(reader: Reader, seen: StackSeen) -> list[Step]:
     """What the deletion of a stack sends."""
-    return list(_Deletion(reader, DELETION, DELETE_IN_PROGRESS).of_stack(seen))
+    risks: tuple[str, ...] = ()
+    if seen.is_protected:
+        risks = ("termination protection is on, and CloudFormation refuses the deletion",)
+    return list(_deletion(reader, seen, DELETION, {}, risks))
+
+
+def name_of(stack_id: str) -> str:
+    """A stack's name in its id."""
+    return stack_id.rpartition(":stack/")[2].partition("/")[0]
+
+
+def resources_below(reader: Reader, stack_id: str) -> Iterator[Place]:
+    """Our resources in a stack and in its nested stacks."""
+    for found in reader.resources(stack_id):
+        if found.resource_type == RESOURCE_TYPE:
+            yield Place(stack_id, found.logical_id, found.physical_id)
+        elif found.resource_type == STACK_TYPE and found.physical_id:
+            yield from resources_below(reader, found.physical_id)
+
+
+@dataclass(frozen=True)
+class Tree:
+    """One stack of a change set.
+
+    Attributes:
+        template: The new template; empty if it cannot be read.
+        has: The resources that the stack has.
+    """
+
+    change_set: ChangeSet
+    parent_id: str
+    is_new: bool
+    is_failed: bool
+    template: Json
+    has: Mapping[str, Resource]
+
+    @property
+    def stack_id(self) -> str:
+        """The stack's id."""
+        return self.change_set.stack_id
+
+    @property
+    def then(self) -> StackThen:
+        """The stack while it is created or updated."""
+        begun = ("CREATE_IN_PROGRESS" if self.is_new else "UPDATE_IN_PROGRESS",)
+        return StackThen(self.stack_id, self.parent_id, begun, self.is_new)
+
+    @property
+    def cleaning(self) -> StackThen:
+        """The stack in the clean-up; one that was created has none."""
+        then = self.then
+        end = "CREATE_COMPLETE" if self.is_new else CLEANUP_STATUS
+        return replace(then, begun=(*then.begun, end))
+
+    @cached_property
+    def changes(self) -> Mapping[str, Change]:
+        """The changes by logical id."""
+        return {change.logical_id: change for change in self.change_set.changes}
+
+    @cached_property
+    def known(self) -> Mapping[str, str]:
+        """What ``Ref`` says, as far as it does not change."""
+        stays = {
+            name: one.physical_id
+            for name, one in self.has.items()
+            if one.physical_id and not _may_be_replaced(self.changes.get(name))
+        }
+        parts = (self.stack_id.split(":") + [""] * 6)[:6]
+        pseudo = {
+            "AWS::StackName": name_of(self.stack_id),
+            "AWS::StackId": self.stack_id,
+            "AWS::Partition": parts[1],
+            "AWS::Region": parts[3],
+            "AWS::AccountId": parts[4],
+        }
+        return {**stays, **self.change_set.parameters, **pseudo}
+
+    def declared(self, resource_type: str) -> list[str]:
+        """The logical ids of the resources of a type that the new template declares.
+
+        Without the template, those that the change set and the stack have.
+        """
+        if self.template:
+            found = definitions(self.template)
+            return [name for name, one in found.items() if one.get("Type") == resource_type]
+        types = {one.logical_id: one.resource_type for one in self.has.values()}
+        types |= {one.logical_id: one.resource_type for one in self.changes.values()}
+        names = [name for name, found_type in types.items() if found_type == resource_type]
+        return [name for name in names if not self.is_removed(name)]
+
+    def is_removed(self, logical_id: str) -> bool:
+        """Whether the change set removes a resource."""
+        change = self.changes.get(logical_id)
+        return change is not None and change.action == "Remove"
+
+    def removed(self, resource_type: str) -> list[Resource]:
+        """The resources of a type that the stack has and the new template does not."""
+        declared = self.declared(resource_type)
+        return [
+            one
+            for name, one in self.has.items()
+            if one.resource_type == resource_type and name not in declared
+        ]
+
+
+def _trees(reader: Reader, change_set: ChangeSet, parent_id: str) -> Iterator[Tree]:
+    """A change set and its nested ones, each with its stack."""
+    try:
+        seen = reader.stack(change_set.stack_id)
+        is_new, is_failed = seen.is_new, seen.is_failed
+    except CannotPlan:
+        is_new, is_failed = True, False  # A nested stack that the operation creates.
+    try:
+        template = reader.template_of(change_set)
+    except CannotPlan:
+        template = {}
+    has = {} if is_new else {one.logical_id: one for one in reader.resources(change_set.stack_id)}
+    yield Tree(change_set, parent_id, is_new, is_failed, template, has)
+    for change in change_set.changes:
+        if change.nested:
+            yield from _trees(reader, change.nested, change_set.stack_id)
 
 
 class _Update:
     """The execution of a change set, of its stack and those nested in it."""
 
-    def __init__(self, reader: Reader, root: ChangeSet, seen: StackSeen) -> None:
+    def __init__(self, reader: Reader, root: ChangeSet, trees: list[Tree]) -> None:
         self._reader = reader
-        self._now = time.time()
-        is_new = seen.status == "REVIEW_IN_PROGRESS"
-        self._tree = list(_tree(root, seen.parent_id, is_new=is_new))
-        self._stacks = {one.stack_id: one for _, one in self._tree}
-        self._experiments = dict(_made(root))
-        self._risky = list(_risky(root))
+        self._forward = {one.stack_id: one.then for one in trees}
+        self._cleaning = {one.stack_id: one.cleaning for one in trees}
+        self._changes = [change for one in trees for change in one.change_set.changes]
+        self._made = dict(_made(self._changes))
+        self._touched = set(_touched(self._changes))
         self._triggers = [one.rpartition(":")[2] for one in root.triggers]
-        self._touched = set(_touched(root))
-        self._names = [one.logical_id for _, one in _ours(self._tree)]
 
-    def forward(self) -> Iterator[Step]:
-        """The requests while the stacks are created and updated."""
-        for change_set, stack in self._tree:
-            for change in change_set.changes:
-                if change.resource_type == RESOURCE_TYPE:
-                    yield from self._of_ours(change, stack)
-                elif change.resource_type == STACK_TYPE and change.nested is None:
-                    yield from self._of_unseen(change, stack)
-            yield from self._untouched(change_set, stack)
+    def _risks(self, place: Place) -> list[str]:
+        """What may come before a request, so that the operation is undone first."""
+        names = [
+            change.logical_id
+            for change in self._changes
+            if change.action != "Remove"
+            and change.resource_type not in {RESOURCE_TYPE, *CANNOT_FAIL}
+            and not (change.resource_type == STACK_TYPE and change.nested)
+            and change.logical_id != place.logical_id
+        ]
+        found = [_may_come_first(names)] if names else []
+        if self._triggers:
+            undo = "a rollback trigger may undo the deployment first: "
+            found.append(undo + ", ".join(self._triggers))
+        return found
 
-    def clean_up(self) -> Iterator[Step]:
-        """The requests after the update has succeeded."""
-        for change_set, stack in self._tree:
-            then = {one: _cleaning(known) for one, known in self._stacks.items()}
-            holders = self._holders(change_set, stack)
-            for change in change_set.changes:
-                if change.resource_type == STACK_TYPE and change.action == "Remove":
-                    if change.policy != "Retain":
-                        below = _Deletion(self._reader, CLEAN_UP, DELETE_IN_PROGRESS, then)
-                        for step in below.of_stack(self._reader.stack(change.physical_id)):
-                            yield self._at_risk(step)
-                elif change.resource_type == RESOURCE_TYPE and change.action == "Remove":
-                    yield self._removed(change, stack, then, holders)
-                elif change.resource_type == RESOURCE_TYPE and _is_renamed(change):
-                    sent = self._delete(change, stack, then, holders)
-                    gone = "the permission for the old experiment may be deleted first"
-                    yield replace(sent, risks=(*sent.risks, gone))
-            for found in self._left_over(change_set, stack):
-                change = Change("Remove", found.logical_id, RESOURCE_TYPE, found.physical_id)
-                sent = self._delete(change, stack, then, holders)
-                yield replace(sent, risks=(*sent.risks, "an update that failed had removed it"))
+    def forward(self, tree: Tree) -> Iterator[Step]:
+        """What happens while the stack is created or updated."""
+        for name in tree.declared(NATIVE_TYPE):
+            yield from self._native(tree, name)
+        for name in tree.declared(RESOURCE_TYPE):
+            yield from self._ours(tree, name)
+        for name in tree.declared(STACK_TYPE):
+            change = tree.changes.get(name)
+            if change is None or change.nested is None:
+                yield from self._nested(tree, name, change)
 
-    def _of_ours(self, change: Change, stack: StackThen) -> Iterator[Step]:
-        name = _name_of(stack.stack_id)
-        deployed = None if stack.is_new else self._deployed(stack, change.logical_id)
-        if deployed and deployed.status == "CREATE_FAILED":
-            # What never was stable is deleted by the next operation, then created.
-            request = self._request(
-                RequestType.DELETE, change, stack, change.after or {"Name": "-"}
+    def clean_up(self, tree: Tree) -> Iterator[Step]:
+        """What happens after the update has succeeded."""
+        retained = _retained(self._reader, tree)
+        yield from self._nested_removed(tree, retained)
+        for found in tree.removed(RESOURCE_TYPE):
+            place = Place(tree.stack_id, found.logical_id, found.physical_id)
+            if found.logical_id in retained:
+                yield NotSent(place, _RETAINED)
+            elif found.physical_id:
+                yield self._delete(tree, place)
+        yield from self._renamed(tree)
+        yield from self._natives_removed(tree, retained)
+
+    def _nested_removed(self, tree: Tree, retained: set[str]) -> Iterator[Step]:
+        for found in tree.removed(STACK_TYPE):
+            if not found.physical_id:
+                continue
+            if found.logical_id in retained:
+                for place in resources_below(self._reader, found.physical_id):
+                    yield NotSent(place, _RETAINED_STACK)
+                continue
+            seen = self._reader.stack(found.physical_id)
+            yield from _deletion(
+                self._reader,
+                seen,
+                CLEAN_UP,
+                self._cleaning,
+                tuple(self._risks(Place(tree.stack_id, found.logical_id))),
             )
-            yield Sent(replace(request, physical_id=deployed.physical_id), UPDATE, self._own(stack))
-            change = replace(change, action="Add", before=None)
-        is_retried = deployed is not None and deployed.status == "UPDATE_FAILED"
-        if change.action == "Remove":
-            return
-        if change.action == "Modify" and "Properties" not in change.scope and not is_retried:
-            why = "its properties do not change"
-            yield NotSent(name, change.logical_id, change.physical_id, why)
-        elif change.action not in ("Add", "Modify"):
+
+    def _natives_removed(self, tree: Tree, retained: set[str]) -> Iterator[Step]:
+        for found in tree.removed(NATIVE_TYPE):
+            if found.logical_id not in retained and found.physical_id:
+                yield self._native_deleted(tree, found)
+        for name, change in tree.changes.items():
+            if change.resource_type == NATIVE_TYPE and change.replaced in ("True", "Conditional"):
+                definition = definitions(tree.template).get(name, {})
+                found_one = tree.has.get(name)
+                if found_one and not is_retained(definition, "UpdateReplacePolicy"):
+                    yield self._native_deleted(tree, found_one, change.replaced)
+
+    def _ours(self, tree: Tree, name: str) -> Iterator[Step]:
+        change, found = tree.changes.get(name), tree.has.get(name)
+        place = Place(tree.stack_id, name, found.physical_id if found else "")
+        if change is not None and change.action not in ("Add", "Modify", "Remove"):
             why = f"CloudFormation does not say what it will do with it: {change.action}"
-            yield NotSent(name, change.logical_id, change.physical_id, why, is_known=False)
-        elif change.after is None:
-            why = (
-                "an attribute of another resource may change it, so its new properties are only "
-                "known during the deployment"
-            )
-            yield NotSent(name, change.logical_id, change.physical_id, why, is_known=False)
+            yield NotSent(place, why, is_known=False)
+        elif found is None or found.status == "CREATE_FAILED":
+            if found is not None and found.physical_id:
+                # What never was stable is deleted by the next operation, then created.
+                yield Sent(
+                    *(place, RequestType.DELETE, {"Name": place.experiment or "-"}, UPDATE),
+                    stacks=self._forward,
+                )
+            has_condition = "Condition" in definitions(tree.template).get(name, {})
+            if change is None and has_condition and not tree.is_failed:
+                return  # Its condition is false.
+            yield self._sent(tree, replace(place, physical_id=""), RequestType.CREATE, change)
+        elif change is None and not tree.is_failed:
+            yield NotSent(place, "the change set does not change it")
+        elif change is not None and _is_unchanged(change, found, tree):
+            yield NotSent(place, "its properties do not change")
         else:
-            yield self._declared(change, stack)
+            yield self._sent(tree, place, RequestType.UPDATE, change)
 
-    def _declared(self, change: Change, stack: StackThen) -> Sent:
-        """A Create or an Update with the properties in the change set."""
-        kind = RequestType.CREATE if change.action == "Add" else RequestType.UPDATE
-        after = change.after or {}
-        known = {
-            name: value for name, value in after.items() if name not in CLOUDFORMATION_PROPERTIES
-        }
-        late = [name for name, value in known.items() if _is_late(value)]
-        assumed = {name: _assumed(name, value) for name, value in known.items()}
-        unknown = [name for name in late if _is_late(assumed[name])]
-        request = self._request(kind, change, stack, assumed)
-        otherwise = None
-        if late and not unknown and kind is RequestType.UPDATE:
-            same = {name: _filled(known[name], (change.before or {}).get(name)) for name in known}
-            otherwise = self._request(kind, change, stack, same)
-        made = self._experiments.get(request.declared_name.lower())
-        risks = list(self._risks(change.logical_id, kind))
-        if made:
+    def _sent(self, tree: Tree, place: Place, kind: RequestType, change: Change | None) -> Sent:
+        """A Create or an Update."""
+        definition = definitions(tree.template).get(place.logical_id, {})
+        declared = resolved(definition.get("Properties") or {}, tree.known)
+        old = None
+        if kind is RequestType.UPDATE:
+            old = change.before if change else None
+            if old is None:
+                old = deployed_properties(self._reader, place)
+        after = change.after if change else None
+        if after is None:
+            after = {**declared, **_token(old, declared)} if definition else old
+        late = _dynamic(change, tree) if change else set()
+        missing = ""
+        if after is None:
+            missing = "its new properties: neither the change set nor its template has them"
+        else:
+            after = {**after, **{name: _late(after.get(name)) for name in late}}
+        if kind is RequestType.UPDATE and old is None:
+            missing = missing or _NO_PROPERTIES
+        refused = may_fail = ""
+        if old is not None and after is not None and not missing:
+            refused, may_fail = _another_function(old, after, definition, tree)
+        name = str((after or {}).get("Name", "")).lower()
+        risks = self._risks(place)
+        if name in self._made:
             risks.append("the experiment is created by the same deployment")
-        elif request.declared_name.lower() in self._touched:
+        elif name in self._touched:
             risks.append("the same deployment changes the experiment")
         return Sent(
-            request=request,
-            moment=UPDATE,
-            stacks=self._own(stack),
-            unknown=tuple(f"'{name}' is known only after the deployment" for name in unknown),
-            otherwise=otherwise,
+            *(place, kind, after, UPDATE, self._forward),
+            old=old,
             risks=tuple(risks),
-            experiment=made,
-            service_token=_token(after),
+            may_fail=(may_fail,) if may_fail else (),
+            refused=refused,
+            missing=missing,
+            made=self._made.get(name),
         )
 
-    def _request(
-        self, kind: RequestType, change: Change, stack: StackThen, properties: Json
-    ) -> Request:
-        physical_id = "" if kind is RequestType.CREATE else change.physical_id
-        old = change.before if kind is RequestType.UPDATE else None
-        return make_request(
-            *(kind, stack.stack_id, change.logical_id, physical_id),
-            *(properties, old, self._now),
-        )
-
-    def _removed(
-        self,
-        change: Change,
-        stack: StackThen,
-        then: Mapping[str, StackThen],
-        holders: Mapping[str, tuple[str, ...]],
-    ) -> Step:
-        if change.policy in ("Retain", "RetainExceptOnCreate"):
-            why = "it is removed from the stack and retained: CloudFormation deletes nothing"
-            place = (_name_of(stack.stack_id), change.logical_id, change.physical_id)
-            return NotSent(*place, why)
-        return self._delete(change, stack, then, holders)
-
-    def _delete(
-        self,
-        change: Change,
-        stack: StackThen,
-        then: Mapping[str, StackThen],
-        holders: Mapping[str, tuple[str, ...]],
-    ) -> Sent:
+    def _delete(self, tree: Tree, place: Place, completed: str = "") -> Sent:
         """A Delete in the clean-up of the update."""
-        declared = deployed_properties(self._reader, stack.stack_id, change.logical_id)
-        before = change.before if change.before is not None else declared
-        request = self._request(RequestType.DELETE, change, stack, before or {"Name": ""})
-        return Sent(
-            request=request,
-            moment=CLEAN_UP,
-            stacks=then,
-            holders=holders,
-            unknown=() if before else ("its deployed properties cannot be read",),
-            risks=tuple(self._risks(change.logical_id, RequestType.DELETE)),
-            service_token=_token(before or {}),
-        )
-
-    def _of_unseen(self, change: Change, stack: StackThen) -> Iterator[Step]:
-        """The resources of a nested stack whose changes the change set does not include."""
-        if change.action == "Remove":
-            return
-        why = "the change set does not include its nested stack: create it with IncludeNestedStacks"
-        if change.action == "Add":
-            place = (_name_of(stack.stack_id), change.logical_id, "")
-            yield NotSent(*place, why, is_known=False)
-            return
-        for below, found in resources_below(self._reader, change.physical_id):
-            place = (_name_of(below), found.logical_id, found.physical_id)
-            yield NotSent(*place, why, is_known=False)
-
-    def _untouched(self, change_set: ChangeSet, stack: StackThen) -> Iterator[Step]:
-        """The resources that are not in the change set."""
-        if stack.is_new:
-            return
-        changed = {change.logical_id for change in change_set.changes}
-        changed |= {found.logical_id for found in self._left_over(change_set, stack)}
-        for found in self._reader.resources(stack.stack_id):
-            if found.logical_id in changed:
-                continue
-            name = _name_of(stack.stack_id)
-            if found.resource_type == RESOURCE_TYPE:
-                why = "the change set does not change it"
-                yield NotSent(name, found.logical_id, found.physical_id, why)
-            elif found.resource_type == STACK_TYPE:
-                for below, resource in resources_below(self._reader, found.physical_id):
-                    why = "the change set does not change its stack"
-                    place = (_name_of(below), resource.logical_id, resource.physical_id)
-                    yield NotSent(*place, why)
-
-    def _left_over(self, change_set: ChangeSet, stack: StackThen) -> list[Deployed]:
-        """Our resources that an update without rollback removed and did not clean up: it failed.
-
-        They are not in the template that the change set is compared with.
-        """
-        if stack.is_new or not self._reader.stack(stack.stack_id).status.endswith("_FAILED"):
-            return []
-        known = {change.logical_id for change in change_set.changes}
-        known |= set(self._reader.template(stack.stack_id).get("Resources", {}))
-        return [
-            found
-            for found in self._reader.resources(stack.stack_id)
-            if found.resource_type == RESOURCE_TYPE and found.logical_id not in known
-        ]
-
-    def _at_risk(self, step: Step) -> Step:
-        if isinstance(step, NotSent):
-            return step
-        risks = self._risks(step.request.logical_id, RequestType.DELETE)
-        return replace(step, risks=(*step.risks, *risks))
-
-    def _risks(self, logical_id: str, kind: RequestType) -> Iterator[str]:
-        others = list(self._risky)
-        if kind is RequestType.DELETE:
-            others += [name for name in self._names if name != logical_id]
+        change = tree.changes.get(place.logical_id)
+        risks = self._risks(place)
+        others = [name for name in tree.declared(RESOURCE_TYPE) if name != place.logical_id]
         if others:
-            shown = ", ".join(others[:3]) + (", …" if len(others) > 3 else "")
-            yield f"other resources change, too ({shown}), and a failure of one may come first"
-        if self._triggers:
-            yield f"a rollback trigger may undo the deployment first: {', '.join(self._triggers)}"
+            risks.append(_may_come_first(others))
+        sent = _deleted(self._reader, place, CLEAN_UP, self._cleaning, tuple(risks))
+        if sent.properties is None and change is not None and change.before is not None:
+            sent = replace(sent, properties=change.before, missing="")
+        return replace(sent, completed=completed, holders=self._holders(tree, place))
 
-    def _holders(self, change_set: ChangeSet, stack: StackThen) -> Mapping[str, tuple[str, ...]]:
-        """The resources by physical id after the update."""
-        if stack.is_new:
-            return {}
-        changes = {change.logical_id: change for change in change_set.changes}
-        held: dict[str, list[str]] = {}
-        arn = ""
-        for found in self._reader.resources(stack.stack_id):
-            change = changes.pop(found.logical_id, None)
-            physical_id = found.physical_id
-            if ":inference-experiment/" in physical_id:
-                arn = physical_id.rpartition("/")[0]
-            if change and change.action == "Remove":
+    def _renamed(self, tree: Tree) -> Iterator[Step]:
+        """After an update to another experiment, CloudFormation deletes the old physical id."""
+        for name in tree.declared(RESOURCE_TYPE):
+            change, found = tree.changes.get(name), tree.has.get(name)
+            if change is None or found is None or not _is_renamed(change):
                 continue
-            if change and _is_renamed(change):
-                physical_id = f"{arn}/{(change.after or {}).get('Name')}"
-            held.setdefault(physical_id.lower(), []).append(found.logical_id)
-        for change in changes.values():
-            if change.resource_type == RESOURCE_TYPE and change.action == "Add":
-                physical_id = f"{arn}/{(change.after or {}).get('Name')}"
-                held.setdefault(physical_id.lower(), []).append(change.logical_id)
-        return {key: tuple(names) for key, names in held.items()}
+            place = Place(tree.stack_id, name, found.physical_id)
+            if is_retained(definitions(tree.template).get(name, {}), "UpdateReplacePolicy"):
+                yield NotSent(place, "the old experiment is retained: UpdateReplacePolicy says so")
+                continue
+            sent = self._delete(tree, place, json.dumps(change.after))
+            gone = (
+                "the permission for the old experiment may be deleted first, and the clean-up "
+                "then leaves the experiment as it is"
+            )
+            yield replace(sent, may_fail=(gone,))
 
-    def _own(self, stack: StackThen) -> Mapping[str, StackThen]:
-        return self._stacks | {stack.stack_id: stack}
+    def _nested(self, tree: Tree, name: str, change: Change | None) -> Iterator[Step]:
+        """The resources of a nested stack that has no change set."""
+        found = tree.has.get(name)
+        place = Place(tree.stack_id, name)
+        if found is None or not found.physical_id:
+            if change is not None or tree.is_failed:
+                yield NotSent(place, _NO_NESTED_CHANGE_SET, is_known=False)
+            return
+        is_known = change is None and not self._reader.stack(found.physical_id).is_failed
+        why = "the change set does not change its stack" if is_known else _NO_NESTED_CHANGE_SET
+        for below in resources_below(self._reader, found.physical_id):
+            yield NotSent(below, why, is_known)
 
-    def _deployed(self, stack: StackThen, logical_id: str) -> Deployed | None:
-        found = self._reader.resources(stack.stack_id)
-        return next((one for one in found if one.logical_id == logical_id), None)
+    def _native(self, tree: Tree, name: str) -> Iterator[Step]:
+        change, found = tree.changes.get(name), tree.has.get(name)
+        if found is None or not found.physical_id or found.status == "CREATE_FAILED":
+            return
+        if change is None and not tree.is_failed:
+            return
+        if change is not None and (change.replaced == "True" or _is_unchanged(change, found, tree)):
+            return
+        after = change.after if change else None
+        if after is None:
+            declared = definitions(tree.template).get(name, {}).get("Properties") or {}
+            after = resolved(declared, tree.known)
+        late = _dynamic(change, tree) if change else set()
+        after = {**after, **dict.fromkeys(late, LATER)}
+        place = Place(tree.stack_id, name, found.physical_id)
+        yield Native(place, _native_name(found), UPDATE, after, tuple(self._risks(place)))
 
+    def _native_deleted(self, tree: Tree, found: Resource, replaced: str = "True") -> Native:
+        place = Place(tree.stack_id, found.logical_id, found.physical_id)
+        risks = self._risks(place)
+        if ours := tree.declared(RESOURCE_TYPE):
+            risks.append(_may_come_first(ours))
+        if replaced == "Conditional":
+            risks.append("whether it is replaced is known only during the deployment")
+        return Native(place, _native_name(found), CLEAN_UP, None, tuple(risks))
 
-class _Deletion:
-    """The deletion of a stack and of those nested in it."""
-
-    def __init__(
-        self,
-        reader: Reader,
-        moment: str,
-        status: str,
-        above: Mapping[str, StackThen] | None = None,
-    ) -> None:
-        self._reader = reader
-        self._moment = moment
-        self._status = status
-        self._stacks: dict[str, StackThen] = dict(above or {})
-        self._now = time.time()
-
-    def of_stack(self, seen: StackSeen) -> Iterator[Step]:
-        """What the deletion of a stack sends."""
-        stack_id = seen.stack_id
-        self._stacks[stack_id] = StackThen(
-            stack_id, self._status, seen.parent_id, begun=(self._status,)
-        )
-        template = self._reader.template(stack_id).get("Resources", {})
-        for found in self._reader.resources(stack_id):
-            definition = template.get(found.logical_id, {})
-            is_retained = str(definition.get("DeletionPolicy", "")).startswith("Retain")
-            if found.resource_type == STACK_TYPE and not is_retained:
-                yield from self.of_stack(self._reader.stack(found.physical_id))
-            elif found.resource_type == RESOURCE_TYPE:
-                yield self._of_ours(seen, found, template, is_retained=is_retained)
-
-    def _of_ours(
-        self, seen: StackSeen, found: Deployed, template: Json, *, is_retained: bool
-    ) -> Step:
-        stack_id = seen.stack_id
-        if is_retained:
-            why = "it is retained: CloudFormation deletes nothing"
-            return NotSent(seen.name, found.logical_id, found.physical_id, why)
-        properties = deployed_properties(self._reader, stack_id, found.logical_id)
-        request = make_request(
-            *(RequestType.DELETE, stack_id, found.logical_id, found.physical_id),
-            *(properties or {"Name": experiment_of(found, None)}, None, self._now),
-        )
-        later = dependents(template, found.logical_id)
-        risks = [f"{', '.join(later[:3])} must be deleted before it"] if later else []
-        if seen.is_protected and self._moment == DELETION:
-            risks.append("termination protection is on, and CloudFormation refuses the deletion")
-        return Sent(
-            request=request,
-            moment=self._moment,
-            stacks=self._stacks,
-            unknown=() if properties else ("its deployed properties cannot be read",),
-            risks=tuple(risks),
-            service_token=_token(properties or {}),
-        )
+    def _holders(self, tree: Tree, place: Place) -> tuple[str, ...]:
+        """The resources that will hold a physical id after the update."""
+        wanted = place.experiment.lower()
+        held: list[str] = []
+        for name in tree.declared(RESOURCE_TYPE):
+            change, found = tree.changes.get(name), tree.has.get(name)
+            after = (change.after if change else None) or {}
+            experiment = held_by(found.physical_id) if found else ""
+            if change is not None and (change.action == "Add" or _is_renamed(change)):
+                experiment = str(after.get("Name", ""))
+            if wanted and experiment.lower() == wanted:
+                held.append(name)
+        return tuple(held)
 
 
-def make_request(  # noqa: PLR0917 - the parts of a request
-    kind: RequestType,
-    stack_id: str,
-    logical_id: str,
-    physical_id: str,
-    properties: Json,
-    old: Json | None,
-    issued_at: float,
-) -> Request:
-    """A request as the function reads it."""
-    named = {"stack_name": _name_of(stack_id), "logical_id": logical_id}
-    new: Declaration | str
+_ANOTHER_FUNCTION = (
+    "CloudFormation refuses another ServiceToken for a resource that exists: keep its provider, or "
+    "let go of the experiment with 'stop_on' first, and give the construct another id"
+)
+_PERHAPS_ANOTHER_FUNCTION = (
+    "CloudFormation refuses another ServiceToken, and whether it changes is known only then"
+)
+_RETAINED = "it is retained: CloudFormation deletes nothing"
+_RETAINED_STACK = "its nested stack is retained: CloudFormation deletes nothing"
+_NO_NESTED_CHANGE_SET = (
+    "the changes of its nested stack: create the change set with IncludeNestedStacks"
+)
+
+
+def _deletion(
+    reader: Reader,
+    seen: StackSeen,
+    moment: str,
+    above: Mapping[str, StackThen],
+    risks: tuple[str, ...],
+) -> Iterator[Step]:
+    """What the deletion of a stack, and of those nested in it, sends."""
+    stacks = {**above, seen.stack_id: StackThen(seen.stack_id, seen.parent_id, (DELETE_STATUS,))}
     try:
-        new = parse(properties, **named)
-    except InvalidDeclaration as error:
-        new = str(error)
-    return Request(
-        type=kind,
-        stack_id=stack_id,
-        stack_name=_name_of(stack_id),
-        logical_id=logical_id,
-        physical_id=physical_id,
-        declared_name=str(properties.get("Name", "")),
-        new=new,
-        old=parse_replaced(old, **named) if old is not None else None,
-        issued_at=issued_at,
+        template, why = reader.template(seen.stack_id), ""
+    except CannotPlan as error:
+        template, why = {}, f"the template cannot be read, and may retain it: {error}"
+    named, natives = definitions(template), list[Step]()
+    for found in reader.resources(seen.stack_id):
+        place = Place(seen.stack_id, found.logical_id, found.physical_id)
+        retains = is_retained(named.get(found.logical_id, {}))
+        later = dependents(template, found.logical_id)
+        may = (*risks, why) if why else risks
+        may += (f"{', '.join(later[:3])} must be deleted before it",) if later else ()
+        if not found.physical_id:
+            continue
+        if found.resource_type == STACK_TYPE and retains:
+            for below in resources_below(reader, found.physical_id):
+                yield NotSent(below, _RETAINED_STACK)
+        elif found.resource_type == STACK_TYPE:
+            nested = reader.stack(found.physical_id)
+            yield from _deletion(reader, nested, moment, stacks, risks)
+        elif found.resource_type == NATIVE_TYPE and not retains:
+            ours = [name for name, one in named.items() if one.get("Type") == RESOURCE_TYPE]
+            first = [name for name in later if name not in ours]
+            own = (*risks, _may_come_first(first)) if first else risks
+            natives.append(Native(place, _native_name(found), moment, None, own))
+        elif found.resource_type == RESOURCE_TYPE and retains:
+            yield NotSent(place, _RETAINED)
+        elif found.resource_type == RESOURCE_TYPE:
+            yield _deleted(reader, place, moment, stacks, may)
+    yield from natives  # Ours depend on them, and are deleted first.
+
+
+def _deleted(
+    reader: Reader,
+    place: Place,
+    moment: str,
+    stacks: Mapping[str, StackThen],
+    risks: tuple[str, ...],
+) -> Sent:
+    properties = deployed_properties(reader, place)
+    if properties is None and not place.experiment:
+        properties = {"Name": "-"}  # It was never created; its id says so.
+    return Sent(
+        *(place, RequestType.DELETE, properties, moment, stacks),
+        risks=risks,
+        missing="" if properties else _NO_PROPERTIES,
     )
 
 
-def experiment_of(found: Deployed, properties: Json | None) -> str:
-    """The name of a resource's experiment, from the physical id if the properties are not known."""
-    return str((properties or {}).get("Name") or found.physical_id.rpartition("/")[2])
+_NO_PROPERTIES = "its deployed properties: the stack's events do not show them"
 
 
-def deployed_properties(reader: Reader, stack_id: str, logical_id: str) -> Json | None:
-    """The last deployed properties of a resource; None if they cannot be read.
+def deployed_properties(reader: Reader, place: Place) -> Json | None:
+    """The last properties that a resource completed with; None if they cannot be read.
 
-    The stack's events have them as CloudFormation resolved them. A template only has them if they
-    contain no intrinsic function.
+    The stack's events have them as CloudFormation resolved them. Where those are gone, the template
+    has what is literal or a parameter.
     """
-    for event in reader.events(stack_id):
-        if (
-            event.logical_id == logical_id
-            and event.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE")
-            and (properties := _read(event)) is not None
-        ):
-            return properties
-    definition = reader.template(stack_id).get("Resources", {}).get(logical_id, {})
-    literal = {
-        name: value
-        for name, value in definition.get("Properties", {}).items()
-        if name not in CLOUDFORMATION_PROPERTIES
-    }
-    return literal if "Name" in literal and not _has_function(literal) else None
-
-
-def _read(event: StackEvent) -> Json | None:
-    properties = parse_json(event.properties)
-    return properties if properties and isinstance(properties.get("Name"), str) else None
-
-
-def parse_json(text: str) -> Json | None:
-    """A JSON object; None if the text is not one."""
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return None
-    return found if isinstance(found, Mapping) else None
-
-
-def resources_below(reader: Reader, stack_id: str) -> Iterator[tuple[str, Deployed]]:
-    """Our resources in a stack and in its nested stacks, each with its stack's id."""
-    for found in reader.resources(stack_id):
-        if found.resource_type == RESOURCE_TYPE:
-            yield stack_id, found
-        elif found.resource_type == STACK_TYPE and found.physical_id:
-            yield from resources_below(reader, found.physical_id)
-
-
-def dependents(template: Json, logical_id: str) -> list[str]:
-    """The resources that depend on one, and are deleted before it."""
-    found: list[str] = []
-    wanted = {logical_id}
-    while True:
-        more = [
-            name
-            for name, definition in template.items()
-            if name not in found and name != logical_id and wanted & set(_named(definition))
-        ]
-        if not more:
+    events = reader.events(place.stack_id)
+    while isinstance(events, Events):
+        if (found := _completed(events.newest_first, place.logical_id)) is not None:
             return found
-        found += more
-        wanted |= set(more)
+        if events.is_whole:
+            break
+        events = reader.older(place.stack_id)
+    try:
+        definition = definitions(reader.template(place.stack_id)).get(place.logical_id, {})
+        parameters = reader.stack(place.stack_id).parameters
+    except CannotPlan:
+        return None
+    declared = resolved(definition.get("Properties") or {}, parameters)
+    own = {name: one for name, one in declared.items() if name not in CLOUDFORMATION_PROPERTIES}
+    return None if "Name" not in own or is_late(own) else declared
 
 
-def _named(value: object) -> Iterator[str]:
-    """The logical ids that a part of a template refers to."""
+def _completed(newest_first: tuple[StackEvent, ...], logical_id: str) -> Json | None:
+    own = [one for one in newest_first if one.logical_id == logical_id and not one.is_aside]
+    for event, before in zip_longest(own, own[1:]):
+        if event.status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+            continue
+        begun = event.status.replace("COMPLETE", "IN_PROGRESS")
+        if before is not None and before.status != begun:
+            continue  # An undo that was skipped.
+        try:
+            properties = json.loads(event.properties)
+        except ValueError:
+            continue
+        if isinstance(properties, dict) and isinstance(properties.get("Name"), str):
+            return properties
+    return None
+
+
+def _token(old: Json | None, declared: Json) -> Json:
+    """The function, which a template names by an attribute of a resource that stays."""
+    token = (old or {}).get("ServiceToken")
+    return {"ServiceToken": token} if token and is_late(declared.get("ServiceToken")) else {}
+
+
+def _is_unchanged(change: Change, found: Resource, tree: Tree) -> bool:
+    """Whether a listed resource gets no request, since its properties stay as they are."""
+    if change.action != "Modify" or found.status == "UPDATE_FAILED":
+        return False
+    if change.scope and "Properties" not in change.scope:
+        return True
+    details = [one for one in change.details if one.attribute == "Properties"]
+    if not details or not all(one.is_dynamic for one in details):
+        return False
+    is_same = change.after is None or change.after == change.before
+    return is_same and not any(_may_differ(one, tree) for one in details)
+
+
+def _dynamic(change: Change, tree: Tree) -> set[str]:
+    """The properties whose new value only the execution tells, whatever the change set shows."""
+    return {
+        one.name
+        for one in change.details
+        if one.is_dynamic and one.attribute == "Properties" and one.name
+        if _may_differ(one, tree)
+    }
+
+
+def _may_differ(detail: Detail, tree: Tree) -> bool:
+    """Whether an attribute of another resource that is changed may get another value.
+
+    A resource that is modified and not replaced keeps its physical id, and a function its ARN.
+    """
+    logical_id, _, attribute = detail.cause.partition(".")
+    cause = tree.changes.get(logical_id)
+    if cause is None or cause.action != "Modify" or cause.replaced != "False":
+        return True
+    is_custom = cause.resource_type.startswith(("Custom::", "AWS::CloudFormation::"))
+    is_id = detail.source == "ResourceReference" and not is_custom
+    return not (is_id or (cause.resource_type == FUNCTION_TYPE and attribute == "Arn"))
+
+
+def _another_function(old: Json, after: Json, definition: Json, tree: Tree) -> tuple[str, str]:
+    """Why CloudFormation refuses the update, and why it may: it gets another function."""
+    token = after.get("ServiceToken")
+    if not is_late(token):
+        return (_ANOTHER_FUNCTION if old.get("ServiceToken") not in (None, token) else "", "")
+    is_another = _function_of(definition, tree)
+    if is_another == "False":
+        return "", ""
+    return (_ANOTHER_FUNCTION, "") if is_another == "True" else ("", _PERHAPS_ANOTHER_FUNCTION)
+
+
+def _function_of(definition: Json, tree: Tree) -> str:
+    """Whether the function that a template names is another one: True, False, or not known."""
+    token = (definition.get("Properties") or {}).get("ServiceToken")
+    names = list(token.values()) if isinstance(token, Mapping) else []
+    name = names[0][0] if names and isinstance(names[0], list) and names[0] else ""
+    change = tree.changes.get(str(name))
+    if change is not None and change.resource_type == FUNCTION_TYPE:
+        return "True" if change.action == "Add" else change.replaced
+    return ""
+
+
+def _late(value: object) -> object:
+    """A property of which any part may change."""
     if isinstance(value, Mapping):
-        for key, item in value.items():
-            if key == "Ref" and isinstance(item, str):
-                yield item
-            elif key == "Fn::GetAtt":
-                yield item[0] if isinstance(item, list) else str(item).partition(".")[0]
-            elif key == "DependsOn":
-                yield from [item] if isinstance(item, str) else item
-            elif key == "Fn::Sub":
-                yield from _in_sub(item)
-            yield from _named(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _named(item)
+        return {name: _late(item) for name, item in value.items()}
+    return [_late(item) for item in value] if isinstance(value, list) else LATER
 
 
-def _in_sub(value: object) -> Iterator[str]:
-    text = value[0] if isinstance(value, list) else value
-    for name in re.findall(r"\$\{([^!}][^}]*)\}", str(text)):
-        yield name.partition(".")[0]
+def _may_be_replaced(change: Change | None) -> bool:
+    return change is not None and (change.action != "Modify" or change.replaced != "False")
 
 
-LATER = "known-after-apply"
-"""A placeholder for a name that is only known later, in a valid form."""
-
-_ASSUMED = {"ModelName": LATER, "InstanceType": "ml.known-after.apply", "Reason": LATER}
-
-
-def _is_late(value: object) -> bool:
-    """Whether a part of a value is only known after the execution."""
-    if isinstance(value, Mapping):
-        return any(_is_late(item) for item in value.values())
-    if isinstance(value, list):
-        return any(_is_late(item) for item in value)
-    return isinstance(value, str) and KNOWN_AFTER_APPLY in value
+def _may_come_first(names: list[str]) -> str:
+    shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+    return f"other resources change, too ({shown}), and a failure of one may come first"
 
 
-def _assumed(name: str, value: object) -> object:
-    """The value with placeholders for parts that only matter for whether it changes."""
-    if isinstance(value, Mapping):
-        return {key: _assumed(key, item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_assumed(name, item) for item in value]
-    return _ASSUMED.get(name, value) if _is_late(value) else value
+def _retained(reader: Reader, tree: Tree) -> set[str]:
+    """The removed resources that CloudFormation leaves as they are."""
+    by_policy = {
+        name
+        for name, one in tree.changes.items()
+        if one.policy in ("Retain", "RetainExceptOnCreate")
+    }
+    try:
+        old = definitions(reader.template(tree.stack_id)) if tree.has else {}
+    except CannotPlan:
+        return by_policy
+    return by_policy | {name for name, one in old.items() if is_retained(one)}
 
 
-def _filled(value: object, old: object) -> object:
-    """The value with the current values for parts that are only known later."""
-    if isinstance(value, Mapping):
-        known = old if isinstance(old, Mapping) else {}
-        return {key: _filled(item, known.get(key)) for key, item in value.items()}
-    if isinstance(value, list):
-        items = old if isinstance(old, list) else []
-        return [_filled(one, items[i] if i < len(items) else None) for i, one in enumerate(value)]
-    return old if _is_late(value) and old is not None else value
-
-
-def _tree(
-    change_set: ChangeSet, parent_id: str, *, is_new: bool
-) -> Iterator[tuple[ChangeSet, StackThen]]:
-    """A change set and its nested ones, each with its future stack."""
-    status = "CREATE_IN_PROGRESS" if is_new else "UPDATE_IN_PROGRESS"
-    stack_id = change_set.stack_id
-    yield change_set, StackThen(stack_id, status, parent_id, is_new, begun=(status,))
-    for change in change_set.changes:
-        if change.nested:
-            yield from _tree(change.nested, stack_id, is_new=change.action == "Add")
-
-
-def _cleaning(stack: StackThen) -> StackThen:
-    """The stack in the clean-up; one that was created has none."""
-    if stack.is_new:
-        return replace(stack, status="CREATE_COMPLETE")
-    return replace(stack, status=CLEANUP, begun=(*stack.begun, CLEANUP))
-
-
-def _all(change_set: ChangeSet) -> Iterator[Change]:
-    for change in change_set.changes:
-        yield change
-        if change.nested:
-            yield from _all(change.nested)
-
-
-def _ours(tree: list[tuple[ChangeSet, StackThen]]) -> Iterator[tuple[ChangeSet, Change]]:
-    for change_set, _ in tree:
-        for change in change_set.changes:
-            if change.resource_type == RESOURCE_TYPE and change.action != "Remove":
-                yield change_set, change
-
-
-def _risky(root: ChangeSet) -> Iterator[str]:
-    """The other resources that are created or updated, which may fail."""
-    for change in _all(root):
-        known = {RESOURCE_TYPE, *CANNOT_FAIL, *([STACK_TYPE] if change.nested else [])}
-        if change.action != "Remove" and change.resource_type not in known:
-            yield change.logical_id
-
-
-def _made(root: ChangeSet) -> Iterator[tuple[str, Experiment]]:
+def _made(changes: list[Change]) -> Iterator[tuple[str, Experiment]]:
     """The experiments that the change set creates, by name, as they will be."""
-    for change in _all(root):
+    for change in changes:
         after = change.after or {}
         name = after.get("Name")
         is_made = change.action == "Add" or change.replaced == "True"
@@ -637,35 +740,21 @@ def _experiment(name: str, properties: Json) -> Experiment:
     )
 
 
-def _touched(root: ChangeSet) -> Iterator[str]:
-    """The names of the experiments that the change set changes or deletes."""
-    for change in _all(root):
+def _touched(changes: list[Change]) -> Iterator[str]:
+    """The names of the experiments that CloudFormation's own resource changes or deletes."""
+    for change in changes:
         if change.resource_type == NATIVE_TYPE and change.action != "Add":
             yield str((change.before or {}).get("Name") or change.physical_id).lower()
 
 
+def _native_name(found: Resource) -> str:
+    """The name in the physical id of CloudFormation's own resource, which is a name or an ARN."""
+    return found.physical_id.rpartition("/")[2]
+
+
 def _is_renamed(change: Change) -> bool:
-    """Whether an update names another experiment."""
-    if change.action != "Modify" or change.before is None or change.after is None:
+    """Whether an update names another experiment, as far as is known."""
+    if change.action == "Remove" or change.before is None or change.after is None:
         return False
     old, new = (str(one.get("Name", "")).lower() for one in (change.before, change.after))
-    return old != new and not _is_late(change.after.get("Name"))
-
-
-def _has_function(value: object) -> bool:
-    """Whether a part of a template holds an intrinsic function."""
-    if isinstance(value, Mapping):
-        return any(
-            key == "Ref" or key.startswith("Fn::") or _has_function(item)
-            for key, item in value.items()
-        )
-    return isinstance(value, list) and any(_has_function(item) for item in value)
-
-
-def _token(properties: Json) -> str:
-    token = properties.get("ServiceToken")
-    return token if isinstance(token, str) and not _is_late(token) else ""
-
-
-def _name_of(stack_id: str) -> str:
-    return stack_id.rpartition(":stack/")[2].partition("/")[0]
+    return old != new and not is_late(change.after.get("Name"))

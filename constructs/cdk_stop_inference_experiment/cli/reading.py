@@ -1,39 +1,51 @@
-"""Reads stacks, change sets, experiments and the function from AWS, and changes nothing."""
+"""Reads stacks, change sets, experiments and functions from AWS, each fact once.
+
+A fact that decides about one experiment is a value or a NotReadable, as in a Situation; without the
+stack or the change set there is no plan, so these raise :class:`CannotPlan`.
+"""
 
 from __future__ import annotations
 
 import json
+import random
+import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-from cdk_stop_inference_experiment_handler.lifecycle.facts import (
-    Endpoint,
+from cdk_stop_inference_experiment_handler.lifecycle.situation import (
+    Events,
     Experiment,
-    StackEvent,
-    Unreadable,
+    Kind,
+    Measured,
+    NotReadable,
+    Question,
+    Seen,
 )
-from cdk_stop_inference_experiment_handler.runtime.aws import (
-    SDK_CONFIG,
-    Aws,
-    as_aws_error,
+from cdk_stop_inference_experiment_handler.runtime.aws import Aws, client
+from cdk_stop_inference_experiment_handler.runtime.errors import (
+    AwsError,
+    Gone,
+    Throttled,
+    Transient,
+    error_of,
 )
 
-Json = Mapping[str, Any]
-Fact = TypeVar("Fact")
+from .templates import Json, parse_template
+
+T = TypeVar("T")
 
 AT_ONCE = 8
 """How many experiments are described at the same time."""
 
-_PATIENT = Config(retries={"mode": "legacy", "total_max_attempts": 10})
-"""The standard mode stops retrying after a hundred retries of all calls together."""
+ATTEMPTS = 10
+"""Of a call that AWS throttles. An endpoint that cannot be reached is not tried again."""
 
 STACK_TYPE = "AWS::CloudFormation::Stack"
 _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
@@ -41,6 +53,27 @@ _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 
 class CannotPlan(Exception):
     """A plan is not possible; the message says why."""
+
+
+@dataclass(frozen=True)
+class Detail:
+    """Why a change set lists a resource: one property, or another attribute, of it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChangeDetail.html
+
+    Attributes:
+        attribute: Such as Properties or Metadata.
+        name: The property's name, if it is one.
+        source: Such as ResourceAttribute.
+        cause: The resource that causes it, and its attribute after a period.
+        is_dynamic: Whether it changes is known only during the execution.
+    """
+
+    attribute: str = "Properties"
+    name: str = ""
+    source: str = ""
+    cause: str = ""
+    is_dynamic: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,6 +101,7 @@ class Change:
     policy: str = ""
     before: Json | None = None
     after: Json | None = None
+    details: tuple[Detail, ...] = ()
     nested: ChangeSet | None = None
 
 
@@ -76,6 +110,7 @@ class ChangeSet:
     """A change set of one stack.
 
     Attributes:
+        parameters: The values of the template's parameters.
         triggers: ARNs of the alarms in its rollback configuration: CloudFormation undoes the
             operation if one goes to ALARM meanwhile.
     """
@@ -87,6 +122,7 @@ class ChangeSet:
     reason: str
     execution_status: str
     changes: tuple[Change, ...] = ()
+    parameters: Mapping[str, str] = field(default_factory=dict)
     triggers: tuple[str, ...] = ()
 
     @property
@@ -96,8 +132,8 @@ class ChangeSet:
 
 
 @dataclass(frozen=True)
-class Deployed:
-    """A resource of a stack."""
+class Resource:
+    """A resource of a stack, as ListStackResources shows it."""
 
     logical_id: str
     physical_id: str
@@ -116,43 +152,43 @@ class StackSeen:
     is_protected: bool = False
     parameters: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def is_new(self) -> bool:
+        """Whether only a change set made it."""
+        return self.status == "REVIEW_IN_PROGRESS"
 
-class _Session:
-    """Creates clients that go on for longer than the function's if AWS throttles them."""
-
-    def __init__(self, session: Any) -> None:  # noqa: ANN401 - its calls have too many types
-        self._session = session
-
-    def client(self, service: str, config: Config) -> Any:  # noqa: ANN401 - made at run time
-        return self._session.client(service, config=config.merge(_PATIENT))
+    @property
+    def is_failed(self) -> bool:
+        """Whether its last operation failed and was not undone completely."""
+        return self.status.endswith("_FAILED")
 
 
 class Reader:
     """Reads from AWS, each fact once."""
 
     def __init__(self, session: boto3.Session) -> None:
-        self._session = cast("boto3.Session", _Session(session))
-        self.aws = Aws(self._session)
-        self._known: dict[tuple[str, str], object] = {}
+        self.aws = Aws(session)
+        self._session = session
+        self._known: dict[tuple[str, str], Any] = {}
+        self._events: dict[str, tuple[Seen[Events], str]] = {}
 
     def stack(self, name: str) -> StackSeen:
         """A stack, by its name or ARN.
 
         Raises:
-            CannotPlan: The stack does not exist, or it cannot be described.
+            CannotPlan: It does not exist, or cannot be read.
         """
-        answer = _ask(lambda: self._cloudformation.describe_stacks(StackName=name))
-        found = answer["Stacks"][0]
+        return self._once("stack", name, lambda: self._read_stack(name))
+
+    def _read_stack(self, name: str) -> StackSeen:
+        found = _asked(partial(self._cloudformation.describe_stacks, StackName=name))["Stacks"][0]
         return StackSeen(
             stack_id=found["StackId"],
             name=found["StackName"],
             status=found["StackStatus"],
             parent_id=found.get("ParentId") or "",
             is_protected=bool(found.get("EnableTerminationProtection")),
-            parameters={
-                one["ParameterKey"]: one.get("ResolvedValue") or one.get("ParameterValue", "")
-                for one in found.get("Parameters", [])
-            },
+            parameters=_parameters(found),
         )
 
     def change_set(self, name: str, stack: str | None = None) -> ChangeSet:
@@ -166,14 +202,14 @@ class Reader:
         """
         place = {"ChangeSetName": name} | ({"StackName": stack} if stack else {})
         pages = list(self._pages(place, IncludePropertyValues=True))
-        changes = [change for page in pages for change in _changes(page)]
-        valued = {change["LogicalResourceId"] for change in changes}
-        changes += [
-            change
-            for page in self._pages(place)
-            for change in _changes(page)
-            if change["LogicalResourceId"] not in valued
-        ]
+        listed = {one["LogicalResourceId"]: one for page in pages for one in _changes(page)}
+        for page in self._pages(place):
+            for one in _changes(page):
+                logical_id = one["LogicalResourceId"]
+                if known := listed.get(logical_id):
+                    listed[logical_id] = {**known, "Details": [*_details(known), *_details(one)]}
+                else:
+                    listed[logical_id] = one
         first = pages[0]
         return ChangeSet(
             arn=first["ChangeSetId"],
@@ -182,10 +218,12 @@ class Reader:
             status=first["Status"],
             reason=first.get("StatusReason") or "",
             execution_status=first.get("ExecutionStatus") or "",
-            changes=tuple(self._change(change) for change in changes),
+            changes=tuple(map(self._change, listed.values())),
+            parameters=_parameters(first),
             triggers=tuple(
                 trigger["Arn"]
-                for trigger in first.get("RollbackConfiguration", {}).get("RollbackTriggers", [])
+                for trigger in (first.get("RollbackConfiguration") or {}).get("RollbackTriggers")
+                or []
             ),
         )
 
@@ -193,7 +231,7 @@ class Reader:
         token: dict[str, str] = {}
         while True:
             describe = self._cloudformation.describe_change_set
-            page = _ask(partial(describe, **place, **options, **token))
+            page = _asked(partial(describe, **place, **options, **token))
             yield page
             if not page.get("NextToken"):
                 return
@@ -202,119 +240,220 @@ class Reader:
     def _change(self, change: Json) -> Change:
         nested = change.get("ChangeSetId")
         return Change(
-            action=change["Action"],
+            action=change.get("Action") or "",
             logical_id=change["LogicalResourceId"],
-            resource_type=change["ResourceType"],
+            resource_type=change.get("ResourceType") or "",
             physical_id=change.get("PhysicalResourceId") or "",
-            scope=tuple(change.get("Scope", [])),
+            scope=tuple(change.get("Scope") or ()),
             replaced=change.get("Replacement") or "",
             policy=change.get("PolicyAction") or "",
             before=_properties(change.get("BeforeContext")),
             after=_properties(change.get("AfterContext")),
+            details=tuple(dict.fromkeys(map(_detail, _details(change)))),
             nested=self.change_set(nested) if nested else None,
         )
 
-    def resources(self, stack_id: str) -> tuple[Deployed, ...]:
-        """The resources of a stack that are not deleted."""
+    def resources(self, stack_id: str) -> tuple[Resource, ...]:
+        """The resources of a stack that are not deleted.
+
+        Raises:
+            CannotPlan: They cannot be listed.
+        """
         return self._once("resources", stack_id, lambda: self._read_resources(stack_id))
 
-    def _read_resources(self, stack_id: str) -> tuple[Deployed, ...]:
-        paginator = self._cloudformation.get_paginator("list_stack_resources")
-        pages = _ask(lambda: list(paginator.paginate(StackName=stack_id)))
-        return tuple(
-            Deployed(
-                logical_id=one["LogicalResourceId"],
-                physical_id=one.get("PhysicalResourceId") or "",
-                resource_type=one["ResourceType"],
-                status=one["ResourceStatus"],
-            )
-            for page in pages
-            for one in page["StackResourceSummaries"]
-            if one["ResourceStatus"] != "DELETE_COMPLETE"
-        )
+    def _read_resources(self, stack_id: str) -> tuple[Resource, ...]:
+        found: list[Resource] = []
+        token: dict[str, str] = {}
+        while True:
+            list_them = self._cloudformation.list_stack_resources
+            page = _asked(partial(list_them, StackName=stack_id, **token))
+            found += [
+                Resource(
+                    logical_id=one["LogicalResourceId"],
+                    physical_id=one.get("PhysicalResourceId") or "",
+                    resource_type=one.get("ResourceType") or "",
+                    status=one.get("ResourceStatus") or "",
+                )
+                for one in page.get("StackResourceSummaries") or []
+            ]
+            if not page.get("NextToken"):
+                return tuple(one for one in found if one.status != "DELETE_COMPLETE")
+            token = {"NextToken": page["NextToken"]}
 
     def template(self, stack_id: str) -> Json:
-        """The deployed template, after CloudFormation has processed its transforms."""
-        return self._once("template", stack_id, lambda: self._read_template(stack_id))
+        """The deployed template, after CloudFormation has processed its transforms.
 
-    def _read_template(self, stack_id: str) -> Json:
-        answer = _ask(
-            lambda: self._cloudformation.get_template(StackName=stack_id, TemplateStage="Processed")
-        )
-        body = answer["TemplateBody"]
-        if isinstance(body, str):
-            try:
-                body = json.loads(body)
-            except ValueError:
-                return {}  # YAML, which CDK does not deploy.
-        return body if isinstance(body, Mapping) else {}
+        Raises:
+            CannotPlan: It cannot be read.
+        """
+        return self._once("template", stack_id, lambda: self._template(StackName=stack_id))
 
-    def events(self, stack_id: str) -> tuple[StackEvent, ...]:
-        """The events of a stack, newest first."""
-        return self._once("events", stack_id, lambda: self._read_events(stack_id))
+    def template_of(self, change_set: ChangeSet) -> Json:
+        """The template of a change set.
 
-    def _read_events(self, stack_id: str) -> tuple[StackEvent, ...]:
-        return tuple(event for page in self.aws.event_pages(stack_id) for event in page)
+        Raises:
+            CannotPlan: It cannot be read.
+        """
+        read = partial(self._template, ChangeSetName=change_set.arn)
+        return self._once("new template", change_set.arn, read)
+
+    def _template(self, **place: str) -> Json:
+        get = partial(self._cloudformation.get_template, **place, TemplateStage="Processed")
+        try:
+            return parse_template(_asked(get).get("TemplateBody") or {})
+        except ValueError as error:
+            raise CannotPlan(f"GetTemplate: {error}") from error
+
+    def events(self, stack_id: str) -> Seen[Events]:
+        """The events of a stack, as far as they have been read."""
+        if stack_id not in self._events:
+            self._events[stack_id] = self._page(stack_id, Events(), "")
+        return self._events[stack_id][0]
+
+    def older(self, stack_id: str) -> Seen[Events]:
+        """The same, with a page of older events."""
+        known = self.events(stack_id)
+        if isinstance(known, Events) and not known.is_whole:
+            self._events[stack_id] = self._page(stack_id, known, self._events[stack_id][1])
+        return self._events[stack_id][0]
+
+    def _page(self, stack_id: str, known: Events, token: str) -> tuple[Seen[Events], str]:
+        seen = _seen(lambda: self.aws.event_page(stack_id, token))
+        if isinstance(seen, NotReadable):
+            return seen, ""
+        page, token = seen
+        ids = {event.event_id for event in known.newest_first} - {""}
+        older = (event for event in page if event.event_id not in ids)
+        return Events((*known.newest_first, *older), is_whole=not token), token
 
     def describe_all(self, names: Iterable[str]) -> None:
-        """Describe experiments at the same time; one that cannot be read is not an error yet."""
-        wanted = list(dict.fromkeys(names))
+        """Describe experiments at the same time."""
+        wanted = list(dict.fromkeys(filter(None, names)))
         for name in wanted[:1]:
-            self._try(name)  # It creates the client, which threads can share but not create.
+            self.experiment(name)  # It creates the client, which threads share but cannot create.
         with ThreadPoolExecutor(AT_ONCE) as threads:
-            list(threads.map(self._try, wanted[1:]))
+            list(threads.map(self.experiment, wanted[1:]))
 
-    def _try(self, name: str) -> None:
-        with suppress(Unreadable):
-            self.experiment(name)
-
-    def experiment(self, name: str) -> Experiment | None:
+    def experiment(self, name: str) -> Seen[Experiment | None]:
         """An experiment; None if SageMaker does not know it."""
-        return self._once("experiment", name, lambda: self.aws.describe(name))
+        return self._once("experiment", name, lambda: _seen(lambda: self.aws.describe(name)))
 
-    def endpoint(self, name: str) -> Endpoint | None:
-        """An endpoint; None if SageMaker does not know it."""
-        return self._once("endpoint", name, lambda: self.aws.endpoint(name))
+    def counts(self, endpoint_name: str) -> Seen[Mapping[str, int]]:
+        """The current instance count of each variant of an endpoint."""
+        read = partial(self.aws.counts, endpoint_name)
+        return self._once("counts", endpoint_name, lambda: _seen(read))
 
-    def description(self, function_arn: str) -> str:
-        """The description of a Lambda function."""
-        return self._once("function", function_arn, lambda: self._read_description(function_arn))
+    def evidence(self, question: Question) -> Seen[Measured]:
+        """What CloudWatch has measured so far, and the states of alarms."""
+        return self._once(
+            "evidence", repr(question), lambda: _seen(lambda: self._measured(question))
+        )
 
-    def _read_description(self, function_arn: str) -> str:
-        call = partial(self._lambda.get_function_configuration, FunctionName=function_arn)
-        return str(_ask(call).get("Description") or "")
+    def _measured(self, question: Question) -> Measured:
+        return self.aws.evidence(question)
 
-    def _once(self, kind: str, key: str, look: Callable[[], Fact]) -> Fact:
+    def function(self, arn: str) -> Seen[str | None]:
+        """The description of a Lambda function; None if there is no such function."""
+        return self._once("function", arn, lambda: _seen(lambda: self._read_description(arn)))
+
+    def _read_description(self, arn: str) -> str | None:
+        call = partial(self._lambda.get_function_configuration, FunctionName=arn)
+        try:
+            return str(_of_aws(call).get("Description") or "")
+        except Gone:
+            return None
+
+    def _once(self, kind: str, key: str, read: Callable[[], T]) -> T:
         if (kind, key) not in self._known:
             try:
-                self._known[kind, key] = look()
-            except (CannotPlan, Unreadable) as error:
+                self._known[kind, key] = read()
+            except CannotPlan as error:
                 self._known[kind, key] = error
         found = self._known[kind, key]
-        if isinstance(found, (CannotPlan, Unreadable)):
+        if isinstance(found, CannotPlan):
             raise found
-        return found  # type: ignore[return-value]
+        return found  # type: ignore[no-any-return]
 
     @cached_property
     def _cloudformation(self) -> Any:  # noqa: ANN401 - boto3 creates its clients' types at run time
-        return self._session.client("cloudformation", config=SDK_CONFIG)
+        return client("cloudformation", self._session)
 
     @cached_property
     def _lambda(self) -> Any:  # noqa: ANN401
-        return self._session.client("lambda", config=SDK_CONFIG)
+        return client("lambda", self._session)
 
 
-def _ask(call: Callable[[], Any]) -> Any:  # noqa: ANN401
+def _of_aws(call: Callable[[], Any]) -> Any:  # noqa: ANN401
     try:
         return call()
     except (ClientError, BotoCoreError) as error:
-        raise CannotPlan(str(as_aws_error(error))) from error
+        raise error_of(error) from error
+
+
+def _asked(call: Callable[[], Any]) -> Any:  # noqa: ANN401
+    try:
+        return _patiently(lambda: _of_aws(call))
+    except AwsError as error:
+        raise CannotPlan(str(error)) from error
+    except ValueError as error:  # A time that is absent, though the API promises it.
+        raise CannotPlan(f"an answer of AWS cannot be read: {error}") from error
+
+
+def _seen(read: Callable[[], T]) -> Seen[T]:
+    """A fact. Without credentials or a region there is none at all, which is an error."""
+    try:
+        return _patiently(read)
+    except AwsError as error:
+        cause = error.__cause__
+        if (
+            error.kind is Kind.REFUSED
+            and isinstance(cause, BotoCoreError)
+            and not isinstance(cause, ParamValidationError)
+        ):
+            raise CannotPlan(str(error)) from error
+        return error.as_not_readable
+
+
+def _patiently(read: Callable[[], T]) -> T:
+    """Try again what AWS throttles, or answered with an error of its own."""
+    for attempt in range(1, ATTEMPTS):
+        try:
+            return read()
+        except Transient as error:
+            is_answer = isinstance(error.__cause__, ClientError)
+            if not is_answer or (attempt > 2 and not isinstance(error, Throttled)):
+                raise
+        time.sleep(random.uniform(0.1, 0.2) * 2 ** min(attempt, 6))  # noqa: S311 - no secret
+    return read()
+
+
+def _parameters(found: Json) -> Mapping[str, str]:
+    return {
+        one["ParameterKey"]: str(one.get("ResolvedValue") or one.get("ParameterValue", ""))
+        for one in found.get("Parameters") or []
+    }
 
 
 def _changes(page: Json) -> Iterator[Json]:
-    for change in page.get("Changes", []):
+    for change in page.get("Changes") or []:
         if change.get("ResourceChange"):
             yield change["ResourceChange"]
+
+
+def _details(change: Json) -> list[Json]:
+    return list(change.get("Details") or [])
+
+
+def _detail(detail: Json) -> Detail:
+    target = detail.get("Target") or {}
+    named = re.match(r"/Properties/([^/]+)", str(target.get("Path") or ""))
+    return Detail(
+        attribute=target.get("Attribute") or "",
+        name=target.get("Name") or (named[1] if named else ""),
+        source=detail.get("ChangeSource") or "",
+        cause=detail.get("CausingEntity") or "",
+        is_dynamic=detail.get("Evaluation") == "Dynamic",
+    )
 
 
 def _properties(context: str | None) -> Json | None:

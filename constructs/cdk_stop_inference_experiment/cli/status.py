@@ -1,30 +1,31 @@
-"""The state of a stack's experiments, and what a change and a teardown would do now."""
+"""The state of a stack's experiments, and what could be ordered would do now."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
-from cdk_stop_inference_experiment_handler.contract.constraints import CANCELLED, COMPLETED
-from cdk_stop_inference_experiment_handler.lifecycle import reasons
-from cdk_stop_inference_experiment_handler.lifecycle.facts import (
-    Experiment,
-    RequestType,
-    Unreadable,
+from cdk_stop_inference_experiment_handler.contract.declaration import (
+    Declaration,
+    Outcome,
+    parse,
+)
+from cdk_stop_inference_experiment_handler.contract.limits import CANCELLED, COMPLETED
+from cdk_stop_inference_experiment_handler.contract.request import RequestType
+from cdk_stop_inference_experiment_handler.lifecycle import words
+from cdk_stop_inference_experiment_handler.lifecycle.situation import Experiment, NotReadable
+from cdk_stop_inference_experiment_handler.lifecycle.stop_request import (
+    Wanted,
+    promoted_by,
+    wanted_by,
 )
 
-from .operations import (
-    UPDATE,
-    Sent,
-    StackThen,
-    deployed_properties,
-    experiment_of,
-    make_request,
-    resources_below,
-)
-from .plan import SHAPE, Verdict, judge, plan_destroy
-from .reading import CannotPlan, Deployed, Json, Reader
+from .operations import UPDATE, Place, Sent, deployed_properties, resources_below
+from .plan import NOTHING, SHAPE, Judge, Verdict, plan_destroy
+from .reading import CannotPlan, Reader
+from .situations import ancestors, request_of
+from .templates import Json
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Variant:
     """A variant of an experiment.
 
     Attributes:
-        role: production or shadow.
+        role: What it serves: production, shadow, or nothing any more.
         running: The endpoint's current instance count; None if it cannot be read.
         traffic: Its percentage of the endpoint's requests; None if not given.
     """
@@ -48,12 +49,31 @@ class Variant:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What something that can be ordered would do now.
+
+    Attributes:
+        why: A shorter reason than the verdict's; empty if it has none.
+    """
+
+    what: str
+    verdict: Verdict
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class Standing:
     """A resource of ours and its experiment.
 
     Attributes:
         status: The experiment's status; empty if it is not known, for the reason in ``trouble``.
         since: When it ended, or else started, in ISO 8601; empty if not given.
+        declared: The declared end in words.
+        ended: Whose end it was, and whether it is as declared; empty if it has not ended.
+        ended_by: ``this resource``, ``another``, or empty.
+        ends_at: When it ends by itself, in seconds since the epoch; None if it has ended.
+        evidence: What the gate would say of a promotion now.
+        on_end_now: What ``end_now`` would do.
         on_change: What an update with a changed declaration would do.
         on_teardown: What the deletion of the stack would do.
     """
@@ -65,10 +85,30 @@ class Standing:
     since: str
     scheduled_end: str
     endpoint: str
-    variants: tuple[Variant, ...]
-    on_change: Verdict | None
-    on_teardown: Verdict | None
+    variants: tuple[Variant, ...] = ()
+    declared: str = ""
+    ended: str = ""
+    ended_by: str = ""
+    ends_at: float | None = None
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    on_end_now: Verdict | None = None
+    on_change: Verdict | None = None
+    on_teardown: Verdict | None = None
     trouble: str = ""
+
+    @property
+    def answers(self) -> Iterator[Answer]:
+        """What can be ordered, with its verdict."""
+        for what, verdict, lists in (
+            ("'end_now'", self.on_end_now, ""),
+            ("A changed declaration", self.on_change, "Update"),
+            ("A teardown", self.on_teardown, "Delete"),
+        ):
+            if verdict is not None:
+                is_left_out = verdict.effect == NOTHING and verdict.order in _NOT_LISTED
+                yield Answer(
+                    what, verdict, f"'StopOn' does not list {lists}" if is_left_out else ""
+                )
 
     def to_json(self) -> dict[str, object]:
         """The state as JSON."""
@@ -81,27 +121,46 @@ class Standing:
             "scheduledEnd": self.scheduled_end or None,
             "endpoint": self.endpoint or None,
             "variants": [_camel(asdict(variant)) for variant in self.variants],
+            "declared": self.declared or None,
+            "ended": self.ended or None,
+            "endedBy": self.ended_by or None,
+            "evidence": dict(self.evidence) or None,
+            "onEndNow": self.on_end_now.to_json() if self.on_end_now else None,
             "onChange": self.on_change.to_json() if self.on_change else None,
             "onTeardown": self.on_teardown.to_json() if self.on_teardown else None,
             "trouble": self.trouble or None,
         }
 
 
+_NOT_LISTED = ("update_changed_not_in_stop_on", "delete_not_in_stop_on")
+
+
 @dataclass(frozen=True)
 class StackStatus:
-    """A stack with our resources, including those of its nested stacks."""
+    """A stack with our resources, including those of its nested stacks.
+
+    Attributes:
+        error: Why it could not be read; empty if it could.
+    """
 
     stack_id: str
     name: str
     status: str
-    resources: tuple[Standing, ...]
+    resources: tuple[Standing, ...] = ()
+    error: str = ""
+
+    @classmethod
+    def failed(cls, name: str, error: str) -> StackStatus:
+        """A stack that could not be read."""
+        return cls("", name, "", error=error)
 
     def to_json(self) -> dict[str, object]:
         """The status as JSON."""
         return {
             "version": SHAPE,
-            "stack": self.stack_id,
-            "stackStatus": self.status,
+            "stack": self.stack_id or self.name,
+            "stackStatus": self.status or None,
+            "error": self.error or None,
             "resources": [one.to_json() for one in self.resources],
         }
 
@@ -114,95 +173,165 @@ def status_of(reader: Reader, stack: str) -> StackStatus:
     """
     seen = reader.stack(stack)
     deployed = [
-        (stack_id, found, deployed_properties(reader, stack_id, found.logical_id))
-        for stack_id, found in resources_below(reader, seen.stack_id)
+        (place, deployed_properties(reader, place))
+        for place in resources_below(reader, seen.stack_id)
     ]
-    reader.describe_all(experiment_of(found, properties) for _, found, properties in deployed)
+    reader.describe_all(_name(*one) for one in deployed)
     teardown: Mapping[tuple[str, str], Verdict] = {}
-    if not seen.status.endswith("_IN_PROGRESS"):
+    is_at_rest = not seen.status.endswith("_IN_PROGRESS")
+    if is_at_rest:
         verdicts = plan_destroy(reader, seen.stack_id).verdicts
-        teardown = {(one.stack, one.logical_id): one for one in verdicts}
+        teardown = {
+            (one.place.stack_id, one.place.logical_id): one for one in verdicts if not one.is_native
+        }
     resources = tuple(_standing(reader, *one, teardown) for one in deployed)
     return StackStatus(seen.stack_id, seen.name, seen.status, resources)
 
 
+def _name(place: Place, properties: Json | None) -> str:
+    return str((properties or {}).get("Name") or place.experiment)
+
+
 def _standing(
     reader: Reader,
-    stack_id: str,
-    found: Deployed,
+    place: Place,
     properties: Json | None,
     teardown: Mapping[tuple[str, str], Verdict],
 ) -> Standing:
-    name = experiment_of(found, properties)
-    stack_name = reader.stack(stack_id).name
-    try:
-        known, trouble = reader.experiment(name), ""
-    except (CannotPlan, Unreadable) as error:
-        known, trouble = None, str(error)
-    else:
-        if known is None:
-            trouble = "SageMaker does not know the experiment"
-    told = known or Experiment(arn="", name=name, status="")
+    name = _name(place, properties)
+    seen, trouble = reader.experiment(name) if name else None, ""
+    if isinstance(seen, NotReadable):
+        trouble = seen.why
+    elif seen is None:
+        trouble = "SageMaker does not know the experiment"
+    experiment = seen if isinstance(seen, Experiment) else Experiment("", name, "")
+    declaration = parse(properties) if properties is not None else None
+    wanted = None
+    if isinstance(declaration, Declaration):
+        sent = Sent(place, RequestType.DELETE, properties, UPDATE, {})
+        wanted = wanted_by(declaration, request_of(sent, properties or {}))
+    elif not trouble:
+        trouble = "its deployed declaration is not known: the stack's events do not show it"
+    ended, ended_by = _ended(wanted, experiment)
+    on_end_now = on_change = None
+    if teardown and properties is not None:
+        on_end_now, on_change = _ordered(reader, place, properties)
+    end = experiment.scheduled_end
+    since = experiment.completion_time or experiment.began
     return Standing(
-        stack=stack_name,
-        logical_id=found.logical_id,
+        stack=place.stack_name,
+        logical_id=place.logical_id,
         experiment=name,
-        status=told.status,
-        since=reasons.moment(told.completion_time or told.began),
-        scheduled_end=reasons.moment(told.scheduled_end),
-        endpoint=told.endpoint_name,
-        variants=tuple(_variants(told, _running(reader, told.endpoint_name))),
-        on_change=_change(reader, stack_id, found, properties) if teardown else None,
-        on_teardown=teardown.get((stack_name, found.logical_id)),
+        status=experiment.status,
+        since=words.moment(since),
+        scheduled_end=words.moment(end),
+        endpoint=experiment.endpoint_name,
+        variants=tuple(_variants(experiment, _running(reader, experiment.endpoint_name))),
+        declared=_in_words(wanted),
+        ended=ended,
+        ended_by=ended_by,
+        ends_at=None if experiment.is_over else end,
+        evidence=on_end_now.evidence if on_end_now else {},
+        on_end_now=on_end_now,
+        on_change=on_change,
+        on_teardown=teardown.get((place.stack_id, place.logical_id)),
         trouble=trouble,
     )
 
 
-def _change(
-    reader: Reader, stack_id: str, found: Deployed, properties: Json | None
-) -> Verdict | None:
-    """What an update with another declared end would do."""
-    if properties is None:
-        return None
-    state = CANCELLED if properties.get("DesiredState") == COMPLETED else COMPLETED
-    request = make_request(
-        *(RequestType.UPDATE, stack_id, found.logical_id, found.physical_id),
-        *({**properties, "DesiredState": state}, properties, time.time()),
+def _in_words(wanted: Wanted | None) -> str:
+    """The declared end."""
+    if wanted is None:
+        return ""
+    how = wanted.end.how
+    if isinstance(how, Outcome):
+        said = {
+            "PromoteShadow": "promote the shadow",
+            "KeepProduction": "keep production",
+            "KeepBoth": "keep both variants",
+        }[how.kind.value]
+    else:
+        said = ", ".join(f"{action.value} '{name}'" for name, action in how.actions.items())
+    said += f", as {wanted.end.desired_state}" if wanted.end.desired_state else ""
+    return said + (", if the evidence is successful" if wanted.promote_if else "")
+
+
+def _ended(wanted: Wanted | None, experiment: Experiment) -> tuple[str, str]:
+    """Whose end it was, and whether it is as declared; and whose in one word."""
+    if not experiment.is_over:
+        return "", ""
+    if wanted is not None and wanted.has_ended(experiment):
+        promoted = promoted_by(wanted.end, experiment)
+        serves = f"; '{promoted}' serves production now" if promoted else ""
+        return f"This resource ended it, as it declares{serves}", "this resource"
+    if wanted is not None and wanted.end.promotes and wanted.kept("").has_ended(experiment):
+        return (
+            "This resource ended it without the declared promotion, which was not allowed",
+            "this resource",
+        )
+    why = (
+        f"the reason is '{experiment.status_reason}'"
+        if experiment.status_reason
+        else ("SageMaker gives no reason; it may have ended by its schedule")
     )
-    status = "UPDATE_IN_PROGRESS"
-    stacks: dict[str, StackThen] = {}
-    above = stack_id
-    while above:
-        parent = reader.stack(above).parent_id
-        stacks[above] = StackThen(above, status, parent, begun=(status,))
-        above = parent
-    return judge(reader, Sent(request, UPDATE, stacks))
+    return f"It did not end by what this resource declares now: {why}", "another"
+
+
+def _ordered(
+    reader: Reader, place: Place, properties: Json
+) -> tuple[Verdict | None, Verdict | None]:
+    """What ``end_now`` and another declared end would do."""
+    try:
+        stacks = ancestors(reader, place.stack_id, "UPDATE_IN_PROGRESS")
+    except CannotPlan:
+        return None, None
+    state = CANCELLED if properties.get("DesiredState") == COMPLETED else COMPLETED
+
+    def verdict(**changes: str) -> Verdict:
+        after = {**properties, **changes}
+        sent = Sent(place, RequestType.UPDATE, after, UPDATE, stacks, old=properties)
+        return Judge(reader).verdict(sent)
+
+    is_armed = str(properties.get("EndNow", "false")).lower() != "true"
+    return verdict(EndNow="true") if is_armed else None, verdict(DesiredState=state)
 
 
 def _running(reader: Reader, endpoint: str) -> Mapping[str, int]:
-    try:
-        found = reader.endpoint(endpoint) if endpoint else None
-    except Unreadable:
-        return {}
-    return found.counts if found else {}
+    counts = reader.counts(endpoint) if endpoint else {}
+    return {} if isinstance(counts, NotReadable) else counts
 
 
-def _variants(told: Experiment, running: Mapping[str, int]) -> Iterator[Variant]:
-    for name, status in told.variants.items():
-        configured: Json = told.configured[name]
-        config = (configured["InfrastructureConfig"] or {}).get("RealTimeInferenceConfig") or {}
+def _variants(experiment: Experiment, running: Mapping[str, int]) -> Iterator[Variant]:
+    statuses = experiment.variants
+    is_promoted = (
+        experiment.is_over
+        and statuses.get(experiment.production) == "Deleted"
+        and any(statuses.get(name) == "InService" for name in experiment.shadows)
+    )
+    for name, status in statuses.items():
+        configured: Json = experiment.configured.get(name, {})
+        config = (configured.get("InfrastructureConfig") or {}).get("RealTimeInferenceConfig") or {}
+        is_shadow = name in experiment.shadows
+        role = "shadow" if is_shadow else "production"
         # An experiment has one shadow at most.
-        share = None if told.sampling is None else int(told.sampling)
-        is_shadow = name in told.shadows
+        share = None if experiment.sampling is None else int(experiment.sampling)
+        traffic: int | None = share if is_shadow else 100
+        if experiment.is_over:
+            traffic = None
+            role = "was the shadow" if is_shadow else "was production"
+            if is_promoted and is_shadow:
+                role, traffic = "production, promoted", 100
+            elif not is_shadow and status != "Deleted":
+                role, traffic = "production", None
         yield Variant(
             name=name,
-            role="shadow" if is_shadow else "production",
-            model=str(configured["ModelName"] or ""),
+            role=role,
+            model=str(configured.get("ModelName") or ""),
             status=status,
             instance_type=config.get("InstanceType", ""),
             configured=config.get("InstanceCount"),
             running=running.get(name),
-            traffic=share if is_shadow else 100,
+            traffic=traffic,
         )
 
 

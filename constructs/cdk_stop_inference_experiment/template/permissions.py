@@ -25,7 +25,7 @@ from cdk_stop_inference_experiment_handler.contract.declaration import Action, O
 from cdk_stop_inference_experiment_handler.contract.wire import RULE_PREFIX
 
 from ..evidence import Evidence
-from ..experiment import is_experiment
+from ..experiment import resource_of
 from ..tokens import is_unresolved, known_text
 from .cdk_nag import (
     ENDPOINTS,
@@ -53,8 +53,8 @@ NETWORK_ACTIONS = (
     "ec2:UnassignPrivateIpAddresses",
 )
 
-DECRYPT_POLICY_CHARACTERS = 200
-"""An upper estimate of the policy that lets the role use a key."""
+GRANT_CHARACTERS = 200
+"""An upper estimate of what lets the role use a key or a queue."""
 
 IMMUTABLE_ROLE = "cdk-stop-inference-experiment:immutableRole"
 """The id for acknowledging the warning."""
@@ -265,7 +265,8 @@ def endpoint_to_count(properties: Mapping[str, object], experiment: object) -> s
         promotes = any(action == Action.PROMOTE or is_unresolved(action) for action in named)
     if not promotes:
         return ""
-    return (known_text(experiment.endpoint_name) if is_experiment(experiment) else None) or "*"
+    resource = resource_of(experiment)
+    return (known_text(resource.endpoint_name) if resource else None) or "*"
 
 
 def _one_or_all(values: list[str]) -> str | list[str]:
@@ -338,7 +339,10 @@ class RolePermissions:
         self._experiments += 1
         self._characters += access.characters(self._region)
         statements = access.statements(self._stack)
-        policy = iam.Policy(scope, construct_id, roles=[self._role], statements=statements)
+        # Attached by the role and with its statements: a role of iam.Role.customize_roles() writes
+        # those of the moment into its report, and keeps the policy out of the template.
+        policy = iam.Policy(scope, construct_id, statements=statements)
+        self._role.attach_inline_policy(policy)
         wildcards = [("*", MEASUREMENTS)] if access.measures else []
         if access.endpoint_name == "*":
             wildcards += [(arn, ENDPOINTS) for arn in statements[1].resources]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..contract.declaration import Declaration, StopOn
 from ..contract.request import RequestType
 from . import words
-from .decision import Decision, Row, Verb, doubt, fail, succeed
+from .decision import Decision, Row, Verb, fail, succeed
 from .end import after_stop
 from .history import History
-from .order import order, withdrawn
+from .order import doubtful, order, withdrawn
 from .permission import Answer, permission
 from .situation import NotReadable, Situation
 from .state import nothing_left, state, unreadable
@@ -52,10 +51,8 @@ def _decide(s: Situation) -> Decision:
     ordered = order(s, history, may)
     if isinstance(ordered, Decision):
         return ordered
-    if ordered.ends and may.answer is Answer.DOOMED:
-        return replace(doubt(s, Row.DOOMED, words.doomed(s.request.name)), order=ordered.row)
-    if ordered.ends and may.answer is Answer.UNCLEAR:
-        return replace(doubt(s, Row.UNCLEAR, may.why), order=ordered.row)
+    if ordered.ends and may.answer is not Answer.ALLOWED:
+        return replace(doubtful(s, may), order=ordered.row)
     decision = state(ordered, s)
     return decision if decision.order else replace(decision, order=ordered.row)
 
@@ -65,6 +62,4 @@ def _delete_at_once(s: Situation) -> Decision | None:
     request = s.request
     if not request.held:
         return succeed(Row.DELETE_NOT_HELD, words.not_held(request.physical_id))
-    if isinstance(request.new, Declaration) and StopOn.DELETE not in request.new.stop_on:
-        return None
     return nothing_left(s)

@@ -1,7 +1,7 @@
 """What a stack's events say about one resource: operations, and what is deployed.
 
-Section by section as in docs/design/history.md. Everything here is a pure function of events that
-were read, so it can also say which older events it lacks.
+The words are those of docs/design/orders.md. Everything here is a pure function of events that were
+read, so it can also say which older events it lacks.
 """
 
 from __future__ import annotations
@@ -198,13 +198,13 @@ class History:
             return is_new
         since = self._since_base
         if is_new and self.request.type is RequestType.UPDATE:
-            completions = [event for event in self._completions if event in since]
+            completions = [event for event in self.completions if event in since]
             return self._declared(completions[-1]) if completions else AsCreate.AS_CREATE
         told = self._told()
         if not since:
             return told
         if self._is_all_restored(since):
-            restored = [event for event in self._completions if event in since]
+            restored = [event for event in self.completions if event in since]
             seen = self._declared(restored[-1])
             return told if isinstance(seen, NotReadable) else seen
         completion = self._completion_of_base()
@@ -223,7 +223,7 @@ class History:
             broken.append(operation)
         return tuple(
             self._declared(event)
-            for event in self._completions
+            for event in self.completions
             if self._operation_of(event.at) in broken
         )
 
@@ -316,7 +316,7 @@ class History:
         return self.base is None or self._operation_of(event.at).began > self.base.began
 
     @cached_property
-    def _completions(self) -> tuple[StackEvent, ...]:
+    def completions(self) -> tuple[StackEvent, ...]:
         """Its completions of requests, oldest first.
 
         ResourcesToSkip and ForceRollback write UPDATE_COMPLETE without any request:
@@ -334,7 +334,7 @@ class History:
         for operation in self._timeline:
             own = [event for event in since if self._operation_of(event.at) == operation]
             if own and not (
-                own[-1] in self._completions
+                own[-1] in self.completions
                 and operation.rolled_back is not None
                 and own[-1].at >= operation.rolled_back
             ):
@@ -346,7 +346,7 @@ class History:
         base = self.base
         if base is None:
             return None
-        for event in reversed(self._completions):
+        for event in reversed(self.completions):
             operation = self._operation_of(event.at)
             if operation.began <= base.began and operation.outcome is not Outcome.UNDONE:
                 return event

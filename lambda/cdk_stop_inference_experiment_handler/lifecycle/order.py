@@ -12,7 +12,7 @@ from ..contract.declaration import Declaration, Problems, StopOn
 from ..contract.request import RequestType
 from . import words
 from .decision import Decision, Row, Verb, doubt, fail, succeed, wait
-from .history import CLEANUP_STATUS, AsCreate, History
+from .history import CLEANUP_STATUS, AsCreate, History, OwnEvent
 from .permission import Answer, Permission
 from .situation import Description, Experiment, Kind, Needs, NotReadable, Situation
 from .stop_request import Wanted, ends_alike, wanted_by
@@ -106,8 +106,8 @@ def _create(s: Situation, new: Declaration) -> Order | Decision:
 
 def _update(s: Situation, history: History, may: Permission, new: Declaration) -> Order | Decision:
     wanted = wanted_by(new, s.request)
-    if may.answer is Answer.UNCLEAR:
-        return _unless_it_ends(new, doubt(s, Row.UNCLEAR, may.why))
+    if history.own_event is OwnEvent.MISSING:
+        return _unless_it_ends(new, doubtful(s, may))
     old = history.deployed
     if isinstance(old, NotReadable):
         return _unless_it_ends(new, _unknown(s, old))
@@ -132,13 +132,20 @@ def _update(s: Situation, history: History, may: Permission, new: Declaration) -
     return Order(Row.UPDATE_CHANGED, True, wanted, was)
 
 
-def _unless_it_ends(new: Declaration, doubtful: Decision) -> Decision:
+def doubtful(s: Situation, may: Permission) -> Decision:
+    """Look again: the operation is doomed or unclear, or its history older than the request."""
+    if may.answer is Answer.DOOMED:
+        return doubt(s, Row.DOOMED, words.doomed(s.request.name))
+    return doubt(s, Row.UNCLEAR, may.why)
+
+
+def _unless_it_ends(new: Declaration, decision: Decision) -> Decision:
     """A doubt, or nothing where no deployed declaration whatever would make it an end."""
     if new.end_now or new.stop_on & {StopOn.CREATE, StopOn.UPDATE}:
-        return doubtful
-    if doubtful.verb is Verb.FAIL:
-        return succeed(Row.UPDATE_UNCHANGED, doubtful.why, warn=True)
-    return doubtful
+        return decision
+    if decision.verb is Verb.FAIL:
+        return succeed(Row.UPDATE_UNCHANGED, decision.why, warn=True)
+    return decision
 
 
 def _nothing(s: Situation, may: Permission, row: Row) -> Decision:
@@ -153,13 +160,13 @@ def _delete(s: Situation, history: History, may: Permission) -> Order | Decision
     if may.answer is Answer.NOT_READABLE:
         why = words.not_readable(request.name, may.why)
         return doubt(s, Row.NOT_READABLE, why, may.kind)
-    if may.answer is Answer.UNCLEAR:
-        return doubt(s, Row.UNCLEAR, may.why)
+    if history.own_event is OwnEvent.MISSING:
+        return doubtful(s, may)
     deployed = history.deployed
     if isinstance(deployed, NotReadable):
         return _unknown(s, deployed)
     if isinstance(deployed, AsCreate) or not deployed.is_of(request.held):
-        return succeed(Row.DELETE_NOT_HELD, words.not_held(request.physical_id))
+        return succeed(Row.DELETE_NOT_HELD, words.not_held(request.physical_id), warn=True)
     tried = history.tried_since
     known = [deployed, *(one for one in tried if isinstance(one, Declaration))]
     if any(StopOn.DELETE not in one.stop_on for one in known):

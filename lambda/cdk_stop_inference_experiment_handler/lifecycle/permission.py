@@ -94,9 +94,12 @@ def _closed(s: Situation, history: History) -> Answer | None:
 
 
 def _is_undo(s: Situation, history: History) -> bool:
-    newest = newest_of(history.stacks[0])
     statuses = [status for stack in history.stacks if (status := _status(stack))]
-    statuses += [newest.status] if newest else []
+    newest = newest_of(history.stacks[0])
+    if newest and (newest.at >= s.issued_at or history.own_event is OwnEvent.PRESENT):
+        # An older event without the request's own after it is perhaps all that can be read yet of
+        # the operation before: that would take an order for carried out.
+        statuses.append(newest.status)
     if any(map(is_rollback, statuses)):
         return True
     if s.request.type is RequestType.DELETE:

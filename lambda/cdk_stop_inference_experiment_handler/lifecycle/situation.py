@@ -159,12 +159,17 @@ class Stack:
 
 
 class Query(NamedTuple):
-    """A time series in CloudWatch: a metric of a variant, with a period in seconds."""
+    """A time series in CloudWatch, with a period in seconds.
+
+    By default a metric of a variant of the experiment's endpoint; with a ``namespace``, any metric.
+    """
 
     variant: str
     metric: str
     statistic: str
     period: int
+    namespace: str = ""
+    dimensions: tuple[tuple[str, str], ...] = ()
 
 
 class Question(NamedTuple):

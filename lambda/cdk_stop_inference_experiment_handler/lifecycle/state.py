@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..contract.declaration import Outcome, VariantActions
+from ..contract.declaration import Declaration, Outcome, VariantActions
 from ..contract.request import RequestType
 from . import words
 from .decision import Decision, Row, Verb, doubt, fail, succeed, wait
@@ -22,7 +22,7 @@ from .situation import (
     NotReadable,
     Situation,
 )
-from .stop_request import Wanted, is_no_pair, promoted_by, takes_production_counts
+from .stop_request import Wanted, is_no_pair, promoted_by, takes_production_counts, wanted_by
 
 BEGIN_AND_STOP_SECONDS = 25 * 60
 """A test that has not started has to start and to stop; each takes an endpoint update."""
@@ -39,8 +39,6 @@ def state(order: Order, s: Situation) -> Decision:
     experiment, is_delete = s.experiment, s.request.type is RequestType.DELETE
     if isinstance(experiment, NotReadable):
         return unreadable(experiment, s)
-    if is_delete and (ended := nothing_left(s, order.wanted)):
-        return ended
     if experiment is None:
         return fail(Row.ABSENT, words.absent(order.wanted.name, s.request.region))
     if experiment.is_over:
@@ -75,14 +73,14 @@ def unreadable(seen: NotReadable, s: Situation) -> Decision:
     return fail(Row.AWS_REFUSED, why)
 
 
-def nothing_left(s: Situation, wanted: Wanted | None = None) -> Decision | None:
+def nothing_left(s: Situation) -> Decision | None:
     """The answer to a Delete if there is nothing to stop, whatever was ordered."""
     if s.experiment is None:
         return succeed(Row.ABSENT, words.absent_on_delete(s.request.name))
     if not isinstance(s.experiment, Experiment) or not s.experiment.has_ended:
         return None
-    ended = s.experiment
-    is_ours = wanted is not None and _own_end(wanted, ended) is not None
+    ended, new = s.experiment, s.request.new
+    is_ours = isinstance(new, Declaration) and _own_end(wanted_by(new, s.request), ended)
     row = Row.ENDED_AS_NEW if is_ours else Row.ENDED_OTHERWISE
     return succeed(row, words.ended(ended, s.progress.scheduled_end))
 

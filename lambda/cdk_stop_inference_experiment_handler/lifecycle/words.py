@@ -204,6 +204,16 @@ def stop(experiment: Experiment) -> str:
     return f"{_named(experiment)} is {experiment.status}; ending it now"
 
 
+def stop_accepted(experiment: Experiment) -> str:
+    """SageMaker has taken the Stop."""
+    return f"SageMaker has accepted the stop of {_named(experiment)}"
+
+
+def another_arn(experiment: Experiment, arn: str) -> str:
+    """Stop goes by name, and may have hit an experiment that has just taken the name."""
+    return f"the stop of {_named(experiment)} was accepted for another ARN, {arn}"
+
+
 def standing(experiment: Experiment) -> str:
     """It has not ended yet."""
     endpoint = f", its endpoint {experiment.endpoint_status}" if experiment.endpoint_status else ""
@@ -374,6 +384,62 @@ def out_of_bound(one: Comparison, told: Mapping[str, float], hour: float) -> str
         f"{one.metric} {one.statistic or AVERAGE} is {shadow} for the shadow and "
         f"{production} for production{at}; at most {bound} is allowed"
     )
+
+
+def wrong_sample_ratio(production: float, shadow: float, sampling: float | None) -> str:
+    """The shadow did not get the share of the requests that it should."""
+    return (
+        f"the shadow got {shadow:g} of production's {production:g} requests, which is not "
+        f"{sampling or 0:g} %: requests that never arrived are in no error rate"
+    )
+
+
+def judged_rate(one: Comparison, told: Mapping[str, object], verdict: str) -> str:
+    """The rates of both variants, the bound, and how high the shadow's may really be."""
+    if told["shadow"] is None or told["production"] is None:
+        return f"{one.metric}: the shadow has no requests yet"
+    shadow, production, bound = (_percent(told[name]) for name in ("shadow", "production", "bound"))
+    upper = f", which may be up to {_percent(told['upper'])}" if told["upper"] is not None else ""
+    says = {
+        "successful": "is at most",
+        "failed": "exceeds",
+    }.get(verdict, "is not yet known to be at most")
+    return (
+        f"{one.metric} is {shadow} for the shadow{upper}, and {production} for production in "
+        f"{told['hours']} hours; it {says} {bound}"
+    )
+
+
+def judged_hours(one: Comparison, told: Mapping[str, object], verdict: str) -> str:
+    """How many hours break the bound."""
+    if isinstance(one.metric, str):
+        named = f"{one.metric} {one.statistic or AVERAGE}"
+    else:
+        named = f"{one.metric[1].name} {one.metric[1].statistic}"
+    says = {
+        "successful": "fewer than half of the hours break it",
+        "failed": "more than half of the hours break it",
+    }.get(verdict, "it is not yet known whether fewer than half of the hours break it")
+    return (
+        f"{named} of the shadow breaks its bound in {told['hoursFailed']} of "
+        f"{told['hours']} hours; {says}"
+    )
+
+
+def with_forecast(why: str, forecast: Mapping[str, object]) -> str:
+    """An inconclusive verdict, and what it still needs if the shadow is as good as production."""
+    if forecast.get("productionBreaksBound"):
+        return f"{why}; production itself breaks this bound, so no number of requests is enough"
+    needed = []
+    if "requests" in forecast:
+        needed.append(f"about {forecast['requests']:,} more requests to the shadow")
+    if "hours" in forecast:
+        needed.append(f"at this traffic by {forecast['at']}")
+    return f"{why}; needed: {', '.join(needed)}" if needed else why
+
+
+def _percent(value: object) -> str:
+    return f"{float(str(value)) * 100:.4g} %"
 
 
 def alarm(name: str, state: str) -> str:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import urllib3
+from botocore.httpsession import ProxyConfiguration
+from botocore.utils import get_environ_proxies
 
 from ..contract.wire import STOP_REQUEST
 
@@ -47,26 +50,41 @@ def send(url: str, body: Mapping[str, Any], seconds_left: Callable[[], float]) -
     """
     encoded = encode(body)
     pause = FIRST_PAUSE_SECONDS
-    with urllib3.PoolManager(retries=False, timeout=PUT_TIMEOUT) as http:
+    with _way(url) as http:
         while True:
             status = _put(http, url, encoded)
             if status is not None and 200 <= status < 300:
-                logger.info({"decision": "answered", "answer": body["Status"], "http": status})
+                said = {"decision": "answered", "answer": body["Status"], "http": status}
+                logger.info("CloudFormation has the answer %s", body["Status"], extra=said)
                 return True
             if status is not None and status < 500 and status not in (408, 429):
                 logger.error(
-                    {
-                        "decision": "answer refused",
-                        "http": status,
-                        "why": "the ResponseURL has expired or is not valid",
-                    }
+                    "the answer was refused: the ResponseURL has expired or is not valid",
+                    extra={"decision": "answer refused", "http": status},
                 )
                 return False
             if seconds_left() <= RESERVE_SECONDS + pause:
-                logger.error({"decision": "answer later", "http": status})
+                said = {"decision": "answer later", "http": status}
+                logger.error("the answer was not delivered in this invocation", extra=said)
                 raise NotDelivered(f"the answer was not delivered, HTTP status {status}")
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+def _way(url: str) -> urllib3.PoolManager:
+    """The way that the SDK takes: with HTTPS_PROXY, NO_PROXY and AWS_CA_BUNDLE."""
+    bundle = os.environ.get("AWS_CA_BUNDLE") or None
+    proxies = ProxyConfiguration(get_environ_proxies(url))
+    proxy = proxies.proxy_url_for(url)
+    if proxy is None:
+        return urllib3.PoolManager(retries=False, timeout=PUT_TIMEOUT, ca_certs=bundle)
+    return urllib3.ProxyManager(
+        proxy,
+        proxy_headers=proxies.proxy_headers_for(proxy),
+        retries=False,
+        timeout=PUT_TIMEOUT,
+        ca_certs=bundle,
+    )
 
 
 def _put(http: urllib3.PoolManager, url: str, encoded: bytes) -> int | None:
@@ -76,7 +94,8 @@ def _put(http: urllib3.PoolManager, url: str, encoded: bytes) -> int | None:
         answer = http.request("PUT", url, body=encoded, headers={"content-type": ""})
     except (urllib3.exceptions.HTTPError, OSError) as error:
         # The exception's text may hold the URL and its signature: log only its type.
-        logger.warning({"decision": "answer again", "why": type(error).__name__})
+        said = {"decision": "answer again", "error": type(error).__name__}
+        logger.warning("the answer did not get through; it is sent again", extra=said)
         return None
     # S3 answers so if the body arrives too slowly.
     return 408 if b"<Code>RequestTimeout<" in (answer.data or b"") else answer.status

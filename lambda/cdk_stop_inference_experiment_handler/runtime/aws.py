@@ -68,7 +68,8 @@ class Aws:
     def counts(self, endpoint_name: str) -> dict[str, int]:
         """The current instance count of each variant of an endpoint, shadows included.
 
-        Variants that have no count, such as serverless ones, are left out.
+        Variants that have no one count are left out: serverless ones, and those with instance
+        pools.
 
         Raises:
             AwsError: The call failed.
@@ -163,7 +164,7 @@ class Aws:
     def _alarm_states(self, names: tuple[str, ...]) -> dict[str, str]:
         """Read composite alarms last: they need a permission for all alarms."""
         states: dict[str, str] = {}
-        for kind in ("MetricAlarm", "CompositeAlarm"):
+        for kind in ("MetricAlarm", "LogAlarm", "CompositeAlarm"):
             rest = [name for name in names if name not in states]
             if rest:
                 ask = partial(self._cloudwatch.describe_alarms, AlarmNames=rest, AlarmTypes=[kind])
@@ -196,11 +197,12 @@ def _all(pages: Callable[..., Iterable[Any]], **request: object) -> list[Any]:
 
 
 def _metric_stat(endpoint_name: str, query: Query) -> dict[str, object]:
-    dimensions = {"EndpointName": endpoint_name, "VariantName": query.variant}
+    of_variant = (("EndpointName", endpoint_name), ("VariantName", query.variant))
+    dimensions = query.dimensions if query.namespace else of_variant
     metric = {
-        "Namespace": "AWS/SageMaker",
+        "Namespace": query.namespace or "AWS/SageMaker",
         "MetricName": query.metric,
-        "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
+        "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions],
     }
     return {"Metric": metric, "Period": query.period, "Stat": query.statistic}
 
@@ -251,6 +253,7 @@ def read_counts(answer: Mapping[str, object]) -> dict[str, int]:
         for variant in variants
         if isinstance(count := variant.get("CurrentInstanceCount"), int)
         and not variant.get("CurrentServerlessConfig")
+        and not variant.get("InstancePools")
     }
 
 

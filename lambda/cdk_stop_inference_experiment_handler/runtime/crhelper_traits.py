@@ -18,7 +18,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from crhelper import FAILED, CfnResource
 
-from ..contract.request import RequestType, issued_at, malformation
+from ..contract.request import RequestType, held_by, issued_at, malformation
 from ..contract.wire import MAX_SERVICE_TIMEOUT, RULE_PREFIX, RULE_PREFIX_VARIABLE
 from .answer import NotDelivered, send
 from .aws import client
@@ -92,7 +92,7 @@ class Resource(CfnResource):
         """
         why = malformation(event)
         if why is not None:
-            logger.error({"decision": "ignore the event", "why": why})
+            logger.error("the event is ignored: %s", why, extra={"decision": "ignore the event"})
             return
         self._names.attach(event)
         self.PhysicalResourceId = ""
@@ -178,10 +178,12 @@ class Resource(CfnResource):
                 url, {**body, "Reason": whole}, lambda: until - time.time()
             )
         )
-        if self._may_have_rule and self._event["RequestType"] == RequestType.DELETE.value:
-            # The answer lets CloudFormation delete the policies that the clean-up needs.
-            for step in self._clean_up_steps:
-                _attempt(step, is_silent=True)
+        if self._event["RequestType"] == RequestType.DELETE.value and held_by(
+            self._event["PhysicalResourceId"]
+        ):
+            # The answer lets CloudFormation delete the policies that the clean-up needs. Another
+            # delivery of this request may have made the rule.
+            all(_attempt(step, is_silent=True) for step in self._clean_up_steps)
         self._has_answered = True
         super()._send(status, reason, deliver)
 
@@ -288,14 +290,15 @@ def _may_be_redelivered(event: Event) -> bool:
 
 
 def _attempt(call: Callable[[], object], *, is_silent: bool = False) -> bool:
-    """Run a step of the clean-up; whether it is done."""
+    """Run a step of the clean-up; whether it is done, or there is nothing to do."""
     try:
         call()
     except (ClientError, BotoCoreError) as error:
         code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
         if code not in _ALREADY_GONE:
             if not is_silent:
-                logger.warning({"decision": "clean up later", "why": str(error)})
+                said = {"decision": "clean up later"}
+                logger.warning("the polling rule is not removed yet: %s", error, extra=said)
             return False
     return True
 

@@ -33,6 +33,9 @@ from .waiting import LATE_SECONDS, Fired, Invocation, Wait
 
 logger = logging.getLogger(__name__)
 
+RULE_AGAIN_SECONDS = 15.0
+"""After a polling rule could not be made or updated, the next attempt comes this much later."""
+
 
 class RequestFailed(Exception):
     """Makes crhelper answer FAILED with this exception's message."""
@@ -64,7 +67,12 @@ def fulfil(resource: Resource, aws: Aws, event: Event, context: Any) -> str | No
 
 
 def attributes(request: Request, answer: Answer) -> dict[str, str]:
-    """The attributes for ``Fn::GetAtt``: always all of them, empty if the experiment is gone."""
+    """The attributes for ``Fn::GetAtt``: always all of them, empty if the experiment is gone.
+
+    Nobody can read those of a resource that is deleted, and whose end it was is not known any more.
+    """
+    if request.type is RequestType.DELETE and answer.experiment is None:
+        return {}
     experiment = answer.experiment or Experiment(request.physical_id, "", "")
     statuses = json.dumps(experiment.variants) if experiment.variants else ""
     return {
@@ -140,15 +148,20 @@ class PollingRule:
     ) -> None:
         self.is_made = is_made
         self.trouble = ""
+        self._again_at = 0.0
         self._hand_over = hand_over
 
     def make(self, progress: Progress, endpoint_name: str) -> None:
         """Create the rule or update its input; after a failure, try again later."""
+        if time.time() < self._again_at:
+            return
         try:
             self._hand_over(progress.carried(), endpoint_name)
         except HandOverFailed as error:
             self.trouble = str(error)
-            logger.warning({"decision": "hand over later", "why": self.trouble})
+            self._again_at = time.time() + RULE_AGAIN_SECONDS
+            said = {"decision": "hand over later"}
+            logger.warning("the polling rule could not be made: %s", self.trouble, extra=said)
         else:
             self.is_made, self.trouble = True, ""
 
@@ -203,7 +216,7 @@ class Run:
             is_due = may_leave or waiting.must_leave or bool(self._progress.sent)
             self._hand_over(is_due=is_due)
             if self._rule.is_made and (may_leave or waiting.must_leave):
-                logger.info({"decision": "the polling rule continues", "experiment": self._name})
+                self._say("the polling rule continues", "the polling rule continues to wait")
                 return None
             if waiting.must_leave:
                 return self._without_rule(waiting)
@@ -231,7 +244,8 @@ class Run:
         progress, now = s.progress, s.now
         since = progress.in_doubt_since
         if decision.evidence:
-            logger.info({"decision": "evidence", "experiment": self._name, **decision.evidence})
+            verdict = words.gate(self._name, decision.evidence)
+            self._say("evidence", verdict, evidence=decision.evidence)
             progress = replace(progress, evidence=fitted(decision.evidence))
         if decision.is_unmeasured and progress.unmeasured_since is None:
             progress = replace(progress, unmeasured_since=now)
@@ -258,7 +272,7 @@ class Run:
             return wait(decision.row, "the look took too long: look again")
         counts = {} if isinstance(prepared.counts, NotReadable) else prepared.counts or {}
         members = members_of(wanted, experiment, counts)
-        self._log(decision, members)
+        self._log(decision, stopRequest=members)
         before, text = self._progress.tried, json.dumps(members, ensure_ascii=False)
         self._progress = replace(self._progress, tried=True, request=text)
         try:
@@ -269,9 +283,10 @@ class Run:
             return self._not_stopped(error, decision, look, waiting)
         self._progress = replace(self._progress, sent=wanted.digest)
         waiting.stop_accepted()
-        logger.info({"decision": "stop accepted", "experiment": experiment.name, "arn": arn})
+        self._say("stop accepted", words.stop_accepted(experiment), arn=arn)
         if arn.lower() != experiment.arn.lower():
-            logger.warning({"decision": "another ARN", "stop": arn, "describe": experiment.arn})
+            why = words.another_arn(experiment, arn)
+            self._say("another ARN", why, logging.WARNING, arn=arn, described=experiment.arn)
         self._warn_of_fewer_instances(look, wanted)
         return wait(Row.END_AWAITED, decision.why)
 
@@ -288,7 +303,7 @@ class Run:
     ) -> Decision:
         s = look.situation
         if isinstance(error, Conflict):
-            logger.info({"decision": "stop later", "why": str(error)})
+            self._say("stop later", f"the stop is refused for now: {error}")
             waiting.stop_refused()
             is_created = isinstance(s.experiment, Experiment) and s.experiment.status == "Created"
             since = self._progress.refused_at
@@ -315,10 +330,10 @@ class Run:
         if counts is None:
             counts = self._looker.counts(experiment.endpoint_name)
         if isinstance(counts, NotReadable):
-            logger.info({"decision": "instances not compared", "why": counts.why})
+            self._say("instances not compared", f"instances could not be counted: {counts.why}")
         elif declared < (runs := counts.get(experiment.production, 0)):
             why = words.fewer_instances(declared, experiment, runs)
-            logger.warning({"decision": "fewer instances", "why": why})
+            self._say("fewer instances", why, logging.WARNING)
 
     def _hand_over(self, *, is_due: bool) -> None:
         """Create the rule if it is due, and keep its input up to date."""
@@ -356,25 +371,33 @@ class Run:
         is_success = decision.verb is Verb.SUCCEED
         return Answer(is_success, decision.why, experiment, ours, sent, evidence)
 
-    def _log(self, decision: Decision, stop: Mapping[str, object] | None = None) -> None:
+    def _log(self, decision: Decision, **facts: object) -> None:
         """Log each decision once: to keep waiting or to retry is not a new one."""
         told = (decision.row.value, f"{decision.verb.value} {decision.why}")
         if told == self._logged:
             return
         self._logged = told
-        logger.log(
+        self._say(
+            decision.verb.value,
+            decision.why,
             logging.WARNING if decision.warn else logging.INFO,
-            {
-                "decision": decision.verb.value,
-                "order": (decision.order or decision.row).value,
-                "row": decision.row.value,
-                "why": decision.why,
-                "request": self._request.type.value,
-                "experiment": self._name,
-                "status": self._seen.status if self._seen else None,
-                **({} if stop is None else {"stopRequest": stop}),
-            },
+            order=(decision.order or decision.row).value,
+            row=decision.row.value,
+            request=self._request.type.value,
+            status=self._seen.status if self._seen else None,
+            **facts,
         )
+
+    def _say(
+        self, decision: str, sentence: str, level: int = logging.INFO, **facts: object
+    ) -> None:
+        """Log a sentence, with facts as keys beside it.
+
+        Lambda's JSON format writes them out:
+        https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
+        """
+        said = {"decision": decision, "experiment": self._name, **facts}
+        logger.log(level, "%s", sentence, extra=said)
 
     @property
     def _name(self) -> str:

@@ -1,0 +1,223 @@
+"""What is said about a plan or a status, as blocks that text and Markdown are made of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from .plan import (
+    FAIL,
+    MAY,
+    METRICS,
+    NO,
+    NOTHING,
+    PROMOTE,
+    STOP,
+    UNKNOWN,
+    WAIT,
+    WILL,
+    Plan,
+    Verdict,
+    kept_by,
+)
+from .status import Answer, StackStatus, Standing, Variant
+
+LOUD, QUIET, GOOD, WARNING, PLAIN = "loud", "quiet", "good", "warning", "plain"
+"""How a block is meant."""
+
+_TONES = {STOP: LOUD, FAIL: LOUD, UNKNOWN: WARNING, WAIT: WARNING}
+
+
+@dataclass(frozen=True)
+class Heading:
+    """The stack, and what is planned for it."""
+
+    name: str
+    what: str
+
+
+@dataclass(frozen=True)
+class Item:
+    """An experiment, and the resource that decides about it."""
+
+    name: str
+    says: str
+    tone: str
+    place: str
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph about an item, or, without one, about everything."""
+
+    text: str
+    tone: str = PLAIN
+    is_of_item: bool = True
+
+
+@dataclass(frozen=True)
+class Members:
+    """The request to SageMaker."""
+
+    members: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns with their names."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+Block = Heading | Item | Text | Members | Table
+
+
+def shown(value: object) -> str:
+    """A member of a request as text."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def of_plan(plan: Plan) -> Iterator[Block]:
+    """What a plan says."""
+    operation = "deletion" if plan.operation == "destroy" else "change set"
+    name = plan.change_set.rpartition(":changeSet/")[2].partition("/")[0]
+    yield Heading(plan.stack.name, f"({plan.stack.status}): {operation} {name}".rstrip())
+    for note in plan.notes:
+        yield Text(f"Note: {note}.", WARNING, is_of_item=False)
+    for verdict in plan.verdicts:
+        yield from _verdict(verdict)
+    yield Text(_summary(plan), LOUD, is_of_item=False)
+
+
+def _verdict(verdict: Verdict) -> Iterator[Block]:
+    sent = "CloudFormation's own resource" if verdict.is_native else verdict.request or "no request"
+    late = verdict.moment in ("clean-up", "deletion")
+    sent += f" in the {verdict.moment}" if late else ""
+    place = f"{verdict.place.stack_name}/{verdict.place.logical_id}"
+    tone = _TONES.get(verdict.effect, GOOD)
+    yield Item(verdict.experiment or "an experiment", f"{sent}: {headline(verdict)}", tone, place)
+    rows = ", ".join(dict.fromkeys(row for row in (verdict.order, verdict.row) if row))
+    yield Text(_sentence(f"{rows}: {verdict.why}" if rows else verdict.why))
+    if verdict.because and verdict.effect != UNKNOWN:
+        yield Text(_sentence(f"Not certain: {'; '.join(verdict.because)}"))
+    for warning in verdict.warnings:
+        yield Text(_sentence(f"Warning: {warning}"), WARNING)
+    if verdict.effect == STOP and verdict.scheduled_end:
+        yield Text(f"Otherwise it ends by itself at {verdict.scheduled_end}.")
+    if verdict.evidence:
+        why = verdict.evidence.get("why")
+        yield Text(_sentence(f"Evidence now: {verdict.evidence.get('verdict')}{_after(why)}"))
+    if verdict.stop_request:
+        yield Text("A stop cannot be undone. The request to SageMaker:")
+        yield Members(verdict.stop_request)
+
+
+def headline(verdict: Verdict) -> str:
+    """What will or may happen: every chance that the summary counts."""
+    if verdict.effect == UNKNOWN:
+        return "its effect is not known"
+    says: list[str] = []
+    stop, promote, fail = (verdict.chance(what) for what in (STOP, PROMOTE, FAIL))
+    if stop != NO:
+        ends = f" and {kept_by(verdict.stop_request or {})}" if verdict.is_native else ""
+        says.append(f"{stop} stop it" + (ends or _promotes(stop, promote)))
+    elif verdict.effect == WAIT:
+        says.append(f"{'may' if verdict.certainty == MAY else 'will'} wait for its end")
+    if fail == METRICS:
+        says.append("will fail if the metrics break a bound by then")
+    elif fail != NO:
+        says.append(f"{fail} fail")
+    return ", ".join(says) or "stops nothing"
+
+
+def _promotes(stop: str, promote: str) -> str:
+    if promote == NO:
+        return ""
+    return " and promote the shadow" if promote == stop else ", and may promote the shadow"
+
+
+def _summary(plan: Plan) -> str:
+    if not plan.changes:
+        return "Nothing changes."
+    stops, fails = (
+        {
+            chance: sum(verdict.chance(what) == chance for verdict in plan.verdicts)
+            for chance in (WILL, MAY, UNKNOWN)
+        }
+        for what in (STOP, FAIL)
+    )
+    return (
+        f"Experiments that will be stopped: {stops[WILL]}, may be: {stops[MAY]}, "
+        f"not known: {stops[UNKNOWN]}. "
+        f"Requests that will fail: {fails[WILL]}, may fail: {fails[MAY]}."
+    )
+
+
+def of_status(stacks: Iterable[StackStatus]) -> Iterator[Block]:
+    """What is said about the state of experiments."""
+    for stack in stacks:
+        yield Heading(stack.name, f"({stack.status})" if stack.status else "")
+        if stack.error:
+            yield Text(f"Error: {stack.error}", LOUD, is_of_item=False)
+        elif not stack.resources:
+            yield Text("There is no inference experiment.", is_of_item=False)
+        for resource in stack.resources:
+            yield from _standing(resource)
+
+
+def _standing(one: Standing) -> Iterator[Block]:
+    since = f"{one.status} since {one.since}" if one.since else one.status
+    place = f"{one.stack}/{one.logical_id}"
+    yield Item(one.experiment or "an experiment", since or one.trouble, PLAIN, place)
+    if one.trouble and since:
+        yield Text(_sentence(one.trouble), WARNING)
+    if one.declared:
+        yield Text(_sentence(f"Declared end: {one.declared}"))
+    if one.ended:
+        yield Text(_sentence(one.ended))
+    elif one.scheduled_end:
+        yield Text(f"It ends by itself at {one.scheduled_end}.")
+    if one.variants:
+        header = ("variant", "role", "model", "instances", "requests", "status")
+        yield Table(header, tuple(map(_variant, one.variants)))
+    if one.evidence:
+        why = one.evidence.get("why")
+        yield Text(_sentence(f"Evidence now: {one.evidence.get('verdict')}{_after(why)}"))
+    for answer in one.answers:
+        yield Text(_answer(answer))
+
+
+def _answer(answer: Answer) -> str:
+    verdict = answer.verdict
+    if verdict.effect == UNKNOWN:
+        return _sentence(f"{answer.what} has an effect that is {verdict.why}")
+    if verdict.effect == NOTHING:
+        return _sentence(f"{answer.what} would stop nothing: {answer.why or verdict.why}")
+    if verdict.effect == FAIL:
+        return _sentence(f"{answer.what} would fail: {verdict.why}")
+    if verdict.effect == WAIT:
+        return _sentence(f"{answer.what} would wait: {verdict.why}")
+    stop, promote = verdict.chance(STOP), verdict.chance(PROMOTE)
+    ends = f"{answer.what} would stop it" + _promotes(stop, promote)
+    if verdict.chance(FAIL) not in (NO, METRICS):
+        ends += ", or fail"
+    return _sentence(ends)
+
+
+def _variant(variant: Variant) -> tuple[str, ...]:
+    count = variant.configured if variant.running is None else variant.running
+    instances = "" if count is None else f"{count} x {variant.instance_type}"
+    if variant.running not in (None, variant.configured):
+        instances += f" ({variant.configured} configured)"
+    traffic = "" if variant.traffic is None else f"{variant.traffic}%"
+    return variant.name, variant.role, variant.model, instances, traffic, variant.status
+
+
+def _after(why: object) -> str:
+    return f", {why}" if why else ""
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."

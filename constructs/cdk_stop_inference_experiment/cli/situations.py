@@ -1,0 +1,304 @@
+"""The Situations in which the function may find a request that CloudFormation has not sent yet.
+
+A Situation has the stack's events as they are now and those that CloudFormation will have written
+by then. Where a value is known only later there is one Situation for each value that decides.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cdk_stop_inference_experiment_handler.contract.declaration import (
+    Action,
+    OutcomeKind,
+    StopOn,
+)
+from cdk_stop_inference_experiment_handler.contract.limits import DESIRED_STATES
+from cdk_stop_inference_experiment_handler.contract.request import (
+    Request,
+    RequestType,
+    read_request,
+)
+from cdk_stop_inference_experiment_handler.lifecycle.decide import decide
+from cdk_stop_inference_experiment_handler.lifecycle.decision import Decision, Verb
+from cdk_stop_inference_experiment_handler.lifecycle.history import History
+from cdk_stop_inference_experiment_handler.lifecycle.situation import (
+    DOUBT_SECONDS,
+    Description,
+    Events,
+    Experiment,
+    Needs,
+    NotReadable,
+    Prepared,
+    Progress,
+    Seen,
+    Situation,
+    Stack,
+    StackEvent,
+)
+
+from .operations import Sent, StackThen, name_of
+from .reading import Reader
+from .templates import Json, is_late
+
+MAX_CASES = 64
+"""How many combinations of values that are not known are decided one by one."""
+
+PLACEHOLDER = "known-after-apply"
+"""A name that is known only later, in a valid form."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One set of values for what is not known before the execution.
+
+    Attributes:
+        may_be_invalid: The properties whose value may be one that the function refuses.
+    """
+
+    properties: Json
+    may_be_invalid: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What the function decides in a Situation, and the facts that the command could not read."""
+
+    situation: Situation
+    decision: Decision
+    unread: tuple[NotReadable, ...] = ()
+
+
+def cases(properties: Json, old: Json | None) -> list[Case] | str:
+    """The properties with each value that what is not known may have; why if there are too many."""
+    late = [name for name, value in properties.items() if is_late(value)]
+    if "Name" in late and old is None:
+        return "'Name', which is known only during the deployment"
+    if "Name" in late:
+        return "'Name', which may become another experiment's during the deployment"
+    values = [list(_values(name, properties[name], (old or {}).get(name))) for name in late]
+    if math.prod(map(len, values)) > MAX_CASES:
+        return f"{_quoted(late)}, which are known only during the deployment"
+    checked = tuple(name for name in late if name not in _NEVER_INVALID)
+    return [
+        Case(_without_none({**properties, **dict(zip(late, one, strict=True))}), checked)
+        for one in itertools.product(*values)
+    ]
+
+
+_NEVER_INVALID = ("ServiceToken", "DesiredModelVariants", "Reason")
+_KINDS = tuple(kind.value for kind in OutcomeKind)
+_ENUMERATED: Mapping[str, tuple[Any, ...]] = {
+    "EndNow": ("true", "false"),
+    "DesiredState": tuple(DESIRED_STATES),
+    "Outcome": _KINDS,
+    "Otherwise": _KINDS,
+    "StopOn": ([one.value for one in StopOn], *([one.value] for one in StopOn)),
+    "ServiceToken": (None,),
+    "ServiceTimeout": (None,),
+}
+_ASSUMED = {"ModelName": PLACEHOLDER, "VariantName": PLACEHOLDER, "InstanceType": "ml.m5.large"}
+
+
+def _values(name: str, value: object, old: object) -> Iterator[object]:
+    """Every value that matters of a property that is not known."""
+    if name in _ENUMERATED:
+        yield from _ENUMERATED[name]
+    elif name == "ModelVariantActions" and isinstance(value, Mapping):
+        choices = [
+            [one.value for one in Action] if is_late(action) else [action]
+            for action in value.values()
+        ]
+        for chosen in itertools.product(*choices):
+            yield dict(zip(value, chosen, strict=True))
+    else:
+        same = _filled(value, old)
+        if not is_late(same):
+            yield same
+        if name == "PromoteIf":
+            yield None
+        else:
+            yield _assumed(name, value, old)
+
+
+def _filled(value: object, old: object) -> object:
+    """The value with the current values for parts that are only known later."""
+    if isinstance(value, Mapping):
+        known = old if isinstance(old, Mapping) else {}
+        return {key: _filled(item, known.get(key)) for key, item in value.items()}
+    if isinstance(value, list):
+        items = old if isinstance(old, list) else []
+        return [_filled(one, items[i] if i < len(items) else None) for i, one in enumerate(value)]
+    return old if is_late(value) and old is not None else value
+
+
+def _assumed(name: str, value: object, old: object) -> object:
+    """The value with others than the current ones for parts that are only known later."""
+    if isinstance(value, Mapping):
+        known = old if isinstance(old, Mapping) else {}
+        return {key: _assumed(key, item, known.get(key)) for key, item in value.items()}
+    if isinstance(value, list):
+        items = old if isinstance(old, list) else []
+        return [
+            _assumed(name, one, items[i] if i < len(items) else None) for i, one in enumerate(value)
+        ]
+    if not is_late(value):
+        return value
+    if name == "InstanceCount":
+        return str(int(str(old)) + 1) if str(old).isdigit() else "1"
+    return _ASSUMED.get(name, PLACEHOLDER)
+
+
+def _without_none(properties: Json) -> Json:
+    return {name: value for name, value in properties.items() if value is not None}
+
+
+def situation(
+    reader: Reader, sent: Sent, properties: Json, experiment: Seen[Experiment | None]
+) -> Situation:
+    """What the function will find, with these properties and this experiment."""
+    at = _then(reader, sent, experiment)
+    request = read_request(_event(sent, properties, at))
+    while True:
+        stacks = _stacks(reader, sent, at)
+        lacking = History(request, stacks, at).lacks
+        known = {one: reader.events(one) for one in lacking}
+        if not lacking or all(known[one] == reader.older(one) for one in lacking):
+            break
+    return Situation(request, Progress(at), at, experiment, stacks)
+
+
+def _then(reader: Reader, sent: Sent, experiment: Seen[Experiment | None]) -> float:
+    """When the request is made: now, but after all that was, even if a clock of AWS is ahead."""
+    times = [time.time()]
+    for stack_id, then in sent.stacks.items():
+        events = None if then.is_new else reader.events(stack_id)
+        if isinstance(events, Events) and events.newest_first:
+            times.append(events.newest_first[0].at)
+    if isinstance(experiment, Experiment) and experiment.created is not None:
+        times.append(experiment.created)
+    return float(math.ceil(max(times)))
+
+
+def request_of(sent: Sent, properties: Json) -> Request:
+    """The request as the function reads it."""
+    return read_request(_event(sent, properties, time.time()))
+
+
+def _event(sent: Sent, properties: Json, at: float) -> dict[str, Any]:
+    date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(at))
+    event: dict[str, Any] = {
+        "RequestType": sent.kind.value,
+        "RequestId": "planned",
+        "ResponseURL": f"https://planned/?X-Amz-Date={date}",
+        "StackId": sent.place.stack_id,
+        "LogicalResourceId": sent.place.logical_id,
+        "ResourceProperties": properties,
+    }
+    if sent.kind is not RequestType.CREATE:
+        event["PhysicalResourceId"] = sent.place.physical_id
+    if sent.kind is RequestType.UPDATE:
+        event["OldResourceProperties"] = sent.old
+    return event
+
+
+def _stacks(reader: Reader, sent: Sent, at: float) -> tuple[Stack, ...]:
+    """The request's stack and those that it is nested in, as they will be."""
+    found: list[Stack] = []
+    stack_id = sent.place.stack_id
+    while stack_id:
+        then = sent.stacks.get(stack_id)
+        if then is None:
+            # An ancestor that takes no part: the nested stack is operated on alone.
+            seen = reader.stack(stack_id)
+            description = Description(seen.status, seen.parent_id)
+            found.append(Stack(stack_id, description, reader.events(stack_id)))
+            stack_id = seen.parent_id
+            continue
+        own = _own_events(sent, at) if stack_id == sent.place.stack_id else ()
+        description = Description(then.begun[-1], then.parent_id)
+        found.append(Stack(stack_id, description, _with(reader, then, own, at)))
+        stack_id = then.parent_id
+    return tuple(found)
+
+
+def _with(reader: Reader, then: StackThen, own: Sequence[StackEvent], at: float) -> Seen[Events]:
+    """A stack's events with those of the operation; the resource's own are the newest."""
+    before = Events(is_whole=True) if then.is_new else reader.events(then.stack_id)
+    if isinstance(before, NotReadable):
+        return before
+    name = name_of(then.stack_id)
+    first, *ends = (StackEvent(at, name, then.stack_id, status) for status in then.begun)
+    during = [one for one in own if one.status != _DELETING]
+    coming = [first, *during, *ends, *(one for one in own if one.status == _DELETING)]
+    return Events((*reversed(coming), *before.newest_first), before.is_whole)
+
+
+_DELETING = "DELETE_IN_PROGRESS"
+
+
+def _own_events(sent: Sent, at: float) -> tuple[StackEvent, ...]:
+    """What CloudFormation writes about the resource up to the request."""
+    place = sent.place
+    kinds = [("UPDATE_IN_PROGRESS", sent.completed), ("UPDATE_COMPLETE", sent.completed)]
+    events = [*kinds] if sent.completed else []
+    events.append((f"{sent.kind.value.upper()}_IN_PROGRESS", ""))
+    return tuple(
+        StackEvent(at, place.logical_id, place.physical_id, status, properties)
+        for status, properties in events
+    )
+
+
+def decided(reader: Reader, sent: Sent, s: Situation) -> Decided:
+    """What the function decides, after it has read what a Stop needs and waited out its doubts."""
+    decision = decide(s)
+    if decision.verb is Verb.PREPARE and isinstance(s.experiment, Experiment):
+        needs = decision.needs or Needs()
+        s = replace(s, prepared=_prepared(reader, sent, needs, s.experiment))
+        decision = decide(s)
+    if decision.verb is Verb.WAIT and decision.in_doubt:
+        since = replace(s.progress, in_doubt_since=s.now - DOUBT_SECONDS)
+        return decided(reader, sent, replace(s, progress=since))
+    return Decided(s, decision, tuple(_unread(s)))
+
+
+def _prepared(reader: Reader, sent: Sent, needs: Needs, experiment: Experiment) -> Prepared:
+    question = needs.evidence
+    return Prepared(
+        counts=reader.counts(experiment.endpoint_name) if needs.counts else None,
+        holders=sent.holders if needs.holders else None,
+        evidence=None if question is None else reader.evidence(question),
+    )
+
+
+def _unread(s: Situation) -> Iterator[NotReadable]:
+    """The facts that the command could not read; the function may be able to."""
+    facts: list[object] = [s.described]
+    for stack in s.stacks or ():
+        facts += [stack.description, stack.events]
+    if s.prepared is not None:
+        facts += [s.prepared.counts, s.prepared.evidence]
+    yield from (one for one in facts if isinstance(one, NotReadable))
+
+
+def ancestors(reader: Reader, stack_id: str, status: str) -> dict[str, StackThen]:
+    """A stack and those that it is nested in, all in one operation.
+
+    Raises:
+        CannotPlan: One of them cannot be described.
+    """
+    found: dict[str, StackThen] = {}
+    while stack_id:
+        parent_id = reader.stack(stack_id).parent_id
+        found[stack_id] = StackThen(stack_id, parent_id, (status,))
+        stack_id = parent_id
+    return found
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)

@@ -1,0 +1,210 @@
+"""Evidence with a confidence: which hours are read, and what they say of a promotion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from tests.unit.situations import declared as declaration_of
+from tests.unit.situations import experiment, promoting
+
+from cdk_stop_inference_experiment_handler.contract.declaration import Evidence
+from cdk_stop_inference_experiment_handler.lifecycle.sequential import judge, question
+from cdk_stop_inference_experiment_handler.lifecycle.situation import (
+    Experiment,
+    Measured,
+    Query,
+)
+
+NOON = 1_763_985_600
+HOUR = 3600
+HOURS = 60
+BEGAN = NOON - HOURS * HOUR - 900
+"""So that after the warm-up, and without the hour that has just ended, 59 hours count."""
+ERRORS = "Invocation5XXErrors"
+
+Series = dict[Query, dict[float, float]]
+
+
+def seen(sampling: float | None = 50.0) -> Experiment:
+    return experiment(scheduled_start=float(BEGAN), sampling=sampling)
+
+
+def evidence(*comparisons: Mapping[str, Any], **members: Any) -> Evidence:
+    given = {"Comparisons": list(comparisons), "Confidence": 0.95, **members}
+    found = declaration_of(promoting(PromoteIf=given)).promote_if
+    assert found is not None
+    return found
+
+
+def rate(**bounds: float) -> dict[str, Any]:
+    return {"Metric": ERRORS, **bounds}
+
+
+def hours(of: Experiment | None = None) -> range:
+    asked = question(evidence(rate(MaxRate=0.01)), of or seen(), NOON)
+    return range(asked.begin, asked.end, HOUR)
+
+
+def counted(
+    production: float = 10_000, shadow: float = 5_000, errors: tuple[float, float] = (5, 2)
+) -> Series:
+    """The same requests and errors in each hour."""
+    series: Series = {}
+    for name, count, wrong in zip(
+        ("production", "shadow"), (production, shadow), errors, strict=True
+    ):
+        series[Query(name, "Invocations", "Sum", HOUR)] = dict.fromkeys(hours(), count)
+        series[Query(name, ERRORS, "SampleCount", HOUR)] = dict.fromkeys(hours(), count)
+        # Not the same number in each hour: counts that never vary are no counts of errors.
+        series[Query(name, ERRORS, "Sum", HOUR)] = {
+            at: wrong + (number % 3 - 1 if wrong else 0) for number, at in enumerate(hours())
+        }
+    return series
+
+
+def latencies(statistic: str, shadow: float, *, broken: int = 0) -> Series:
+    series: Series = {}
+    for name in ("production", "shadow"):
+        series[Query(name, "ModelLatency", "SampleCount", HOUR)] = dict.fromkeys(hours(), 5000.0)
+        series[Query(name, "ModelLatency", statistic, HOUR)] = {
+            at: 100.0 + number % 2 + (0 if name == "production" else shadow)
+            for number, at in enumerate(hours())
+        }
+    for at in list(hours())[::9][:broken]:
+        series[Query("shadow", "ModelLatency", statistic, HOUR)][at] = 1e6
+    return series
+
+
+def judged(
+    declared: Evidence, *series: Series, of: Experiment | None = None, **alarms: str
+) -> dict[str, Any]:
+    known = of or seen()
+    asked = question(declared, known, NOON)
+    merged: dict[Query, Mapping[float, float]] = {query: {} for query in asked.queries}
+    for one in series:
+        merged.update(one)
+    return judge(declared, asked, Measured(merged, alarms), known.sampling)
+
+
+class TestHours:
+    def test_count_from_the_first_whole_hour_after_the_warm_up(self) -> None:
+        assert hours().start == NOON - HOURS * HOUR
+        assert hours().start >= BEGAN + 600
+
+    def test_do_not_count_before_they_ended_15_minutes_ago(self) -> None:
+        assert question(evidence(rate(MaxRate=0.01)), seen(), NOON + 899).end == NOON - HOUR
+        assert question(evidence(rate(MaxRate=0.01)), seen(), NOON + 900).end == NOON
+
+    def test_of_production_alone_are_left_out_where_errors_are_missing(self) -> None:
+        series = counted()
+        for name in ("production", "shadow"):
+            del series[Query(name, ERRORS, "SampleCount", HOUR)][hours()[0]]
+        (found,) = judged(evidence(rate(MaxIncrease=0.0005)), series)["comparisons"]
+        assert found["hours"] == len(hours()) - 1
+
+
+def test_an_equal_shadow_is_successful() -> None:
+    report = judged(evidence(rate(MaxIncrease=0.0005)), counted(errors=(5, 2.5)))
+    assert report["verdict"] == "successful"
+    (found,) = report["comparisons"]
+    assert found["shadow"] < found["upper"] <= found["bound"]
+
+
+def test_a_shadow_that_breaks_the_bound_has_failed() -> None:
+    report = judged(evidence(rate(MaxIncrease=0.0005)), counted(errors=(5, 20)))
+    assert report["verdict"] == "failed"
+    assert "it exceeds 0.09983 %" in report["why"]
+
+
+def test_a_shadow_at_the_bound_is_inconclusive_and_no_number_of_hours_is_stated_wrongly() -> None:
+    report = judged(evidence(rate(MaxIncrease=0.0005)), counted(errors=(5, 5)))
+    assert report["verdict"] == "inconclusive"
+    assert report["forecast"]["requests"] > 0
+    assert f"about {report['forecast']['requests']:,} more requests" in report["why"]
+    assert f"by {report['forecast']['at']}" in report["why"]
+
+
+def test_production_that_breaks_the_bound_itself_makes_no_forecast() -> None:
+    report = judged(evidence(rate(MaxRate=0.0005)), counted(errors=(10, 2.5)))
+    assert report["verdict"] == "inconclusive"
+    assert "production itself breaks this bound" in report["why"]
+
+
+def test_every_bound_of_a_comparison_has_to_be_kept() -> None:
+    both = rate(MaxIncrease=0.0005, MaxRate=0.0001)
+    assert judged(evidence(both), counted(errors=(5, 2.5)))["verdict"] == "failed"
+
+
+def test_errors_that_cloudwatch_does_not_have_are_an_error_and_not_zero() -> None:
+    series = counted()
+    series[Query("shadow", ERRORS, "SampleCount", HOUR)] = {}
+    report = judged(evidence(rate(MaxIncrease=0.0005)), series)
+    assert report["verdict"] == "error"
+    assert "variant 'shadow'" in report["why"]
+
+
+@pytest.mark.parametrize(("shadow", "verdict"), [(5_000, "successful"), (4_000, "inconclusive")])
+def test_a_share_of_the_requests_that_is_wrong_is_inconclusive(shadow: float, verdict: str) -> None:
+    series = counted(shadow=shadow, errors=(5, 2.5 * shadow / 5_000))
+    report = judged(evidence(rate(MaxIncrease=0.0005)), series)
+    assert report["verdict"] == verdict
+    assert ("which is not 50 %" in report["why"]) is (verdict == "inconclusive")
+    assert report["missingShare"] == pytest.approx(1 - shadow / 5_000)
+
+
+@pytest.mark.parametrize("statistic", ["Average", "p99"])
+def test_a_latency_is_judged_by_the_hours_that_break_its_bound(statistic: str) -> None:
+    declared = evidence({"Metric": "ModelLatency", "Statistic": statistic, "MaxRatio": 1.1})
+    good = judged(declared, counted(), latencies(statistic, 5, broken=6))
+    assert good["verdict"] == "successful"
+    assert good["comparisons"][0]["hoursFailed"] == 6
+    assert judged(declared, counted(), latencies(statistic, 50))["verdict"] == "failed"
+
+
+def test_hours_with_too_few_requests_for_a_percentile_do_not_count() -> None:
+    declared = evidence({"Metric": "ModelLatency", "Statistic": "p99", "MaxRatio": 1.1})
+    series = latencies("p99", 5)
+    series[Query("shadow", "ModelLatency", "SampleCount", HOUR)][hours()[3]] = 999
+    (found,) = judged(declared, counted(), series)["comparisons"]
+    assert found["hours"] == len(hours()) - 1
+
+
+@pytest.mark.parametrize(("value", "verdict"), [(0.97, "successful"), (0.93, "failed")])
+def test_two_metrics_of_any_kind_are_compared_by_the_hour(value: float, verdict: str) -> None:
+    def metric(name: str) -> dict[str, Any]:
+        return {"Namespace": "Quality", "MetricName": name, "Statistic": "Average"}
+
+    comparison = {
+        "ProductionMetric": metric("Agreement"),
+        "ShadowMetric": metric("ShadowAgreement"),
+        "AtLeast": 0.95,
+    }
+    series: Series = {
+        Query("", name, "Average", HOUR, "Quality"): dict.fromkeys(hours(), value)
+        for name in ("Agreement", "ShadowAgreement")
+    }
+    report = judged(evidence(comparison), counted(), series)
+    assert report["verdict"] == verdict
+    assert report["comparisons"][0]["metric"] == "Quality ShadowAgreement"
+
+
+def test_a_dry_run_is_reported_and_does_not_decide() -> None:
+    bad = {**rate(MaxRate=1e-6), "DryRun": True}
+    report = judged(evidence(rate(MaxIncrease=0.0005), bad), counted(errors=(5, 2.5)))
+    assert report["verdict"] == "successful"
+    assert report["comparisons"][1]["verdict"] == "failed"
+
+
+def test_an_alarm_decides_beside_the_comparisons() -> None:
+    declared = evidence(rate(MaxIncrease=0.0005), Alarms=["quality"])
+    report = judged(declared, counted(errors=(5, 2.5)), quality="ALARM")
+    assert report["verdict"] == "failed"
+
+
+def test_fewer_hours_than_asked_for_are_inconclusive_with_the_hours_that_are_missing() -> None:
+    declared = evidence(rate(MaxIncrease=0.0005), MinHours=72)
+    report = judged(declared, counted(errors=(5, 2.5)))
+    assert report["verdict"] == "inconclusive"
+    assert report["forecast"]["hours"] == 72 - len(hours())

@@ -1,0 +1,190 @@
+"""The messages in CloudFormation: complete, whatever the names and AWS's own text."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.unit.situations import at_deadline, away, experiment, properties, update
+
+from cdk_stop_inference_experiment_handler.contract.declaration import Comparison
+from cdk_stop_inference_experiment_handler.lifecycle import words
+from cdk_stop_inference_experiment_handler.lifecycle.situation import Kind
+
+NAME = "n" * 120
+VARIANT = "v" * 63
+CAUSE = f"begins {'x' * 5000} ends"
+LONGEST = experiment(
+    "Cancelled",
+    name=NAME,
+    status_reason=CAUSE,
+    endpoint_name="e" * 63,
+    endpoint_failure=CAUSE,
+    completion_time=1e9,
+    scheduled_start=1e9,
+    scheduled_end=1e9,
+    variants={VARIANT: "InService", "w" * 63: "Deleted"},
+    shadows=("w" * 63,),
+)
+MOMENT = words.moment(1e9)
+STANDING = words.standing(LONGEST)
+LATE = at_deadline(update(properties(Name=NAME), properties(Name=NAME), seen=LONGEST))
+FAILURES = [
+    words.absent(NAME, "ap-southeast-1"),
+    words.unknown_variants(["a" * 63, "b" * 63], LONGEST),
+    words.not_a_shadow(VARIANT, LONGEST),
+    words.not_a_pair(LONGEST),
+    words.instances_unknown(LONGEST, CAUSE),
+    words.gate(NAME, {"verdict": "inconclusive", "why": CAUSE, "from": MOMENT, "to": MOMENT}),
+    words.gate(
+        NAME,
+        {
+            "verdict": "failed",
+            "why": CAUSE,
+            "from": MOMENT,
+            "to": MOMENT,
+            "samplingPercentage": 50.0,
+        },
+    ),
+    words.too_late(VARIANT, LONGEST),
+    words.not_armed_before(LONGEST, may_stop_on_create=True),
+    words.not_begun(LONGEST),
+    words.cancelled(LONGEST),
+    words.endpoint_failed(LONGEST),
+    words.unsettled(LONGEST),
+    words.gone_while_waiting(NAME),
+    words.out_of_time(LATE, CAUSE),
+    words.out_of_time(replace(LATE, described=away(Kind.TRANSIENT)), CAUSE),
+    words.cannot_hand_over(NAME, STANDING, CAUSE),
+    words.aws_refused(NAME, CAUSE, may_be_stopped=True),
+    words.aws_refused(NAME, CAUSE, may_be_stopped=False),
+    words.unreadable_old_declaration(NAME, CAUSE),
+    words.not_readable(NAME, CAUSE),
+    words.doomed(NAME),
+    words.closed(NAME),
+    words.own_event_missing(NAME),
+    words.unclear(NAME, "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"),
+    words.parent_at_rest(NAME),
+    words.overtaken(NAME),
+]
+TABLE = (Path(__file__).parents[2] / "docs" / "reference" / "errors.md").read_text("utf-8")
+DOCUMENTED = re.findall(r"^\| `(.+?)` \|", TABLE.split("\n## ")[1], re.MULTILINE)[:-1]
+"""The messages in the table of errors; the last one is the validation's."""
+P99 = Comparison("ModelLatency", "p99", max_ratio=1.1)
+ERRORS = Comparison("Invocation5XXErrors", max_increase=0.0005)
+RATES = {"production": 5e-4, "shadow": 6e-4, "bound": 1e-3, "upper": 1.2e-3, "hours": 60}
+JUDGED = words.judged_rate(ERRORS, RATES, "inconclusive")
+NEEDED = {"requests": 40_000, "hours": 20, "at": "2026-12-02T14:15:00Z"}
+EVIDENCE = [
+    f"inconclusive: {words.too_few_requests(1, 2, 3)}",
+    f"inconclusive: {words.too_young(1e9)}",
+    f"inconclusive: {words.no_hour('p99', 1000)}",
+    f"inconclusive: {words.wrong_sample_ratio(1e6, 4e5, 50)}",
+    f"inconclusive: {words.with_forecast(JUDGED, NEEDED)}",
+    f"inconclusive: {words.judged_hours(P99, {'hours': 60, 'hoursFailed': 30}, 'inconclusive')}",
+    f"failed: {words.out_of_bound(P99, {'shadow': 3e4, 'production': 1e4, 'bound': 2e4}, 1e9)}",
+    f"error: {words.alarm('errors', '')}",
+    f"error: {words.not_measured('ModelLatency', VARIANT)}",
+    f"error: {words.NO_PAIR}",
+]
+OTHERS = [
+    words.armed(LONGEST),
+    words.stop(LONGEST),
+    words.stop_accepted(LONGEST),
+    words.standing(experiment("Stopping", name=NAME, endpoint_status="Updating")),
+    words.ended(LONGEST),
+    words.absent_on_delete(NAME),
+    words.unchanged(NAME),
+    words.not_in_stop_on(NAME, "Delete"),
+    words.undone(NAME),
+    words.held(NAME, ["Other"]),
+    words.not_held("never-created"),
+    words.gate(NAME, {"verdict": "successful", "why": ""}),
+    words.fewer_instances(1, LONGEST, 4),
+    words.another_arn(LONGEST, "arn"),
+    words.undone(NAME, LONGEST),
+    words.ended_as_before(LONGEST),
+    words.shows_as_cancelled(LONGEST),
+    words.contradicted(LONGEST, ["'shadow' is InService"]),
+    words.not_begun_on_delete(LONGEST),
+    words.holders_unknown(NAME, CAUSE),
+]
+
+
+def pattern(documented: str) -> str:
+    return ".*".join(re.escape(part) for part in documented.split("…"))
+
+
+@pytest.mark.parametrize("sentence", FAILURES)
+def test_a_sentence_stays_under_1024_characters(sentence: str) -> None:
+    assert len(sentence) <= 1024
+
+
+@pytest.mark.parametrize("sentence", FAILURES)
+def test_a_sentence_names_the_experiment(sentence: str) -> None:
+    assert f"'{NAME}'" in sentence
+
+
+@pytest.mark.parametrize("documented", DOCUMENTED)
+def test_what_the_table_of_errors_quotes_is_said(documented: str) -> None:
+    assert [said for said in FAILURES if re.search(pattern(documented), said)]
+
+
+@pytest.mark.parametrize("sentence", FAILURES)
+def test_every_failure_is_in_the_table_of_errors(sentence: str) -> None:
+    assert [one for one in DOCUMENTED if re.search(pattern(one), sentence)]
+
+
+@pytest.mark.parametrize(("section", "sentences"), [(2, EVIDENCE), (3, OTHERS)])
+def test_every_other_sentence_has_an_entry_of_its_own(section: int, sentences: list[str]) -> None:
+    entries = re.findall(r"^\| `(.+?)` \|", TABLE.split("\n## ")[section], re.MULTILINE)
+    found = {
+        max((one for one in entries if re.match(pattern(one), said)), key=len, default=said)
+        for said in sentences
+    }
+    assert found == set(entries)
+    assert len(found) == len(sentences)
+
+
+def test_every_sentence_is_looked_up_above() -> None:
+    public = {name for name in vars(words) if name.islower() and name[0] != "_"}
+    sentences = {name for name in public if inspect.isfunction(getattr(words, name))}
+    here = Path(__file__).read_text("utf-8")
+    assert {name for name in sentences if f"words.{name}(" not in here} == set()
+
+
+@pytest.mark.parametrize("length", [words.MAX_QUOTED, words.MAX_QUOTED + 1])
+def test_text_of_aws_is_shortened_in_its_middle_only_where_it_is_long(length: int) -> None:
+    text = "".join(chr(0x4E00 + index) for index in range(length))
+    said = words.aws_refused("n", text, may_be_stopped=False)
+    is_long = length > words.MAX_QUOTED
+    assert said.endswith(f": {text[:118]}...{text[-118:]}" if is_long else f": {text}")
+
+
+def test_an_end_without_a_reason_says_so_unless_its_schedule_ended_it() -> None:
+    seen = experiment("Completed", completion_time=2e9)
+    for scheduled_end, why in (
+        (None, "; SageMaker gives no reason"),
+        (2e9 + 1, "; SageMaker gives no reason"),
+        (2e9, ", by its schedule, which ended it at 2033-05-18T03:33:20Z"),
+    ):
+        said = words.too_late("shadow", seen, scheduled_end)
+        assert said.endswith(f" has already ended as Completed at 2033-05-18T03:33:20Z{why}")
+    by_hand = replace(seen, status_reason="no traffic")
+    assert words.ended(by_hand, 2e9).endswith(", because 'no traffic'")
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    """The middle of a sentence, where no other test looks."""
+    bare = experiment("Cancelled", name="e", endpoint_status="")
+    assert words.standing(bare) == "inference experiment 'e' is Cancelled"
+    assert words.ended(bare) == (
+        "inference experiment 'e' has ended as Cancelled; SageMaker gives no reason"
+    )
+    assert words.armed(bare).endswith("; nothing was stopped")
+    assert words.moment(None) == ""
+    assert words.not_begun(bare).endswith("deploy again after it has started")
+    assert "shadows none" in words.not_a_pair(replace(bare, shadows=()))
