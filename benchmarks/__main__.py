@@ -8,17 +8,18 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from . import asset, cold_start, deployment, gate, lag, machine, many, plan, report, synth
+from . import asset, cold_start, deployment, gate, lag, machine, many, plan, report, synth, wait
 
 Json = dict[str, Any]
 
 BENCHMARKS: dict[str, Callable[[bool], Json]] = {
     "lag": lambda quick: lag.measure(
         simulated=200 if quick else 2000,
-        virtual=4 if quick else 16,
+        virtual=4 if quick else 32,
         local=not quick,
         scale=30.0,
     ),
+    "wait": lambda quick: wait.measure(runs=12 if quick else 300),
     "idle": lambda _: lag.measure_idle(),
     "many": lambda _: many.measure(),
     "plan": lambda _: plan.measure(),

@@ -15,6 +15,7 @@ from cdk_stop_inference_experiment.handler_code import (
     MODELS_VARIABLE,
     copy_code,
 )
+from cdk_stop_inference_experiment_handler.runtime.waiting import INSIDE_SECONDS
 from local_aws.environment import python_of
 
 from .contestants.code import copy_crhelper_readme
@@ -31,7 +32,6 @@ VCPU_MB = 1769
 
 MEMORY_MB = (128, 192, 256, 384, 512, 1024, 1769)
 SLOWED_MB = (128, 256, 512, 1024)
-STOP_SECONDS = 840.0
 VARIANTS = (
     "empty Python",
     "import boto3",
@@ -205,7 +205,7 @@ def _memory_curve(taken: Sequence[Taken], slowed: dict[int, list[float]]) -> lis
                 "memory_mb": memory,
                 "computed_seconds": computed,
                 "slowed": series(slowed[memory]) if memory in slowed else None,
-                "stop_dollars": waiting_dollars(memory, STOP_SECONDS + computed),
+                "stop_dollars": waiting_dollars(memory, INSIDE_SECONDS + computed),
             }
         )
     return curve

@@ -3,7 +3,9 @@
 # ruff: noqa: SLF001 (the loopback's own parts)
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from loopback.containers import fresh_everything, fresh_index
@@ -12,11 +14,22 @@ from loopback.sagemaker import Pace
 from loopback.world import NAME, World
 
 from .simulation import DEFAULT_MEMORY_MB, OUR_MEMORY_MB, Outcome
+from .waiting_inside import waiting_inside
 
-__all__ = ["HANDLERS", "new_world", "one_request"]
+__all__ = ["HANDLERS", "INSIDE", "OUR_COLD_SECONDS", "new_world", "one_request", "playing"]
 
 STOCK = "loopback.stock"
+INSIDE = "waiting inside"
+OUR_COLD_SECONDS = 3.8
+"""Until ours answers from a cold start, as the benchmark of cold starts measures it with the memory
+of the template; all of it is spent, and billed, before the handler's first call."""
+
 _Load = Callable[[], Handler]
+
+
+def _ours() -> Handler:
+    time.sleep(OUR_COLD_SECONDS)
+    return fresh_index()
 
 
 def _stock() -> Handler:
@@ -24,7 +37,8 @@ def _stock() -> Handler:
 
 
 HANDLERS: dict[str, tuple[_Load, int]] = {
-    "ours": (fresh_index, OUR_MEMORY_MB),
+    "ours": (_ours, OUR_MEMORY_MB),
+    INSIDE: (_ours, OUR_MEMORY_MB),
     "crhelper": (_stock, DEFAULT_MEMORY_MB),
 }
 """How to create a container of each, and its memory."""
@@ -33,13 +47,29 @@ HANDLERS: dict[str, tuple[_Load, int]] = {
 def new_world(contestant: str, outcome: Outcome, seed: int = 0) -> World:
     """Return a world that runs a contestant's function and counts its invocations."""
     load, memory = HANDLERS[contestant]
-    world = World(load=lambda: _timed(load(), memory, outcome), seed=seed)
+
+    def timed() -> Handler:
+        started = world.clock.now
+        handler = load()
+        outcome.busy[memory] = outcome.busy.get(memory, 0.0) + world.clock.now - started
+        return _timed(handler, memory, outcome)
+
+    world = World(load=timed, seed=seed)
     if contestant == "crhelper":
         # The loopback's rules fire every minute; crhelper's default is rate(2 minutes).
         world.events._invoke = _every_second_time(world.events._invoke)
+    if contestant != "ours":
+        world.events.event_delays = ()
     world.stack.status = "UPDATE_IN_PROGRESS"
     world.stack.event_lag = 0.0
     return world
+
+
+@contextmanager
+def playing(contestant: str, world: World) -> Iterator[None]:
+    """Let the contestant's function run in a world."""
+    with waiting_inside() if contestant == INSIDE else nullcontext(), world.installed():
+        yield
 
 
 def one_request(
@@ -58,7 +88,7 @@ def one_request(
     world = new_world(contestant, outcome, seed)
     if kind == "Delete":
         world.stack.status = "DELETE_IN_PROGRESS"
-    with world.installed():
+    with playing(contestant, world):
         world.experiment(status, Pace(stop=stop, settle=0, lag=0))
         asked = world.deliver(world.request(kind))
         world.run_to_quiet()

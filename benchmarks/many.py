@@ -9,26 +9,35 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 from loopback.faults import Faults
 from loopback.sagemaker import Pace, arn_of
 from loopback.world import KEEP, World
 
-from .loopback import HANDLERS, new_world
+from .executions import Executions
+from .loopback import HANDLERS, INSIDE, new_world, playing
 from .prices import dollars
 from .simulation import Outcome
 from .stats import percentile
 
-__all__ = ["COUNTS", "RATES", "Bucket", "measure"]
+__all__ = ["COUNTS", "RATES", "Bucket", "Crowd", "measure", "stop_all"]
 
 Json = dict[str, Any]
 COUNTS = (1, 10, 40, 200)
-STOP_SECONDS = 300.0
+STOP_SECONDS, LONG_SECONDS = 323.0, 1223.0
+"""Not whole minutes, so that an end does not fall on a firing of the schedule."""
+
 RATES = (None, 20.0, 10.0, 5.0)
-ALL_RATES_UP_TO = 40
-"""With more, only ours are stopped, and not at the lowest rate: crhelper's are on one function,
-whose policy has no room for 200 rules, and the lowest rate would take half an hour to compute."""
+INSIDE_RATES = (20.0, 5.0)
+ALL_UP_TO = 40
+"""With more, crhelper is left out: its rules are on one function, whose policy has no room for 200
+rules."""
+
+_WITHOUT_CRHELPER = ("ours", INSIDE)
+AN_HOUR = 3600.0
+"""CloudFormation waits no longer."""
 
 BURST_SECONDS = 2.0
 _THROTTLED = ("DescribeInferenceExperiment", "StopInferenceExperiment")
@@ -66,58 +75,92 @@ class Bucket(Faults):
         return max(Counter(int(moment) for moment in self.asked).values())
 
 
+@dataclass(frozen=True)
+class Crowd:
+    """Many stops at once.
+
+    Attributes:
+        rate: At which SageMaker throttles, in calls a second; None for never.
+        executions: The concurrent executions that the account has; None for enough.
+        is_cold: No container is left when the experiments end.
+    """
+
+    contestant: str
+    count: int
+    stop_seconds: float
+    rate: float | None = None
+    executions: int | None = None
+    is_cold: bool = False
+
+
 def measure() -> Json:
     """Stop each number of experiments at once, at each rate."""
-    stops = [
-        (name, count, rate)
+    crowds = [
+        Crowd(name, count, STOP_SECONDS, rate)
         for count in COUNTS
-        for rate in (RATES if count <= ALL_RATES_UP_TO else RATES[:-1])
-        for name in (HANDLERS if count <= ALL_RATES_UP_TO else ("ours",))
+        for rate in RATES
+        for name in (HANDLERS if count <= ALL_UP_TO else _WITHOUT_CRHELPER)
+        if name != INSIDE or rate in INSIDE_RATES
+    ] + [
+        Crowd(name, 200, LONG_SECONDS, rate) for rate in INSIDE_RATES for name in _WITHOUT_CRHELPER
     ]
     # In virtual time it does not matter that another process computes, too. The longest come first.
     with ProcessPoolExecutor() as processes:
-        rows = list(processes.map(_stop_all, *zip(*reversed(stops), strict=True)))[::-1]
-    return {"stop_seconds": STOP_SECONDS, "rows": rows}
+        rows = list(processes.map(stop_all, reversed(crowds)))[::-1]
+    return {"rows": rows}
 
 
-def _stop_all(contestant: str, count: int, rate: float | None) -> Json:
-    outcome, bucket = Outcome(0.0), Bucket(rate)
-    world = new_world(contestant, outcome)
+def stop_all(crowd: Crowd) -> Json:
+    """Stop them, and let everything happen."""
+    outcome, bucket = Outcome(0.0), Bucket(crowd.rate)
+    world = new_world(crowd.contestant, outcome)
     world.aws._faults = bucket  # noqa: SLF001 (the loopback's own part)
-    with world.installed():
-        asked = [_deliver(world, f"shadow-{number:03}") for number in range(count)]
-        world.run_to_quiet()
+    executions = Executions(world.function, crowd.executions)
+
+    def freeze() -> None:
+        world.function.freeze_out()
+
+    if crowd.is_cold:
+        world.clock.call_at(world.clock.now + crowd.stop_seconds - 1, freeze)
+    with playing(crowd.contestant, world):
+        asked = [_deliver(world, f"shadow-{n:03}", crowd.stop_seconds) for n in range(crowd.count)]
+        world.run_to_quiet(AN_HOUR)
         lags = [
             request.answered_at - world.sagemaker.experiments[name].ends_at
             for name, request in asked
         ]
-    failed = [
-        request.answer["Reason"] if request.answer else "no answer"
-        for _, request in asked
-        if request.answer is None or request.answer["Status"] != "SUCCESS"
-    ]
+    failed = sum(
+        request.answer is None or request.answer["Status"] != "SUCCESS" for _, request in asked
+    )
     answered = [lag for lag in lags if lag < float("inf")] or [0.0]
-    outcome.firings = outcome.invocations - count
+    outcome.firings = outcome.invocations - crowd.count
     elapsed = max(bucket.asked) - min(bucket.asked)
     return {
-        "contestant": contestant,
-        "experiments": count,
-        "rate": rate,
+        "contestant": crowd.contestant,
+        "experiments": crowd.count,
+        "stop_seconds": crowd.stop_seconds,
+        "rate": crowd.rate,
         "calls": len(bucket.asked),
         "calls_a_second": len(bucket.asked) / elapsed,
         "busiest_second": bucket.busiest_second,
         "throttled": bucket.refused,
         "lag_p50": percentile(answered, 50),
+        "lag_p99": percentile(answered, 99),
         "lag_max": max(answered),
-        "failed": len(failed),
+        "failed": failed,
         "invocations": outcome.invocations,
+        "most_executions": executions.most,
+        "executions": crowd.executions,
+        "all_taken_seconds": executions.all_taken_seconds,
+        "put_off": executions.throttled,
+        "dropped": executions.dropped,
         "dollars": dollars(outcome.usage),
         "left_behind": len(world.leftovers),
     }
 
 
-def _deliver(world: World, name: str) -> tuple[str, Any]:
-    world.sagemaker.add(name, "Running", Pace(stop=STOP_SECONDS, settle=0, lag=0))
+def _deliver(world: World, name: str, stop_seconds: float) -> tuple[str, Any]:
+    world.sagemaker.add(name, "Running", Pace(stop=stop_seconds, settle=0, lag=0))
     event = world.request(
         "Update",
         {**KEEP, "Name": name},

@@ -20,6 +20,7 @@ from .tables import (
     plan_tables,
     synth_tables,
     table,
+    wait_tables,
 )
 from .targets import target_rows
 from .texts import EFFECT, INTRODUCTION, WORSE
@@ -42,6 +43,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Json], str]]] = {
     "many": ("7. Many at once", many_tables),
     "plan": ("8. The command's plan", plan_tables),
     "gate": ("9. The gate with a stated error", gate_tables),
+    "wait": ("10. Waiting", wait_tables),
 }
 
 

@@ -1,8 +1,8 @@
-"""A discrete-event simulation of one stop by each contestant, from Update to answer.
+"""A discrete-event simulation of one stop by each other contestant, from Update to answer.
 
-It follows each contestant's documentation and shares no code with any of them; ``lag.py`` compares
-it with the real handlers. Time 0 is CloudFormation's request; the experiment ends ``stop`` seconds
-after its Stop was accepted.
+It follows each contestant's documentation and shares no code with any of them. Ours is not
+simulated: its real handler runs in virtual time. Time 0 is CloudFormation's request; the experiment
+ends ``stop`` seconds after its Stop was accepted.
 """
 
 from __future__ import annotations
@@ -11,21 +11,15 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from cdk_stop_inference_experiment_handler.runtime.waiting import (
-    HAND_OVER_SECONDS,
-    LEAVE_SECONDS,
-    POLL_WINDOW_SECONDS,
-)
-
 from .prices import Usage
 
-__all__ = ["CONTESTANTS", "LATENCY", "OUR_MEMORY_MB", "Outcome", "crhelper", "ours", "provider"]
+__all__ = ["CONTESTANTS", "LATENCY", "OUR_MEMORY_MB", "Outcome", "crhelper", "provider"]
 
 LATENCY = 0.04
 """Seconds for any AWS call, the delivery of an invocation, and the PUT: an assumption."""
 
 COLD_SECONDS = 0.5
-"""Billed for the cold start of any function: an assumption, the same for every contestant."""
+"""Billed for the cold start of any simulated function: an assumption. Ours is measured."""
 
 OUR_MEMORY_MB = 256
 """The function's memory; a test compares it with the template."""
@@ -33,10 +27,7 @@ OUR_MEMORY_MB = 256
 DEFAULT_MEMORY_MB = 128
 """Lambda's default, which the other contestants' documentation does not change."""
 
-LIMIT = 900.0
 MINUTE = 60.0
-BEFORE_STOP = 4 * LATENCY
-"""Our calls: stack events, describe, stack status, stop. Events are assumed to show at once."""
 
 
 @dataclass
@@ -67,83 +58,6 @@ class Outcome:
         """What is billed."""
         gb_seconds = sum(memory / 1024 * seconds for memory, seconds in self.busy.items())
         return Usage(gb_seconds, self.invocations, self.transitions, self.firings)
-
-
-@dataclass
-class _Watch:
-    """One of our invocations that waits: when it saw the end, if at all, and when it left."""
-
-    saw_end_at: float | None
-    left_at: float
-    looks: int
-    made_rule_at: float | None = None
-
-
-def _watch(entered: float, end: float, chance: random.Random, *, is_poll: bool) -> _Watch:
-    """Describe, pause and describe again; the first pauses are short, and grow.
-
-    An invocation that is not a poll has ordered the Stop before.
-    """
-    now, pause, looks = entered, 0.5, 0
-    rule: float | None = None
-    if not is_poll:
-        now += BEFORE_STOP
-        now += min(pause, chance.uniform(2.0, 2.8))  # the Stop itself was its first step
-        pause *= 1.5
-    while True:
-        now += LATENCY
-        looks += 1
-        if now >= end:
-            return _Watch(now, now, looks, rule)
-        left = LIMIT - (now - entered)
-        if not is_poll and rule is None and left <= HAND_OVER_SECONDS:
-            rule = now + LATENCY
-            now += 3 * LATENCY
-        if left <= LEAVE_SECONDS or (is_poll and now - entered >= POLL_WINDOW_SECONDS):
-            return _Watch(None, now, looks, rule)
-        now += min(pause, chance.uniform(2.0, 2.8))
-        pause = min(pause * 1.5, 2.8)
-
-
-def ours(stop: float, chance: random.Random) -> Outcome:
-    """(a): waits inside the invocation; from its 750th second a rule fires every minute."""
-    end = BEFORE_STOP + stop
-    first = _watch(0.0, end, chance, is_poll=False)
-    outcome = Outcome(float("inf"))
-    outcome.calls = 4
-    _count(outcome, first, 0.0, end, outcome.lag)
-    cold = 1
-    firing = 0
-    rule_ends = _rule_ends(first)
-    while first.made_rule_at is not None:
-        firing += 1
-        fires = first.made_rule_at + firing * MINUTE
-        if fires >= rule_ends:
-            break
-        poll = _watch(fires, end, chance, is_poll=True)
-        outcome.firings += 1
-        cold = max(cold, 1 + (firing == 1) + (firing == 2))
-        _count(outcome, poll, fires, end, outcome.lag)
-        rule_ends = min(rule_ends, _rule_ends(poll))
-    outcome.busy[OUR_MEMORY_MB] += cold * COLD_SECONDS
-    return outcome
-
-
-def _rule_ends(watch: _Watch) -> float:
-    """When an invocation that saw the end has removed the rule's target."""
-    return float("inf") if watch.saw_end_at is None else watch.saw_end_at + 2 * LATENCY
-
-
-def _count(outcome: Outcome, watch: _Watch, started: float, end: float, lag: float) -> None:
-    """Add one of our invocations: each one that sees the end answers and cleans up."""
-    outcome.calls += watch.looks + (3 if watch.made_rule_at is not None else 0)
-    left = watch.left_at
-    if watch.saw_end_at is not None:
-        outcome.lag = min(lag, watch.saw_end_at + LATENCY - end)
-        has_rule = started > 0 or watch.made_rule_at is not None
-        outcome.calls += 3 if has_rule else 0
-        left += LATENCY + (3 * LATENCY if has_rule else 0)
-    outcome.run(OUR_MEMORY_MB, left - started)
 
 
 def crhelper(stop: float, _chance: random.Random, *, interval: float = 2 * MINUTE) -> Outcome:
@@ -198,7 +112,6 @@ def aws_custom_resource(stop: float, _chance: random.Random) -> Outcome:
 
 
 CONTESTANTS: dict[str, Callable[[float, random.Random], Outcome]] = {
-    "ours": ours,
     "AwsCustomResource": aws_custom_resource,
     "provider framework": provider,
     "crhelper": crhelper,

@@ -9,15 +9,20 @@ from .texts import (
     ASSUMED,
     COLD_RUNS,
     DEPLOYED,
+    FEW,
     GATE,
     GATE_BY_THE_HOUR,
     GATE_PLANNED,
     GATE_POWER,
     GATE_WORSENED,
+    LOOSENED,
     MANY,
     MEMORY_CHOICE,
     MEMORY_CURVE,
     PLANNED,
+    STORIES,
+    TIMEOUT,
+    TOGETHER,
 )
 
 __all__ = [
@@ -31,6 +36,7 @@ __all__ = [
     "plan_tables",
     "synth_tables",
     "table",
+    "wait_tables",
 ]
 
 Json = dict[str, Any]
@@ -88,6 +94,65 @@ def _lags(row: Json) -> list[str]:
     if row["lag_p99"] < 0:
         return ["does not wait", "does not wait"]
     return [f"{row['lag_p50']:.2f} s", f"{row['lag_p99']:.2f} s"]
+
+
+def wait_tables(wait: Json) -> str:
+    """What SageMaker's events do to lag and cost, few executions, and a short timeout."""
+    stories = [
+        [
+            row["what"],
+            str(row["runs"]),
+            f"{row['lag_p50']:.2f} s",
+            f"{row['lag_p99']:.2f} s",
+            f"{row['lag_max']:.2f} s",
+            f"{row['invocations']:.0f}",
+            f"{row['busy']:.0f} s",
+            f"{row['calls']:.0f}",
+            f"{row['dollars_p50']:.6f}",
+            f"{row['dollars_max']:.6f}",
+            f"{row['dollars_max_late']:.6f}",
+        ]
+        for row in wait["stories"]
+    ]
+    head = ["the event, and what a describe shows", "runs", "lag p50", "p99", "longest"]
+    head += ["invocations", "billed", "calls", "US$", "at most", "in the last minute"]
+    together = [
+        [row["what"], f"{row['lag_p50']:.2f} s", f"{row['lag_p99']:.2f} s", str(row["failed"])]
+        for row in wait["together"]
+    ]
+    few = [
+        [
+            f"{row['stop_seconds'] // 60:.0f} min",
+            row["contestant"],
+            str(row["failed"]),
+            f"{row['all_taken_seconds']:.0f} s",
+            str(row["put_off"]),
+            f"{row['dollars']:.6f}",
+        ]
+        for row in wait["few"]
+    ]
+    timeouts = [
+        [
+            f"{row['stop_seconds']:.0f} s",
+            row["status"],
+            f"{row['seconds']:.0f} s",
+            str(row["left_behind"]),
+        ]
+        for row in wait["timeout"]
+    ]
+    return "\n".join(
+        [
+            LOOSENED,
+            STORIES,
+            table(head, stories),
+            TOGETHER,
+            table(["forty stops of 20 minutes", "lag p50", "p99", "failed"], together),
+            FEW.format(executions=wait["few"][0]["executions"]),
+            table(["stop", "contestant", "failed", "all taken", "put off", "US$"], few),
+            TIMEOUT,
+            table(["stop", "answer", "after", "left behind"], timeouts),
+        ]
+    )
 
 
 def idle_tables(idle: Json) -> str:
@@ -228,6 +293,7 @@ def many_tables(many: Json) -> str:
     rows = [
         [
             str(row["experiments"]),
+            f"{row['stop_seconds'] / 60:.0f} min",
             "none" if row["rate"] is None else f"{row['rate']:g} a second",
             row["contestant"],
             f"{row['calls_a_second']:.1f}",
@@ -240,10 +306,10 @@ def many_tables(many: Json) -> str:
         ]
         for row in many["rows"]
     ]
-    head = ["experiments", "throttled at", "contestant", "SageMaker calls a second"]
+    head = ["experiments", "stop", "throttled at", "contestant", "SageMaker calls a second"]
     return "\n".join(
         [
-            MANY.format(minutes=many["stop_seconds"] / 60),
+            MANY,
             "![Cost against the number of experiments](many.svg)\n",
             table([*head, "busiest", "refused", "lag p50", "longest", "failed", "US$"], rows),
         ]

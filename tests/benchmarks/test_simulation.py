@@ -1,4 +1,4 @@
-"""The simulation of the contestants, by hand and against the real handlers."""
+"""The simulation of the other contestants, by hand and against a real handler."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 import pytest
 from benchmarks.loopback import one_request
 from benchmarks.many import Bucket
-from benchmarks.simulation import CONTESTANTS, LATENCY, OUR_MEMORY_MB, Outcome
+from benchmarks.simulation import CONTESTANTS, LATENCY, Outcome
 
 
 def simulated(contestant: str, stop: float, seed: int = 1) -> Outcome:
@@ -39,30 +39,13 @@ def test_aws_custom_resource_does_not_wait() -> None:
     assert (outcome.invocations, outcome.calls) == (1, 1)
 
 
-def test_ours_sees_a_quick_end_at_its_first_look_after_it() -> None:
-    # Stop is accepted at 0.16 s; it looks at 0.70 s and at 1.49 s; the end comes at 1.16 s.
-    outcome = simulated("ours", 1)
-    assert outcome.lag == pytest.approx(1.49 + LATENCY - 1.16)
-    assert (outcome.invocations, outcome.calls) == (1, 6)
-    assert outcome.busy == {OUR_MEMORY_MB: pytest.approx(1.53 + 0.5)}
-
-
-def test_ours_hands_over_before_an_invocation_ends_and_polls_each_minute() -> None:
-    outcome = simulated("ours", 1200)
-    # The rule is made at about 752 s and fires from 812 s on: at 812, 872, … 1172.
-    assert (outcome.invocations, outcome.firings) == (8, 7)
-    assert 0 < outcome.lag < 3
-
-
-@pytest.mark.parametrize("contestant", ["ours", "crhelper"])
 @pytest.mark.parametrize("stop", [30.0, 400.0, 1000.0])
-def test_the_simulation_does_what_the_real_handlers_do(contestant: str, stop: float) -> None:
-    real, _ = one_request(contestant, "Update", stop=stop)
-    predicted = simulated(contestant, stop)
+def test_the_simulation_does_what_crhelpers_handler_does(stop: float) -> None:
+    real, _ = one_request("crhelper", "Update", stop=stop)
+    predicted = simulated("crhelper", stop)
     assert predicted.invocations == real.invocations
     assert predicted.calls == pytest.approx(real.calls, rel=0.05, abs=4)
-    # Ours pauses by chance, up to 2.8 s; crhelper leaves nothing to it.
-    assert predicted.lag == pytest.approx(real.lag, abs=0.001 if contestant == "crhelper" else 3)
+    assert predicted.lag == pytest.approx(real.lag, abs=0.001)
 
 
 def test_a_bucket_refuses_what_exceeds_its_rate() -> None:

@@ -220,16 +220,52 @@ def promote(observer: Observer) -> None:
     sent = observer.stop(name, {PRODUCTION: "Remove", SHADOW: "Promote"}, Reason=_REASON)
     if isinstance(sent, ClientError):
         raise sent
-    stopping = observer.describe(name)
+    stopping, began = observer.describe(name), time.time()
+    settled = _seen_settled(observer, name)
     ended = observer.when(name, *_ENDED)
     observer.answer(
         "default-state", f"{ended['Status']}.", {"status": ended["Status"]}, sent, ended
     )
+    _endpoint_event(observer, began, settled, ended)
     _status_reason(observer, ended)
     _last_modified(observer, before, stopping, ended)
     _after_an_end(observer, ended)
     _promoted_instances(observer)
     _revert_drift(observer)
+
+
+def _seen_settled(observer: Observer, name: str) -> float:
+    """When a describe first showed the end of an experiment and its endpoint settled."""
+    is_in_flux = ("Creating", "Updating", "SystemUpdating", "RollingBack")
+
+    def is_settled() -> bool:
+        found = observer.describe(name)
+        return (
+            found["Status"] in _ENDED
+            and found["EndpointMetadata"]["EndpointStatus"] not in is_in_flux
+        )
+
+    observer.run.wait(is_settled, f"{name} to have settled", every=1.0)
+    return time.time()
+
+
+def _endpoint_event(observer: Observer, began: float, settled: float, ended: Json) -> None:
+    """When the endpoint's event came, relative to the end and to what a describe showed."""
+    observer.run.pause()
+    found = [one for one in observer.requests("Endpoint") if one["at"] > began]
+    over = ended["CompletionTime"].timestamp()
+    told = [
+        f"{one['status']} {one['at'] - over:+.1f} s after CompletionTime, "
+        f"{one['at'] - settled:+.1f} s after a describe showed the end"
+        for one in found
+    ]
+    last = next((one for one in reversed(found) if one["status"] == "IN_SERVICE"), None)
+    facts = {
+        "came": last is not None,
+        "after_end": None if last is None else last["at"] - over,
+        "behind": None if last is None else settled - last["at"],
+    }
+    observer.answer("endpoint-event", f"{'; '.join(told) or 'It does not come'}.", facts, ended)
 
 
 def _status_reason(observer: Observer, ended: Json) -> None:

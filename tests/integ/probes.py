@@ -1,10 +1,11 @@
-"""Stacks that only observe CloudFormation and IAM: they need no SageMaker, and cost nothing."""
+"""Stacks that only observe CloudFormation, IAM and events of the endpoint, and cost nothing."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import aws_cdk as cdk
+from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -35,6 +36,15 @@ def shown_after(event, cloudformation):
 
 
 def handler(event, context):
+    if event.get("source") == "aws.sagemaker":
+        detail = event["detail"]
+        print("PROBE " + json.dumps({
+            "resource": "Endpoint",
+            "status": detail["EndpointStatus"],
+            "sent": event["time"],
+            "at": time.time(),
+        }))
+        return
     cloudformation = boto3.client("cloudformation")
     creates = event["RequestType"] == "Create"
     shown = shown_after(event, cloudformation) if creates else None
@@ -128,6 +138,24 @@ def _probe_stack(app: cdk.App, plan: Plan) -> cdk.Stack:
         code=lambda_.CfnFunction.CodeProperty(zip_file=_PROBE),
     )
     function.node.add_dependency(policy, group)
+    rule = events.CfnRule(
+        stack,
+        "EndpointChanges",
+        event_pattern={
+            "source": ["aws.sagemaker"],
+            "detail-type": ["SageMaker Endpoint State Change"],
+            "detail": {"EndpointName": [{"equals-ignore-case": plan.endpoint}]},
+        },
+        targets=[events.CfnRule.TargetProperty(id="probe", arn=function.attr_arn)],
+    )
+    lambda_.CfnPermission(
+        stack,
+        "Events",
+        action="lambda:InvokeFunction",
+        function_name=probe(plan),
+        principal="events.amazonaws.com",
+        source_arn=rule.attr_arn,
+    ).add_dependency(function)
     iam.Role(stack, "Reader", role_name=reader(plan), assumed_by=iam.AccountRootPrincipal())
     _resource(stack, "Alone", plan, "Fails").node.add_dependency(function)
     return stack

@@ -111,12 +111,25 @@ QUESTIONS = (
         ),
     ),
     Question(
+        "endpoint-event",
+        "When does the endpoint's event come, relative to the experiment's end?",
+        "whether the update of the endpoint that a stop makes sends the event of an endpoint's",
+        (
+            Assumption(
+                f"{_HANDLER}/runtime/waiting.py, EVENT_SECONDS",
+                "at most 45 s before a describe shows the end, else an answer is late",
+                lambda facts: facts["came"] and facts["behind"] <= 45,
+            ),
+            Assumption(f"{_SETTINGS}, endpoint_events_copies", "it comes", _is("came", True)),
+        ),
+    ),
+    Question(
         "status-reason",
         "Is StatusReason the stop's Reason, word for word?",
         "whether StatusReason is the stop's Reason, word for word",
         (
             Assumption(
-                f"{_HANDLER}/contract/declaration.py, digest_in", "it is", _is("same", True)
+                f"{_HANDLER}/lifecycle/stop_request.py, digest_in", "it is", _is("same", True)
             ),
             Assumption(f"{_STOPPING}, stop", "it is", _is("same", True)),
         ),
@@ -147,7 +160,7 @@ QUESTIONS = (
                 ),
             ),
             Assumption(
-                f"{_HANDLER}/lifecycle/end.py, end_contradicted",
+                f"{_HANDLER}/lifecycle/end.py, contradictions",
                 "Deleted or Deleting for the removed variant, any other for the promoted one",
                 lambda facts: (
                     facts["production"] in ("Deleted", "Deleting")
@@ -245,7 +258,7 @@ QUESTIONS = (
         "what the ResourceProperties of a custom resource's",
         (
             Assumption(
-                f"{_HANDLER}/lifecycle/standing.py, last_deployed",
+                f"{_HANDLER}/lifecycle/history.py, History.deployed",
                 "those of the failed update",
                 _is("properties", "failed"),
             ),
@@ -260,9 +273,9 @@ QUESTIONS = (
         "how long before its request a resource's `*_IN_PROGRESS` event is written",
         (
             Assumption(
-                f"{_HANDLER}/lifecycle/standing.py, _is_begin_of",
-                "not more than two seconds",
-                lambda facts: facts["seconds"] <= 2,
+                f"{_HANDLER}/lifecycle/history.py, OWN_EVENT_SECONDS",
+                "not more than three seconds",
+                lambda facts: facts["seconds"] <= 3,
             ),
         ),
     ),
@@ -272,7 +285,7 @@ QUESTIONS = (
         "how soon DescribeStackEvents shows it",
         (
             Assumption(
-                f"{_HANDLER}/runtime/ending.py, LAG_SECONDS",
+                f"{_HANDLER}/lifecycle/situation.py, DOUBT_SECONDS",
                 "within a minute",
                 lambda facts: facts["seconds"] <= 60,
             ),
@@ -326,7 +339,7 @@ QUESTIONS = (
         "how long IAM needs to propagate a new policy",
         (
             Assumption(
-                f"{_HANDLER}/runtime/waiting.py, IAM_PROPAGATION_SECONDS",
+                f"{_HANDLER}/lifecycle/state.py, IAM_PROPAGATION_SECONDS",
                 "60 s at most",
                 lambda facts: facts["seconds"] <= 60,
             ),
