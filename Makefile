@@ -22,7 +22,7 @@ LOCAL_AWS := $(VENV) $(VENV_EMULATOR) $(VENV_LAMBDA) $(NODE_MODULES)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: help environments test lint format test-oldest test-pythons test-python schema build docs explore explore-deliveries bench \
-	mutants demo local-aws clean
+	fuzz mutants demo local-aws clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
@@ -91,6 +91,9 @@ plans: $(LOCAL_AWS) ## Hundreds of random histories, each planned, executed on t
 
 bench: $(LOCAL_AWS) ## Measure against what a user would pick instead; writes benchmarks/RESULTS.md
 	@$(BIN)/python -m benchmarks
+
+fuzz: $(VENV) ## Props of any type, a hundred times as many as in `make test`; half an hour
+	@FUZZ_EXAMPLES=6000 $(BIN)/python -m pytest -q tests/template/test_fuzz.py
 
 mutants: $(VENV_MUTANTS) ## Which changes of the pure parts no test notices; see benchmarks/MUTANTS.md
 	@nice -n 15 .venv-mutants/bin/python -m tests.mutants

@@ -107,7 +107,7 @@ def many_figure(many: Json) -> str:
 def gate_figure(gate: Json) -> str:
     """The chance to be promoted by a number of requests, for better and worse shadows."""
     curves = {name: values for name, values in gate["curves"].items() if name != "requests"}
-    requests = gate["curves"]["requests"]
+    requests: list[float] = gate["curves"]["requests"]
     top, last = TOP + 50, requests[-1]
 
     def x(count: float) -> float:

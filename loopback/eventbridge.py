@@ -13,6 +13,9 @@ from .clock import Clock
 from .wire import ACCOUNT, REGION, Members, Refused
 
 MAX_INPUT = limits.MAX_INPUT_CHARACTERS
+MAX_RULES = 300
+"""Default quota of an event bus."""
+
 _SCHEDULED = "Scheduled Event"
 ENDPOINT_EVENT = "SageMaker Endpoint State Change"
 
@@ -40,6 +43,7 @@ class EventBridge:
         fires: How often each firing reaches its targets: once, or twice if a test says so.
         event_delays: Seconds after which an event reaches its rules, once for each; none at all
             for an event that is lost.
+        max_rules: How many rules the bus may have.
         effective_after: Seconds until a new rule, or a new pattern, takes effect.
     """
 
@@ -50,6 +54,7 @@ class EventBridge:
         self.fired = 0
         self.event_delays: tuple[float, ...] = (1.0,)
         self.effective_after = 0.0
+        self.max_rules = MAX_RULES
         self._clock = clock
         self._invoke = invoke
 
@@ -61,6 +66,8 @@ class EventBridge:
         schedule, pattern = request.get("ScheduleExpression", ""), request.get("EventPattern")
         if not limits.is_rate(schedule):
             raise Refused("ValidationException", f"ScheduleExpression {schedule!r} is not valid")
+        if name not in self.rules and len(self.rules) >= self.max_rules:
+            raise Refused("LimitExceededException", "The requested resource exceeds the maximum")
         rule = self.rules.setdefault(name, Rule(name, self._clock.now))
         rule.pattern = json.loads(pattern) if pattern else None
         return {"RuleArn": rule.arn}

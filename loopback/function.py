@@ -16,6 +16,10 @@ from .wire import FUNCTION, FUNCTION_ARN, HttpRequest, HttpResponse, Refused
 
 MAX_STATEMENT_ID = 100
 RETRY_AFTER_SECONDS = tuple(60.0 * minutes for minutes in limits.ASYNC_RETRY_MINUTES)
+LONGEST_BACK_OFF_SECONDS = 300.0
+MAX_EVENT_AGE_SECONDS = 3600.0
+"""As the template sets it; Lambda allows six hours."""
+
 _STATEMENT_BYTES = 330
 """Characters of such a statement in Lambda's JSON, besides its id and source ARN."""
 
@@ -46,6 +50,7 @@ class Running:
     task: Task
     event: dict[str, Any]
     attempt: int
+    sent_at: float
 
 
 @dataclass
@@ -55,6 +60,11 @@ class Function:
     Attributes:
         load: Creates a cold container: the handler with fresh state.
         limit: Seconds an invocation may take.
+        executions: How many invocations the account may run at the same time. What Lambda cannot
+            start then, it tries again later.
+        max_event_age: Seconds after which Lambda drops an event that it could not start.
+        throttles: How often an invocation could not start.
+        dropped: Events that were too old.
         is_deleted: Lambda drops invocations of a function that does not exist.
         permitted_rules: What the names of the rules begin with that the template's permission
             names; empty without such a permission.
@@ -65,6 +75,10 @@ class Function:
     journal: Journal
     load: Callable[[], Handler]
     limit: float = 900.0
+    executions: float = float("inf")
+    max_event_age: float = MAX_EVENT_AGE_SECONDS
+    throttles: int = 0
+    dropped: int = 0
     statements: dict[str, dict[str, Any]] = field(default_factory=dict)
     limits_broken: list[str] = field(default_factory=list)
     running: dict[int, Running] = field(default_factory=dict)
@@ -108,17 +122,35 @@ class Function:
         ):
             self.invoke(event)
 
-    def invoke(self, event: dict[str, Any], attempt: int = 0) -> None:
+    def invoke(self, event: dict[str, Any]) -> None:
         """Invoke asynchronously: an invocation that raises or is killed is retried twice."""
+        self._start(event, 0, self.clock.now)
+
+    def _start(
+        self, event: dict[str, Any], attempt: int, sent_at: float, back_off: float = 1.0
+    ) -> None:
+        """Start an invocation, or try again later.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+        """
+        now = self.clock.now
         if self.is_deleted:
+            return
+        if now > sent_at + self.max_event_age:
+            self.dropped += 1
+            return
+        if len(self.running) >= self.executions:
+            self.throttles += 1
+            longer = min(2 * back_off, LONGEST_BACK_OFF_SECONDS)
+            self.clock.call_at(now + back_off, lambda: self._start(event, attempt, sent_at, longer))
             return
         self.invocations += 1
         number = self.invocations
         self.told[number] = event
-        limit = self.clock.now + self.limit
+        limit = now + self.limit
         payload = json.loads(json.dumps(event))
         task = self.clock.spawn(lambda: self._run(number, payload, limit), limit=limit)
-        self.running[number] = Running(number, task, event, attempt)
+        self.running[number] = Running(number, task, event, attempt, sent_at)
 
     def delete(self) -> None:
         """Delete the function and its policy; what runs goes on."""
@@ -159,7 +191,7 @@ class Function:
         self.journal.append(Entry(self.clock.now, INVOCATION, outcome, number))
         if outcome != "returned" and run.attempt < len(RETRY_AFTER_SECONDS):
             again = self.clock.now + RETRY_AFTER_SECONDS[run.attempt]
-            self.clock.call_at(again, lambda: self.invoke(run.event, run.attempt + 1))
+            self.clock.call_at(again, lambda: self._start(run.event, run.attempt + 1, run.sent_at))
 
     def _cold_start(self) -> Handler:
         self.cold_starts += 1

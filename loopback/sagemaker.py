@@ -346,6 +346,7 @@ class SageMaker:
         self.service = Service(_AT_ONCE, now)
         self._now = now
         self._planned = 0.0
+        self._is_past = False
         self._plan: Callable[[], None] = lambda: None
 
     def drive(self, clock: Clock, on_change: Callable[[str, str], None]) -> None:
@@ -365,7 +366,11 @@ class SageMaker:
                 self._planned = due
                 clock.call_at(due, step)
 
-        self.service.watch_endpoints(lambda endpoint: on_change(endpoint.name, endpoint.status))
+        def tell(endpoint: Endpoint) -> None:
+            if not self._is_past:
+                on_change(endpoint.name, endpoint.status)
+
+        self.service.watch_endpoints(tell)
         self._plan = plan
 
     def add(
@@ -383,7 +388,10 @@ class SageMaker:
             by: The Stop that is in progress, or has ended it.
         """
         experiment = Experiment(name, pace or Pace(), self.service, self._now)
+        # What an endpoint went through before has sent its events long ago.
+        self._is_past = True
         experiment.place(status, by, ended_seconds_ago)
+        self._is_past = False
         self._plan()
         self.experiments[name] = experiment
         return experiment

@@ -41,7 +41,7 @@ The validation that synth and the function share is tested in the words of both.
 TESTS = {
     "handler": ("tests/unit",),
     "checks": (
-        "tests/unit/test_constraints.py",
+        "tests/unit/test_limits.py",
         "tests/unit/test_declaration.py",
         "tests/unit/test_evidence_declared.py",
         "tests/unit/test_synth_and_handler_agree.py",
@@ -62,7 +62,7 @@ SAMPLE = {"handler": 300, "checks": 100}
 COPIED = ("tests", "loopback", "local_aws", "docs")
 """What the tests import or read. They find the mutants in place of an installation."""
 
-UNFIT = ("tests/unit/test_reasons.py::test_every_sentence_is_looked_up_above",)
+UNFIT = ("tests/unit/test_words.py::test_every_sentence_is_looked_up_above",)
 """Looks at a module's functions, which the mutants are, too."""
 
 PROPERTY = re.compile(r"( +)@property\n +def (\w+)\(self\)")

@@ -44,7 +44,11 @@ def _rows(name: str) -> dict[str, list[str]]:
 def _plain_type(annotation: str) -> str:
     """As the reference writes it: no None, no modules."""
     kept = [part for part in annotation.split(" | ") if part != "None"]
-    return re.sub(r"\b(aws_cdk\.aws_\w+|cloudwatch|ec2|iam|lambda_|logs)\.", "", " | ".join(kept))
+    return re.sub(
+        r"\b(aws_cdk\.(?:interfaces\.)?aws_\w+|cloudwatch|ec2|iam|lambda_|logs)\.",
+        "",
+        " | ".join(kept),
+    )
 
 
 @pytest.mark.parametrize("name", DOCUMENTED)

@@ -24,7 +24,7 @@ class InvalidPropsError(ValueError):
 
 
 class MissingCodeError(RuntimeError):
-    """A package that the Lambda function's code needs is missing or has the wrong version."""
+    """The Lambda function's code is not installed as source files, or has the wrong version."""
 
 
 def path_of(scope: Construct, construct_id: str) -> str:

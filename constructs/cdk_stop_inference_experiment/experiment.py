@@ -1,13 +1,15 @@
-"""What synth knows about an experiment that the same app creates."""
+"""What synth knows about an experiment that is passed as ``experiment=``."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TypeGuard
+from typing import Any, TypeAlias, TypeGuard, cast
 
 import aws_cdk
+from aws_cdk import Stack
+from constructs import Construct
 
 from cdk_stop_inference_experiment_handler.contract.declaration import Action
 
@@ -17,13 +19,58 @@ _TOKEN = object()
 """Stands for a value that is not known at synth."""
 
 
-def is_experiment(value: object) -> TypeGuard[aws_cdk.aws_sagemaker.CfnInferenceExperiment]:
-    """Whether a value is an experiment that the app creates.
+Experiment: TypeAlias = """(
+    aws_cdk.aws_sagemaker.CfnInferenceExperiment
+    | aws_cdk.interfaces.aws_sagemaker.IInferenceExperimentRef
+)"""
+"""What can be passed as ``experiment=``."""
+
+
+def is_experiment(value: object) -> TypeGuard[Experiment]:
+    """Whether a value is an experiment: its resource, or anything that refers to one.
+
+    The interface is told by its shape, since the oldest supported aws-cdk-lib lacks it.
+    """
+    reference = getattr(value, "inference_experiment_ref", None)
+    name = getattr(reference, "inference_experiment_name", None)
+    return isinstance(name, str) or resource_of(value) is not None
+
+
+def resource_of(value: object) -> aws_cdk.aws_sagemaker.CfnInferenceExperiment | None:
+    """The resource of an experiment that the app creates: the value, or what is inside it.
 
     The library always refers to the class through ``aws_cdk``, which imports the large
     ``aws_sagemaker`` on first use: an app without an experiment never loads it.
     """
-    return value is not None and isinstance(value, aws_cdk.aws_sagemaker.CfnInferenceExperiment)
+    if value is None:
+        return None
+    if hasattr(value, "inference_experiment_ref") and isinstance(value, Construct):
+        value = value.node.default_child or value
+    return value if isinstance(value, aws_cdk.aws_sagemaker.CfnInferenceExperiment) else None
+
+
+def name_of(experiment: Experiment) -> str:
+    """The experiment's name; it may be a token."""
+    resource = resource_of(experiment)
+    if resource is not None:
+        return resource.name
+    name: str = cast("Any", experiment).inference_experiment_ref.inference_experiment_name
+    return name
+
+
+def other_environment(experiment: object, scope: Construct) -> Iterator[str]:
+    """Why an experiment is out of the function's reach: another account or another region."""
+    if not is_experiment(experiment):
+        return
+    own = Stack.of(scope)
+    there = getattr(experiment, "env", None) or Stack.of(experiment)
+    for kind in ("account", "region"):
+        here, found = known_text(getattr(own, kind)), known_text(getattr(there, kind, None))
+        if here is not None and found is not None and here != found:
+            yield (
+                f"'experiment' must be in the construct's own {kind} '{here}', got one in "
+                f"'{found}': put the construct into a stack of that {kind}"
+            )
 
 
 @dataclass(frozen=True)
@@ -46,8 +93,17 @@ class KnownExperiment:
     end_time: str | None
 
     @classmethod
-    def of(cls, experiment: aws_cdk.aws_sagemaker.CfnInferenceExperiment) -> KnownExperiment:
-        """Read the facts from the resource."""
+    def of(cls, experiment: Experiment) -> KnownExperiment:
+        """Read the facts from the resource; a mere reference only has a name."""
+        resource = resource_of(experiment)
+        if resource is None:
+            return cls(name_of(experiment), None, None, None, None)
+        return cls._of_resource(resource)
+
+    @classmethod
+    def _of_resource(
+        cls, experiment: aws_cdk.aws_sagemaker.CfnInferenceExperiment
+    ) -> KnownExperiment:
         shadow_mode = _read(experiment, "shadow_mode_config")
         production = getattr(shadow_mode, "source_model_variant_name", None)
         variants = _names(_read(experiment, "model_variants"), "variant_name")

@@ -18,6 +18,7 @@ from aws_cdk import AssetHashType, BundlingOptions, DockerImage, ILocalBundling
 from aws_cdk import aws_lambda as lambda_
 
 from .errors import MissingCodeError
+from .version import installed_version
 
 HANDLER_PACKAGE = "cdk_stop_inference_experiment_handler"
 HANDLER = f"{HANDLER_PACKAGE}.index.handler"
@@ -35,6 +36,12 @@ CRHELPER_PACKAGE = "crhelper"
 CRHELPER_VERSION = "2.0.12"
 """The release whose problems the handler fixes; ``pyproject.toml`` pins the same one."""
 
+_NEEDED = {
+    HANDLER_PACKAGE: ("__init__.py", "index.py", "models/sagemaker/2017-07-24/service-2.json"),
+    CRHELPER_PACKAGE: ("__init__.py", "resource_helper.py", "log_helper.py", "utils.py"),
+}
+"""By package: files without which the function cannot start, or starts slowly."""
+
 _SUFFIXES = (".py", ".json")
 _FILE_MODE = 0o644
 _FOLDER_MODE = 0o755
@@ -44,12 +51,13 @@ def handler_code() -> lambda_.Code:
     """The function's code as an asset.
 
     Raises:
-        MissingCodeError: crhelper 2.0.12 is not installed.
+        MissingCodeError: A part of it is not installed as source files, or crhelper is not 2.0.12.
     """
-    folders = {name: _folder_of(name) for name in (HANDLER_PACKAGE, CRHELPER_PACKAGE)}
-    _check_crhelper()
+    _check_metadata()
+    for package, needed in _NEEDED.items():
+        _check_source(package, _folder_of(package), needed)
     return lambda_.Code.from_asset(
-        str(folders[HANDLER_PACKAGE]),
+        str(_folder_of(HANDLER_PACKAGE)),
         asset_hash_type=AssetHashType.OUTPUT,
         bundling=BundlingOptions(
             # Never pulled: local bundling either succeeds or raises.
@@ -94,8 +102,32 @@ def _folder_of(package: str) -> Path:
     return Path(locations[0])
 
 
-def _check_crhelper() -> None:
-    version = metadata.version(CRHELPER_PACKAGE)
+def _check_source(package: str, folder: Path, needed: tuple[str, ...]) -> None:
+    """Refuse a package without its source: in an archive, or compiled in place of it."""
+    missing = [name for name in needed if not (folder / name).is_file()]
+    missing += [
+        str(compiled.relative_to(folder).with_suffix(".py"))
+        for compiled in sorted(folder.rglob("*.pyc"))
+        if compiled.parent.name != "__pycache__" and not compiled.with_suffix(".py").is_file()
+    ]
+    if missing:
+        raise MissingCodeError(
+            f"the Lambda function's code needs the source files of '{package}', but '{folder}' has "
+            f"no '{missing[0]}': install cdk-stop-inference-experiment as files, neither compiled "
+            f"nor in an archive"
+        )
+
+
+def _check_metadata() -> None:
+    try:
+        version = metadata.version(CRHELPER_PACKAGE)
+        installed_version()
+    except metadata.PackageNotFoundError as error:
+        raise MissingCodeError(
+            f"the Lambda function's code needs the metadata of '{error.name}', which tells its "
+            f"version: install cdk-stop-inference-experiment with its dependencies by pip, and "
+            f"keep their .dist-info folders"
+        ) from error
     if version != CRHELPER_VERSION:
         raise MissingCodeError(
             f"the Lambda function's code needs crhelper {CRHELPER_VERSION}, got {version}: "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import aws_cdk
 import jsii
@@ -14,7 +14,7 @@ from constructs import Construct, IConstruct
 NO_WAY_OUT = "cdk-stop-inference-experiment:noWayOut"
 """The id for acknowledging the warning."""
 
-SERVICES = ("sagemaker.api", "cloudformation", "events", "lambda", "s3")
+SERVICES = ("sagemaker.api", "cloudformation", "events", "s3")
 """What the function calls, by the last part of an endpoint's service name."""
 
 MEASURING = "monitoring"
@@ -23,9 +23,14 @@ MEASURING = "monitoring"
 
 def public_subnet_problems(vpc: ec2.IVpc, vpc_subnets: ec2.SubnetSelection | None) -> Iterator[str]:
     """Refuse public subnets: Lambda gives the function no public IP address there."""
-    if not _selected(vpc, vpc_subnets).has_public:
-        return
     prop = "vpc" if vpc_subnets is None else "vpc_subnets"
+    try:
+        selected = _selected(vpc, vpc_subnets)
+    except RuntimeError as error:
+        yield f"'{prop}' must select subnets of the VPC, got a selection of which CDK says: {error}"
+        return
+    if selected.isdisjoint(_paths(vpc.public_subnets)):
+        return
     yield (
         f"'{prop}' must give the function private subnets, got public ones, where a function has "
         f"no internet access: pass vpc_subnets=ec2.SubnetSelection(subnet_type="
@@ -47,22 +52,29 @@ def warn_of_no_way_out(
     """
     if not isinstance(vpc, ec2.Vpc):
         return
-    isolated = {subnet.node.path for subnet in vpc.isolated_subnets}
-    if isolated & {subnet.node.path for subnet in _selected(vpc, vpc_subnets).subnets}:
+    if _paths(vpc.isolated_subnets) & _selected(vpc, vpc_subnets):
         Aspects.of(provider).add(_EndpointCheck(provider, vpc, measures))
 
 
-def _selected(vpc: ec2.IVpc, selection: ec2.SubnetSelection | None) -> ec2.SelectedSubnets:
+def _selected(vpc: ec2.IVpc, selection: ec2.SubnetSelection | None) -> set[str]:
+    """The paths of the subnets that CDK selects."""
     if selection is None:
-        return vpc.select_subnets()
-    return vpc.select_subnets(
+        return _paths(vpc.select_subnets().subnets)
+    if selection.subnets:
+        # jsii would read the availability zone of each, which an imported subnet may not have.
+        return _paths(selection.subnets)
+    selected = vpc.select_subnets(
         availability_zones=selection.availability_zones,
         one_per_az=selection.one_per_az,
         subnet_filters=selection.subnet_filters,
         subnet_group_name=selection.subnet_group_name,
-        subnets=selection.subnets,
         subnet_type=selection.subnet_type,
     )
+    return _paths(selected.subnets)
+
+
+def _paths(subnets: Iterable[ec2.ISubnet]) -> set[str]:
+    return {subnet.node.path for subnet in subnets}
 
 
 @jsii.implements(aws_cdk.IAspect)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import aws_cdk
+import jsii
 from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -15,16 +17,19 @@ from constructs import Construct, DependencyGroup, IDependable
 from cdk_stop_inference_experiment_handler.contract.wire import RULE_PREFIX_VARIABLE
 
 from .errors import InvalidPropsError, path_of
+from .final_checks import check_function_at_the_end
 from .handler_code import HANDLER, MODELS_PATH, MODELS_VARIABLE, handler_code
 from .network import warn_of_no_way_out
 from .provider_checks import find_provider_problems
 from .template.cdk_nag import acknowledge_runtime
 from .template.permissions import (
-    DECRYPT_POLICY_CHARACTERS,
+    GRANT_CHARACTERS,
     Access,
     RolePermissions,
+    permit_rules,
     polling_rule_prefix,
 )
+from .tokens import is_looked_up_next
 from .version import PURPOSE, function_description
 
 # CloudFormation refuses another ServiceToken for an existing resource, so this id and those of the
@@ -35,13 +40,14 @@ _DEFAULT_ID = "Custom::StopInferenceExperimentProvider"
 # aws-cdk-lib has no constant for it.
 _RUNTIME = "python3.13"
 
-# Lambda's maximum: the function waits this long before it hands over to the polling rule.
+# Lambda's maximum: a function that cannot make its polling rule waits inside.
 _TIMEOUT_MINUTES = 15
 
-# Enough for boto3 to start quickly; the function waits far more than it computes.
+# Enough for boto3 to start quickly; see the choice in benchmarks/RESULTS.md.
 _MEMORY_MIB = 256
 
 
+@jsii.implements(iam.IGrantable, ec2.IConnectable)
 class StopInferenceExperimentProvider(Construct):
     """The Lambda function that stops the inference experiments of a stack, with its permissions.
 
@@ -64,12 +70,15 @@ class StopInferenceExperimentProvider(Construct):
         security_groups: Sequence[ec2.ISecurityGroup] | None = None,
         log_group: logs.ILogGroup | None = None,
         log_retention: logs.RetentionDays | None = None,
+        log_removal_policy: RemovalPolicy | None = None,
         # The class as well as the interface: pyright does not accept jsii's classes as these two.
         role: iam.IRole | iam.Role | None = None,
         function_name: str | None = None,
         memory_size: float | None = None,
         environment_encryption: aws_cdk.aws_kms.IKey | aws_cdk.aws_kms.Key | None = None,
         runtime: lambda_.Runtime | None = None,
+        reserved_concurrent_executions: float | None = None,
+        dead_letter_queue: aws_cdk.aws_sqs.IQueue | aws_cdk.aws_sqs.Queue | None = None,
     ) -> None:
         """Create the function, its role, its permissions and its log group.
 
@@ -78,16 +87,20 @@ class StopInferenceExperimentProvider(Construct):
             construct_id: The id in the scope. Another id makes another function, which
                 CloudFormation refuses for existing resources.
             vpc: The VPC to place the function in. From there it must reach SageMaker,
-                CloudFormation, EventBridge, Lambda, CloudWatch with ``promote_if`` and, to answer
+                CloudFormation, EventBridge, CloudWatch with ``promote_if`` and, to answer
                 CloudFormation, S3: through a NAT gateway or VPC endpoints. Default: no VPC.
                 See https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
             vpc_subnets: The VPC's subnets to use, only together with ``vpc``; not public ones,
                 where a function has no internet access. Default: private subnets.
             security_groups: At least one, only together with ``vpc``; they must allow outbound
                 traffic to port 443. Default: a new one that allows all outbound traffic.
-            log_group: Where the function logs. Default: a new one, deleted with the stack.
+            log_group: Where the function logs. Default: a new one.
             log_retention: How long the new log group keeps log events, not together with
                 ``log_group``. Default: one month.
+            log_removal_policy: What becomes of the new log group when it leaves the stack, not
+                together with ``log_group``: DESTROY deletes it. Only the log tells how a teardown
+                ended an experiment; its events expire by ``log_retention``.
+                Default: RETAIN_ON_UPDATE_OR_DELETE.
             role: The function's role; Lambda must be allowed to assume it. The permissions are
                 attached to it, but not to an imported role that accepts no policies; a warning says
                 so. Default: a new one.
@@ -101,11 +114,18 @@ class StopInferenceExperimentProvider(Construct):
             runtime: The function's runtime: Python 3.12 or newer. Default: Python 3.13, the newest
                 Python that the function's code is tested on.
                 See https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
+            reserved_concurrent_executions: At least 1, a whole number; as many as there are
+                experiments that may end at the same time, since a request that is throttled waits.
+                A ``float`` is for number tokens only. Default: the account's concurrency.
+                See https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
+            dead_letter_queue: Where Lambda sends a request that the function could not be run for;
+                it includes the ResponseURL, by which anybody can answer CloudFormation for two
+                hours. The role gets permission to send. Default: no queue.
 
         Raises:
             InvalidPropsError: With every problem of the props.
-            MissingCodeError: crhelper is not installed, or is not the release that this library
-                needs.
+            MissingCodeError: The function's code is not installed as source files, or crhelper is
+                not the release that this library needs.
         """
         problems = find_provider_problems(
             vpc=vpc,
@@ -113,21 +133,26 @@ class StopInferenceExperimentProvider(Construct):
             security_groups=security_groups,
             log_group=log_group,
             log_retention=log_retention,
+            log_removal_policy=log_removal_policy,
             role=role,
             function_name=function_name,
             memory_size=memory_size,
             environment_encryption=environment_encryption,
             runtime=runtime,
+            reserved_concurrent_executions=reserved_concurrent_executions,
+            dead_letter_queue=dead_letter_queue,
         )
         if problems:
             path = path_of(scope, construct_id)
             raise InvalidPropsError(type(self).__name__, path, problems)
 
+        code = handler_code()
         super().__init__(scope, construct_id)
         key = environment_encryption
-        self._log_group = log_group or _log_group(self, log_retention)
+        self._log_group = log_group or _log_group(self, log_retention, log_removal_policy)
         self._role = role or _role(self)
-        characters = DECRYPT_POLICY_CHARACTERS if key else 0
+        granted = [one for one in (key, dead_letter_queue) if one]
+        characters = GRANT_CHARACTERS * len(granted)
         self._permissions = RolePermissions(self, self._role, characters=characters)
         if key:
             key.grant_decrypt(self._role)
@@ -137,18 +162,21 @@ class StopInferenceExperimentProvider(Construct):
         self._function = lambda_.Function(
             self,
             "Handler",
-            code=handler_code(),
+            code=code,
+            dead_letter_queue=dead_letter_queue,
             description=function_description(),
             environment={
                 MODELS_VARIABLE: MODELS_PATH,
                 RULE_PREFIX_VARIABLE: polling_rule_prefix(),
             },
             environment_encryption=key,
-            function_name=function_name,
+            # CDK refuses the dummy of a lookup.
+            function_name=None if is_looked_up_next(function_name) else function_name,
             handler=HANDLER,
             log_group=self._log_group,
             logging_format=lambda_.LoggingFormat.JSON,
             memory_size=_MEMORY_MIB if memory_size is None else memory_size,
+            reserved_concurrent_executions=reserved_concurrent_executions,
             role=self._role,
             runtime=runtime or lambda_.Runtime(_RUNTIME, lambda_.RuntimeFamily.PYTHON),
             security_groups=security_groups,
@@ -163,7 +191,10 @@ class StopInferenceExperimentProvider(Construct):
         permissions = self._permissions.permit_function(
             function_arn=self._service_token, log_group_arn=self._log_group.log_group_arn
         )
-        self._ready = DependencyGroup(_invocation(self, self._function), permissions)
+        invocation = _invocation(self, self._function)
+        check_function_at_the_end(self._function, invocation, in_vpc=vpc is not None)
+        rules = permit_rules(self, self._function)
+        self._ready = DependencyGroup(invocation, permissions, rules)
 
     @property
     def service_token(self) -> str:
@@ -184,6 +215,49 @@ class StopInferenceExperimentProvider(Construct):
     def log_group(self) -> logs.ILogGroup:
         """The function's log group."""
         return self._log_group
+
+    @property
+    def grant_principal(self) -> iam.IPrincipal:
+        """The function's role, so that the provider can be given a permission."""
+        return self._role.grant_principal
+
+    @property
+    def connections(self) -> ec2.Connections:
+        """The function's security groups, such as for an endpoint; only with ``vpc``."""
+        return self._function.connections
+
+    def metric_errors(
+        self, *, period: Duration | None = None, statistic: str | None = None
+    ) -> cloudwatch.Metric:
+        """How often the function failed. An answer FAILED to CloudFormation is no such error.
+
+        Args:
+            period: The length of a data point. Default: 5 minutes.
+            statistic: The statistic. Default: Sum.
+        """
+        return self._function.metric_errors(period=period, statistic=statistic)
+
+    def metric_duration(
+        self, *, period: Duration | None = None, statistic: str | None = None
+    ) -> cloudwatch.Metric:
+        """How long the function ran, waiting included: up to 15 minutes, in milliseconds.
+
+        Args:
+            period: The length of a data point. Default: 5 minutes.
+            statistic: The statistic. Default: Average.
+        """
+        return self._function.metric_duration(period=period, statistic=statistic)
+
+    def metric_throttles(
+        self, *, period: Duration | None = None, statistic: str | None = None
+    ) -> cloudwatch.Metric:
+        """How often the function could not run for lack of concurrency.
+
+        Args:
+            period: The length of a data point. Default: 5 minutes.
+            statistic: The statistic. Default: Sum.
+        """
+        return self._function.metric_throttles(period=period, statistic=statistic)
 
 
 def problem_with_another(provider: StopInferenceExperimentProvider, access: Access) -> str | None:
@@ -215,12 +289,14 @@ def permit(
     return provider._ready, policy  # noqa: SLF001
 
 
-def _log_group(scope: Construct, retention: logs.RetentionDays | None) -> logs.LogGroup:
+def _log_group(
+    scope: Construct, retention: logs.RetentionDays | None, removal_policy: RemovalPolicy | None
+) -> logs.LogGroup:
     return logs.LogGroup(
         scope,
         "LogGroup",
         retention=retention or logs.RetentionDays.ONE_MONTH,
-        removal_policy=RemovalPolicy.DESTROY,
+        removal_policy=removal_policy or RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     )
 
 

@@ -10,19 +10,22 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
-from aws_cdk import Stack
+from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 
+from cdk_stop_inference_experiment_handler.contract.validation import shown
+
 from .network import public_subnet_problems
-from .tokens import is_unresolved
+from .tokens import is_of_jsii, is_unresolved
 
 MAX_FUNCTION_NAME = 64
 FUNCTION_NAME_PATTERN = r"[a-zA-Z0-9_-]+"
 MIN_MEMORY_MIB = 128
 MAX_MEMORY_MIB = 10_240
+MAX_CONCURRENCY = 2_147_483_647
 MIN_PYTHON = (3, 12)
 
 _INTERFACES = {
@@ -30,6 +33,7 @@ _INTERFACES = {
     "log_group": ("log_group_arn", "a logs.ILogGroup", "logs.LogGroup.from_log_group_name(...)"),
     "role": ("role_arn", "an iam.IRole", "iam.Role.from_role_arn(...)"),
     "environment_encryption": ("key_arn", "a kms.IKey", "kms.Key.from_key_arn(...)"),
+    "dead_letter_queue": ("queue_arn", "an sqs.IQueue", "sqs.Queue.from_queue_arn(...)"),
 }
 """By prop: an attribute that only its type has, the type's name, and how to import one."""
 
@@ -43,6 +47,11 @@ _CLASSES = {
         logs.RetentionDays,
         "a logs.RetentionDays",
         "logs.RetentionDays.ONE_WEEK",
+    ),
+    "log_removal_policy": (
+        RemovalPolicy,
+        "a RemovalPolicy",
+        "RemovalPolicy.DESTROY",
     ),
 }
 
@@ -59,8 +68,10 @@ def find_provider_problems(**props: object) -> list[str]:
         *_wrong_types(props),
         *_security_groups(props["security_groups"]),
         *_contradictions(props),
+        *_snapshot(props["log_removal_policy"]),
         *_function_name(props["function_name"]),
         *_memory_size(props["memory_size"]),
+        *_concurrency(props["reserved_concurrent_executions"]),
         *_runtime(props["runtime"]),
         *_subnets(props["vpc"], props["vpc_subnets"]),
         *_trust(props["role"]),
@@ -70,12 +81,20 @@ def find_provider_problems(**props: object) -> list[str]:
 def _wrong_types(props: Mapping[str, object]) -> Iterator[str]:
     for name, (attribute, kind, remedy) in _INTERFACES.items():
         value = props[name]
-        if value is not None and not hasattr(value, attribute):
-            yield f"'{name}' must be {kind}, got {value!r}: write {remedy}"
+        if value is not None and not (is_of_jsii(value) and hasattr(value, attribute)):
+            yield f"'{name}' must be {kind}, got {shown(value)}: write {remedy}"
     for name, (of_type, kind, remedy) in _CLASSES.items():
         value = props[name]
         if value is not None and not isinstance(value, of_type):
-            yield f"'{name}' must be {kind}, got {value!r}: write {remedy}"
+            yield f"'{name}' must be {kind}, got {shown(value)}: write {remedy}"
+
+
+def _snapshot(policy: object) -> Iterator[str]:
+    if policy is RemovalPolicy.SNAPSHOT:
+        yield (
+            "'log_removal_policy' must not be RemovalPolicy.SNAPSHOT, since a log group has no "
+            "snapshots: write RemovalPolicy.RETAIN or RemovalPolicy.DESTROY"
+        )
 
 
 def _security_groups(groups: object) -> Iterator[str]:
@@ -84,14 +103,14 @@ def _security_groups(groups: object) -> Iterator[str]:
     if isinstance(groups, str) or not isinstance(groups, Sequence) or not groups:
         yield (
             f"'security_groups' must list at least one ec2.ISecurityGroup, or be left out, "
-            f"got {groups!r}"
+            f"got {shown(groups)}"
         )
         return
     for index, group in enumerate(groups):
-        if not hasattr(group, "security_group_id"):
+        if not (is_of_jsii(group) and hasattr(group, "security_group_id")):
             yield (
-                f"'security_groups[{index}]' must be an ec2.ISecurityGroup, got {group!r}: write "
-                f"ec2.SecurityGroup.from_security_group_id(...)"
+                f"'security_groups[{index}]' must be an ec2.ISecurityGroup, got {shown(group)}: "
+                f"write ec2.SecurityGroup.from_security_group_id(...)"
             )
 
 
@@ -100,31 +119,52 @@ def _contradictions(props: Mapping[str, object]) -> Iterator[str]:
         for name in ("vpc_subnets", "security_groups"):
             if props[name] is not None:
                 yield f"'{name}' needs 'vpc': pass the VPC it belongs to, or leave it out"
-    if props["log_group"] is not None and props["log_retention"] is not None:
-        yield (
-            "at most one of 'log_group' and 'log_retention' may be set, got both: set the "
-            "retention of the log group itself"
-        )
+    for name in ("log_retention", "log_removal_policy"):
+        if props["log_group"] is not None and props[name] is not None:
+            yield (
+                f"at most one of 'log_group' and '{name}' may be set, got both: set it on the "
+                f"log group itself"
+            )
 
 
 def _function_name(name: object) -> Iterator[str]:
-    if name is None or is_unresolved(name):
+    if name is None or (isinstance(name, str) and is_unresolved(name)):
         return
     if not isinstance(name, str):
-        yield f"'function_name' must be a string, got {name!r}"
+        yield f"'function_name' must be a string, got {shown(name)}"
     elif len(name) > MAX_FUNCTION_NAME:
         yield f"'function_name' must be at most {MAX_FUNCTION_NAME} characters, got {len(name)}"
     elif re.fullmatch(FUNCTION_NAME_PATTERN, name) is None:
-        yield f"'function_name' must be letters, digits, hyphens and underscores, got {name!r}"
+        yield f"'function_name' must be letters, digits, hyphens and underscores, got {shown(name)}"
+
+
+def _is_number_token(value: object) -> bool:
+    """CDK takes no other token where it wants a number: ``Token.as_number()`` makes one."""
+    return isinstance(value, (int, float)) and is_unresolved(value)
 
 
 def _memory_size(size: object) -> Iterator[str]:
-    if size is None or is_unresolved(size):
+    if size is None or _is_number_token(size):
         return
     if isinstance(size, bool) or not isinstance(size, int):
-        yield f"'memory_size' must be a whole number of MiB, got {size!r}"
+        yield f"'memory_size' must be a whole number of MiB, got {shown(size)}"
     elif not MIN_MEMORY_MIB <= size <= MAX_MEMORY_MIB:
-        yield f"'memory_size' must be {MIN_MEMORY_MIB} to {MAX_MEMORY_MIB} MiB, got {size}"
+        yield f"'memory_size' must be {MIN_MEMORY_MIB} to {MAX_MEMORY_MIB} MiB, got {shown(size)}"
+
+
+def _concurrency(executions: object) -> Iterator[str]:
+    if executions is None or _is_number_token(executions):
+        return
+    if (
+        isinstance(executions, bool)
+        or not isinstance(executions, int)
+        or not 1 <= executions <= MAX_CONCURRENCY
+    ):
+        yield (
+            f"'reserved_concurrent_executions' must be a whole number of at least 1, got "
+            f"{shown(executions)}: leave it out, or reserve one for each experiment that may end "
+            f"at the same time"
+        )
 
 
 def _runtime(runtime: object) -> Iterator[str]:
@@ -132,7 +172,7 @@ def _runtime(runtime: object) -> Iterator[str]:
         return
     if not isinstance(runtime, lambda_.Runtime):
         yield (
-            f"'runtime' must be a lambda_.Runtime, got {runtime!r}: write "
+            f"'runtime' must be a lambda_.Runtime, got {shown(runtime)}: write "
             f"lambda_.Runtime.PYTHON_3_13"
         )
         return

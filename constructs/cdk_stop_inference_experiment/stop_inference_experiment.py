@@ -7,15 +7,18 @@ from weakref import WeakKeyDictionary
 
 import aws_cdk
 from aws_cdk import Annotations, CfnResource, CustomResource, Duration, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from cdk_stop_inference_experiment_handler.contract import wire
+from cdk_stop_inference_experiment_handler.contract.validation import shown
 
 from .checks import find_problems, find_warnings
 from .enums import DesiredState, ModelVariantAction, StopOn
 from .errors import InvalidPropsError, path_of
 from .evidence import Evidence
-from .experiment import is_experiment
+from .experiment import is_experiment, name_of, other_environment, resource_of
+from .final_checks import check_experiment_at_the_end
 from .model_variant import ModelVariantConfig
 from .outcome import Outcome
 from .provider import (
@@ -57,7 +60,9 @@ class StopInferenceExperiment(Construct):
         construct_id: str,
         *,
         experiment_name: str | None = None,
-        experiment: aws_cdk.aws_sagemaker.CfnInferenceExperiment | None = None,
+        experiment: aws_cdk.aws_sagemaker.CfnInferenceExperiment
+        | aws_cdk.interfaces.aws_sagemaker.IInferenceExperimentRef
+        | None = None,
         outcome: Outcome | None = None,
         model_variant_actions: Mapping[str, ModelVariantAction] | None = None,
         desired_model_variants: Sequence[ModelVariantConfig] | None = None,
@@ -78,7 +83,8 @@ class StopInferenceExperiment(Construct):
                 nothing.
             experiment_name: An experiment that this app does not create: 1 to 120 letters, digits
                 and inner hyphens. Exactly one of this and ``experiment`` is required.
-            experiment: An experiment of this app. It is created before this resource and deleted
+            experiment: An experiment of this app, or anything that refers to one, in the same
+                account and region. What creates it is created before this resource and deleted
                 after it, so that a teardown stops it first.
             outcome: How the experiment is to end, without naming its variants: see
                 ``Outcome``. Exactly one of this and ``model_variant_actions`` is required.
@@ -116,10 +122,10 @@ class StopInferenceExperiment(Construct):
         Raises:
             InvalidPropsError: With every problem of the props. The function checks the values of
                 tokens when the stack is deployed.
-            MissingCodeError: crhelper is not installed, or is not the release that this library
-                needs.
+            MissingCodeError: The function's code is not installed as source files, or crhelper is
+                not the release that this library needs.
         """
-        name = experiment.name if is_experiment(experiment) else experiment_name
+        name = name_of(experiment) if is_experiment(experiment) else experiment_name
         properties = resource_properties(
             name=name,
             outcome=outcome,
@@ -143,10 +149,11 @@ class StopInferenceExperiment(Construct):
             otherwise=otherwise,
         )
         problems += timeout_problems(timeout)
+        problems += other_environment(experiment, scope)
         existing = find_default_provider(scope) if provider is None else provider
         sound = None if problems else promote_if
         access = Access(
-            str(name),
+            name if isinstance(name, str) else "",
             endpoint_to_count(properties, experiment),
             measures=sound is not None,
             alarms=alarms_to_describe(sound),
@@ -158,11 +165,14 @@ class StopInferenceExperiment(Construct):
 
         super().__init__(scope, construct_id)
         self._experiment_name = name
+        found = resource_of(experiment)
+        self._known_endpoint = found.endpoint_name if found else None
         self._provider = existing or make_default_provider(self)
-        self._custom_resource = self._resource(properties, access, service_timeout(timeout))
+        self._custom_resource = self._resource(properties, access, service_timeout(timeout), found)
         if experiment is not None:
             self._custom_resource.node.add_dependency(experiment)
-            keep_execution_role(self._custom_resource, experiment)
+        if found is not None:
+            keep_execution_role(self._custom_resource, found)
         held_by = _held_by(self, name)
         for warning_id, warning in find_warnings(
             properties, experiment=experiment, held_by=held_by
@@ -170,7 +180,11 @@ class StopInferenceExperiment(Construct):
             Annotations.of(self).add_warning_v2(warning_id, warning)
 
     def _resource(
-        self, properties: Mapping[str, object], access: Access, service_timeout: int | None
+        self,
+        properties: Mapping[str, object],
+        access: Access,
+        service_timeout: int | None,
+        experiment: aws_cdk.aws_sagemaker.CfnInferenceExperiment | None,
     ) -> CustomResource:
         # The ids contain the experiment's name: another name makes a new policy and a new resource,
         # and CloudFormation deletes the old resource before the old policy.
@@ -187,6 +201,7 @@ class StopInferenceExperiment(Construct):
         element = resource.node.default_child
         if isinstance(element, CfnResource):
             _keep_logical_id_short(element)
+            check_experiment_at_the_end(self, element, experiment)
             if service_timeout is not None:
                 # In the oldest supported aws-cdk-lib, CustomResource has no prop for it; the newest
                 # warns if it is among the properties.
@@ -269,6 +284,122 @@ class StopInferenceExperiment(Construct):
     def _attribute(self, name: str) -> str:
         return self._custom_resource.get_att_string(name)
 
+    def metric_invocations(
+        self,
+        variant_name: str,
+        *,
+        period: Duration | None = None,
+        statistic: str | None = None,
+    ) -> cloudwatch.Metric:
+        """The requests to a variant; a shadow gets its share of production's.
+
+        Args:
+            variant_name: The variant: production or the shadow.
+            period: The length of a data point. Default: 5 minutes.
+            statistic: The statistic. Default: Sum.
+        """
+        return self._metric("Invocations", variant_name, "Sum", period, statistic)
+
+    def metric_model_latency(
+        self,
+        variant_name: str,
+        *,
+        period: Duration | None = None,
+        statistic: str | None = None,
+    ) -> cloudwatch.Metric:
+        """How long a variant's model takes to answer, in microseconds.
+
+        Args:
+            variant_name: The variant: production or the shadow.
+            period: The length of a data point. Default: 5 minutes.
+            statistic: The statistic. Default: Average.
+        """
+        return self._metric("ModelLatency", variant_name, "Average", period, statistic)
+
+    def metric_overhead_latency(
+        self,
+        variant_name: str,
+        *,
+        period: Duration | None = None,
+        statistic: str | None = None,
+    ) -> cloudwatch.Metric:
+        """How long SageMaker takes besides the model, in microseconds.
+
+        Args:
+            variant_name: The variant: production or the shadow.
+            period: The length of a data point. Default: 5 minutes.
+            statistic: The statistic. Default: Average.
+        """
+        return self._metric("OverheadLatency", variant_name, "Average", period, statistic)
+
+    def metric_invocation_4xx_errors(
+        self,
+        variant_name: str,
+        *,
+        period: Duration | None = None,
+        statistic: str | None = None,
+    ) -> cloudwatch.Metric:
+        """The requests that a variant answered with a 4xx status.
+
+        Args:
+            variant_name: The variant: production or the shadow.
+            period: The length of a data point. Default: 5 minutes.
+            statistic: The statistic. Default: Sum.
+        """
+        return self._metric("Invocation4XXErrors", variant_name, "Sum", period, statistic)
+
+    def metric_invocation_5xx_errors(
+        self,
+        variant_name: str,
+        *,
+        period: Duration | None = None,
+        statistic: str | None = None,
+    ) -> cloudwatch.Metric:
+        """The requests that a variant answered with a 5xx status.
+
+        Args:
+            variant_name: The variant: production or the shadow.
+            period: The length of a data point. Default: 5 minutes.
+            statistic: The statistic. Default: Sum.
+        """
+        return self._metric("Invocation5XXErrors", variant_name, "Sum", period, statistic)
+
+    def metric_invocation_model_errors(
+        self,
+        variant_name: str,
+        *,
+        period: Duration | None = None,
+        statistic: str | None = None,
+    ) -> cloudwatch.Metric:
+        """The requests that a variant's model did not answer with a 2xx status.
+
+        Args:
+            variant_name: The variant: production or the shadow.
+            period: The length of a data point. Default: 5 minutes.
+            statistic: The statistic. Default: Sum.
+        """
+        return self._metric("InvocationModelErrors", variant_name, "Sum", period, statistic)
+
+    def _metric(
+        self,
+        metric_name: str,
+        variant_name: str,
+        default_statistic: str,
+        period: Duration | None,
+        statistic: str | None,
+    ) -> cloudwatch.Metric:
+        """See https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html."""
+        return cloudwatch.Metric(
+            namespace="AWS/SageMaker",
+            metric_name=metric_name,
+            dimensions_map={
+                "EndpointName": self._known_endpoint or self.endpoint_name,
+                "VariantName": variant_name,
+            },
+            period=period,
+            statistic=statistic or default_statistic,
+        )
+
     @property
     def custom_resource(self) -> CustomResource:
         """The resource in the template, of type ``Custom::StopInferenceExperiment``."""
@@ -296,7 +427,7 @@ def _foreign_provider(scope: Construct, provider: object) -> list[str]:
     if provider is None:
         return []
     if not isinstance(provider, StopInferenceExperimentProvider):
-        return [f"'provider' must be a StopInferenceExperimentProvider, got {provider!r}"]
+        return [f"'provider' must be a StopInferenceExperimentProvider, got {shown(provider)}"]
     stack, other = Stack.of(scope).node.path, Stack.of(provider).node.path
     if stack != other:
         return [f"'provider' must be in the construct's own stack '{stack}', got one in '{other}'"]

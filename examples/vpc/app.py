@@ -21,7 +21,7 @@ class FraudVerdict(Stack):
         isolated = ec2.SubnetType.PRIVATE_ISOLATED
         subnets = ec2.SubnetConfiguration(name="isolated", subnet_type=isolated)
         vpc = ec2.Vpc(self, "Vpc", nat_gateways=0, subnet_configuration=[subnets])
-        for service in ("sagemaker.api", "cloudformation", "events", "lambda"):
+        for service in ("sagemaker.api", "cloudformation", "events"):
             vpc.add_interface_endpoint(service, service=ec2.InterfaceVpcEndpointAwsService(service))
         vpc.add_gateway_endpoint("s3", service=ec2.GatewayVpcEndpointAwsService.S3)
         StopInferenceExperiment(

@@ -147,10 +147,10 @@ def _may_invoke(function_arn: str, rule_arn: str) -> bool:
 def _install_policy_limit() -> None:
     add = lambda_svc._add_permission
 
-    def add_permission(func_name: str, data: Json, *rest: PassedOn) -> Answer:
+    def add_permission(func_name: str, data: Json, *rest: PassedOn, **named: PassedOn) -> Answer:
         record = lambda_svc._functions.get(func_name)
         size = _policy_bytes(record) if record else 0
-        answer = add(func_name, data, *rest)
+        answer = add(func_name, data, *rest, **named)
         if record and answer[0] == 201 and size <= MAX_POLICY_BYTES < _policy_bytes(record):
             record["policy"]["Statement"].pop()
             message = f"The final policy size is bigger than the limit ({MAX_POLICY_BYTES})."

@@ -53,9 +53,11 @@ class Engine(Provisioning):
                 self._is_cancelled = True
                 self._poke()
             return
-        if experiment is None:
-            return
         self._note(f"the experiment: {happening.what}")
+        if experiment is None:
+            if happening.what == "recreated":
+                self._make(NAME, "Running")
+            return
         if happening.what == "ends":
             experiment.conclude("Completed")
         elif happening.what == "expires":
@@ -451,7 +453,10 @@ class Engine(Provisioning):
         if not ends:
             return None
         one_end = len(ends) == len(standing) and len({each.end for each in ends}) == 1
-        is_doubtful = told is not None and told.end != ends[0].end
+        is_doubtful = told is not None and (told.end, told.stop_on) != (
+            ends[0].end,
+            ends[0].stop_on,
+        )
         due = is_due and one_end
         return Order(None, ends, self.clock.now, is_due=due, is_doubtful=is_doubtful)
 

@@ -22,6 +22,9 @@ from .story import Settings, Story
 LOOK_SECONDS = 10.0
 """A Stop leaves at most this long after the look that it rests on."""
 
+MADE_WITH_THE_REQUEST = 6.0
+"""Five seconds, and the second that a request's date is cut to."""
+
 READABLE_SECONDS = 50.0
 """An event that is not there after about a minute may stay away."""
 
@@ -108,7 +111,7 @@ class _Court:
             for order in began
             if order.experiment is not None and order.experiment.name == stop.experiment.name
         ]
-        meant = [order for order in named if order.experiment is stop.experiment]
+        meant = [order for order in named if self._is_meant(order, stop)]
         matching = [
             order
             for order in meant
@@ -127,6 +130,15 @@ class _Court:
         if named and not meant and any(self._over(order, stop) is None for order in named):
             return ANOTHER_EXPERIMENT, ""
         return UNORDERED, ""
+
+    def _is_meant(self, order: Order, stop: Stop) -> bool:
+        """Whether an order is of the very experiment that was stopped.
+
+        One made right after the request cannot be told from the one that was there before.
+        """
+        made_at = self.ledger.made.get(id(stop.experiment), 0.0)
+        is_new = order.since < made_at <= order.since + MADE_WITH_THE_REQUEST
+        return order.experiment is stop.experiment or is_new
 
     def _over(self, order: Order, stop: Stop) -> Sign | None:
         """What the look behind a Stop could have read, which says that the order is over."""
@@ -190,6 +202,8 @@ class _Court:
             return "it was left with a warning, but there was nothing to doubt"
         if experiment.ends_at > request.asked.answered_at:
             return "the experiment had not ended"
+        if not experiment.was_settled_at(request.asked.answered_at):
+            return "its endpoint was still changing"
         if request.kind == "Delete" or experiment.ends_at <= request.sent_at:
             return ""
         stopped = [stop for stop in self.ledger.stops if stop.experiment is experiment]
@@ -256,10 +270,9 @@ class _Court:
         yield from self._disagreements()
 
     def _is_excused(self, request: Request) -> bool:
-        """Whether no handler could answer."""
+        """Whether a handler may be unable to answer."""
         return any(
             trouble.kind in ("never", "late")
-            or trouble.call == "PUT"
             or trouble.attempts >= 1000
             or trouble.kind in ("killed", "denied")
             for operation in self.story.operations
@@ -334,7 +347,7 @@ class _Court:
             entry.invocation
             for entry in self.world.journal.puts()
             if entry.at <= request.asked.answered_at
-            and request.event["RequestId"] in entry.detail["target"]
+            and f"/{request.event['RequestId']}?" in entry.detail["target"]
         ]
         heard = [
             entry

@@ -32,6 +32,8 @@ _UNUSUAL: tuple[dict[str, Any], ...] = (
     {"masked": True},
     {"same_request_id": True},
     {"event_lag": 15.0},
+    {"pages": 60},
+    {"pages": 400},
     {"declared": Declaration(end="promote")},
     {"declared": Declaration(stop_on=("Create", "Update", "Delete"))},
     {"declared": Declaration(stop_on=("Delete",))},
@@ -119,7 +121,7 @@ CORE: tuple[Operation, ...] = (
 HAPPENINGS: tuple[Happening, ...] = tuple(
     Happening(what, after)
     for what in ("cancel", "ends", "expires", "deleted", "recreated")
-    for after in (6.0, 20.0, 400.0)
+    for after in (12.0, 25.0, 100.0, 400.0)
 )
 DELIVERIES: tuple[Trouble, ...] = (
     *(Trouble(kind="twice", seconds=seconds) for seconds in (0.5, 8.0, 70.0)),
@@ -216,10 +218,11 @@ def singles_with_two_faults() -> Iterator[Story]:
         Deploy(change="remove"),
         Delete(),
     )
-    for operation, (first, second) in itertools.product(
-        orders, itertools.combinations(FREQUENT, 2)
-    ):
-        yield Story(Settings(), (_with(_with(operation, first), second),))
+    for settings in (Settings(), Settings(experiment="absent")):
+        for operation, (first, second) in itertools.product(
+            orders, itertools.combinations(FREQUENT, 2)
+        ):
+            yield Story(settings, (_with(_with(operation, first), second),))
 
 
 def pairs() -> Iterator[Story]:

@@ -118,7 +118,8 @@ class Happening:
 
     Attributes:
         what: ``cancel``: the user cancels the update. ``ends``: somebody else stops the experiment.
-            ``expires``: it ends as scheduled. ``deleted``, ``recreated``: by its owner.
+            ``expires``: it ends as scheduled. ``deleted``, ``recreated``: by its owner, who
+            creates it if it was not there before.
         after: Seconds after the operation began.
     """
 
@@ -259,6 +260,7 @@ class Settings:
             properties, which were to be undone, or the ``old`` ones.
         masked: The events' properties hide values, as those from NoEcho parameters are.
         same_request_id: An undo and a repeated deletion have the RequestId of the request before.
+        pages: Pages of events between the creation and now, which take 0.3 s each to read.
     """
 
     deployed: bool = True
@@ -274,6 +276,7 @@ class Settings:
     skipping: str = "new"
     masked: bool = False
     same_request_id: bool = False
+    pages: int = 0
 
 
 @dataclass(frozen=True)
@@ -396,6 +399,8 @@ def _told_settings(settings: Settings) -> str:
         said.append("Events have masked properties.")
     if settings.same_request_id:
         said.append("A RequestId comes again.")
+    if settings.pages:
+        said.append(f"There are {settings.pages} pages of older events.")
     if settings.event_lag != default.event_lag:
         said.append(f"Events can be read after {settings.event_lag:g} s.")
     if settings.depth and settings.parent_lag != default.parent_lag:

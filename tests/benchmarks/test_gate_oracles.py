@@ -11,7 +11,7 @@ import math
 import numpy as np
 import pytest
 import ville
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.special import log_ndtr
@@ -31,9 +31,11 @@ from cdk_stop_inference_experiment_handler.lifecycle.statistics import (
     variance_inflation,
 )
 
+UNHURRIED = settings(deadline=None)
 alphas = st.floats(0.001, 0.2)
 
 
+@UNHURRIED
 @given(s=st.floats(-1e4, 1e5), v=st.floats(0, 1e6), alpha=alphas)
 def test_the_mixture_is_scipys_normal_distribution(s: float, v: float, alpha: float) -> None:
     precision = mixture_precision(alpha)
@@ -59,6 +61,7 @@ def test_the_mixture_is_the_mean_of_its_supermartingales(s: float, v: float) -> 
     assert normal_mixture_log_e(s, v, 0.05) == pytest.approx(math.log(mean), abs=1e-6)
 
 
+@UNHURRIED
 @given(v=st.floats(1e-3, 1e6), alpha=alphas)
 def test_the_evidence_is_enough_at_villes_boundary(v: float, alpha: float) -> None:
     boundary = ville.normal_mixture(v, alpha, 1 / mixture_precision(alpha), one_sided=True)
@@ -76,6 +79,7 @@ def test_the_mixture_is_tuned_almost_as_ville_tunes_it() -> None:
         assert least <= width < 1.02 * least
 
 
+@UNHURRIED
 @given(hours=st.integers(2, 300), errors=st.integers(0, 30), confidence=st.floats(0.8, 0.999))
 def test_the_upper_bound_is_villes_boundary(hours: int, errors: int, confidence: float) -> None:
     counted = [Hour(1000, 1000, errors, 3) for _ in range(hours)]
@@ -91,6 +95,7 @@ def test_the_upper_bound_is_villes_boundary(hours: int, errors: int, confidence:
     assert allowed - 3 * hours == pytest.approx(float(boundary) * found.dispersion, rel=1e-6)
 
 
+@UNHURRIED
 @given(n=st.integers(1, 5000), share=st.floats(0, 1), q=st.floats(0.01, 0.99))
 def test_the_beta_binomial_mixture_is_a_ratio_of_scipys_distributions(
     n: int, share: float, q: float
@@ -100,6 +105,7 @@ def test_the_beta_binomial_mixture_is_a_ratio_of_scipys_distributions(
     assert beta_binomial_log_e(k, n, q) == pytest.approx(float(wanted), rel=1e-6, abs=1e-6)
 
 
+@UNHURRIED
 @given(broken=st.lists(st.booleans(), min_size=1, max_size=200))
 def test_hours_are_villes_test_of_one_half(broken: list[bool]) -> None:
     test = ville.BernoulliTest(0.5, prior=(0.5, 0.5)).update(np.array(broken, dtype=float))
@@ -110,6 +116,7 @@ def test_hours_are_villes_test_of_one_half(broken: list[bool]) -> None:
     assert found.log_e * inflation == pytest.approx(float(test.log_e_values_[-1]), abs=1e-9)
 
 
+@UNHURRIED
 @given(values=st.lists(st.floats(0.5, 2), min_size=3, max_size=100))
 def test_the_memory_of_hours_is_numpys(values: list[float]) -> None:
     y = np.log(np.array(values))
@@ -121,6 +128,7 @@ def test_the_memory_of_hours_is_numpys(values: list[float]) -> None:
     assert found.autocorrelation == pytest.approx(wanted, abs=1e-9)
 
 
+@UNHURRIED
 @given(n=st.integers(100, 10**7), share=st.floats(0.01, 0.97), off=st.floats(0.5, 1.5))
 def test_the_sample_ratio_is_a_ratio_of_scipys_distributions(
     n: int, share: float, off: float

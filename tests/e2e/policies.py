@@ -7,10 +7,14 @@ from typing import Any
 
 from local_aws.synthesis import Template
 
+PERMISSION = "AWS::Lambda::Permission"
+
 
 def actions(value: Any) -> Iterator[str]:
-    """Every action that a policy in a template allows the function."""
+    """Every action that a policy in a template allows the function, or with it."""
     if isinstance(value, dict):
+        if value.get("Type") == PERMISSION:
+            yield value["Properties"]["Action"]
         for statement in value.get("PolicyDocument", {}).get("Statement", []):
             named = statement["Action"]
             yield from named if isinstance(named, list) else [named]
@@ -22,8 +26,26 @@ def actions(value: Any) -> Iterator[str]:
 
 
 def without(template: Template, action: str) -> Template:
-    """The template with one action removed from every policy."""
-    return template.changed(lambda body: _remove(body, action))
+    """The template with one action removed from every policy, the function's own included."""
+
+    def change(body: dict[str, Any]) -> None:
+        _remove(body, action)
+        _remove_permissions(body["Resources"], action)
+
+    return template.changed(change)
+
+
+def _remove_permissions(resources: dict[str, Any], action: str) -> None:
+    gone = [
+        name
+        for name, body in resources.items()
+        if body["Type"] == PERMISSION and body["Properties"]["Action"] == action
+    ]
+    for name in gone:
+        del resources[name]
+        for body in resources.values():
+            if name in body.get("DependsOn", []):
+                body["DependsOn"].remove(name)
 
 
 def _remove(value: Any, action: str) -> None:

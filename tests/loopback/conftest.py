@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from loopback.containers import fresh_everything
 from loopback.world import World
 
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    """A new world with Lambda's real limits, whose containers share nothing."""
-    with World(load=fresh_everything).installed() as world:
+    """A new world with Lambda's real limits."""
+    with World().installed() as world:
         yield world

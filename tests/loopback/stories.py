@@ -146,6 +146,11 @@ class Story:
         ]
 
     @property
+    def has_warned(self) -> bool:
+        """Whether the function has logged a warning about its decision."""
+        return any('"WARNING"' in line and '"row"' in line for line in self.world.journal.lines())
+
+    @property
     def attempts(self) -> int:
         """The attempted stops, including refused ones."""
         return len(list(self.world.journal.calls("StopInferenceExperiment")))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 
 import pytest
 
+from loopback.containers import fresh_everything
 from loopback.play.oracle import UNORDERED
 from loopback.play.search import KINDS, drawn, is_contained, shrunk
 from loopback.play.stage import play
@@ -21,7 +23,6 @@ from loopback.play.story import (
     Story,
     Trouble,
 )
-from loopback.stock import handler as stock_handler
 
 from .stored import FOLDER, History, stored
 
@@ -73,7 +74,7 @@ def test_random_histories_keep_the_promise() -> None:
 def test_the_handler_of_crhelpers_readme_breaks_the_promise() -> None:
     story = Story(Settings(), (Deploy(change="reason"),))
 
-    found = play(story, lambda: stock_handler)
+    found = play(story, functools.partial(fresh_everything, "loopback.stock"))
 
     assert UNORDERED in {finding.kind for finding in found.findings}
 

@@ -54,6 +54,7 @@ def _assert_guarantees(template: Json) -> None:
         "AWS::IAM::ManagedPolicy",
         "AWS::Lambda::Function",
         "AWS::Lambda::EventInvokeConfig",
+        "AWS::Lambda::Permission",
         "AWS::Logs::LogGroup",
     ):
         assert set(resources(template, kind)) <= closure

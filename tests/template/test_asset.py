@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import io
+import compileall
 import os
 import shutil
 import subprocess
 import sys
-import zipfile
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
 import aws_cdk as cdk
 import pytest
 
-from cdk_stop_inference_experiment import MissingCodeError, handler_code
+from cdk_stop_inference_experiment import MissingCodeError, handler_code, version
 from cdk_stop_inference_experiment.handler_code import copy_code
 
 from .packages import PACKAGES, folder
@@ -73,15 +73,6 @@ def test_has_the_same_hash_with_other_line_ends(elsewhere: Path) -> None:
     index = elsewhere / "cdk_stop_inference_experiment_handler" / "index.py"
     index.write_bytes(index.read_bytes().replace(b"\n", b"\r\n"))
     assert _asset_hash() == there
-
-
-def test_is_at_most_64_kb_zipped(tmp_path: Path) -> None:
-    copy_code(tmp_path)
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as zipped:
-        for path in sorted(tmp_path.rglob("*.*")):
-            zipped.write(path, path.relative_to(tmp_path))
-    assert len(archive.getvalue()) <= 64 * 1024
 
 
 def test_runs_from_the_folder_alone(tmp_path: Path) -> None:
@@ -188,3 +179,59 @@ def test_a_missing_crhelper_is_refused_with_the_remedy(monkeypatch: pytest.Monke
 def test_the_pinned_crhelper_is_the_one_the_code_asks_for() -> None:
     pyproject = Path(__file__).parents[2] / "pyproject.toml"
     assert f'"crhelper=={handler_code.CRHELPER_VERSION}"' in pyproject.read_text()
+
+
+def _metadata_without(missing: str) -> Callable[[str], str]:
+    def version(name: str) -> str:
+        if name == missing:
+            raise metadata.PackageNotFoundError(name)
+        return handler_code.CRHELPER_VERSION
+
+    return version
+
+
+@pytest.mark.parametrize("missing", ["crhelper", "cdk-stop-inference-experiment"])
+def test_packages_without_metadata_are_refused_with_the_remedy(
+    missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metadata, "version", _metadata_without(missing))
+    monkeypatch.setattr(version, "version", _metadata_without(missing))
+    with pytest.raises(MissingCodeError, match=f"needs the metadata of '{missing}'.*by pip"):
+        declare(new_stack())
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_code_that_is_only_compiled_is_refused_with_the_remedy(
+    package: str, elsewhere: Path
+) -> None:
+    compileall.compile_dir(elsewhere / package, legacy=True, quiet=1)
+    for source in (elsewhere / package).rglob("*.py"):
+        source.unlink()
+    stack = new_stack()
+    with pytest.raises(MissingCodeError, match=rf"source files of '{package}'.* neither compiled"):
+        declare(stack)
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        "crhelper/utils.py",
+        "cdk_stop_inference_experiment_handler/index.py",
+        "cdk_stop_inference_experiment_handler/contract/__init__.py",
+        MODEL,
+    ],
+)
+def test_code_without_one_of_its_files_is_refused(missing: str, elsewhere: Path) -> None:
+    file = elsewhere / missing
+    if file.suffix == ".py":
+        compileall.compile_file(file, legacy=True, quiet=1)
+    file.unlink()
+    with pytest.raises(MissingCodeError, match=f"has no '{missing.partition('/')[2]}'"):
+        declare(new_stack())
+
+
+def test_code_in_an_archive_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = tmp_path / "site.zip"
+    monkeypatch.setattr(handler_code, "_folder_of", lambda package: archive / package)
+    with pytest.raises(MissingCodeError, match="nor in an archive"):
+        declare(new_stack())

@@ -149,3 +149,65 @@ def test_an_experiment_by_name_keeps_no_role_of_the_stack() -> None:
     shadow_test(stack, role_arn=role.role_arn)
     declare(stack)
     assert _kept(stack).isdisjoint(_ids(stack, role))
+
+
+def _reads(arn: str) -> iam.PolicyStatement:
+    action = "sagemaker:DescribeInferenceExperiment"
+    return iam.PolicyStatement(actions=[action], resources=[arn])
+
+
+def test_a_policy_of_the_role_that_names_the_constructs_arn_is_refused_by_its_path() -> None:
+    stack = new_stack()
+    role = _role(stack)
+    construct = declare(stack, experiment=shadow_test(stack, role_arn=role.role_arn))
+    role.add_to_policy(_reads(construct.experiment_arn))
+    with pytest.raises(RuntimeError) as error:
+        synthesised(stack)
+    text = str(error.value)
+    assert "'Stack/Execution/DefaultPolicy/Resource' wait for each other" in text
+    assert "must not use 'experiment_arn'" in text
+
+
+@pytest.mark.parametrize("attribute", ["a parameter's value", "in a Fn::Sub"])
+def test_a_policy_that_needs_the_construct_indirectly_is_refused(attribute: str) -> None:
+    stack = new_stack()
+    role = _role(stack)
+    construct = declare(stack, experiment=shadow_test(stack, role_arn=role.role_arn))
+    if attribute == "in a Fn::Sub":
+        element = construct.custom_resource.node.default_child
+        assert isinstance(element, cdk.CfnElement)
+        role.add_to_policy(_reads(cdk.Fn.sub(f"${{{stack.resolve(element.logical_id)}}}")))
+        named = "DefaultPolicy/Resource' wait for each other"
+    else:
+        properties = {"Type": "String", "Value": construct.status}
+        made = cdk.CfnResource(stack, "Made", type="AWS::SSM::Parameter", properties=properties)
+        role.add_to_policy(_reads(made.ref))
+        named = "DefaultPolicy/Resource' and 'Stack/Made' wait for each other"
+    with pytest.raises(RuntimeError, match=named):
+        synthesised(stack)
+
+
+def test_a_policy_of_a_parent_that_names_a_nested_constructs_arn_is_refused() -> None:
+    parent = cdk.Stack(cdk.App(), "Parent")
+    nested = cdk.NestedStack(parent, "Nested")
+    role = _role(parent)
+    construct = declare(nested, experiment=shadow_test(nested, role_arn=role.role_arn))
+    role.add_to_policy(_reads(construct.experiment_arn))
+    with pytest.raises(RuntimeError, match="Execution/DefaultPolicy/Resource' wait for each other"):
+        synthesised(parent)
+
+
+def test_a_policy_of_the_role_that_names_the_experiment_itself_passes() -> None:
+    stack = new_stack()
+    role = _role(stack)
+    construct = declare(stack, experiment=shadow_test(stack, role_arn=role.role_arn))
+    arn = stack.format_arn(
+        service="sagemaker",
+        resource="inference-experiment",
+        resource_name=construct.experiment_name,
+    )
+    role.add_to_policy(_reads(arn))
+    other = _role(stack, "Other")
+    other.add_to_policy(_reads(construct.experiment_arn))
+    template = synthesised(stack)
+    assert all(name not in dependencies(template, name) for name in template["Resources"])

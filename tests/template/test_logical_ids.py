@@ -26,6 +26,7 @@ PROVIDER = {
     "CustomStopInferenceExperimentProviderInvocation52BAFEE0": "AWS::Lambda::EventInvokeConfig",
     "CustomStopInferenceExperimentProviderLogGroupFD1F237D": "AWS::Logs::LogGroup",
     "CustomStopInferenceExperimentProviderPermissionsA45226A9": "AWS::IAM::ManagedPolicy",
+    "CustomStopInferenceExperimentProviderPollingRules0922ED3F": "AWS::Lambda::Permission",
     "CustomStopInferenceExperimentProviderRole44885358": "AWS::IAM::Role",
 }
 
@@ -61,6 +62,7 @@ def test_the_logical_ids_of_a_provider_made_by_hand_are_these() -> None:
         "ProviderInvocationD508DF83",
         "ProviderLogGroupFD264F08",
         "ProviderPermissionsC343298A",
+        "ProviderPollingRulesDED07297",
         "ProviderRole1DE8EC3B",
     ], BREAKING
 

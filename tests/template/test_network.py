@@ -98,7 +98,7 @@ def test_warns_of_isolated_subnets_without_endpoints_and_names_each() -> None:
     stack = new_stack()
     StopInferenceExperimentProvider(stack, "Provider", vpc=_vpc(stack, ISOLATED))
     (text,) = _warnings(stack)
-    assert "no endpoints for sagemaker.api and cloudformation and events and lambda and s3" in text
+    assert "no endpoints for sagemaker.api and cloudformation and events and s3" in text
     warning_id = "cdk-stop-inference-experiment:noWayOut"
     cdk.Annotations.of(stack).acknowledge_warning(warning_id, "they are shared by another account")
     assert _warnings(stack) == []

@@ -146,6 +146,15 @@ def test_a_new_log_group_keeps_what_is_logged_as_long_as_told(in_vpc: Json) -> N
     assert only(in_vpc, "AWS::Logs::LogGroup")[1]["Properties"] == {"RetentionInDays": 365}
 
 
+@pytest.mark.parametrize(
+    ("policy", "written"),
+    [(cdk.RemovalPolicy.DESTROY, "Delete"), (cdk.RemovalPolicy.RETAIN, "Retain")],
+)
+def test_a_new_log_group_goes_or_stays_as_told(policy: cdk.RemovalPolicy, written: str) -> None:
+    template = _served(new_stack(), log_removal_policy=policy)
+    assert only(template, "AWS::Logs::LogGroup")[1]["DeletionPolicy"] == written
+
+
 def test_what_a_provider_is_given_changes_no_logical_id_of_what_it_has_by_default(
     in_vpc: Json,
 ) -> None:

@@ -38,6 +38,30 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"log_retention": 7},
         "'log_retention' must be a logs.RetentionDays, got 7: write logs.RetentionDays.ONE_WEEK",
     ),
+    "a removal policy for a given log group": (
+        {"log_group": "log group", "log_removal_policy": cdk.RemovalPolicy.DESTROY},
+        "at most one of 'log_group' and 'log_removal_policy' may be set, got both: set it on the",
+    ),
+    "a removal policy in words": (
+        {"log_removal_policy": "destroy"},
+        "'log_removal_policy' must be a RemovalPolicy, got 'destroy': write RemovalPolicy.DESTROY",
+    ),
+    "snapshots of a log group": (
+        {"log_removal_policy": cdk.RemovalPolicy.SNAPSHOT},
+        "'log_removal_policy' must not be RemovalPolicy.SNAPSHOT",
+    ),
+    "no concurrency": (
+        {"reserved_concurrent_executions": 0},
+        "'reserved_concurrent_executions' must be a whole number of at least 1, got 0",
+    ),
+    "half a concurrency": (
+        {"reserved_concurrent_executions": 0.5},
+        "'reserved_concurrent_executions' must be a whole number of at least 1, got 0.5",
+    ),
+    "a queue by its ARN": (
+        {"dead_letter_queue": "arn"},
+        "'dead_letter_queue' must be an sqs.IQueue, got 'arn': write sqs.Queue.from_queue_arn(...)",
+    ),
     "a role by its ARN": (
         {"role": ROLE_ARN},
         f"'role' must be an iam.IRole, got '{ROLE_ARN}': write iam.Role.from_role_arn(...)",
@@ -61,6 +85,18 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "127 MiB": ({"memory_size": 127}, "'memory_size' must be 128 to 10240 MiB, got 127"),
     "10241 MiB": ({"memory_size": 10241}, "'memory_size' must be 128 to 10240 MiB, got 10241"),
+    "MiB as a token of text": (
+        {"memory_size": cdk.Fn.import_value("Size")},
+        "'memory_size' must be a whole number of MiB, got '${Token[",
+    ),
+    "a concurrency as a token of text": (
+        {"reserved_concurrent_executions": cdk.Fn.import_value("Number")},
+        "'reserved_concurrent_executions' must be a whole number of at least 1, got '${Token[",
+    ),
+    "a class for an object": (
+        {"log_group": logs.LogGroup},
+        "'log_group' must be a logs.ILogGroup, got <class 'aws_cdk.aws_logs.LogGroup'>",
+    ),
     "half a MiB": ({"memory_size": 256.5}, "'memory_size' must be a whole number of MiB"),
     "a runtime by its name": (
         {"runtime": "python3.13"},
@@ -113,6 +149,8 @@ def test_every_problem_of_a_provider_is_told_at_once() -> None:
         {"function_name": "f" * 64, "memory_size": 128},
         {"function_name": "A_b-9", "memory_size": 10_240},
         {"log_retention": logs.RetentionDays.INFINITE},
+        {"log_removal_policy": cdk.RemovalPolicy.RETAIN},
+        {"reserved_concurrent_executions": 1},
         {"runtime": lambda_.Runtime.PYTHON_3_12},
         {"runtime": lambda_.Runtime("python3.14", lambda_.RuntimeFamily.PYTHON)},
     ],

@@ -152,9 +152,9 @@ def away(kind: Kind, what: str = "DescribeIt") -> NotReadable:
 # Events. Each is made without a time; ``played`` says when it was written.
 
 
-def S(status: str, stack_id: str = STACK) -> StackEvent:  # noqa: N802 - short as the histories
+def S(status: str, stack_id: str = STACK, at: float = 0.0) -> StackEvent:  # noqa: N802 - short
     """An event of a stack itself."""
-    return StackEvent(0.0, stack_id.split("/")[1], stack_id, status)
+    return StackEvent(at, stack_id.split("/")[1], stack_id, status)
 
 
 def R(status: str, given: Properties | str = "", **changes: Any) -> StackEvent:  # noqa: N802

@@ -200,6 +200,11 @@ class TestOwnEvent:
         own = R("UPDATE_IN_PROGRESS", PROMOTED, at=ISSUED)
         assert of_update(own, hooked(R("UPDATE_COMPLETE"))).own_event is OwnEvent.PRESENT
 
+    def test_is_not_one_of_a_stack_that_has_the_resources_name(self) -> None:
+        own = R("UPDATE_IN_PROGRESS", PROMOTED, at=ISSUED)
+        same_name = replace(S("UPDATE_COMPLETE"), logical_id="Stop")
+        assert of_update(own, same_name).own_event is OwnEvent.PRESENT
+
     @pytest.mark.parametrize(("before", "is_own"), [(3.0, True), (3.5, False)])
     def test_is_at_most_3_seconds_older_than_the_request(self, before: float, is_own: bool) -> None:
         early = S("UPDATE_IN_PROGRESS"), R("UPDATE_IN_PROGRESS", PROMOTED, at=ISSUED - before)
@@ -273,6 +278,14 @@ class TestNeverDeployed:
         reviewed = S("REVIEW_IN_PROGRESS"), *failed
         assert of_delete(*reviewed, *removed).is_never_deployed is True
 
+    def test_nothing_is_deployed_then(self) -> None:
+        """Nobody asks: its Delete is an undo, whoever deletes it."""
+        empty = S("CREATE_IN_PROGRESS"), S("CREATE_FAILED"), S("DELETE_IN_PROGRESS")
+        history = of_delete(*empty, R("DELETE_IN_PROGRESS", KEPT))
+        assert history.is_never_deployed is True
+        failed = *created()[:-1], S("CREATE_FAILED"), S("DELETE_IN_PROGRESS")
+        assert is_unread(of_delete(*failed, R("DELETE_IN_PROGRESS", KEPT)).deployed)
+
     def test_without_a_base_and_without_that_event_it_is_not_readable(self) -> None:
         removed = S("DELETE_IN_PROGRESS"), R("DELETE_IN_PROGRESS", KEPT)
         assert is_unread(of_delete(*removed).is_never_deployed, "oldest events are gone")
@@ -323,6 +336,18 @@ class TestDeployed:
         assert self.deployed(*created(), *updated(PROMOTED)) == declared(BOTH)
         removed = S("DELETE_IN_PROGRESS"), R("DELETE_IN_PROGRESS", PROMOTED)
         assert of_delete(*created(), *removed, new=PROMOTED).deployed == declared(PROMOTED)
+
+    def test_a_clean_up_is_still_the_operation_under_way(self) -> None:
+        """It says already that it succeeded, but it is not the base."""
+        begun = S("UPDATE_IN_PROGRESS"), S(CLEANUP), R("DELETE_IN_PROGRESS")
+        assert of_delete(*created(), *LEFT, *begun, new=PROMOTED).deployed == declared(KEPT)
+
+    def test_a_delete_that_is_tried_again_goes_by_what_the_request_says(self) -> None:
+        """A failed clean-up is tried three times."""
+        begun = S("UPDATE_IN_PROGRESS"), S(CLEANUP)
+        tries = R("DELETE_IN_PROGRESS"), R("DELETE_FAILED"), R("DELETE_IN_PROGRESS")
+        history = of_delete(*created(properties(Reason="****")), *begun, *tries)
+        assert history.deployed == declared(KEPT)
 
     def test_what_the_request_says_may_not_be_a_declaration(self) -> None:
         assert is_unread(self.deployed(*created(), told={"Name": "fraud-shadow"}), "Outcome")
@@ -424,7 +449,9 @@ class TestDeployed:
 
     def test_operations_that_were_undone_do_not_count_before_the_base_either(self) -> None:
         others = S("UPDATE_IN_PROGRESS"), S("UPDATE_COMPLETE")
-        past = *created(), *updated(BOTH), *rolled_back(PROMOTED, BOTH), *others, *FAILED
+        skipped = *updated(PROMOTED, ends="UPDATE_ROLLBACK_IN_PROGRESS"), R("UPDATE_COMPLETE")
+        undone = *skipped, S("UPDATE_ROLLBACK_COMPLETE")
+        past = *created(), *updated(BOTH), *undone, *others, *FAILED
         assert self.deployed(*past) == declared(BOTH)
         kept = *created(), *LEFT, *others, *FAILED
         assert self.deployed(*kept) == declared(PROMOTED)
@@ -555,15 +582,26 @@ class TestNested:
 
     def test_a_roots_time_ends_with_its_last_word(self) -> None:
         """What lies in the root's time is its own, up to that word."""
-        own = *at(900, *created()), *at(490, *updated(PROMOTED)), *at(1, *UPDATING)
-        root = (
-            *at(901, S("CREATE_IN_PROGRESS", ROOT)),
-            *at(890, S("CREATE_COMPLETE", ROOT)),
-            *at(491, S("UPDATE_IN_PROGRESS", ROOT)),
-            *at(480, S(CLEANUP, ROOT)),
-            *at(2, S("UPDATE_IN_PROGRESS", ROOT)),
+        own = (
+            *at(900, *created()),
+            *at(491, R("UPDATE_IN_PROGRESS", PROMOTED)),
+            *at(480, R("UPDATE_COMPLETE", PROMOTED)),
+            *at(1, *UPDATING),
         )
-        assert of_nested(own, root).tried_since == ()
+        for last, tried in (
+            (S("UPDATE_COMPLETE", ROOT, at=ISSUED - 480), ()),
+            (S(CLEANUP, ROOT, at=ISSUED - 485), ()),
+            (S("UPDATE_COMPLETE", ROOT, at=ISSUED - 485), (declared(PROMOTED),)),
+        ):
+            root = (
+                *at(901, S("CREATE_IN_PROGRESS", ROOT)),
+                *at(890, S("CREATE_COMPLETE", ROOT)),
+                *at(491, S("UPDATE_IN_PROGRESS", ROOT)),
+                last,
+                *at(2, S("UPDATE_IN_PROGRESS", ROOT)),
+            )
+            # The completion follows its *_IN_PROGRESS, whichever operation that is in.
+            assert of_nested(own, root).tried_since == tried
 
 
 class TestPages:
@@ -607,6 +645,36 @@ class TestPages:
         assert self.lacks(*created()[1:], *others, *FAILED, *UPDATING)
         assert not self.lacks(*others, *rolled_back(PROMOTED, KEPT), *UPDATING)
 
+    def test_the_oldest_events_may_be_gone_before_the_base(self) -> None:
+        others = S("UPDATE_IN_PROGRESS"), S("UPDATE_COMPLETE")
+        assert of_update(*others, *UPDATING, old=BOTH).deployed == declared(BOTH)
+        assert of_update(*others, *UPDATING).is_never_deployed is False
+
+    @pytest.mark.parametrize("has_completion", [True, False])
+    def test_of_nested_stacks_the_own_and_the_root_are_searched_for_the_completion(
+        self, has_completion: bool
+    ) -> None:
+        own = (
+            *at(900, S("UPDATE_COMPLETE")),
+            *(at(899, *updated(BOTH)[1:3]) if has_completion else ()),
+            *at(600, S("UPDATE_COMPLETE")),
+            *at(300, *FAILED[1:3]),
+            *at(1, *UPDATING),
+        )
+        root = (
+            *at(501, S("UPDATE_IN_PROGRESS", ROOT)),
+            *at(490, S("UPDATE_COMPLETE", ROOT)),
+            *at(301, S("UPDATE_IN_PROGRESS", ROOT)),
+            *at(280, S("UPDATE_FAILED", ROOT)),
+            *at(2, S("UPDATE_IN_PROGRESS", ROOT)),
+        )
+        history = _partly_read(of_nested(own, root))
+        assert history.lacks == ({ROOT} if has_completion else {STACK, ROOT})
+        before = *at(901, S("UPDATE_IN_PROGRESS", ROOT)), *at(880, S("UPDATE_COMPLETE", ROOT))
+        if has_completion:
+            found = _partly_read(of_nested(own, (*before, *root)))
+            assert (found.lacks, found.deployed) == (set(), declared(BOTH))
+
     def test_a_whole_history_lacks_nothing(self) -> None:
         assert not self.lacks(*UPDATING, is_whole=True)
         assert not self.lacks(*FAILED, *UPDATING, is_whole=True)
@@ -620,15 +688,8 @@ class TestPages:
             *at(890, S("CREATE_COMPLETE", ROOT)),
             *at(2, S("UPDATE_IN_PROGRESS", ROOT)),
         )
-        history = of_nested(own, root)
-        stacks = [
-            replace(one, events=replace(one.events, is_whole=False))
-            for one in history.stacks
-            if isinstance(one.events, Events)
-        ]
-        assert replace(history, stacks=tuple(stacks)).lacks == (
-            {STACK, MIDDLE} if since == 900 else set()
-        )
+        history = _partly_read(of_nested(own, root))
+        assert history.lacks == ({STACK, MIDDLE} if since == 900 else set())
 
     def test_what_cannot_be_read_is_not_lacking_but_not_readable(self) -> None:
         for unread in (
@@ -639,6 +700,16 @@ class TestPages:
             assert not history.lacks
             assert history.deployed == away(Kind.DENIED)
             assert history.is_never_deployed == away(Kind.DENIED)
+
+
+def _partly_read(history: History) -> History:
+    """The same, with older events than those that were read."""
+    stacks = [
+        replace(one, events=replace(one.events, is_whole=False))
+        for one in history.stacks
+        if isinstance(one.events, Events)
+    ]
+    return replace(history, stacks=tuple(stacks))
 
 
 # The recordings.

@@ -35,6 +35,7 @@ from tests.unit.situations import (
     late,
     nested,
     order_of,
+    outcome,
     promoting,
     properties,
     rolled_back,
@@ -105,6 +106,11 @@ class TestCreate:
         assert order_of(create(properties(EndNow="true"), seen=over)) is Row.CREATE_ENDS
         assert decided(create(properties(EndNow="true"), seen=over)).verb is Verb.SUCCEED
         assert decided(create(promoting(EndNow="true"), seen=over)).verb is Verb.FAIL
+
+    def test_create_end_now_of_one_that_is_not_seen(self) -> None:
+        new = properties(EndNow="true")
+        assert answer(create(new, seen=None)) == (Verb.FAIL, Row.ABSENT)
+        assert answer(create(new, seen=away(Kind.TRANSIENT))) == (Verb.WAIT, Row.AWS_REFUSED)
 
     @pytest.mark.parametrize("status", STOPPABLE)
     def test_create_ends(self, status: str) -> None:
@@ -232,6 +238,13 @@ class TestUpdate:
         gated = promoting(PromoteIf=evidence, Otherwise="KeepBoth")
         assert order_of(update(gated, promoting())) is Row.UPDATE_UNCHANGED
         assert order_of(update(promoting(), gated)) is Row.UPDATE_UNCHANGED
+
+    def test_update_unchanged_by_the_other_way_to_say_it(self) -> None:
+        """Compared by what both make of this experiment."""
+        assert order_of(update(outcome(), properties())) is Row.UPDATE_UNCHANGED
+        assert order_of(update(outcome("KeepBoth"), properties())) is Row.UPDATE_CHANGED
+        unknown = update(outcome(), properties(), seen=away(Kind.TRANSIENT))
+        assert answer(unknown) == (Verb.WAIT, Row.AWS_REFUSED)
 
     def test_declaration_invalid(self) -> None:
         for s in (create({"Name": "fraud-shadow"}), update(promoting(Newer="property"))):
@@ -373,6 +386,7 @@ class TestDelete:
         past = *created(), S("UPDATE_IN_PROGRESS"), *failed, S("UPDATE_FAILED")
         renamed = delete(properties(Name="other"), past=past, physical_id=OTHER_ARN, seen=other)
         assert answer(renamed) == (Verb.SUCCEED, Row.DELETE_NOT_HELD)
+        assert decided(renamed).warn
 
     def test_an_id_in_another_case_is_held(self) -> None:
         lowered = delete(properties(Name="Fraud-Shadow"))
@@ -442,6 +456,9 @@ class TestDelete:
         assert not first.needs.holders
         elsewhere = Prepared(holders=("Renamed",))
         assert decided(delete(prepared=elsewhere)).verb is Verb.STOP
+        # The clean-up has begun since they were not asked.
+        unasked = clean_up(prepared=Prepared())
+        assert answer(unasked) == (Verb.WAIT, Row.DELETE_HOLDERS_UNKNOWN)
 
     @pytest.mark.parametrize("status", STOPPABLE)
     @pytest.mark.parametrize("asked", [delete, clean_up])
@@ -464,7 +481,11 @@ class TestDelete:
         assert stopped(torn(promoting(), properties())) == KEEP
         assert stopped(torn(promoting(), CANCELLED)) == KEEP
         assert stopped(torn(promoting(), promoting(Reason="other words"))) == PROMOTE
+        assert stopped(torn(promoting(), outcome("PromoteShadow"))) == PROMOTE
         assert stopped(torn(properties(), promoting())) == KEEP
+        assert stopped(torn(properties(ModelVariantActions=BOTH), promoting())) == BOTH
+        renamed = updated(promoting(Name="other"), ends="UPDATE_FAILED")
+        assert stopped(delete(promoting(), past=(*created(promoting()), *renamed))) == KEEP
         alarms = {"MinInvocations": "10", "Alarms": ["too-slow"]}
         gated = promoting(PromoteIf=alarms, Otherwise="KeepBoth")
         assert stopped(torn(gated, properties())) == BOTH

@@ -386,6 +386,9 @@ class TestUnclear:
         is_doubted(without_own_event(update(properties())), Row.UNCLEAR)
         harmless = without_own_event(update(properties(StopOn=["Delete"])))
         assert answer(late(harmless)) == (Verb.SUCCEED, Row.UPDATE_UNCHANGED)
+        assert decided(late(harmless)).warn
+        for left in ({"EndNow": "true", "StopOn": ["Delete"]}, {"StopOn": ["Create"]}):
+            is_doubted(without_own_event(update(properties(**left))), Row.UNCLEAR)
         is_doubted(without_own_event(delete(properties(StopOn=["Update"]))), Row.UNCLEAR)
 
 
@@ -397,13 +400,16 @@ class TestNotReadable:
         is_doubted(with_stack(s, **{fact: away(kind)}), Row.NOT_READABLE)
 
     @orders
-    def test_an_ancestor_that_is_refused_is_doubted(self, s: Situation) -> None:
+    @pytest.mark.parametrize("level", [0, 1, 2])
+    @pytest.mark.parametrize("fact", ["description", "events"])
+    def test_an_ancestor_that_is_refused_is_doubted(
+        self, s: Situation, level: int, fact: str
+    ) -> None:
         expected: dict[str, Any] = {"middle": CLEANUP, "root": CLEANUP} if s is TEARDOWN else {}
-        inner = nested(s, **expected)
-        assert inner.stacks is not None
-        own, middle, root = inner.stacks
-        unread = replace(root, description=away(Kind.DENIED), events=away(Kind.DENIED))
-        is_doubted(replace(inner, stacks=(own, middle, unread)), Row.NOT_READABLE)
+        stacks = [*(nested(s, **expected).stacks or ())]
+        facts: dict[str, Any] = {fact: away(Kind.DENIED)}
+        stacks[level] = replace(stacks[level], **facts)
+        is_doubted(replace(s, stacks=tuple(stacks)), Row.NOT_READABLE)
 
     @orders
     @pytest.mark.parametrize("fact", ["description", "events"])

@@ -5,6 +5,8 @@ experiments, one policy each, so that a removed experiment's permissions stay un
 deleted. The function's own permissions are in a managed policy of the stack.
 
 See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+
+That EventBridge may invoke the function is not one of them: it is in the function's own policy.
 """
 
 from __future__ import annotations
@@ -16,13 +18,14 @@ from dataclasses import dataclass
 import aws_cdk
 from aws_cdk import Annotations, Aws, Fn, ScopedAws, Stack
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from constructs import Construct, DependencyGroup, IDependable
 
 from cdk_stop_inference_experiment_handler.contract.declaration import Action, OutcomeKind
 from cdk_stop_inference_experiment_handler.contract.wire import RULE_PREFIX
 
 from ..evidence import Evidence
-from ..experiment import is_experiment
+from ..experiment import resource_of
 from ..tokens import is_unresolved, known_text
 from .cdk_nag import (
     ENDPOINTS,
@@ -50,8 +53,8 @@ NETWORK_ACTIONS = (
     "ec2:UnassignPrivateIpAddresses",
 )
 
-DECRYPT_POLICY_CHARACTERS = 200
-"""An upper estimate of the policy that lets the role use a key."""
+GRANT_CHARACTERS = 200
+"""An upper estimate of what lets the role use a key or a queue."""
 
 IMMUTABLE_ROLE = "cdk-stop-inference-experiment:immutableRole"
 """The id for acknowledging the warning."""
@@ -70,10 +73,28 @@ def polling_rule_prefix() -> str:
     return Fn.join("", [RULE_PREFIX, Fn.select(2, Fn.split("/", Aws.STACK_ID)), "-"])
 
 
-def _polling_rules_arn(stack: Stack) -> str:
+def polling_rules_arn(stack: Stack) -> str:
     """The ARN of the stack's polling rules, with a wildcard after the prefix."""
     name = f"{polling_rule_prefix()}*"
     return stack.format_arn(service="events", resource="rule", resource_name=name)
+
+
+def permit_rules(scope: Construct, function: lambda_.Function) -> IDependable:
+    """Let the stack's polling rules invoke the function: those of any name with the prefix.
+
+    A statement for each rule would fill the function's policy at forty stops, and needs a call
+    before and after each. "Lambda configures the comparison using the StringLike operator":
+    https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html#lambda-AddPermission-request-SourceArn
+    """
+    return lambda_.CfnPermission(
+        scope,
+        "PollingRules",
+        action="lambda:InvokeFunction",
+        function_name=function.function_arn,
+        principal="events.amazonaws.com",
+        source_account=Aws.ACCOUNT_ID,
+        source_arn=polling_rules_arn(Stack.of(scope)),
+    )
 
 
 def _ancestor_ids(stack: Stack) -> list[str]:
@@ -125,17 +146,6 @@ def _provider_statements(
                 "ForAllValues:ArnEquals": {"events:TargetArn": function_arn},
                 "Null": {"events:TargetArn": "false"},
             },
-        ),
-        iam.PolicyStatement(
-            sid="LetRuleInvoke",
-            actions=["lambda:AddPermission"],
-            resources=[function_arn],
-            conditions={"StringEquals": {"lambda:Principal": "events.amazonaws.com"}},
-        ),
-        iam.PolicyStatement(
-            sid="StopRuleInvoking",
-            actions=["lambda:RemovePermission"],
-            resources=[function_arn],
         ),
     ]
     if ancestors := _ancestor_ids(stack):
@@ -255,7 +265,8 @@ def endpoint_to_count(properties: Mapping[str, object], experiment: object) -> s
         promotes = any(action == Action.PROMOTE or is_unresolved(action) for action in named)
     if not promotes:
         return ""
-    return (known_text(experiment.endpoint_name) if is_experiment(experiment) else None) or "*"
+    resource = resource_of(experiment)
+    return (known_text(resource.endpoint_name) if resource else None) or "*"
 
 
 def _one_or_all(values: list[str]) -> str | list[str]:
@@ -306,7 +317,7 @@ class RolePermissions:
 
     def permit_function(self, *, function_arn: str, log_group_arn: str) -> IDependable:
         """Give the function its own permissions."""
-        rules_arn = _polling_rules_arn(self._stack)
+        rules_arn = polling_rules_arn(self._stack)
         policy = self._managed(
             "Permissions",
             _provider_statements(
@@ -328,7 +339,10 @@ class RolePermissions:
         self._experiments += 1
         self._characters += access.characters(self._region)
         statements = access.statements(self._stack)
-        policy = iam.Policy(scope, construct_id, roles=[self._role], statements=statements)
+        # Attached by the role and with its statements: a role of iam.Role.customize_roles() writes
+        # those of the moment into its report, and keeps the policy out of the template.
+        policy = iam.Policy(scope, construct_id, statements=statements)
+        self._role.attach_inline_policy(policy)
         wildcards = [("*", MEASUREMENTS)] if access.measures else []
         if access.endpoint_name == "*":
             wildcards += [(arn, ENDPOINTS) for arn in statements[1].resources]

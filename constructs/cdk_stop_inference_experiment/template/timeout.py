@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from aws_cdk import Duration
 
+from cdk_stop_inference_experiment_handler.contract.validation import shown
 from cdk_stop_inference_experiment_handler.contract.wire import (
     MAX_SERVICE_TIMEOUT,
     seconds_to_answer,
@@ -35,7 +36,7 @@ def timeout_problems(timeout: object) -> Iterator[str]:
     if timeout is None:
         return
     if not isinstance(timeout, Duration):
-        yield f"'timeout' must be a Duration such as Duration.minutes(30), got {timeout!r}"
+        yield f"'timeout' must be a Duration such as Duration.minutes(30), got {shown(timeout)}"
     elif timeout.is_unresolved():
         yield (
             "'timeout' must be known at synth, got a token: write a Duration such as "

@@ -14,12 +14,14 @@ from .permission import Answer, permission
 from .situation import NotReadable, Situation
 from .state import nothing_left, state, unreadable
 
+_LATER = (Verb.WAIT, Verb.PREPARE, Verb.STOP)
+"""What cannot be done any more at the deadline: soon nobody waits for a Stop."""
+
 
 def decide(s: Situation) -> Decision:
     """What to do next. It depends on nothing but the Situation."""
     decision = _waiting(s) if s.progress.sent else _decide(s)
-    goes_on = decision.verb in (Verb.WAIT, Verb.PREPARE, Verb.STOP)
-    if goes_on and s.is_past_deadline:
+    if decision.verb in _LATER and s.is_past_deadline:
         return fail(Row.DEADLINE, words.out_of_time(s, decision.why))
     return decision
 

@@ -70,7 +70,7 @@ def _stop_under_way(s: Situation, row: Row) -> Decision | None:
     if isinstance(s.experiment, NotReadable):
         if s.experiment.kind is Kind.REFUSED or s.is_past_doubt:
             return None
-        return replace(wait(row, s.experiment.why), in_doubt=True)
+        return replace(wait(row, s.experiment.why), in_doubt=True, stays=True)
     if s.experiment is None or not s.experiment.is_stopping or s.is_past_deadline:
         return None
     return wait(row, words.standing(s.experiment))

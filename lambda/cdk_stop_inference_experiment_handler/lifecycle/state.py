@@ -161,7 +161,7 @@ def _stop(order: Order, s: Situation, experiment: Experiment) -> Decision:
         return replace(fail(Row.NOT_A_PAIR, words.not_a_pair(experiment)), order=order.row)
     has_counts = takes_production_counts(wanted.end)
     if s.prepared is None or (has_counts and s.prepared.counts is None):
-        needs = needs_of(s, Needs(counts=has_counts or wanted.end.promotes))
+        needs = needs_of(s, Needs(counts=has_counts))
         return replace(decision, verb=Verb.PREPARE, needs=needs)
     counts = s.prepared.counts
     if has_counts and isinstance(counts, NotReadable):

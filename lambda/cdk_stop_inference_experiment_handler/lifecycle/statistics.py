@@ -636,7 +636,7 @@ def compare_hours(
     inflation = variance_inflation(autocorrelation, count)
     log_e = beta_binomial_log_e(broken, count, 0.5) / inflation
     verdict = Verdict.INCONCLUSIVE
-    if count >= min_hours and log_e >= -math.log(1 - confidence) and 2 * broken != count:
+    if count >= min_hours and log_e >= -math.log(1 - confidence):  # never with one half of them
         verdict = Verdict.SUCCESSFUL if 2 * broken < count else Verdict.FAILED
     return HourlyComparison(verdict, log_e, count, broken, autocorrelation, inflation, forecast)
 

@@ -31,8 +31,11 @@ LONGEST_PAUSE_SECONDS = 8.0
 _SHORTENED = "…"
 
 
-class NotDelivered(Exception):
-    """Time is up, and CloudFormation's bucket has neither accepted nor refused the answer."""
+class NotDelivered(BaseException):
+    """Time is up, and CloudFormation's bucket has neither accepted nor refused the answer.
+
+    Not an Exception: crhelper would make the answer FAILED.
+    """
 
 
 def send(url: str, body: Mapping[str, Any], seconds_left: Callable[[], float]) -> bool:

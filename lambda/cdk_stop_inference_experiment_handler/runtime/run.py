@@ -26,7 +26,7 @@ from ..lifecycle.stop_request import (
 )
 from .aws import Aws
 from .crhelper_traits import ComeAgain, HandOverFailed, NoAnswer, Resource
-from .errors import AwsError, Conflict, Gone
+from .errors import AwsError, Conflict, Gone, Throttled
 from .look import LOOK_SECONDS, Look, Looker
 from .polling import PROGRESS, Event, fired_by
 from .waiting import LATE_SECONDS, Fired, Invocation, Wait
@@ -186,6 +186,7 @@ class Run:
         self._seen: Experiment | None = None
         self._handed_over = progress
         self._logged = ("", "")
+        self._is_stop_throttled = False
 
     def answer(self) -> Answer | None:
         """Find the answer to the request, or wait for it as long as this invocation can.
@@ -208,10 +209,10 @@ class Run:
                 raise NoAnswer(decision.why)
             if decision.verb is not Verb.WAIT:
                 return self._answered(decision)
-            is_throttled = look.is_throttled
-            may_leave = not decision.stays and waiting.may_leave(
-                is_throttled=is_throttled and bool(self._progress.sent)
-            )
+            is_throttled = look.is_throttled or self._is_stop_throttled
+            if is_throttled:
+                waiting.throttled(has_stopped=bool(self._progress.sent))
+            may_leave = not decision.stays and waiting.may_leave
             is_due = may_leave or waiting.must_leave or bool(self._progress.sent)
             self._hand_over(is_due=is_due)
             if self._rule.is_made and (may_leave or waiting.must_leave):
@@ -223,6 +224,7 @@ class Run:
 
     def _step(self) -> tuple[Look, Decision]:
         """Look and decide; if a Stop is ordered, read what it needs, look and decide anew."""
+        self._is_stop_throttled = False
         look = self._looker.look(self._progress)
         decision = decide(look.situation)
         experiment = look.situation.experiment
@@ -258,11 +260,15 @@ class Run:
             self._warn_of_fewer_instances(look)
 
     def _stop(self, decision: Decision, look: Look, waiting: Wait) -> Decision:
-        """Order the end, once, while the look that allows it is fresh; never returns STOP."""
+        """Order the end, once, while the look that allows it is fresh; never returns STOP.
+
+        A Stop that is throttled is sent again meanwhile: SageMaker has done nothing.
+        """
         s, wanted = look.situation, decision.stop
         experiment, prepared = s.experiment, s.prepared
         assert isinstance(experiment, Experiment) and wanted and prepared  # noqa: S101, PT018
-        if time.time() > look.stack_asked_at + LOOK_SECONDS:
+        fresh_until = look.stack_asked_at + LOOK_SECONDS
+        if time.time() > fresh_until:
             return wait(decision.row, "the look took too long: look again")
         counts = {} if isinstance(prepared.counts, NotReadable) else prepared.counts or {}
         members = members_of(wanted, experiment, counts)
@@ -270,8 +276,9 @@ class Run:
         before, text = self._progress.tried, json.dumps(members, ensure_ascii=False)
         self._progress = replace(self._progress, tried=True, request=text)
         try:
-            arn = self._aws.stop(members)
+            arn = self._sent(members, fresh_until, waiting)
         except AwsError as error:
+            self._is_stop_throttled = isinstance(error, Throttled)
             self._progress = replace(self._progress, tried=before or error.may_be_done)
             return self._not_stopped(error, decision, look, waiting)
         self._progress = replace(self._progress, sent=wanted.digest)
@@ -282,6 +289,14 @@ class Run:
             self._say("another ARN", why, logging.WARNING, arn=arn, described=experiment.arn)
         self._warn_of_fewer_instances(look, wanted)
         return wait(Row.END_AWAITED, decision.why)
+
+    def _sent(self, members: Mapping[str, Any], fresh_until: float, waiting: Wait) -> str:
+        try:
+            return self._aws.stop(members)
+        except Throttled:
+            if not waiting.pause_before_stop(fresh_until):
+                raise
+        return self._sent(members, fresh_until, waiting)
 
     def _not_stopped(
         self, error: AwsError, decision: Decision, look: Look, waiting: Wait

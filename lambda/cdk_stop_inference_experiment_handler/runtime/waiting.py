@@ -21,6 +21,10 @@ LATE_SECONDS = 10.0
 EVENT_SECONDS = 45.0
 """A firing by an endpoint's event waits this long: a describe may lag behind the event."""
 
+CROWDED_SECONDS = 50.0
+"""A firing of the schedule that is throttled before the Stop tries again for this long: many stops
+want to begin, and all their schedules fire together."""
+
 NEAR_DEADLINE_SECONDS = 70.0
 """A firing this close to the deadline stays: the schedule fires each minute."""
 
@@ -38,6 +42,12 @@ EVENT_PAUSE_SECONDS = (1.0, 2.0)
 THROTTLED_PAUSE_SECONDS = 16.0
 """Between two looks: short at first, then a few seconds, with jitter so that forty resources of one
 stack do not call at the same time."""
+
+CROWDED_PAUSE_SECONDS = (8.0, 16.0)
+"""After a look that was throttled before the Stop."""
+
+STOP_PAUSE_SECONDS = (1.0, 3.0)
+"""After a Stop that was throttled, while the look that allows it is fresh."""
 
 
 class Fired(Enum):
@@ -71,6 +81,7 @@ class Wait:
         self._granted = invocation.seconds_left()
         self._began = time.time()
         self._pause = FIRST_PAUSE_SECONDS
+        self._was_throttled = self._is_crowded = False
         self._stays_until = (
             self._began
             + {
@@ -81,20 +92,35 @@ class Wait:
         )
 
     def stop_accepted(self) -> None:
-        """Wait for its end: for a while, unless executions are short."""
+        """Wait for its end: for a while, unless executions or calls are short."""
         self._pause = FIRST_PAUSE_SECONDS
-        self._stays_until = time.time() + (0.0 if self._invocation.is_late else INSIDE_SECONDS)
+        is_short = self._invocation.is_late or self._was_throttled
+        self._stays_until = time.time() + (0.0 if is_short else INSIDE_SECONDS)
 
     def stop_refused(self) -> None:
         """Try again soon, for a while: the endpoint may settle at any moment."""
         self._stays_until = max(self._stays_until, self._began + INSIDE_SECONDS)
 
-    def may_leave(self, *, is_throttled: bool) -> bool:
+    def throttled(self, *, has_stopped: bool) -> None:
+        """AWS throttles: others call, too.
+
+        Args:
+            has_stopped: The Stop has been accepted.
+        """
+        self._was_throttled = True
+        fired = self._invocation.fired
+        self._is_crowded = not has_stopped and fired is not Fired.EVENT
+        if has_stopped and fired is Fired.REQUEST:
+            self._stays_until = time.time()
+        elif self._is_crowded and fired is Fired.SCHEDULE:
+            self._stays_until = self._began + CROWDED_SECONDS
+
+    @property
+    def may_leave(self) -> bool:
         """Whether the polling rule may do the rest."""
-        is_request = self._invocation.fired is Fired.REQUEST
-        if not is_request and time.time() >= self._deadline - NEAR_DEADLINE_SECONDS:
-            return False
-        return is_throttled or time.time() >= self._stays_until
+        now, is_request = time.time(), self._invocation.fired is Fired.REQUEST
+        is_near = not is_request and now >= self._deadline - NEAR_DEADLINE_SECONDS
+        return not is_near and now >= self._stays_until
 
     @property
     def must_leave(self) -> bool:
@@ -112,7 +138,10 @@ class Wait:
     def pause(self, *, is_throttled: bool) -> None:
         """Sleep until the next look, but not past the deadline."""
         shortest, longest = PAUSE_SECONDS
-        if is_throttled:
+        if is_throttled and self._is_crowded:
+            self._pause = THROTTLED_PAUSE_SECONDS
+            shortest, longest = CROWDED_PAUSE_SECONDS
+        elif is_throttled:
             shortest, longest = 0.0, THROTTLED_PAUSE_SECONDS
         elif self._invocation.fired is Fired.EVENT:
             shortest, longest = EVENT_PAUSE_SECONDS
@@ -121,3 +150,12 @@ class Wait:
         time.sleep(max(0.0, min(self._pause, jittered, left if left > 0 else jittered)))
         growth = 2.0 if is_throttled else PAUSE_GROWTH
         self._pause = min(self._pause * growth, longest)
+
+    def pause_before_stop(self, until: float) -> bool:
+        """Sleep after a Stop that was throttled; whether it may be sent again before a time."""
+        self._was_throttled = True
+        seconds = random.uniform(*STOP_PAUSE_SECONDS)  # noqa: S311 - jitter, not a secret
+        if time.time() + seconds > until:
+            return False
+        time.sleep(seconds)
+        return True

@@ -1,0 +1,236 @@
+"""What a user of CDK expects of a construct: grants, connections, metrics, and escape hatches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import aws_cdk as cdk
+import jsii
+import pytest
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
+from aws_cdk.assertions import Annotations, Match
+
+from cdk_stop_inference_experiment import (
+    StopInferenceExperiment,
+    StopInferenceExperimentProvider,
+)
+
+from .stacks import (
+    RESOURCE_TYPE,
+    Json,
+    declare,
+    dependencies,
+    new_stack,
+    only,
+    resources,
+    shadow_test,
+    statements,
+    synthesised,
+)
+
+MOVED = "cdk-stop-inference-experiment:movedIntoVpc"
+
+
+def _warnings(stack: cdk.Stack) -> list[str]:
+    found = Annotations.from_stack(stack).find_warning("*", Match.any_value())
+    return [str(warning.entry.data) for warning in found]
+
+
+def test_a_provider_can_be_given_a_permission() -> None:
+    stack = new_stack()
+    provider = StopInferenceExperimentProvider(stack, "Provider")
+    s3.Bucket(stack, "Bucket").grant_read(provider)
+    template = synthesised(stack)
+    (statement,) = (one for one in statements(template) if "s3:GetObject*" in one["Action"])
+    assert statement["Effect"] == "Allow"
+    (policy,) = (
+        policy
+        for policy in resources(template, "AWS::IAM::Policy").values()
+        if statement in policy["Properties"]["PolicyDocument"]["Statement"]
+    )
+    assert policy["Properties"]["Roles"] == [{"Ref": only(template, "AWS::IAM::Role")[0]}]
+
+
+def test_a_provider_in_a_vpc_can_be_let_through_to_an_endpoint() -> None:
+    stack = new_stack()
+    vpc = ec2.Vpc(stack, "Vpc")
+    provider = StopInferenceExperimentProvider(stack, "Provider", vpc=vpc)
+    endpoint = vpc.add_interface_endpoint(
+        "Lambda", service=ec2.InterfaceVpcEndpointAwsService.LAMBDA_, open=False
+    )
+    endpoint.connections.allow_default_port_from(provider)
+    _, rule = only(synthesised(stack), "AWS::EC2::SecurityGroupIngress")
+    assert rule["Properties"]["FromPort"] == 443
+    assert "ProviderHandler" in str(rule["Properties"]["SourceSecurityGroupId"])
+
+
+def _resolved(metric: cloudwatch.Metric, stack: cdk.Stack) -> Json:
+    alarm = cloudwatch.Alarm(stack, "Alarm", metric=metric, threshold=1, evaluation_periods=1)
+    template = synthesised(stack)
+    name = stack.get_logical_id(alarm.node.default_child)  # type: ignore[arg-type]
+    properties: Json = template["Resources"][name]["Properties"]
+    return properties
+
+
+@pytest.mark.parametrize(
+    ("method", "metric", "statistic"),
+    [
+        ("metric_errors", "Errors", "Sum"),
+        ("metric_duration", "Duration", "Average"),
+        ("metric_throttles", "Throttles", "Sum"),
+    ],
+)
+def test_a_provider_has_the_metrics_of_its_function(
+    method: str, metric: str, statistic: str
+) -> None:
+    stack = new_stack()
+    provider = StopInferenceExperimentProvider(stack, "Provider")
+    made = getattr(provider, method)(period=cdk.Duration.minutes(1))
+    alarm = _resolved(made, stack)
+    function, _ = only(synthesised(stack), "AWS::Lambda::Function")
+    assert (alarm["MetricName"], alarm["Statistic"], alarm["Period"]) == (metric, statistic, 60)
+    assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": function}}]
+
+
+VARIANTS = {
+    "metric_invocations": ("Invocations", "Sum"),
+    "metric_model_latency": ("ModelLatency", "Average"),
+    "metric_overhead_latency": ("OverheadLatency", "Average"),
+    "metric_invocation_4xx_errors": ("Invocation4XXErrors", "Sum"),
+    "metric_invocation_5xx_errors": ("Invocation5XXErrors", "Sum"),
+    "metric_invocation_model_errors": ("InvocationModelErrors", "Sum"),
+}
+
+
+@pytest.mark.parametrize("method", VARIANTS)
+def test_an_experiment_has_the_metrics_of_its_variants(method: str) -> None:
+    stack = new_stack()
+    construct = declare(stack, experiment=shadow_test(stack))
+    alarm = _resolved(getattr(construct, method)("shadow"), stack)
+    assert alarm["Namespace"] == "AWS/SageMaker"
+    assert (alarm["MetricName"], alarm["Statistic"], alarm["Period"]) == (*VARIANTS[method], 300)
+    assert alarm["Dimensions"] == [
+        {"Name": "EndpointName", "Value": "fraud"},
+        {"Name": "VariantName", "Value": "shadow"},
+    ]
+
+
+def test_the_metrics_of_an_experiment_by_name_are_those_of_the_endpoint_it_runs_on() -> None:
+    stack = new_stack()
+    metric = declare(stack).metric_model_latency("shadow", statistic="p99")
+    alarm = _resolved(metric, stack)
+    name, _ = only(synthesised(stack), RESOURCE_TYPE)
+    assert alarm["ExtendedStatistic"] == "p99"
+    assert alarm["Dimensions"][0]["Value"] == {"Fn::GetAtt": [name, "EndpointName"]}
+
+
+def test_every_metric_of_the_constructs_is_tested() -> None:
+    made = {name for name in dir(StopInferenceExperiment) if name.startswith("metric_")}
+    assert made == set(VARIANTS)
+    made = {name for name in dir(StopInferenceExperimentProvider) if name.startswith("metric_")}
+    assert made == {"metric_errors", "metric_duration", "metric_throttles"}
+
+
+def test_a_second_configuration_of_asynchronous_requests_is_refused_with_the_remedy() -> None:
+    stack = new_stack()
+    function = declare(stack).provider.function
+    function.configure_async_invoke(retry_attempts=0)
+    with pytest.raises(RuntimeError) as error:
+        synthesised(stack)
+    assert "Handler/EventInvokeConfig/Resource' is a second EventInvokeConfig of" in str(
+        error.value
+    )
+    assert "leave out configure_async_invoke()" in str(error.value)
+
+
+def test_a_second_configuration_by_the_functions_name_is_refused() -> None:
+    stack = new_stack()
+    provider = StopInferenceExperimentProvider(stack, "Provider", function_name="stop")
+    element = lambda_.CfnEventInvokeConfig(
+        stack, "Second", function_name="stop", qualifier="$LATEST"
+    )
+    with pytest.raises(RuntimeError, match="'Stack/Second' is a second EventInvokeConfig of"):
+        synthesised(stack)
+    element.qualifier = "live"
+    synthesised(stack)
+    assert provider.function.function_name
+
+
+def test_the_asynchronous_requests_of_other_functions_are_their_own() -> None:
+    stack = new_stack()
+    declare(stack)
+    other = lambda_.Function(
+        stack,
+        "Other",
+        code=lambda_.Code.from_inline("def handler(event, context): ..."),
+        handler="index.handler",
+        runtime=lambda_.Runtime.PYTHON_3_12,
+    )
+    other.configure_async_invoke(retry_attempts=0)
+    assert len(resources(synthesised(stack), "AWS::Lambda::EventInvokeConfig")) == 2
+
+
+def test_a_function_gets_the_concurrency_and_the_dead_letter_queue_it_is_given() -> None:
+    stack = new_stack()
+    queue = sqs.Queue(stack, "Failed")
+    provider = StopInferenceExperimentProvider(
+        stack, "Provider", reserved_concurrent_executions=2, dead_letter_queue=queue
+    )
+    declare(stack, provider=provider)
+    template = synthesised(stack)
+    _, function = only(template, "AWS::Lambda::Function")
+    arn = {"Fn::GetAtt": [only(template, "AWS::SQS::Queue")[0], "Arn"]}
+    assert function["Properties"]["ReservedConcurrentExecutions"] == 2
+    assert function["Properties"]["DeadLetterConfig"] == {"TargetArn": arn}
+    assert [one for one in statements(template) if "sqs:" in str(one["Action"])] == [
+        {"Action": "sqs:SendMessage", "Effect": "Allow", "Resource": arn}
+    ]
+    name, _ = only(template, RESOURCE_TYPE)
+    assert dependencies(template, name) == set(template["Resources"]) - {name}
+
+
+@jsii.implements(cdk.IAspect)
+class _Move:
+    """Puts functions into a VPC, as organisations do that allow no others."""
+
+    def visit(self, node: Any) -> None:
+        if isinstance(node, lambda_.CfnFunction):
+            node.vpc_config = lambda_.CfnFunction.VpcConfigProperty(
+                security_group_ids=["sg-0123456789abcdef0"], subnet_ids=["subnet-0123456789abcdef0"]
+            )
+
+
+def _by_aspect(stack: cdk.Stack, provider: StopInferenceExperimentProvider) -> None:
+    cdk.Aspects.of(stack.node.root).add(_Move())
+    assert provider
+
+
+def _by_override(stack: cdk.Stack, provider: StopInferenceExperimentProvider) -> None:
+    element = provider.function.node.default_child
+    assert isinstance(element, cdk.CfnResource)
+    element.add_property_override("VpcConfig.SubnetIds", ["subnet-0123456789abcdef0"])
+
+
+@pytest.mark.parametrize("moved", [_by_aspect, _by_override])
+def test_warns_of_a_function_that_is_put_into_a_vpc_later(
+    moved: Callable[[cdk.Stack, StopInferenceExperimentProvider], None],
+) -> None:
+    stack = new_stack()
+    moved(stack, declare(stack).provider)
+    (text,) = _warnings(stack)
+    assert "was moved into a VPC after it was created" in text
+    assert "pass vpc= to StopInferenceExperimentProvider" in text
+    cdk.Annotations.of(stack).acknowledge_warning(MOVED, "the role has the permission")
+    assert _warnings(stack) == []
+
+
+def test_does_not_warn_of_another_vpc_of_a_function_that_was_given_one() -> None:
+    stack = new_stack()
+    StopInferenceExperimentProvider(stack, "Provider", vpc=ec2.Vpc(stack, "Vpc"))
+    cdk.Aspects.of(stack).add(_Move())
+    assert _warnings(stack) == []
