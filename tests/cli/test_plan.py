@@ -37,6 +37,7 @@ from cdk_stop_inference_experiment_handler.lifecycle.situation import (
 )
 
 from .account import (
+    CHANGE_SET,
     Account,
     added,
     change_set,
@@ -227,16 +228,22 @@ def test_a_resource_that_the_change_set_does_not_name_gets_no_request() -> None:
     assert verdict.experiment == "fraud-shadow"
 
 
-def test_an_experiment_that_the_deployment_creates_is_armed() -> None:
+def test_an_experiment_that_the_deployment_creates_before_is_armed() -> None:
     account = new_stack()
     account.experiments = {}
     native = Change(
         *("Add", "ShadowTest", "AWS::SageMaker::InferenceExperiment"),
         after={"Name": "fraud-shadow", "ModelVariants": [{"VariantName": "production"}]},
     )
-    actions = {"production": "Retain"}
-    verdict = only(planned(native, added(ours(ModelVariantActions=actions)), account=account))
+    change = added(ours(ModelVariantActions={"production": "Retain"}))
+    later = {"Type": RESOURCE_TYPE, "DependsOn": ["ShadowTest"]}
+    account.new_templates[CHANGE_SET] = {RESOURCE: later}
+    verdict = only(planned(native, change, account=account))
     assert said(verdict) == ("Create", "nothing", "will", "stoppable")
+    account.new_templates[CHANGE_SET] = {RESOURCE: {"Type": RESOURCE_TYPE}}
+    verdict = only(planned(native, change, account=account))
+    assert (verdict.certainty, verdict.chance(FAIL)) == ("may", "may")
+    assert "add a dependency" in verdict.because[0]
 
 
 def test_an_absent_experiment_fails_a_creation() -> None:
