@@ -306,11 +306,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seeds", type=int, nargs="+", help="these instead")
     parser.add_argument("--seconds", type=float, default=3600.0, help="start no history after this")
     options = parser.parse_args()
     tally, begun = Tally(), time.monotonic()
     with running() as world:
-        for seed in range(options.seed, options.seed + options.count):
+        for seed in options.seeds or range(options.seed, options.seed + options.count):
             if time.monotonic() > begun + options.seconds:
                 break
             play(world, seed, tally)
