@@ -21,7 +21,7 @@ LOCAL_AWS := $(VENV) $(VENV_EMULATOR) $(VENV_LAMBDA) $(NODE_MODULES)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: help environments test lint format test-oldest test-pythons test-python schema build docs explore bench \
+.PHONY: help environments test lint format test-oldest test-pythons test-python schema build docs explore explore-deliveries bench \
 	mutants demo local-aws clean
 
 help: ## List the targets
@@ -77,7 +77,10 @@ build: $(VENV) ## Build the wheel and the sdist into dist/, and check them
 docs: $(VENV_DOCS) ## Build the documentation into build/docs; a broken link fails
 	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
 
-explore: $(VENV) ## Every history of three steps, of two and one for rarer requests, a sample of four; an hour
+explore: $(VENV) ## Play stories of CloudFormation, small ones first, then random ones; an hour
+	@$(BIN)/python -m tests.loopback.find --seconds 3000 --drawn 100000
+
+explore-deliveries: $(VENV) ## Every history of three steps, of two and one for rarer requests, a sample of four; an hour
 	@$(BIN)/python -m tests.loopback.explore --depth 3 --scenario deep
 	@$(BIN)/python -m tests.loopback.explore --depth 2 --scenario wide
 	@$(BIN)/python -m tests.loopback.explore --depth 1 --scenario rest

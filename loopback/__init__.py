@@ -26,5 +26,6 @@ reach the model; ``deliver`` sends a request, ``run_to_quiet`` lets time pass::
 ``containers``                            cold Lambda containers
 ``delivery``                              properties as CloudFormation delivers them
 ``stock``                                 the handler of crhelper's README, for comparison
+``play``                                  CloudFormation itself, from what its users do
 ========================================  ==========================================================
 """

@@ -61,6 +61,7 @@ class Aws:
         timeout_scale: Factor for timeouts, for invocations shorter than Lambda's 15 minutes.
         is_denied: Whether the function's role lacks the permission for a call.
         sent_at: When the call that an invocation is making left it.
+        latency: Seconds that an operation takes, where they are not the usual ones.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Aws:
         self.timeout_scale = 1.0
         self.is_denied: Callable[[str, Members], bool] = lambda _operation, _members: False
         self.sent_at: dict[int, float] = {}
+        self.latency: dict[str, float] = {}
         self._clock = clock
         self._journal = journal
         self._faults = faults
@@ -111,7 +113,7 @@ class Aws:
             return self._put(request)
         operation, members = told(request)
         self.sent_at[self._function.current()] = self._clock.now
-        self._clock.sleep(LATENCY_SECONDS)
+        self._clock.sleep(self.latency.get(operation, LATENCY_SECONDS))
         kind = self._faults.due(self._name(operation, members), self._clock.now)
         if kind == "slow":
             self._clock.sleep(SLOW_SECONDS)

@@ -10,14 +10,13 @@ operation, and CloudFormation, which handles one resource after another.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from ..cloudformation import Event
 from ..sagemaker import ON_SCHEDULE
+from .allowed import NO_STACK, State, is_allowed, target
 from .ledger import CLEANUP, DELETION, EVENTS, FORWARD, STATUS, UNDO, Order
-from .provisioning import LOGICAL_ID, OTHER_LOGICAL_ID, SUCCESS, Provisioning, Resource
+from .provisioning import LOGICAL_ID, SUCCESS, Provisioning, Resource
 from .story import (
     NAME,
     ContinueRollback,
@@ -28,12 +27,9 @@ from .story import (
     Happening,
     Operation,
     RollBack,
-    changed,
 )
 
 CLEANUP_TRIES = 3
-AT_REST = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
-FAILED_WITHOUT_ROLLBACK = ("CREATE_FAILED", "UPDATE_FAILED")
 
 
 class Engine(Provisioning):
@@ -42,6 +38,8 @@ class Engine(Provisioning):
     def start(self) -> None:
         """Prepare the world, and schedule the first operation."""
         self.begin()
+        self.states: list[State] = []
+        self._was_created = self.settings.deployed
         self._task = self.clock.spawn(self._play, limit=float("inf"))
 
     # Happenings.
@@ -55,9 +53,11 @@ class Engine(Provisioning):
                 self._is_cancelled = True
                 self._poke()
             return
-        if experiment is None:
-            return
         self._note(f"the experiment: {happening.what}")
+        if experiment is None:
+            if happening.what == "recreated":
+                self._make(NAME, "Running")
+            return
         if happening.what == "ends":
             experiment.conclude("Completed")
         elif happening.what == "expires":
@@ -74,8 +74,8 @@ class Engine(Provisioning):
     def _play(self) -> None:
         for number, operation in enumerate(self.story.operations):
             self._sleep(operation.pause if number else 5.0)
-            play = self._allowed(operation)
-            if play is None:
+            self.states.append(self.state)
+            if not is_allowed(operation, self.state, self.settings):
                 self.ledger.refused.append(number)
                 continue
             self._sent_before = self._sent
@@ -87,55 +87,27 @@ class Engine(Provisioning):
             for happening in operation.meanwhile:
                 at = self.clock.now + happening.after
                 self.clock.call_at(at, lambda happening=happening: self._happen(happening))  # type: ignore[misc]
-            play(operation)
+            self._carry_out(operation)
             self._is_cancellable = False
         self.is_done = True
 
-    def _allowed(self, operation: Operation) -> Callable[[Any], None] | None:
-        """How an operation is played; None if CloudFormation refuses it."""
-        status = self._levels[0].status if self._levels else "DELETE_COMPLETE"
-        if operation.level > self.settings.depth:
-            return None
-        if isinstance(operation, Create):
-            return self._create if status == "DELETE_COMPLETE" else None
-        if status == "DELETE_COMPLETE":
-            return None
-        if isinstance(operation, Delete):
-            return self._delete
-        if isinstance(operation, ContinueRollback):
-            return self._continue if status == "UPDATE_ROLLBACK_FAILED" else None
-        if isinstance(operation, RollBack):
-            can = status in FAILED_WITHOUT_ROLLBACK
-            return self._roll_back_stack if can else None
-        assert isinstance(operation, Deploy)
-        can = status in AT_REST or (
-            operation.keeps and status in ("CREATE_FAILED", "UPDATE_FAILED")
-        )
-        return self._update if can and self._target(operation) is not None else None
+    @property
+    def state(self) -> State:
+        """The stack between two operations."""
+        status = self.root.status if self._levels else NO_STACK
+        return State(status, dict(self.template), self.has_nested)
 
-    def _target(self, operation: Deploy) -> dict[str, Declaration] | None:
-        """What the new template declares; None if the change is not possible."""
-        change, template = operation.change, self.template
-        has_nested = self.has_nested or not self.settings.depth
-        if change == "add":
-            if template:
-                return None
-            return {LOGICAL_ID: self.settings.declared}
-        if change == "nothing":
-            return dict(template)
-        if not template or not has_nested:
-            return None
-        logical_id, declared = next(iter(template.items()))
-        if change == "remove nested":
-            return {} if self.settings.depth else None
-        if change == "remove":
-            return {}
-        if change == "move":
-            return {_other(logical_id): declared}
-        if change == "rename":
-            return {_other(logical_id): changed(declared, change)}
-        following = changed(declared, change)
-        return None if following == declared else {logical_id: following}
+    def _carry_out(self, operation: Operation) -> None:
+        if isinstance(operation, Create):
+            self._create(operation)
+        elif isinstance(operation, Deploy):
+            self._update(operation)
+        elif isinstance(operation, ContinueRollback):
+            self._continue(operation)
+        elif isinstance(operation, RollBack):
+            self._roll_back_stack(operation)
+        elif isinstance(operation, Delete):
+            self._delete(operation)
 
     # Create.
 
@@ -145,6 +117,7 @@ class Engine(Provisioning):
         self.has_nested = True
         self.resources = {}
         self.template = {LOGICAL_ID: declared}
+        self._was_created = False
         if operation.experiment == "created" and self._experiment(NAME) is None:
             self._make(NAME, "Running")
         self._is_cancellable = True
@@ -162,9 +135,10 @@ class Engine(Provisioning):
         ok = self._create_level(0, operation)
         self._is_cancellable = False
         if ok:
-            self._settle_creation("CREATE_COMPLETE")
+            self._settle_creation()
             return
         if operation.on_failure == "DO_NOTHING":
+            self._arm()
             return
         self._sleep(0.4)
         if operation.on_failure == "DELETE":
@@ -247,7 +221,8 @@ class Engine(Provisioning):
             resource.physical_id = f"{self.home.name}-{logical_id}-1A2B3C4D5E6F"
         return result == SUCCESS
 
-    def _settle_creation(self, _status: str) -> None:
+    def _settle_creation(self) -> None:
+        self._was_created = True
         for resource in self.resources.values():
             resource.is_new = resource.is_touched = resource.is_armed = False
             resource.standing = (resource.deployed,)
@@ -256,8 +231,8 @@ class Engine(Provisioning):
     # Update.
 
     def _update(self, operation: Deploy) -> None:
-        target = self._target(operation)
-        assert target is not None
+        following = target(operation, self.state, self.settings)
+        assert following is not None
         was_failed = self.root.status in ("UPDATE_FAILED", "CREATE_FAILED")
         if not was_failed:
             for resource in self.resources.values():
@@ -273,13 +248,13 @@ class Engine(Provisioning):
         self.root.last_updated = self.clock.now
         self._is_cancellable = True
         self._enter(0, "UPDATE_IN_PROGRESS")
-        ok = self._update_level(0, operation, target, nested=nested)
+        ok = self._update_level(0, operation, following, nested=nested)
         self._is_cancellable = False
-        self.template = target
+        self.template = following
         if ok:
-            self._finish_update(target, nested=nested)
+            self._finish_update(following, nested=nested)
         elif operation.keeps:
-            self._keep_failure(target)
+            self._keep_failure()
         else:
             self._roll_back()
 
@@ -294,7 +269,10 @@ class Engine(Provisioning):
         if self._broken_level is not None:
             return False
         if level == self.settings.depth:
-            if not self._update_resources(target, operation):
+            is_done = self._update_resources(target, operation)
+            if is_done or operation.keeps:
+                self._sleep(operation.lingers)
+            if not is_done:
                 self._own_failed(level, operation)
                 return False
         elif nested and not self._update_below(level, operation, target):
@@ -409,15 +387,20 @@ class Engine(Provisioning):
         if self.settings.after_failure == "old":
             resource.deployed = before
 
-    def _keep_failure(self, target: dict[str, Declaration]) -> None:
+    def _arm(self) -> None:
+        """A failure is kept, and so is what it has created."""
         for resource in self.resources.values():
             if resource.is_new and resource.status.endswith("_COMPLETE"):
                 resource.is_armed, resource.standing = True, (resource.deployed,)
+
+    def _keep_failure(self) -> None:
+        self._arm()
         if self.root.status != "UPDATE_FAILED":
             self._enter(0, "UPDATE_FAILED")
 
     def _finish_update(self, target: dict[str, Declaration], *, nested: bool) -> None:
         """The clean-up of an update, which nothing takes back."""
+        self._was_created = True
         for logical_id, declared in target.items():
             self.resources[logical_id].standing = (declared,)
         self.has_nested, had_nested = nested, self.has_nested
@@ -469,7 +452,10 @@ class Engine(Provisioning):
         if not ends:
             return None
         one_end = len(ends) == len(standing) and len({each.end for each in ends}) == 1
-        is_doubtful = told is not None and told.end != ends[0].end
+        is_doubtful = told is not None and (told.end, told.stop_on) != (
+            ends[0].end,
+            ends[0].stop_on,
+        )
         due = is_due and one_end
         return Order(None, ends, self.clock.now, is_due=due, is_doubtful=is_doubtful)
 
@@ -611,9 +597,9 @@ class Engine(Provisioning):
             return True
         operation = self.operation
         if isinstance(operation, ContinueRollback) and operation.how != "plain":
-            self._write(resource, "UPDATE_COMPLETE", declared=resource.before)
             if self.settings.skipping == "old":
                 resource.deployed = resource.before
+            self._write(resource, "UPDATE_COMPLETE")
             resource.is_touched = False
             return True
         self._granted.add(resource.before.experiment)
@@ -671,7 +657,9 @@ class Engine(Provisioning):
         ok = True
         for resource in list(self.resources.values()):
             order = None
-            if not of_a_creation and (resource.is_armed or not resource.is_new):
+            # A creation that failed is never an order, whoever deletes what it left.
+            is_kept = resource.is_armed and self._was_created
+            if not of_a_creation and (is_kept or not resource.is_new):
                 is_due = not resource.is_new
                 order = self._deletion_order(resource.standing, resource.deployed, is_due=is_due)
             elif isinstance(self.operation, Create) and self.operation.experiment == "created":
@@ -692,10 +680,6 @@ class Engine(Provisioning):
             self._take_away_function()
             self._sleep(15.0)
         return ok
-
-
-def _other(logical_id: str) -> str:
-    return LOGICAL_ID if logical_id == OTHER_LOGICAL_ID else OTHER_LOGICAL_ID
 
 
 def _both(standing: tuple[Declaration, ...], declared: Declaration) -> tuple[Declaration, ...]:

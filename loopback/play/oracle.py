@@ -22,6 +22,9 @@ from .story import Settings, Story
 LOOK_SECONDS = 10.0
 """A Stop leaves at most this long after the look that it rests on."""
 
+MADE_WITH_THE_REQUEST = 6.0
+"""Five seconds, and the second that a request's date is cut to."""
+
 READABLE_SECONDS = 50.0
 """An event that is not there after about a minute may stay away."""
 
@@ -108,7 +111,7 @@ class _Court:
             for order in began
             if order.experiment is not None and order.experiment.name == stop.experiment.name
         ]
-        meant = [order for order in named if order.experiment is stop.experiment]
+        meant = [order for order in named if self._is_meant(order, stop)]
         matching = [
             order
             for order in meant
@@ -128,6 +131,16 @@ class _Court:
             return ANOTHER_EXPERIMENT, ""
         return UNORDERED, ""
 
+    def _is_meant(self, order: Order, stop: Stop) -> bool:
+        """Whether an order is of the very experiment that was stopped.
+
+        One made right after the request cannot be told from the one that was there before, and a
+        Stop goes by name: one made while it was on its way is hit by it.
+        """
+        made_at = self.ledger.made.get(id(stop.experiment), 0.0)
+        is_new = order.since < made_at <= order.since + MADE_WITH_THE_REQUEST
+        return order.experiment is stop.experiment or is_new or made_at > stop.sent_at
+
     def _over(self, order: Order, stop: Stop) -> Sign | None:
         """What the look behind a Stop could have read, which says that the order is over."""
         for sign in order.signs:
@@ -138,8 +151,11 @@ class _Court:
         return None
 
     def _looked_at(self, stop: Stop, sign: Sign) -> float:
-        """When the look behind a Stop read where the sign stands."""
-        oldest = stop.sent_at - LOOK_SECONDS
+        """When the look behind a Stop read where the sign stands.
+
+        A Stop that leaves later than allowed after its look has no excuse: it counts as one that
+        could read everything.
+        """
         asked = [
             entry.at
             for entry in self.calls.get(stop.invocation, ())
@@ -149,7 +165,8 @@ class _Court:
             and not (sign.read_by == EVENTS and "NextToken" in entry.detail["request"])
             and not entry.detail["code"]
         ]
-        return max([oldest, *asked])
+        read_at = max(asked, default=0.0)
+        return read_at if stop.sent_at - read_at <= LOOK_SECONDS else stop.sent_at
 
     # Orders.
 
@@ -186,6 +203,8 @@ class _Court:
             return "it was left with a warning, but there was nothing to doubt"
         if experiment.ends_at > request.asked.answered_at:
             return "the experiment had not ended"
+        if not experiment.was_settled_at(request.asked.answered_at):
+            return "its endpoint was still changing"
         if request.kind == "Delete" or experiment.ends_at <= request.sent_at:
             return ""
         stopped = [stop for stop in self.ledger.stops if stop.experiment is experiment]
@@ -252,11 +271,10 @@ class _Court:
         yield from self._disagreements()
 
     def _is_excused(self, request: Request) -> bool:
-        """Whether no handler could answer."""
+        """Whether a handler may be unable to answer."""
         return any(
             trouble.kind in ("never", "late")
-            or trouble.call == "PUT"
-            or trouble.attempts > 1000
+            or trouble.attempts >= 1000
             or trouble.kind in ("killed", "denied")
             for operation in self.story.operations
             for trouble in operation.troubles
@@ -322,8 +340,23 @@ class _Court:
                 yield Finding(UNTRUE, f"{_named(request)}: {answer['Reason']}", request.number)
 
     def _of(self, stop: Stop, request: Request) -> bool:
-        told = self.world.function.told.get(stop.invocation, {})
-        return bool(told.get("RequestId") == request.event["RequestId"])
+        """Whether the invocation that answered knew of a Stop.
+
+        What another one did, which was killed or ran beside it, it can only guess.
+        """
+        answering = [
+            entry.invocation
+            for entry in self.world.journal.puts()
+            if entry.at <= request.asked.answered_at
+            and f"/{request.event['RequestId']}?" in entry.detail["target"]
+        ]
+        heard = [
+            entry
+            for entry in self.calls.get(stop.invocation, ())
+            if entry.name == "StopInferenceExperiment" and entry.at == stop.at
+        ]
+        is_lost = any(entry.detail["is_lost"] for entry in heard)
+        return answering[-1:] == [stop.invocation] and not is_lost
 
     def leftovers(self) -> Iterator[Finding]:
         """Nothing is left behind."""
@@ -337,7 +370,7 @@ class _Court:
         return any(
             trouble.call in ("RemoveTargets", "DeleteRule", "RemovePermission", "PUT")
             or trouble.kind in ("killed", "never", "late")
-            or trouble.attempts > 1000
+            or trouble.attempts >= 1000
             for operation in self.story.operations
             for trouble in operation.troubles
         )

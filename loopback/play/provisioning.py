@@ -25,6 +25,8 @@ GIVES_UP_AFTER = 3600.0
 SUCCESS, FAILED, ABANDONED = "SUCCESS", "FAILED", "abandoned"
 NAMES = ("fraud", "fraud-Tests-1ABC", "fraud-Tests-1ABC-Shadow-2DEF")
 NESTED_IDS = ("", "Tests", "Shadow")
+EVENTS_PER_PAGE = 4
+SECONDS_PER_PAGE = 0.3
 AFTER_EVENT = 0.3
 """Seconds between a resource's event and its request."""
 
@@ -165,7 +167,8 @@ class Provisioning:
 
     def _was_deployed(self) -> None:
         at = self.clock.now - DAY
-        declared = self.settings.declared
+        settings = self.settings
+        declared = settings.declared
         self._new_stacks(at)
         for stack in self._levels:
             stack.enter("CREATE_IN_PROGRESS", at)
@@ -182,7 +185,23 @@ class Provisioning:
             self._levels[level].enter("CREATE_COMPLETE", at + 10 + 3 * (2 - level))
             if level:
                 self._write_child(level, "CREATE_COMPLETE", at=at + 10.3 + 3 * (2 - level))
+        if settings.pages:
+            self._had_long_updates(at + DAY / 2)
         self._list()
+
+    def _had_long_updates(self, at: float) -> None:
+        """Older updates of siblings have left many events."""
+        self.world.cloudformation.event_page_size = EVENTS_PER_PAGE
+        self.world.aws.latency[EVENTS] = SECONDS_PER_PAGE
+        self.home.enter("UPDATE_IN_PROGRESS", at)
+        for number in range(self.settings.pages * EVENTS_PER_PAGE):
+            name = f"Queue{number // 2}"
+            status = ("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE")[number % 2]
+            event = Event(at + 1 + number / 10, name, name, SIBLING_TYPE, status)
+            self.home.events.append(event)
+        done = at + 2 + self.settings.pages * EVENTS_PER_PAGE / 10
+        self.home.enter("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", done)
+        self.home.enter("UPDATE_COMPLETE", done + 1)
 
     def _new_stacks(self, at: float, first: int = 0) -> None:
         self._incarnation += 1
@@ -433,9 +452,7 @@ class Provisioning:
             if trouble.request != number:
                 continue
             if trouble.call:
-                self.world.fail(
-                    trouble.call, trouble.kind, skip=trouble.skip, attempts=trouble.attempts
-                )
+                self._fail_call(trouble)
             elif trouble.kind == "late":
                 delay = trouble.seconds
             elif trouble.kind == "never":
@@ -445,6 +462,14 @@ class Provisioning:
         event = request.event
         if delay is not None:
             self.clock.call_at(self.clock.now + delay, lambda: self.world.function.invoke(event))
+
+    def _fail_call(self, trouble: Trouble) -> None:
+        fault = self.world.fail(
+            trouble.call, trouble.kind, skip=trouble.skip, attempts=trouble.attempts
+        )
+        if trouble.seconds:
+            at = self.clock.now + trouble.seconds
+            self.clock.call_at(at, lambda: setattr(fault, "attempts", fault.hits))
 
     def _trouble(self, trouble: Trouble, request: Request) -> None:
         at = self.clock.now + trouble.seconds

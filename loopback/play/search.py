@@ -32,8 +32,11 @@ _UNUSUAL: tuple[dict[str, Any], ...] = (
     {"masked": True},
     {"same_request_id": True},
     {"event_lag": 15.0},
+    {"pages": 60},
+    {"pages": 400},
     {"declared": Declaration(end="promote")},
     {"declared": Declaration(stop_on=("Create", "Update", "Delete"))},
+    {"declared": Declaration(stop_on=("Delete",))},
 )
 _UNDOCUMENTED: tuple[dict[str, Any], ...] = (
     {"skipping": "old"},
@@ -75,8 +78,10 @@ FAILURES: tuple[dict[str, Any], ...] = (
     {"fails": "while", "fails_after": 58.0},
     {"fails": "after"},
     {"fails": "while", "level": 1},
+    {"lingers": 600.0},
     {"fails": "while", "undo_fails": True},
     {"fails": "while", "troubles": (Trouble(request=2, kind="never"),)},
+    {"fails": "after", "troubles": (Trouble(request=2, kind="never"),)},
     {"meanwhile": (Happening("cancel", 20.0),)},
 )
 AFTERWARDS: tuple[Operation, ...] = (
@@ -105,7 +110,7 @@ CORE: tuple[Operation, ...] = (
     *(Deploy(change=change, fails="while") for change in ("end", "end now")),
     Deploy(change="end", rollback=False, fails="while"),
     Deploy(change="end", fails="while", undo_fails=True),
-    Deploy(change="end", fails="while", troubles=(Trouble(request=2, kind="never"),)),
+    Deploy(change="end", fails="after", troubles=(Trouble(request=2, kind="never"),)),
     ContinueRollback(),
     ContinueRollback(how="skip"),
     RollBack(),
@@ -116,7 +121,7 @@ CORE: tuple[Operation, ...] = (
 HAPPENINGS: tuple[Happening, ...] = tuple(
     Happening(what, after)
     for what in ("cancel", "ends", "expires", "deleted", "recreated")
-    for after in (6.0, 20.0, 400.0)
+    for after in (12.0, 25.0, 100.0, 400.0)
 )
 DELIVERIES: tuple[Trouble, ...] = (
     *(Trouble(kind="twice", seconds=seconds) for seconds in (0.5, 8.0, 70.0)),
@@ -126,9 +131,16 @@ DELIVERIES: tuple[Trouble, ...] = (
     *(Trouble(kind="after the answer", seconds=seconds) for seconds in (2.0, 300.0, 2000.0)),
 )
 FOR_GOOD = 1_000_000
+LONG_LASTING = 1000
+"""Attempts in a fault that ends after some time."""
 CALLS: tuple[Trouble, ...] = (
     *(
-        Trouble(call="StopInferenceExperiment", kind=kind, attempts=attempts)
+        Trouble(
+            call="StopInferenceExperiment",
+            kind=kind,
+            attempts=attempts,
+            seconds=100.0 if attempts == LONG_LASTING else 0.0,
+        )
         for kind, attempts in (
             ("lost", 1),
             ("lost", 2),
@@ -138,15 +150,23 @@ CALLS: tuple[Trouble, ...] = (
             ("killed", 0),
             ("throttled", 0),
             ("denied", FOR_GOOD),
+            ("denied", LONG_LASTING),
         )
     ),
     *(
-        Trouble(call=call, kind=kind, attempts=attempts)
+        Trouble(
+            call=call,
+            kind=kind,
+            attempts=attempts,
+            seconds=100.0 if attempts == LONG_LASTING else 0.0,
+        )
         for call in ("DescribeInferenceExperiment", "DescribeStacks", "DescribeStackEvents")
         for kind, attempts in (
             ("lost", 1),
             ("throttled", 0),
-            ("throttled", 30),
+            ("throttled", LONG_LASTING),
+            ("lost", LONG_LASTING),
+            ("denied", LONG_LASTING),
             ("slow", 0),
             ("killed", 0),
             ("denied", 1),
@@ -161,7 +181,7 @@ CALLS: tuple[Trouble, ...] = (
     *(Trouble(call="PUT", kind=kind) for kind in ("lost", "taken", "error", "reset", "killed")),
 )
 FAULTS: tuple[Trouble | Happening, ...] = (*DELIVERIES, *CALLS, *HAPPENINGS)
-FREQUENT: tuple[Trouble | Happening, ...] = (*DELIVERIES, *CALLS[:8], *HAPPENINGS)
+FREQUENT: tuple[Trouble | Happening, ...] = (*DELIVERIES, *CALLS[:9], *HAPPENINGS)
 
 
 def singles() -> Iterator[Story]:
@@ -187,6 +207,22 @@ def singles_with_faults() -> Iterator[Story]:
         yield Story(settings, (_with(operation, fault),))
     for operation, fault in itertools.product(CREATIONS, FAULTS):
         yield Story(BEFORE_IT_EXISTS[0], (_with(operation, fault),))
+
+
+def singles_with_two_faults() -> Iterator[Story]:
+    """An order, with every two of the faults that matter for one."""
+    orders = (
+        Deploy(change="end now", lingers=600.0),
+        Deploy(change="end now", lingers=600.0, rollback=False),
+        Deploy(change="end now", fails="while"),
+        Deploy(change="remove"),
+        Delete(),
+    )
+    for settings in (Settings(), Settings(experiment="absent")):
+        for operation, (first, second) in itertools.product(
+            orders, itertools.combinations(FREQUENT, 2)
+        ):
+            yield Story(settings, (_with(_with(operation, first), second),))
 
 
 def pairs() -> Iterator[Story]:
@@ -229,6 +265,7 @@ def triples() -> Iterator[Story]:
 KINDS: dict[str, Callable[[], Iterator[Story]]] = {
     "one": singles,
     "one with a fault": singles_with_faults,
+    "one with two faults": singles_with_two_faults,
     "two": pairs,
     "two with a fault": pairs_with_faults,
     "three": triples,
@@ -370,6 +407,9 @@ def is_contained(small: Story, big: Story) -> bool:
     return True
 
 
+_AMOUNTS = ("fails_after", "pause", "begins_in", "stop_seconds", "event_lag", "lingers")
+
+
 def _has(small: Any, big: Any) -> bool:
     if type(small) is not type(big):
         return False
@@ -382,7 +422,7 @@ def _has(small: Any, big: Any) -> bool:
             if all(any(_is_like(each, one) for one in other) for each in value):
                 continue
             return False
-        if member.name in ("fails_after", "pause", "begins_in", "stop_seconds", "event_lag"):
+        if member.name in _AMOUNTS and other != getattr(default, member.name):
             continue
         return False
     return True

@@ -9,6 +9,7 @@ from ..clock import EPOCH
 from ..containers import fresh_index
 from ..function import Handler
 from ..world import World
+from .allowed import State
 from .engine import Engine
 from .ledger import Ledger
 from .oracle import Finding, judge
@@ -26,6 +27,7 @@ class Played:
     story: Story
     findings: tuple[Finding, ...]
     ledger: Ledger
+    states: tuple[State, ...]
 
     def tell(self) -> str:
         """For people: the story, what happened when, and what was wrong with it."""
@@ -45,4 +47,4 @@ def play(story: Story, load: Callable[[], Handler] = fresh_index) -> Played:
         if not engine.is_done:
             message = f"the engine did not come to its end: {story.key}"
             raise AssertionError(message)
-        return Played(story, tuple(judge(world, engine)), engine.ledger)
+        return Played(story, tuple(judge(world, engine)), engine.ledger, tuple(engine.states))

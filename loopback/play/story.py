@@ -97,7 +97,8 @@ class Trouble:
     Attributes:
         request: Which of the operation's requests, from 1.
         kind: Of its delivery: ``twice``, ``late``, ``never``, ``killed`` or ``after the answer``,
-            ``seconds`` later. Of a call: a kind of ``loopback.faults``.
+            ``seconds`` later. Of a call: a kind of ``loopback.faults``, for so many ``seconds`` if
+            there are any.
         call: The operation of AWS, or PUT. Empty: the delivery.
         skip: Calls of the operation that succeed before it.
         attempts: HTTP attempts that fail; 0 for all that the SDK makes for one call.
@@ -117,7 +118,8 @@ class Happening:
 
     Attributes:
         what: ``cancel``: the user cancels the update. ``ends``: somebody else stops the experiment.
-            ``expires``: it ends as scheduled. ``deleted``, ``recreated``: by its owner.
+            ``expires``: it ends as scheduled. ``deleted``, ``recreated``: by its owner, who
+            creates it if it was not there before.
         after: Seconds after the operation began.
     """
 
@@ -136,6 +138,7 @@ class Operation:
         level: Where the sibling is: 0 for our stack, 1 for its parent, 2 for its grandparent.
         fails_after: Seconds between our resource's event and the sibling's failure.
         undo_fails: A sibling cannot be undone either.
+        lingers: Seconds that siblings go on after ours is done.
     """
 
     pause: float = 900.0
@@ -143,6 +146,7 @@ class Operation:
     level: int = 0
     fails_after: float = 30.0
     undo_fails: bool = False
+    lingers: float = 0.0
     troubles: tuple[Trouble, ...] = ()
     meanwhile: tuple[Happening, ...] = ()
 
@@ -256,6 +260,7 @@ class Settings:
             properties, which were to be undone, or the ``old`` ones.
         masked: The events' properties hide values, as those from NoEcho parameters are.
         same_request_id: An undo and a repeated deletion have the RequestId of the request before.
+        pages: Pages of events between the creation and now, which take 0.3 s each to read.
     """
 
     deployed: bool = True
@@ -263,7 +268,7 @@ class Settings:
     declared: Declaration = field(default_factory=Declaration)
     experiment: str = "Running"
     begins_in: float = 15.0
-    stop_seconds: float = 45.0
+    stop_seconds: float = 25.0
     event_lag: float = 1.0
     parent_lag: float = 6.0
     after_failure: str = "new"
@@ -271,6 +276,7 @@ class Settings:
     skipping: str = "new"
     masked: bool = False
     same_request_id: bool = False
+    pages: int = 0
 
 
 @dataclass(frozen=True)
@@ -393,6 +399,8 @@ def _told_settings(settings: Settings) -> str:
         said.append("Events have masked properties.")
     if settings.same_request_id:
         said.append("A RequestId comes again.")
+    if settings.pages:
+        said.append(f"There are {settings.pages} pages of older events.")
     if settings.event_lag != default.event_lag:
         said.append(f"Events can be read after {settings.event_lag:g} s.")
     if settings.depth and settings.parent_lag != default.parent_lag:
@@ -421,6 +429,8 @@ def told_operation(operation: Operation) -> str:
         said.append(f"Another resource of {where} fails {when}.")
     if operation.undo_fails:
         said.append("A sibling cannot be undone.")
+    if operation.lingers:
+        said.append(f"Siblings go on for {operation.lingers:g} s after ours.")
     said += [_told_happening(each) for each in operation.meanwhile]
     said += [_told_trouble(each) for each in operation.troubles]
     if operation.pause != Operation().pause:
@@ -464,6 +474,8 @@ def _told_trouble(trouble: Trouble) -> str:
     if trouble.call:
         skipped = f" after {trouble.skip} good ones" if trouble.skip else ""
         attempts = f" ({trouble.attempts} attempts)" if trouble.attempts else ""
+        if trouble.attempts >= 1_000:
+            attempts = f" for {trouble.seconds:g} s" if trouble.seconds else " for good"
         return f"In {request}, {trouble.call} is {trouble.kind}{skipped}{attempts}."
     what = {
         "twice": f"is delivered again after {trouble.seconds:g} s",

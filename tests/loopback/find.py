@@ -18,11 +18,12 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from loopback.play.allowed import State, is_allowed
 from loopback.play.search import KINDS, drawn, is_contained, shrunk
 from loopback.play.stage import play
 from loopback.play.story import Story
@@ -45,21 +46,32 @@ class Sum:
 
 
 Told = tuple[dict[str, Any], int, int, int, tuple[tuple[str, str], ...]]
+_MOST_REMEMBERED = 20_000
+_states: dict[Story, State] = {}
+"""In which state stories have left their stack, so that a worker need not play them again."""
 
 
 def played(told: dict[str, Any]) -> Told | None:
-    """Play one story in a worker; None if CloudFormation refuses one of its operations."""
+    """Play one story in a worker; None if CloudFormation refuses its last operation."""
     story = Story.from_json(told)
+    before = _states.get(replace(story, operations=story.operations[:-1]))
+    if before is not None and not is_allowed(story.operations[-1], before, story.settings):
+        return None
     try:
         result = play(story)
-    except Exception as error:
-        error.add_note(story.key) if hasattr(error, "add_note") else None
+    except Exception:
         print(story.key, file=sys.stderr)
         raise
+    if len(_states) > _MOST_REMEMBERED:
+        _states.clear()
+    for number, state in enumerate(result.states):
+        _states[replace(story, operations=story.operations[:number])] = state
     ledger = result.ledger
-    if ledger.refused:
+    if len(story.operations) - 1 in ledger.refused:
         return None
+    left = [each for number, each in enumerate(story.operations) if number not in ledger.refused]
     findings = tuple((finding.kind, finding.what) for finding in result.findings)
+    told = replace(story, operations=tuple(left)).to_json()
     return told, ledger.played, len(ledger.requests), len(ledger.stops), findings
 
 
@@ -73,31 +85,49 @@ def main(arguments: list[str] | None = None) -> int:
     context = multiprocessing.get_context("spawn")
     with context.Pool(options.processes, initializer=_settle_down) as pool:
         try:
-            for name, stories in _stories(options):
-                before, at = total.histories, time.monotonic()
-                told = (story.to_json() for story in stories)
-                for result in pool.imap(played, told, chunksize=CHUNK):
-                    _count(result, total, known, new, options)
-                    if time.monotonic() > until:
-                        pool.terminate()
+            batches = _batches(options)
+            for number, (name, stories) in enumerate(batches):
+                before, at, end = total.histories, time.monotonic(), "all"
+                # What one kind leaves of its share is for the others.
+                share = (until - at) / (len(batches) - number)
+                for part in _parts(stories):
+                    told = [story.to_json() for story in part]
+                    for result in pool.imap(played, told, chunksize=CHUNK):
+                        _count(result, total, known, new, options)
+                    if time.monotonic() > at + share:
+                        end = "not all"
                         break
                 count, seconds = total.histories - before, time.monotonic() - at
-                print(f"{name}: {count} histories, {seconds:.0f} s", flush=True)
-                if time.monotonic() > until:
-                    break
+                print(f"{name} ({end}): {count} histories, {seconds:.0f} s", flush=True)
         except KeyboardInterrupt:
             print("interrupted")
     _report(total, new, time.monotonic() - started)
     return 1 if new else 0
 
 
-def _stories(options: argparse.Namespace) -> Iterator[tuple[str, Iterator[Story]]]:
-    for kind in options.kind or [*KINDS]:
-        if kind in KINDS:
-            yield kind, itertools.islice(KINDS[kind](), 0, None, options.every)
+def _batches(options: argparse.Namespace) -> list[tuple[str, Iterable[Story]]]:
+    """The stories of each kind, in an order that depends on the seed, and the random ones."""
+    kinds = [kind for kind in options.kind or KINDS if kind in KINDS]
+    batches: list[tuple[str, Iterable[Story]]] = [
+        (kind, _shuffled(kind, options)) for kind in kinds
+    ]
     if options.drawn:
-        stories = itertools.islice(drawn(options.seed), options.drawn)
-        yield f"drawn with --seed {options.seed}", stories
+        batches.append(("drawn", itertools.islice(drawn(options.seed), options.drawn)))
+    print(f"--seed {options.seed}", flush=True)
+    return batches
+
+
+def _shuffled(kind: str, options: argparse.Namespace) -> Iterator[Story]:
+    stories = list(KINDS[kind]())
+    random.Random(options.seed).shuffle(stories)
+    yield from stories[:: options.every]
+
+
+def _parts(stories: Iterable[Story]) -> Iterator[list[Story]]:
+    """Some hundred stories at a time."""
+    rest = iter(stories)
+    while part := list(itertools.islice(rest, CHUNK * 10)):
+        yield part
 
 
 def _count(
@@ -118,10 +148,10 @@ def _count(
     for kind in sorted({kind for kind, _ in findings}):
         total.broken[kind] += 1
         story = Story.from_json(told)
-        if any(kind == other and is_contained(small, story) for other, small in known):
+        if any(is_contained(small, story) for _, small in known):
             continue
         small = shrunk(story, lambda smaller, kind=kind: _breaks(smaller, kind))  # type: ignore[misc]
-        if any(kind == other and is_contained(each, small) for other, each in known):
+        if any(is_contained(each, small) for _, each in known):
             continue
         again = play(small)
         print(f"\n=== after {total.histories} histories\n{again.tell()}\n", flush=True)
