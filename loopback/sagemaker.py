@@ -204,14 +204,16 @@ class Experiment:
                 variant["Status"] = "InService"
         return answer
 
-    def place(self, status: str, by: Members, ended_seconds_ago: float) -> None:
+    def place(
+        self, status: str, by: Members, ended_seconds_ago: float, *, is_again: bool = False
+    ) -> None:
         """Bring it into a status, which may be unknown to SageMaker.
 
         Past steps take no time; the step in progress takes as long as the pace says.
         """
         now, state = self._now(), self._service.state
         state.own_settings[self.name] = _AT_ONCE
-        past = now - DAY_SECONDS
+        past = now if is_again and status not in ENDED else now - DAY_SECONDS
         _deploy(self._service, self.name, past - DAY_SECONDS)
         if status == "Creating":
             self._prepare()
@@ -330,6 +332,7 @@ class SageMaker:
         self.on_stop: Callable[[Experiment, Members], None] = lambda _experiment, _members: None
         self.service = Service(_AT_ONCE, now)
         self._now = now
+        self._added: dict[str, float] = {}
         self._planned = 0.0
         self._plan: Callable[[], None] = lambda: None
 
@@ -368,7 +371,9 @@ class SageMaker:
             by: The Stop that is in progress, or has ended it.
         """
         experiment = Experiment(name, pace or Pace(), self.service, self._now)
-        experiment.place(status, by, ended_seconds_ago)
+        # One that takes the name of another was created now.
+        is_again = self._added.setdefault(name, self._now()) < self._now()
+        experiment.place(status, by, ended_seconds_ago, is_again=is_again)
         self._plan()
         self.experiments[name] = experiment
         return experiment
