@@ -205,7 +205,7 @@ class Experiment:
         return answer
 
     def place(
-        self, status: str, by: Members, ended_seconds_ago: float, *, is_again: bool = False
+        self, status: str, by: Members, ended_seconds_ago: float, *, is_new: bool = False
     ) -> None:
         """Bring it into a status, which may be unknown to SageMaker.
 
@@ -213,7 +213,7 @@ class Experiment:
         """
         now, state = self._now(), self._service.state
         state.own_settings[self.name] = _AT_ONCE
-        past = now if is_again and status not in ENDED else now - DAY_SECONDS
+        past = now if is_new and status not in ENDED else now - DAY_SECONDS
         _deploy(self._service, self.name, past - DAY_SECONDS)
         if status == "Creating":
             self._prepare()
@@ -332,7 +332,7 @@ class SageMaker:
         self.on_stop: Callable[[Experiment, Members], None] = lambda _experiment, _members: None
         self.service = Service(_AT_ONCE, now)
         self._now = now
-        self._added: dict[str, float] = {}
+        self._begun = now()
         self._planned = 0.0
         self._plan: Callable[[], None] = lambda: None
 
@@ -371,9 +371,8 @@ class SageMaker:
             by: The Stop that is in progress, or has ended it.
         """
         experiment = Experiment(name, pace or Pace(), self.service, self._now)
-        # One that takes the name of another was created now.
-        is_again = self._added.setdefault(name, self._now()) < self._now()
-        experiment.place(status, by, ended_seconds_ago, is_again=is_again)
+        # One that comes while a world goes on was created now.
+        experiment.place(status, by, ended_seconds_ago, is_new=self._now() > self._begun)
         self._plan()
         self.experiments[name] = experiment
         return experiment
