@@ -105,10 +105,6 @@ class Experiment:
     _lags_until: float = 0.0
     _running: dict[str, int | None] = field(default_factory=dict)
 
-    def begin_now(self) -> None:
-        """Let it have been created now, as an experiment is that takes the name of another."""
-        self._record.created = self._now()
-
     @property
     def true_status(self) -> str:
         """The status now."""
@@ -208,14 +204,16 @@ class Experiment:
                 variant["Status"] = "InService"
         return answer
 
-    def place(self, status: str, by: Members, ended_seconds_ago: float) -> None:
+    def place(
+        self, status: str, by: Members, ended_seconds_ago: float, *, is_new: bool = False
+    ) -> None:
         """Bring it into a status, which may be unknown to SageMaker.
 
         Past steps take no time; the step in progress takes as long as the pace says.
         """
         now, state = self._now(), self._service.state
         state.own_settings[self.name] = _AT_ONCE
-        past = now - DAY_SECONDS
+        past = now if is_new and status not in ENDED else now - DAY_SECONDS
         _deploy(self._service, self.name, past - DAY_SECONDS)
         if status == "Creating":
             self._prepare()
@@ -334,6 +332,7 @@ class SageMaker:
         self.on_stop: Callable[[Experiment, Members], None] = lambda _experiment, _members: None
         self.service = Service(_AT_ONCE, now)
         self._now = now
+        self._begun = now()
         self._planned = 0.0
         self._is_past = False
         self._plan: Callable[[], None] = lambda: None
@@ -377,9 +376,10 @@ class SageMaker:
             by: The Stop that is in progress, or has ended it.
         """
         experiment = Experiment(name, pace or Pace(), self.service, self._now)
-        # What an endpoint went through before has sent its events long ago.
+        # What an endpoint went through before has sent its events long ago. One that comes while a
+        # world goes on was created now.
         self._is_past = True
-        experiment.place(status, by, ended_seconds_ago)
+        experiment.place(status, by, ended_seconds_ago, is_new=self._now() > self._begun)
         self._is_past = False
         self._plan()
         self.experiments[name] = experiment

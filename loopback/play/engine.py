@@ -68,7 +68,6 @@ class Engine(Provisioning):
             del self.world.sagemaker.experiments[NAME]
             if happening.what == "recreated":
                 self._make(NAME, "Running")
-                self.world.sagemaker.experiments[NAME].begin_now()
 
     # Operations.
 
@@ -113,7 +112,7 @@ class Engine(Provisioning):
     # Create.
 
     def _create(self, operation: Create) -> None:
-        declared = replace(self.settings.declared, owns=operation.experiment != "outside")
+        declared = self.settings.declared
         self._new_stacks(self.clock.now)
         self.has_nested = True
         self.resources = {}
