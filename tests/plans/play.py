@@ -12,10 +12,12 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from cdk_stop_inference_experiment.cli.plan import FAIL, NO, STOP, UNKNOWN, WILL, Plan
 from cdk_stop_inference_experiment.cli.reading import CannotPlan
+from local_aws import LocalAwsError
 
 from .compare import Happened, mistakes, reasons
 from .world import (
@@ -304,9 +306,10 @@ EDITS: tuple[Edit, ...] = (
 
 
 def _by_hand(world: World, name: str, told: list[str]) -> None:
-    """Somebody ends the experiment."""
-    told.append("ended by hand")
-    world.aws.end_experiment(f"{name}-a", status="Completed", status_reason="by hand")
+    """Somebody ends the experiment, if it is there."""
+    with suppress(LocalAwsError):
+        world.aws.end_experiment(f"{name}-a", status="Completed", status_reason="by hand")
+        told.append("ended by hand")
 
 
 def main() -> int:
