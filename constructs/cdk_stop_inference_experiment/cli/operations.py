@@ -34,7 +34,16 @@ from .reading import (
     Resource,
     StackSeen,
 )
-from .templates import LATER, Json, definitions, dependents, is_late, is_retained, resolved
+from .templates import (
+    LATER,
+    Json,
+    definitions,
+    dependents,
+    is_late,
+    is_retained,
+    named_in,
+    resolved,
+)
 
 NATIVE_TYPE = "AWS::SageMaker::InferenceExperiment"
 FUNCTION_TYPE = "AWS::Lambda::Function"
@@ -419,6 +428,7 @@ class _Update:
         if after is None:
             after = {**declared, **_token(old, declared)} if definition else old
         late = _dynamic(change, tree) if change else set()
+        late |= _of_missing(definition, tree)
         missing = ""
         if after is None:
             missing = "its new properties: neither the change set nor its template has them"
@@ -670,6 +680,14 @@ def _dynamic(change: Change, tree: Tree) -> set[str]:
         if one.is_dynamic and one.attribute == "Properties" and one.name
         if _may_differ(one, tree)
     }
+
+
+def _of_missing(definition: Json, tree: Tree) -> set[str]:
+    """The properties that refer to a resource which a failed operation never reached."""
+    declared = definitions(tree.template)
+    lacks = {name for name in declared if name not in tree.has} if tree.is_failed else set()
+    properties = definition.get("Properties") or {}
+    return {name for name, value in properties.items() if lacks & set(named_in(value))}
 
 
 def _may_differ(detail: Detail, tree: Tree) -> bool:
