@@ -128,9 +128,9 @@ class History:
         return {kind: names for kind, names in inventory(self.aws).items() if names}
 
     def polling(self) -> list[str]:
-        """The rules, targets and permissions that polling has created and not removed."""
+        """The rules and targets that polling has created and not removed."""
         found = inventory(self.aws)
-        return [*found["rules"], *found["targets"], *found["permissions"]]
+        return [*found["rules"], *found["targets"]]
 
     def end(self, *, stops: int) -> None:
         """Destroy what is left of the stack, and check that nothing else remains.
