@@ -38,6 +38,7 @@ from cdk_stop_inference_experiment_handler.lifecycle import (
     situation,
     state,
     stop_request,
+    windowed,
 )
 from cdk_stop_inference_experiment_handler.lifecycle.decision import Decision, Row, Verb
 from cdk_stop_inference_experiment_handler.lifecycle.history import History
@@ -293,7 +294,7 @@ def _what_completed_last_is_deployed() -> Patch:
     """An undo that failed, or was skipped, leaves the withdrawn declaration."""
 
     def newest(self: History) -> history.Deployed:
-        completed = self._completions
+        completed = self.completions
         return self._declared(completed[-1]) if completed else self._told()
 
     return mock.patch.object(History, "deployed", property(newest))
@@ -462,21 +463,21 @@ def _judged_again() -> Patch:
 
 
 def _too_few_requests_open_the_gate() -> Patch:
-    judge = gate.judge
+    judge = windowed.judge
 
     def lenient(evidence: declaration.Evidence, *rest: Any) -> dict[str, object]:
         return judge(replace(evidence, min_invocations=1), *rest)
 
-    return mock.patch.object(gate, "judge", lenient)
+    return mock.patch.object(windowed, "judge", lenient)
 
 
 def _missing_metric_is_zero() -> Patch:
-    total = gate._total
+    total = windowed._total
 
     def never_missing(query: situation.Query, measured: situation.Measured) -> float:
         return total(query, measured) or float(query.statistic == "SampleCount")
 
-    return mock.patch.object(gate, "_total", never_missing)
+    return mock.patch.object(windowed, "_total", never_missing)
 
 
 def _kept_in_the_users_words() -> Patch:
