@@ -21,8 +21,8 @@ LOCAL_AWS := $(VENV) $(VENV_EMULATOR) $(VENV_LAMBDA) $(NODE_MODULES)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: help environments test lint format test-oldest test-pythons test-python schema build docs explore explore-deliveries bench \
-	fuzz mutants demo local-aws clean
+.PHONY: help environments test lint format test-oldest test-pythons test-python schema build docs explore bench \
+	plans fuzz mutants demo local-aws clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
@@ -79,12 +79,6 @@ docs: $(VENV_DOCS) ## Build the documentation into build/docs; a broken link fai
 
 explore: $(VENV) ## Play stories of CloudFormation, small ones first, then random ones; an hour
 	@$(BIN)/python -m tests.loopback.find --seconds 3000 --drawn 100000
-
-explore-deliveries: $(VENV) ## Every history of three steps, of two and one for rarer requests, a sample of four; an hour
-	@$(BIN)/python -m tests.loopback.explore --depth 3 --scenario deep
-	@$(BIN)/python -m tests.loopback.explore --depth 2 --scenario wide
-	@$(BIN)/python -m tests.loopback.explore --depth 1 --scenario rest
-	@$(BIN)/python -m tests.loopback.explore --depth 4 --scenario all --sample 10000
 
 plans: $(LOCAL_AWS) ## Hundreds of random histories, each planned, executed on the local AWS and compared
 	@$(BIN)/python -m tests.plans.play --count 300

@@ -58,7 +58,6 @@ class Aws:
     """Every service of the world behind one function.
 
     Attributes:
-        on_put: Called with the path of every answer before the bucket gets it.
         timeout_scale: Factor for timeouts, for invocations shorter than Lambda's 15 minutes.
         is_denied: Whether the function's role lacks the permission for a call.
         sent_at: When the call that an invocation is making left it.
@@ -77,7 +76,6 @@ class Aws:
         cloudformation: CloudFormation,
         cloudwatch: CloudWatch,
     ) -> None:
-        self.on_put: Callable[[str], None] = lambda _: None
         self.timeout_scale = 1.0
         self.is_denied: Callable[[str, Members], bool] = lambda _operation, _members: False
         self.sent_at: dict[int, float] = {}
@@ -189,7 +187,6 @@ class Aws:
     def _put(self, request: HttpRequest) -> HttpResponse:
         self._clock.sleep(LATENCY_SECONDS)
         kind = self._faults.due(PUT, self._clock.now)
-        self.on_put(request.target)
         if kind in (None, "taken", "killed"):
             response = self._cloudformation.put(request)
         elif kind == "slow":

@@ -143,10 +143,5 @@ class Clock:
         action()
 
     @property
-    def has_events(self) -> bool:
-        """Whether anything is scheduled."""
-        return bool(self._events)
-
-    @property
     def _next_event(self) -> float:
         return self._events[0][0] if self._events else float("inf")

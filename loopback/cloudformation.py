@@ -65,7 +65,6 @@ class Stack:
         parent: The stack that this one is nested in.
         events: Oldest first.
         event_lag: Seconds until an event is visible: AWS is eventually consistent.
-        stale: The status that DescribeStacks returns until ``stale_until``.
         last_updated: Set by updates, and by a creation with a change set.
         unique: The part of its StackId that tells it from others of its name.
     """
@@ -77,8 +76,6 @@ class Stack:
         self.resources: list[dict[str, str]] = []
         self.events: list[Event] = []
         self.event_lag = 2.0
-        self.stale = ""
-        self.stale_until = 0.0
         self.last_updated = 0.0
         self._status = ""
         self._now = now
@@ -126,7 +123,7 @@ class Stack:
             "StackName": self.name,
             "CreationTime": "2025-06-01T00:00:00Z",
             "LastUpdatedTime": timestamp(self.last_updated) if self.last_updated else "",
-            "StackStatus": self.stale if self._now() < self.stale_until else self._status,
+            "StackStatus": self._status,
             "ParentId": self.parent.arn if self.parent else "",
             "RootId": self.root.arn if self.parent else "",
         }

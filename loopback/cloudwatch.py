@@ -61,10 +61,6 @@ class CloudWatch:
         for variant, traffic in (("production", production), ("shadow", shadow)):
             self._metrics.tell(NAME_OF_ENDPOINT, variant, traffic, self._now() - A_WEEK)
 
-    def turn(self) -> None:
-        """Set the opposite keyword."""
-        self.tell("slow" if self.told[-1][1] == OPEN else OPEN)
-
     def said(self, at: float) -> str:
         """The keyword at a time."""
         return next(word for when, word in reversed(self.told) if when <= at)

@@ -20,7 +20,8 @@ PUT_KINDS = ("expired", "error", "reset", "lost", "taken", "killed")
 """What can happen to a PUT: 403, 500, a connection reset, a timeout without or with effect."""
 
 SDK_ATTEMPTS = 3
-"""The SDK makes this many attempts; a call fails if all of them fail."""
+"""The SDK makes this many attempts to make or remove a rule. Each other call is one attempt, and
+the next one that fails is the function's."""
 
 
 @dataclass

@@ -10,7 +10,6 @@ CALL = "call"
 PUT = "put"
 LOG = "log"
 INVOCATION = "invocation"
-STEP = "step"
 
 
 @dataclass(frozen=True)
@@ -20,7 +19,7 @@ class Entry:
     Attributes:
         at: Virtual seconds since the epoch.
         kind: One of the constants above.
-        name: The operation, the PUT's status, the logger, the result of an invocation, or the step.
+        name: The operation, the PUT's status, the logger, or the result of an invocation.
         invocation: The invocation it belongs to; 0 for the world itself.
         detail: Depends on the kind: the request's members, the response's code, or the line.
     """

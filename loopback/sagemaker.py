@@ -34,7 +34,6 @@ STATUSES = (
 )
 ENDED = ("Completed", "Cancelled")
 BY_HAND = "Stopped by a person"
-UNEXPECTED = "An unexpected error occurred while the endpoint was updated"
 ON_SCHEDULE = "The inference experiment has reached the end of its schedule"
 UPDATE_FAILED = "The endpoint could not be updated: no capacity"
 DAY_SECONDS = 86_400.0
@@ -106,10 +105,6 @@ class Experiment:
     _lags_until: float = 0.0
     _running: dict[str, int | None] = field(default_factory=dict)
 
-    def begin_now(self) -> None:
-        """Let it have been created now, as an experiment is that takes the name of another."""
-        self._record.created = self._now()
-
     @property
     def true_status(self) -> str:
         """The status now."""
@@ -119,11 +114,6 @@ class Experiment:
     def has_ended(self) -> bool:
         """Whether the status is final."""
         return self._record.ended
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether its endpoint has settled."""
-        return self.was_settled_at(self._now())
 
     def was_settled_at(self, when: float) -> bool:
         """Whether it had ended and its endpoint had settled at that time."""
@@ -203,14 +193,9 @@ class Experiment:
         self._before_stop, self._lags_until = before, self._now() + self.pace.lag
         return answer
 
-    @property
-    def lags(self) -> bool:
-        """Whether a describe still returns what was true before a Stop."""
-        return self._now() < self._lags_until
-
     def describe(self) -> Members:
         """DescribeInferenceExperiment."""
-        if self.lags:
+        if self._now() < self._lags_until:
             return self._before_stop
         name = {"Name": self.name}
         answer = self._service.perform("DescribeInferenceExperiment", name, _SCOPE)
@@ -219,14 +204,16 @@ class Experiment:
                 variant["Status"] = "InService"
         return answer
 
-    def place(self, status: str, by: Members, ended_seconds_ago: float) -> None:
+    def place(
+        self, status: str, by: Members, ended_seconds_ago: float, *, is_new: bool = False
+    ) -> None:
         """Bring it into a status, which may be unknown to SageMaker.
 
         Past steps take no time; the step in progress takes as long as the pace says.
         """
         now, state = self._now(), self._service.state
         state.own_settings[self.name] = _AT_ONCE
-        past = now - DAY_SECONDS
+        past = now if is_new and status not in ENDED else now - DAY_SECONDS
         _deploy(self._service, self.name, past - DAY_SECONDS)
         if status == "Creating":
             self._prepare()
@@ -345,6 +332,7 @@ class SageMaker:
         self.on_stop: Callable[[Experiment, Members], None] = lambda _experiment, _members: None
         self.service = Service(_AT_ONCE, now)
         self._now = now
+        self._begun = now()
         self._planned = 0.0
         self._is_past = False
         self._plan: Callable[[], None] = lambda: None
@@ -388,9 +376,10 @@ class SageMaker:
             by: The Stop that is in progress, or has ended it.
         """
         experiment = Experiment(name, pace or Pace(), self.service, self._now)
-        # What an endpoint went through before has sent its events long ago.
+        # What an endpoint went through before has sent its events long ago. One that comes while a
+        # world goes on was created now.
         self._is_past = True
-        experiment.place(status, by, ended_seconds_ago)
+        experiment.place(status, by, ended_seconds_ago, is_new=self._now() > self._begun)
         self._is_past = False
         self._plan()
         self.experiments[name] = experiment

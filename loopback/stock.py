@@ -15,7 +15,7 @@ from crhelper import CfnResource
 logger = logging.getLogger(__name__)
 helper = CfnResource()
 
-_OWN = ("ServiceToken", "ServiceTimeout", "StopOn", "StackOwnsExperiment")
+_OWN = ("ServiceToken", "ServiceTimeout", "StopOn")
 
 
 def _describe(event: dict[str, Any]) -> Any:

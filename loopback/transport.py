@@ -63,7 +63,7 @@ class Clients:
     def __init__(self) -> None:
         self.aws: Aws | None = None
         self.remembers = True
-        self._made: dict[tuple[str, int], Any] = {}
+        self._made: dict[tuple[str, str], Any] = {}
         self._quotas: list[botocore.retries.quota.RetryQuota] = []
         self._client = boto3.client
         self._serialised: dict[str, HttpRequest] = {}
@@ -73,7 +73,8 @@ class Clients:
 
     def client(self, service: str, config: Config | None = None, **_: object) -> Any:
         """Replaces ``boto3.client``."""
-        key = (service, id(config))
+        options = vars(config)["_user_provided_options"] if config else {}
+        key = (service, repr(options))
         if key not in self._made:
             self._made[key] = self._make(service, config)
         return self._made[key]

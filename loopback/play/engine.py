@@ -68,7 +68,6 @@ class Engine(Provisioning):
             del self.world.sagemaker.experiments[NAME]
             if happening.what == "recreated":
                 self._make(NAME, "Running")
-                self.world.sagemaker.experiments[NAME].begin_now()
 
     # Operations.
 
@@ -113,7 +112,7 @@ class Engine(Provisioning):
     # Create.
 
     def _create(self, operation: Create) -> None:
-        declared = replace(self.settings.declared, owns=operation.experiment != "outside")
+        declared = self.settings.declared
         self._new_stacks(self.clock.now)
         self.has_nested = True
         self.resources = {}
@@ -359,7 +358,8 @@ class Engine(Provisioning):
             if declared.says_another_end(former)
             and (acts or (declared.end_now and not former.end_now))
         ]
-        shown = declared.is_due_after(old)
+        # Going back to what may still be deployed is no order.
+        shown = all(declared.is_due_after(former) for former in (old, *standing))
         if wanted and (resource.is_armed or not resource.is_new):
             order = Order(None, (declared,), self.clock.now, is_due=shown and not resource.is_new)
         if declared.experiment != old.experiment and "Create" in declared.stop_on:
@@ -370,7 +370,8 @@ class Engine(Provisioning):
         result = self._ask("Update", resource, declared, old, phase=FORWARD, order=order)
         resource.deployed = declared
         if result == SUCCESS and self.operation.keeps and not resource.is_new:
-            resource.standing = (declared,)
+            # If the stack fails after that, nobody can say which of the two is deployed.
+            resource.standing = _both(standing, declared)
         return result == SUCCESS
 
     def _keep_resource(self, resource: Resource, declared: Declaration) -> None:
@@ -420,6 +421,7 @@ class Engine(Provisioning):
         for resource in self.resources.values():
             resource.is_new = resource.is_touched = resource.is_armed = False
             resource.before = resource.deployed
+            resource.standing = (resource.deployed,)
 
     def _clean_up(self, target: dict[str, Declaration]) -> None:
         for resource in list(self.resources.values()):
@@ -452,7 +454,9 @@ class Engine(Provisioning):
         ends = tuple(declared for declared in standing if "Delete" in declared.stop_on)
         if not ends:
             return None
-        one_end = len(ends) == len(standing) and len({each.end for each in ends}) == 1
+        one_end = len(ends) == len(standing) and (
+            len({(each.experiment, each.end) for each in ends}) == 1
+        )
         is_doubtful = told is not None and (told.end, told.stop_on) != (
             ends[0].end,
             ends[0].stop_on,

@@ -134,11 +134,12 @@ class _Court:
     def _is_meant(self, order: Order, stop: Stop) -> bool:
         """Whether an order is of the very experiment that was stopped.
 
-        One made right after the request cannot be told from the one that was there before.
+        One made right after the request cannot be told from the one that was there before, and a
+        Stop goes by name: one made while it was on its way is hit by it.
         """
         made_at = self.ledger.made.get(id(stop.experiment), 0.0)
         is_new = order.since < made_at <= order.since + MADE_WITH_THE_REQUEST
-        return order.experiment is stop.experiment or is_new
+        return order.experiment is stop.experiment or is_new or made_at > stop.sent_at
 
     def _over(self, order: Order, stop: Stop) -> Sign | None:
         """What the look behind a Stop could have read, which says that the order is over."""

@@ -407,6 +407,9 @@ def is_contained(small: Story, big: Story) -> bool:
     return True
 
 
+_AMOUNTS = ("fails_after", "pause", "begins_in", "stop_seconds", "event_lag", "lingers")
+
+
 def _has(small: Any, big: Any) -> bool:
     if type(small) is not type(big):
         return False
@@ -419,7 +422,7 @@ def _has(small: Any, big: Any) -> bool:
             if all(any(_is_like(each, one) for one in other) for each in value):
                 continue
             return False
-        if member.name in ("fails_after", "pause", "begins_in", "stop_seconds", "event_lag"):
+        if member.name in _AMOUNTS and other != getattr(default, member.name):
             continue
         return False
     return True

@@ -30,7 +30,6 @@ class Declaration:
         end: ``keep`` the production variant, ``promote`` the shadow variant, or keep ``both``.
         as_outcome: Declared as Outcome, not as ModelVariantActions.
         release: The library's. A later one writes more properties that say the same.
-        owns: The stack has the experiment, too.
     """
 
     experiment: str = NAME
@@ -40,7 +39,6 @@ class Declaration:
     stop_on: tuple[str, ...] = DEFAULT_STOP_ON
     end_now: bool = False
     release: int = 0
-    owns: bool = False
 
     def properties(self) -> dict[str, Any]:
         """The resource's properties in the template."""
@@ -60,8 +58,6 @@ class Declaration:
             told["EndNow"] = str(self.end_now).lower()
         if self.release:
             told["ServiceTimeout"] = "3600"
-        if self.owns:
-            told["StackOwnsExperiment"] = "true"
         return told
 
     def says_another_end(self, than: Declaration) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cdk_stop_inference_experiment.cli.document import headline
+from cdk_stop_inference_experiment.cli.document import Text, headline, of_plan
 from cdk_stop_inference_experiment.cli.plan import (
     FAIL,
     PROMOTE,
@@ -29,9 +29,15 @@ from cdk_stop_inference_experiment.cli.reading import (
     StackSeen,
 )
 from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
-from cdk_stop_inference_experiment_handler.lifecycle.situation import Kind, NotReadable
+from cdk_stop_inference_experiment_handler.lifecycle.situation import (
+    Kind,
+    Measured,
+    NotReadable,
+    Question,
+)
 
 from .account import (
+    CHANGE_SET,
     Account,
     added,
     change_set,
@@ -222,16 +228,22 @@ def test_a_resource_that_the_change_set_does_not_name_gets_no_request() -> None:
     assert verdict.experiment == "fraud-shadow"
 
 
-def test_an_experiment_that_the_deployment_creates_is_armed() -> None:
+def test_an_experiment_that_the_deployment_creates_before_is_armed() -> None:
     account = new_stack()
     account.experiments = {}
     native = Change(
         *("Add", "ShadowTest", "AWS::SageMaker::InferenceExperiment"),
         after={"Name": "fraud-shadow", "ModelVariants": [{"VariantName": "production"}]},
     )
-    actions = {"production": "Retain"}
-    verdict = only(planned(native, added(ours(ModelVariantActions=actions)), account=account))
+    change = added(ours(ModelVariantActions={"production": "Retain"}))
+    later = {"Type": RESOURCE_TYPE, "DependsOn": ["ShadowTest"]}
+    account.new_templates[CHANGE_SET] = {RESOURCE: later}
+    verdict = only(planned(native, change, account=account))
     assert said(verdict) == ("Create", "nothing", "will", "stoppable")
+    account.new_templates[CHANGE_SET] = {RESOURCE: {"Type": RESOURCE_TYPE}}
+    verdict = only(planned(native, change, account=account))
+    assert (verdict.certainty, verdict.chance(FAIL)) == ("may", "may")
+    assert "add a dependency" in verdict.because[0]
 
 
 def test_an_absent_experiment_fails_a_creation() -> None:
@@ -576,3 +588,57 @@ def test_a_rollback_trigger_may_undo_the_deployment_before_the_request() -> None
     verdict = only(plan)
     assert (verdict.effect, verdict.certainty) == ("stop", "may")
     assert verdict.because == ("a rollback trigger may undo the deployment first: too-slow",)
+
+
+class Measuring(Account):
+    """CloudWatch has enough requests, and an alarm in a state."""
+
+    state = "OK"
+
+    def evidence(self, question: Question) -> Measured:
+        series = {query: {float(question.begin): 1000.0} for query in question.queries}
+        return Measured(series, dict.fromkeys(question.alarms, self.state))
+
+
+ALARMED = ours(
+    ModelVariantActions=PROMOTE_SHADOW, PromoteIf={"MinInvocations": "100", "Alarms": ["slow"]}
+)
+
+
+def test_evidence_that_is_successful_now_is_no_failure_for_a_pipeline() -> None:
+    old = experiment(created=time.time() - 10**6, sampling=50.0)
+    account = Measuring(experiments={"fraud-shadow": old})
+    plan = planned(modified(after=ALARMED), account=account)
+    verdict = only(plan)
+    assert said(verdict) == ("Update", "stop", "may", "gate_open")
+    assert chances(verdict) == {"stop": "may", "promote": "may", "fail": "metrics"}
+    assert (plan.may(STOP), plan.may(PROMOTE), plan.may(FAIL)) == (True, True, False)
+    assert headline(verdict) == (
+        "may stop it and promote the shadow, will fail if the metrics break a bound by then"
+    )
+
+
+def test_evidence_that_has_failed_now_is_a_failure() -> None:
+    old = experiment(created=time.time() - 10**6, sampling=50.0)
+    account = Measuring(experiments={"fraud-shadow": old})
+    account.state = "ALARM"
+    plan = planned(modified(after=ALARMED), account=account)
+    verdict = only(plan)
+    assert said(verdict) == ("Update", "fail", "may", "gate_failed")
+    assert (plan.may(STOP), plan.may(PROMOTE), plan.may(FAIL)) == (True, True, True)
+    assert headline(verdict) == "may stop it and promote the shadow, may fail"
+
+
+def test_a_headline_says_every_chance_that_the_summary_counts() -> None:
+    account = Account()
+    account.experiments["other"] = experiment(arn=OTHER_ARN, name="other")
+    plan = planned(modified(after=ours(Name="other")), account=account)
+    for verdict in plan.verdicts:
+        told = headline(verdict)
+        for what in (STOP, FAIL):
+            assert (f"{verdict.chance(what)} {what}" in told) is (verdict.chance(what) != "no")
+    *_, last = of_plan(plan)
+    assert isinstance(last, Text)
+    summary = last.text
+    assert "may be: 1" in summary
+    assert "may fail: 1" in summary

@@ -303,7 +303,7 @@ def test_a_rollback_trigger_and_fewer_instances_are_told(armed: History) -> None
     text = _words(Ran(armed.aws, "plan", STACK, "--change-set", "watched").out)
     assert "may stop it and promote the shadow" in text
     assert "Not certain: a rollback trigger may undo the deployment first: too-slow." in text
-    assert "Warning: variant 'shadow' of inference experiment 'fraud-shadow' is to be" in text
+    assert "Warning: a variant of inference experiment 'fraud-shadow' is to be promoted" in text
 
 
 def test_the_plan_of_one_stage_leaves_the_other_alone(history: History) -> None:

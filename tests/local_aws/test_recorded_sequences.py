@@ -9,7 +9,7 @@ events of their stack.
 from __future__ import annotations
 
 import json
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 import pytest
@@ -94,6 +94,16 @@ def test_an_update_of_a_nested_stack_fails_and_rolls_back(aws: LocalAws, arn: st
     name = "nested-update-fails-and-rolls-back"
     assert told(aws, since=since[0]) == recorded(name)
     assert told(aws, auth, since[1], "auth") == recorded(name, "auth")
+    # What the two stacks say of themselves is in the recorded order, too.
+    times = {
+        (stack, item["ResourceStatus"]): item["Timestamp"]
+        for stack, place, count in (("root", STACK, since[0]), ("auth", auth, since[1]))
+        for item in list(reversed(events(aws, place)))[count:]
+        if item["PhysicalResourceId"] == item["StackId"]
+    }
+    own = [(event.stack, event.status) for event in load(name).events if event.is_of_stack]
+    assert set(times) == set(own)
+    assert all(times[first] <= times[then] for first, then in pairwise(own))
 
 
 def test_a_nested_update_is_cleaned_up(aws: LocalAws, arn: str) -> None:

@@ -1,39 +1,80 @@
-"""Bugs that are seeded into the handler: the explorer must catch each of them."""
+"""Bugs that are seeded into the handler: each must be caught.
+
+A bug is caught by a story that the explorer has found by itself, or by a test that is named here.
+``python -m tests.loopback.seeded_bugs`` searches stories for the bugs that have none yet: those of
+a kind, in an order from a seed, until one breaks the promise, which is made small and stored.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
 from crhelper import CfnResource
 
 from cdk_stop_inference_experiment_handler.contract import declaration
-from cdk_stop_inference_experiment_handler.contract.declaration import Declaration
+from cdk_stop_inference_experiment_handler.contract.declaration import Declaration, End, StopOn
+from cdk_stop_inference_experiment_handler.contract.request import (
+    Request,
+    RequestType,
+    read_request,
+)
 from cdk_stop_inference_experiment_handler.lifecycle import (
     decide,
-    facts,
+    decision,
     gate,
+    history,
     order,
-    outcome,
-    standing,
+    permission,
+    situation,
+    state,
+    stop_request,
+)
+from cdk_stop_inference_experiment_handler.lifecycle.decision import Decision, Row, Verb
+from cdk_stop_inference_experiment_handler.lifecycle.history import History
+from cdk_stop_inference_experiment_handler.lifecycle.permission import Answer, Permission
+from cdk_stop_inference_experiment_handler.lifecycle.situation import (
+    Experiment,
+    Kind,
+    Progress,
+    Situation,
 )
 from cdk_stop_inference_experiment_handler.runtime import (
+    answer,
     aws,
-    ending,
-    protocol,
-    resource,
+    crhelper_traits,
+    errors,
+    look,
+    run,
     waiting,
 )
+from loopback.play import oracle
+from loopback.play.search import KINDS, sample, shrunk
+from loopback.play.stage import play
+from loopback.play.story import Story
+from loopback.world import PROMOTE, World
 
-from .scenarios import BRIEF, HANDED, STUCK, Scenario, Tempo, named
+from . import (
+    test_answers,
+    test_evidence,
+    test_lasting_faults,
+    test_requests,
+    test_stops,
+    test_stories,
+    test_waiting,
+)
 
 Patch = AbstractContextManager[object]
+Test = Callable[[World], object]
 
 
 @dataclass(frozen=True)
@@ -42,455 +83,766 @@ class SeededBug:
 
     Attributes:
         patch: A context manager that puts it in.
-        breaks: The invariants that it may violate; at least one must be violated.
-        scenario: The request in which it shows.
-        depth: The number of steps after which it shows.
-        start: The experiment's first status.
+        kind: The kind of stories in which the explorer finds it, if it does.
+        finds: What the explorer may say of it.
+        having: What the stories of the sample have in common.
+        test: Else the test that fails.
     """
 
     name: str
     patch: Callable[[], Patch]
-    breaks: tuple[int, ...]
-    scenario: str
-    depth: int = 0
-    tempo: Tempo = HANDED
-    start: str = "Running"
+    kind: str = ""
+    finds: tuple[str, ...] = ()
+    having: str = ""
+    test: Test | None = None
 
-    @property
-    def situation(self) -> Scenario:
-        """Where to look for it."""
-        return replace(named(self.scenario), start=self.start, tempo=self.tempo)
+
+def _of(owner: object, name: str, value: object) -> Callable[[], Patch]:
+    """Replace something."""
+    return lambda: mock.patch.object(owner, name, value)
+
+
+# How an end is found.
 
 
 def _success_without_waiting() -> Patch:
-    done = facts.succeed("end_as_declared", "")
+    done = decision.succeed(Row.END_AS_DECLARED, "")
     return mock.patch.object(decide, "after_stop", return_value=done)
 
 
-def _endpoint_not_awaited() -> Patch:
-    return mock.patch.object(facts.Experiment, "is_over", facts.Experiment.has_ended)
+@contextmanager
+def _event_answers_early() -> Iterator[None]:
+    step = run.Run._step
+
+    def hasty(self: run.Run) -> tuple[look.Look, Decision]:
+        seen, found = step(self)
+        if self._invocation.fired is waiting.Fired.EVENT and self._progress.sent:
+            found = decision.succeed(Row.END_AS_DECLARED, "the endpoint has settled")
+        return seen, found
+
+    with mock.patch.object(run.Run, "_step", hasty):
+        yield
 
 
-def _stops_in_a_rollback() -> Patch:
-    return mock.patch.object(standing, "_of_status", return_value=standing.Standing.ALLOWED)
+def _stops_while_a_describe_lags() -> Patch:
+    def forgetful(s: Situation) -> Decision:
+        return decide.decide(replace(s, progress=replace(s.progress, sent="")))
+
+    return mock.patch.object(run, "decide", forgetful)
+
+
+def _deadline_restarts() -> Patch:
+    read = Progress.read
+
+    def restarted(carried: Mapping[str, Any] | None, *, otherwise: float) -> Progress:
+        return replace(read(carried, otherwise=otherwise), started_at=time.time())
+
+    return mock.patch.object(Progress, "read", restarted)
+
+
+def _refused_until_the_end_of_time() -> Patch:
+    return mock.patch.object(decide, "_LATER", (Verb.WAIT,))
+
+
+# Answers, ids and rules.
 
 
 def _random_id() -> Patch:
     ids = (f"id-{random.random()}" for _ in range(10**9))
-    return mock.patch.object(ending, "physical_id", side_effect=ids)
-
-
-def _leaks_the_rule() -> Patch:
-    return mock.patch.object(resource.Resource, "_clean_up", return_value=None)
+    return mock.patch.object(run, "physical_id", side_effect=ids)
 
 
 def _random_rule_name() -> Patch:
-    return mock.patch.object(
-        resource.Resource, "_rule_name", property(lambda _: f"rule-{random.random()}")
-    )
+    names = property(lambda _: f"stop-ie-{random.random()}")
+    return mock.patch.object(crhelper_traits.Resource, "_rule_name", names)
 
 
-def _stops_while_a_describe_lags() -> Patch:
-    def forgetful(
-        request: facts.Request, seen: facts.Facts, progress: facts.Progress
-    ) -> facts.Decision:
-        return decide.decide(request, seen, replace(progress, sent=""))
+def _deletes_rule_is_removed_after_the_answer() -> Patch:
+    attempt = crhelper_traits._attempt
 
-    return mock.patch.object(ending, "decide", forgetful)
+    def later(call: Callable[[], object], *, is_silent: bool = False) -> bool:
+        return is_silent or attempt(call)
+
+    return mock.patch.object(crhelper_traits, "_attempt", later)
 
 
 def _puts_once() -> Patch:
-    send = protocol.send
+    send = answer.send
 
     def once(url: str, body: Mapping[str, Any], _left: Callable[[], float]) -> bool:
         try:
             return send(url, body, lambda: 0.0)
-        except waiting.ComeAgain:
+        except answer.NotDelivered:
             return False
 
-    return mock.patch.object(resource, "send", once)
+    return mock.patch.object(crhelper_traits, "send", once)
 
 
 def _failed_create_has_the_arn() -> Patch:
     arn = "arn:aws:sagemaker:eu-west-1:123456789012:inference-experiment/fraud-shadow"
-    return mock.patch.object(resource.Resource, "generate_physical_id", return_value=arn)
-
-
-def _ignores_stop_on() -> Patch:
-    read = declaration._declaration
-
-    def deaf(*arguments: Any) -> Declaration:
-        every = frozenset(("Create", "Update", "Delete"))
-        return replace(read(*arguments), stop_on=every)
-
-    return mock.patch.object(declaration, "_declaration", deaf)
-
-
-def _deadline_restarts() -> Patch:
-    read = facts.Progress.read
-
-    def restarted(carried: Mapping[str, object] | None, *, otherwise: float) -> facts.Progress:
-        del otherwise
-        return replace(read(carried, otherwise=0.0), started_at=time.time())
-
-    return mock.patch.object(facts.Progress, "read", restarted)
+    return mock.patch.object(crhelper_traits.Resource, "generate_physical_id", return_value=arn)
 
 
 @contextmanager
 def _logs_the_event() -> Iterator[None]:
-    read = protocol.read_request
+    read = read_request
 
-    def talkative(event: dict[str, Any]) -> facts.Request:
+    def talkative(event: dict[str, Any]) -> Request:
         logging.getLogger("handler").info(event)
         return read(event)
 
-    with mock.patch.object(ending, "read_request", talkative):
+    with mock.patch.object(run, "read_request", talkative):
         yield
 
 
-@contextmanager
-def _clean_up_turns_the_answer() -> Iterator[None]:
+def _clean_up_turns_the_answer() -> Patch:
     """crhelper's own order: clean up, then answer; an exception becomes the answer."""
 
     def loud(self: Any) -> None:
-        self._lambda_client, self._events_client = self._lambda, self._events
+        self._events_client, self._lambda_client = self._events, mock.Mock()
         CfnResource._remove_polling(self)
 
-    with mock.patch.object(resource.Resource, "_remove_polling", loud):
-        yield
-
-
-def _promotion_taken_for_done() -> Patch:
-    return mock.patch.object(Declaration, "promotes", new=False)
-
-
-def _reads_one_page() -> Patch:
-    def first_page(self: aws.Aws, request: facts.Request) -> object:
-        answer = self._cloudformation.list_stack_resources(StackName=request.stack_id)
-        return tuple(
-            summary["LogicalResourceId"]
-            for summary in answer["StackResourceSummaries"]
-            if summary["PhysicalResourceId"] == request.physical_id
-            and not summary["ResourceStatus"].startswith("DELETE_")
-        )
-
-    return mock.patch.object(aws.Aws, "holders", first_page)
-
-
-def _throttling_fails() -> Patch:
-    return mock.patch.object(waiting.Wait, "is_worth_repeating", return_value=False)
-
-
-def _rewording_is_a_change() -> Patch:
-    same = order._is_same
-
-    def wordy(new: Declaration, old: Declaration, seen: facts.Facts) -> bool:
-        return same(new, old, seen) and new.reason == old.reason
-
-    return mock.patch.object(order, "_is_same", wordy)
-
-
-def _end_now_taken_back_is_a_change() -> Patch:
-    same = order._is_same
-
-    def equal(new: Declaration, old: Declaration, seen: facts.Facts) -> bool:
-        return same(new, old, seen) and new.end_now == old.end_now
-
-    return mock.patch.object(order, "_is_same", equal)
-
-
-def _end_now_left_true_is_an_order() -> Patch:
-    def forgetful(request: facts.Request, seen: facts.Facts) -> Declaration | str | None:
-        old = standing.last_deployed(request, seen)
-        return replace(old, end_now=False) if isinstance(old, Declaration) else old
-
-    return mock.patch.object(order, "last_deployed", forgetful)
-
-
-def _order_is_asked_once() -> Patch:
-    allowed: list[facts.Request] = []
-
-    def once(request: facts.Request, seen: facts.Facts) -> standing.Standing:
-        if any(request is one for one in allowed):
-            return standing.Standing.ALLOWED
-        found = standing.standing(request, seen)
-        if found is standing.Standing.ALLOWED:
-            allowed.append(request)
-        return found
-
-    return mock.patch.object(order, "standing", once)
+    return mock.patch.object(crhelper_traits.Resource, "_remove_polling", loud)
 
 
 @contextmanager
-def _last_updated_means_complete() -> Iterator[None]:
-    ask, updated = aws.Aws.stack, dict[str, bool]()
-
-    def noting(self: aws.Aws, stack_id: str) -> facts.Stack:
-        [told] = self._cloudformation.describe_stacks(StackName=stack_id)["Stacks"]
-        updated[stack_id] = "LastUpdatedTime" in told
-        return ask(self, stack_id)
-
-    def was_complete(stack_id: str, _: facts.Facts) -> bool:
-        return updated[stack_id]
+def _not_delivered_is_an_exception() -> Iterator[None]:
+    class Plain(Exception):
+        pass
 
     with (
-        mock.patch.object(aws.Aws, "stack", noting),
-        mock.patch.object(standing, "_was_complete", was_complete),
+        mock.patch.object(answer, "NotDelivered", Plain),
+        mock.patch.object(crhelper_traits, "NotDelivered", Plain),
     ):
         yield
 
 
-def _old_properties_are_the_old_declaration() -> Patch:
-    def told(request: facts.Request, _: facts.Facts) -> Declaration | str | None:
-        return standing._told(request)
-
-    return mock.patch.object(order, "last_deployed", told)
+# What is declared.
 
 
-def _forward_is_not_a_rollback() -> Patch:
-    def simple(request: facts.Request, seen: facts.Facts) -> standing.Standing:
-        is_rollback = "ROLLBACK" in seen.stack(request.stack_id).status
-        return standing.Standing.UNDO if is_rollback else standing.Standing.ALLOWED
+def _parsed(change: Callable[[Declaration], Declaration]) -> Callable[[], Patch]:
+    """Every declaration is read otherwise than it is written."""
 
-    return mock.patch.object(order, "standing", simple)
+    def patch() -> Patch:
+        parse = declaration._Parser.declaration
 
+        def changed(self: Any) -> Declaration | None:
+            read = parse(self)
+            return None if read is None else change(read)
 
-def _unchanged_is_nothing_to_do() -> Patch:
-    def hasty(request: facts.Request, seen: facts.Facts) -> order.Order | facts.Decision:
-        if order._is_same(request.new, request.old, seen):
-            return facts.succeed("update_unchanged", "")
-        return order.order(request, seen)
+        return mock.patch.object(declaration._Parser, "declaration", changed)
 
-    return mock.patch.object(decide, "order", hasty)
+    return patch
 
 
-def _nested_status_alone() -> Patch:
-    return mock.patch.object(standing, "_from_above", return_value=standing.Standing.ALLOWED)
+def _ends_alike(more: Callable[[Declaration, Declaration], bool]) -> Callable[[], Patch]:
+    """Two declarations only end alike if they also have more in common."""
+
+    def patch() -> Patch:
+        alike = stop_request.ends_alike
+
+        def strict(one: Declaration, other: Declaration, seen: Experiment | None) -> bool:
+            return alike(one, other, seen) and more(one, other)
+
+        return mock.patch.multiple(order, ends_alike=strict)
+
+    return patch
 
 
-def _failed_creation_stops_as_declared() -> Patch:
-    def as_declared(
-        _request: facts.Request, declared: Declaration, _facts: facts.Facts
-    ) -> order.Order:
-        return order.Order("delete_creation_undone", True, declared)
+def _end_now_left_true_is_an_order() -> Patch:
+    deployed = History.deployed.func  # type: ignore[attr-defined]
 
-    return mock.patch.object(order, "_delete_creation_undone", as_declared)
+    def forgetful(self: History) -> history.Deployed:
+        found: history.Deployed = deployed(self)
+        return replace(found, end_now=False) if isinstance(found, Declaration) else found
 
-
-def _the_gate_stands_open() -> Patch:
-    return mock.patch.object(decide, "gate", lambda decision, *_: decision)
+    return mock.patch.object(History, "deployed", property(forgetful))
 
 
-def _judged_again_after_a_stop() -> Patch:
-    judge = gate.gate
+def _same_as_the_old_properties_is_nothing() -> Patch:
+    update = order._update
 
-    def forgetful(
-        decision: facts.Decision,
-        request: facts.Request,
-        seen: facts.Facts,
-        progress: facts.Progress,
-    ) -> facts.Decision:
-        forgotten = replace(progress, evidence={}) if progress.tried else progress
-        return judge(decision, request, seen, replace(forgotten, tried=False))
+    def hasty(
+        s: Situation, known: History, may: Permission, new: Declaration
+    ) -> order.Order | Decision:
+        old = s.request.old
+        if isinstance(old, Declaration) and stop_request.ends_alike(new, old, None):
+            return decision.succeed(Row.UPDATE_UNCHANGED, "")
+        return update(s, known, may, new)
 
-    return mock.patch.object(decide, "gate", forgetful)
+    return mock.patch.object(order, "_update", hasty)
 
 
-def _too_few_requests_open_the_gate() -> Patch:
-    judge = gate.judge
-
-    def lenient(declared: Mapping[str, Any], *rest: Any) -> dict[str, object]:
-        return judge({**declared, "MinInvocations": 1}, *rest)
-
-    return mock.patch.object(gate, "judge", lenient)
+# What the stack's events say.
 
 
 @contextmanager
-def _a_missing_metric_is_zero() -> Iterator[None]:
-    total = gate._total
-
-    def never_missing(query: facts.Query, measured: facts.Measured) -> float:
-        return total(query, measured) or float(query.statistic == "SampleCount")
-
-    with mock.patch.object(gate, "_total", never_missing):
+def _never_deployed_counts_as_deployed() -> Iterator[None]:
+    with (
+        mock.patch.object(History, "is_never_deployed", property(lambda _: False)),
+        _the_request_says_what_is_deployed(),
+    ):
         yield
 
 
-def _alarms_are_not_asked() -> Patch:
-    everything_is_fine = {"too-slow": "OK"}
-    return mock.patch.object(aws.Aws, "_alarm_states", return_value=everything_is_fine)
+def _the_request_says_what_is_deployed() -> Patch:
+    return mock.patch.object(History, "deployed", property(lambda self: self._told()))
+
+
+def _what_completed_last_is_deployed() -> Patch:
+    """An undo that failed, or was skipped, leaves the withdrawn declaration."""
+
+    def newest(self: History) -> history.Deployed:
+        completed = self._completions
+        return self._declared(completed[-1]) if completed else self._told()
+
+    return mock.patch.object(History, "deployed", property(newest))
+
+
+def _masked_properties_are_not_missed() -> Patch:
+    """What cannot be read in an event is taken from the request."""
+    read = History._declared
+
+    def believed(self: History, event: situation.StackEvent) -> history.Deployed:
+        declared: history.Deployed = read(self, event)
+        return self._told() if isinstance(declared, situation.NotReadable) else declared
+
+    return mock.patch.object(History, "_declared", believed)
+
+
+def _name_is_the_experiment() -> Patch:
+    return mock.patch.object(Situation, "experiment", property(lambda self: self.described))
+
+
+# Whether it may be stopped.
+
+
+def _undo_is_not_seen(*kinds: RequestType) -> Callable[[], Patch]:
+    @contextmanager
+    def patch() -> Iterator[None]:
+        def blind(s: Situation, known: History) -> Permission:
+            may = permission.permission(s, known)
+            is_seen = may.answer is not Answer.UNDO or s.request.type not in kinds
+            return may if is_seen else Permission(Answer.ALLOWED)
+
+        with mock.patch.object(decide, "permission", blind):
+            if RequestType.DELETE in kinds:
+                with _the_request_says_what_is_deployed():
+                    yield
+            else:
+                yield
+
+    return patch
+
+
+def _order_is_asked_once() -> Patch:
+    allowed: set[str] = set()
+
+    def once(s: Situation, known: History) -> Permission:
+        asked = f"{s.request.stack_id} {s.issued_at} {s.request.type} {s.request.properties}"
+        if asked in allowed:
+            return Permission(Answer.ALLOWED)
+        found = permission.permission(s, known)
+        if found.answer is Answer.ALLOWED:
+            allowed.add(asked)
+        return found
+
+    return mock.patch.object(decide, "permission", once)
+
+
+def _forward_is_not_a_rollback() -> Patch:
+    def simple(_s: Situation, known: History) -> Permission:
+        is_undo = "ROLLBACK" in permission._status(known.stacks[0])
+        return Permission(Answer.UNDO if is_undo else Answer.ALLOWED)
+
+    return mock.patch.object(decide, "permission", simple)
+
+
+@contextmanager
+def _nested_status_alone() -> Iterator[None]:
+    is_undo, unclear = permission._is_undo, permission._unclear
+
+    def alone(known: History) -> History:
+        return replace(known, stacks=known.stacks[:1])
+
+    with (
+        mock.patch.object(permission, "_is_undo", lambda s, known: is_undo(s, alone(known))),
+        mock.patch.object(permission, "_unclear", lambda s, known: unclear(s, alone(known))),
+    ):
+        yield
+
+
+def _doubt_is_success() -> Patch:
+    """The order is lost when the minute ends: CloudFormation takes it for carried out."""
+
+    def hopeful(s: Situation, row: Row, why: str, kind: Kind | None = None) -> Decision:
+        found = decision.doubt(s, row, why, kind)
+        if found.verb is Verb.FAIL:
+            return decision.succeed(row, why, warn=True)
+        return found
+
+    return mock.patch.multiple(order, doubt=hopeful)
+
+
+@contextmanager
+def _sdk_repeats_a_stop() -> Iterator[None]:
+    clients = cached_property(lambda self: aws.client("sagemaker", self._session, 3))
+    clients.__set_name__(aws.Aws, "_sagemaker")
+    with mock.patch.object(aws.Aws, "_sagemaker", clients):
+        yield
+
+
+# What is read.
+
+
+def _reads_one_page() -> Patch:
+    def first_page(self: aws.Aws, stack_id: str, physical_id: str) -> tuple[str, ...]:
+        found = self._cloudformation.list_stack_resources(StackName=stack_id)
+        return tuple(
+            each["LogicalResourceId"]
+            for each in found["StackResourceSummaries"]
+            if each["PhysicalResourceId"] == physical_id
+            and not each["ResourceStatus"].startswith("DELETE_")
+        )
+
+    return mock.patch.object(aws.Aws, "holders", first_page)
 
 
 def _one_page_of_metrics() -> Patch:
     return mock.patch.object(aws, "_all", lambda pages, **request: [next(iter(pages(**request)))])
 
 
-def _a_closed_gate_promotes_on_delete() -> Patch:
-    return mock.patch.object(Declaration, "kept", lambda self, *_: self)
+def _counted_once() -> Patch:
+    known: dict[str, Any] = {}
+    count = aws.Aws.counts
 
+    def remembered(self: aws.Aws, endpoint_name: str) -> Any:
+        if endpoint_name not in known:
+            known[endpoint_name] = count(self, endpoint_name)
+        return known[endpoint_name]
 
-def _kept_in_the_users_words() -> Patch:
-    kept = Declaration.kept
-
-    def worded(self: Declaration, *names: str) -> Declaration:
-        return replace(kept(self, *names), words=self.words)
-
-    return mock.patch.object(Declaration, "kept", worded)
+    return mock.patch.object(aws.Aws, "counts", remembered)
 
 
 def _configured_instances() -> Patch:
-    remaining = outcome._remaining
-
-    def as_configured(
-        declared: Declaration, experiment: facts.Experiment, _counts: Mapping[str, int]
-    ) -> object:
-        return remaining(declared, experiment, {})
-
-    return mock.patch.object(outcome, "_remaining", as_configured)
+    members = stop_request.members_of
+    return mock.patch.object(
+        run, "members_of", lambda wanted, experiment, _: members(wanted, experiment, {})
+    )
 
 
 def _shadow_and_production_exchanged() -> Patch:
-    pair = outcome._pair
-    return mock.patch.object(outcome, "_pair", lambda experiment: pair(experiment)[::-1])
+    pair = stop_request._pair
+    return mock.patch.object(stop_request, "_pair", lambda experiment: pair(experiment)[::-1])
 
 
-def _resolved_once() -> Patch:
-    known: dict[str, facts.Decision] = {}
+def _outcomes_are_compared_as_written() -> Patch:
+    def as_written(one: Declaration, other: Declaration, _seen: Experiment | None) -> bool:
+        return one.end == other.end
 
-    def remembered(decision: facts.Decision, seen: facts.Facts) -> facts.Decision:
-        if decision.verb is not facts.Verb.STOP or not decision.stop:
-            return decision
-        return known.setdefault(decision.stop.digest, resolved(decision, seen))
-
-    resolved = outcome.resolved
-    return mock.patch.object(decide, "resolved", remembered)
+    return mock.patch.object(order, "ends_alike", as_written)
 
 
-def _outcomes_are_compared_resolved() -> Patch:
-    def resolved(one: Declaration, other: Declaration, seen: facts.Facts) -> bool:
-        return one.is_same_as(other)
+# The gate.
 
-    return mock.patch.object(order, "make_the_same_request", resolved)
 
+def _gate_stands_open() -> Patch:
+    def open_gate(ordered: order.Order, s: Situation, experiment: Experiment) -> Decision:
+        wanted = replace(ordered.wanted, promote_if=None)
+        return gate.gate(replace(ordered, wanted=wanted), s, experiment)
+
+    return mock.patch.object(state, "gate", open_gate)
+
+
+def _judged_again() -> Patch:
+    def forgetful(s: Situation) -> Decision:
+        return decide.decide(replace(s, progress=replace(s.progress, evidence={}, tried=False)))
+
+    return mock.patch.object(run, "decide", forgetful)
+
+
+def _too_few_requests_open_the_gate() -> Patch:
+    judge = gate.judge
+
+    def lenient(evidence: declaration.Evidence, *rest: Any) -> dict[str, object]:
+        return judge(replace(evidence, min_invocations=1), *rest)
+
+    return mock.patch.object(gate, "judge", lenient)
+
+
+def _missing_metric_is_zero() -> Patch:
+    total = gate._total
+
+    def never_missing(query: situation.Query, measured: situation.Measured) -> float:
+        return total(query, measured) or float(query.statistic == "SampleCount")
+
+    return mock.patch.object(gate, "_total", never_missing)
+
+
+def _kept_in_the_users_words() -> Patch:
+    kept = stop_request.Wanted.kept
+
+    def worded(self: stop_request.Wanted, why: str) -> stop_request.Wanted:
+        return replace(kept(self, why), words=self.words)
+
+    return mock.patch.object(stop_request.Wanted, "kept", worded)
+
+
+ONE, FAULT, TWO, TWO_FAULT = "one", "one with a fault", "two", "two with a fault"
+STOPPED = (
+    oracle.UNORDERED,
+    oracle.TAKEN_BACK,
+    oracle.ANOTHER_END,
+    oracle.ANOTHER_EXPERIMENT,
+)
 
 SEEDED_BUGS = (
-    SeededBug("SUCCESS without waiting", _success_without_waiting, (2,), "update"),
-    SeededBug("the endpoint is not awaited", _endpoint_not_awaited, (2,), "delete"),
-    SeededBug("a stop in a rollback", _stops_in_a_rollback, (5,), "rollback update"),
-    SeededBug("a random physical id", _random_id, (4,), "delete"),
-    SeededBug("a leaked rule", _leaks_the_rule, (7,), "update"),
-    SeededBug("a random name for the rule", _random_rule_name, (7,), "update"),
-    SeededBug("a stop while a describe lags", _stops_while_a_describe_lags, (6,), "delete"),
-    SeededBug("a PUT without a retry", _puts_once, (14, 1), "create", depth=1),
+    SeededBug("SUCCESS without waiting", _success_without_waiting, ONE, (oracle.LOST,)),
     SeededBug(
-        "a failed Create with the ARN", _failed_create_has_the_arn, (4,), "create", start="absent"
+        "an event's firing answers early",
+        _event_answers_early,
+        test=test_waiting.test_events_out_of_order_answer_no_sooner_than_the_end,
     ),
-    SeededBug("StopOn is ignored", _ignores_stop_on, (5,), "delete, not in StopOn"),
-    SeededBug("the deadline restarts", _deadline_restarts, (1, 7), "update", tempo=STUCK),
-    SeededBug("the event is logged", _logs_the_event, (11,), "create"),
-    SeededBug("clean-up turns the answer", _clean_up_turns_the_answer, (8,), "update"),
     SeededBug(
-        "a promotion taken for done", _promotion_taken_for_done, (2,), "update", start="Completed"
+        "the endpoint is not awaited",
+        _of(Experiment, "is_settled", True),
+        test=test_requests.test_an_update_stops_waits_for_the_endpoint_to_settle_and_then_succeeds,
     ),
-    SeededBug("one page of resources is read", _reads_one_page, (5,), "cleanup delete"),
-    SeededBug("throttling fails", _throttling_fails, (9,), "update", depth=1, tempo=BRIEF),
-    SeededBug("a reworded reason is a change", _rewording_is_a_change, (5,), "reworded reason"),
+    SeededBug(
+        "a stop while a describe lags",
+        _stops_while_a_describe_lags,
+        test=lambda world: test_waiting.test_a_firing_stops_what_has_begun_to_run_once(world, ()),
+    ),
+    SeededBug(
+        "the deadline restarts",
+        _deadline_restarts,
+        test=lambda world: (
+            test_waiting.test_a_stop_that_takes_too_long_is_answered_while_cloudformation_still_waits(
+                world, "Update", 300
+            )
+        ),
+    ),
+    SeededBug(
+        "a refused Stop is tried after the deadline",
+        _refused_until_the_end_of_time,
+        test=test_lasting_faults.test_a_conflict_until_the_deadline_is_answered_with_the_status_that_it_comes_from,
+    ),
+    SeededBug("a random physical id", _random_id, ONE, (oracle.WRONG_ID,)),
+    SeededBug("a failed Create with the ARN", _failed_create_has_the_arn, ONE, (oracle.WRONG_ID,)),
+    SeededBug(
+        "a leaked rule",
+        _of(crhelper_traits.Resource, "_clean_up", lambda _: None),
+        ONE,
+        (oracle.LEFT,),
+    ),
+    SeededBug("a random name for the rule", _random_rule_name, ONE, (oracle.LEFT,)),
+    SeededBug(
+        "a Delete's rule is removed after its answer",
+        _deletes_rule_is_removed_after_the_answer,
+        test=test_waiting.test_the_rule_is_removed_before_the_answer_to_a_delete_and_looked_for_after_it,
+    ),
+    SeededBug(
+        "the invocation leaves without a rule",
+        _of(crhelper_traits.Resource, "hand_over", lambda *_: None),
+        ONE,
+        (oracle.UNANSWERED, oracle.LOST),
+    ),
+    SeededBug(
+        "the invocation waits inside to its end",
+        _of(waiting.Wait, "may_leave", lambda *_, **__: False),
+        test=lambda world: (
+            test_waiting.test_the_rule_is_made_right_after_the_stop_and_the_invocation_leaves_after_20_s(
+                world, "Update"
+            )
+        ),
+    ),
+    SeededBug(
+        "a PUT without a retry",
+        _puts_once,
+        test=lambda world: (
+            test_lasting_faults.test_an_answer_that_nobody_takes_is_tried_again_by_the_next_delivery(
+                world, "error"
+            )
+        ),
+    ),
+    SeededBug(
+        "crhelper turns an answer that was not delivered into FAILED",
+        _not_delivered_is_an_exception,
+        test=test_lasting_faults.test_a_polls_answer_that_nobody_takes_is_tried_again_by_the_rule,
+    ),
+    SeededBug(
+        "the event is logged",
+        _logs_the_event,
+        test=test_answers.test_no_log_line_holds_a_response_url_or_its_signature,
+    ),
+    SeededBug(
+        "clean-up turns the answer",
+        _clean_up_turns_the_answer,
+        test=lambda world: (
+            test_waiting.test_a_rule_that_cannot_be_removed_for_a_while_fires_and_removes_itself(
+                world, "Update"
+            )
+        ),
+    ),
+    SeededBug(
+        "StopOn is ignored",
+        _parsed(lambda read: replace(read, stop_on=frozenset(StopOn))),
+        ONE,
+        STOPPED,
+    ),
+    SeededBug(
+        "a promotion taken for done",
+        _of(End, "promotes", False),
+        test=test_requests.test_an_update_that_wants_a_promotion_fails_where_somebody_else_ended_it,
+    ),
+    SeededBug(
+        "a reworded reason is a change",
+        _ends_alike(lambda one, other: one.reason == other.reason),
+        ONE,
+        STOPPED,
+    ),
     SeededBug(
         "EndNow from true to false is a change",
-        _end_now_taken_back_is_a_change,
-        (5,),
-        "end now taken back",
+        _ends_alike(lambda one, other: one.end_now == other.end_now),
+        test=test_stories.test_end_now_taken_back_ends_no_other_test,
     ),
     SeededBug(
-        "EndNow left true is an order", _end_now_left_true_is_an_order, (5,), "end now left true"
+        "EndNow left true is an order",
+        _end_now_left_true_is_an_order,
+        test=test_stories.test_end_now_left_true_ends_no_other_change,
     ),
     SeededBug(
-        "the order is asked once",
-        _order_is_asked_once,
-        (15,),
-        "nested update",
-        depth=1,
-        start="Updating",
+        "the same as the old properties is nothing",
+        _same_as_the_old_properties_is_nothing,
+        TWO,
+        (oracle.LOST,),
     ),
     SeededBug(
-        "LastUpdatedTime means complete",
-        _last_updated_means_complete,
-        (5,),
-        "failed creation by change set is deleted",
+        "what was never deployed counts as deployed",
+        _never_deployed_counts_as_deployed,
+        test=lambda world: test_stories.test_a_stack_that_never_was_complete_is_deleted(
+            world, "CREATE_FAILED"
+        ),
     ),
     SeededBug(
         "old properties after a failed update are the old declaration",
-        _old_properties_are_the_old_declaration,
-        (5,),
-        "withdrawn order, old properties are the failed ones",
+        _the_request_says_what_is_deployed,
+        test=lambda world: test_stories.test_a_failed_promotion_that_is_withdrawn_is_none(
+            world, PROMOTE, undo=False
+        ),
+    ),
+    SeededBug(
+        "what completed last is deployed, also if its undo failed",
+        _what_completed_last_is_deployed,
+        test=lambda world: (
+            test_stories.test_an_undo_that_fails_leaves_the_former_declaration_deployed(
+                world, "new", "deleted"
+            )
+        ),
+    ),
+    SeededBug(
+        "masked properties: the request is believed",
+        _masked_properties_are_not_missed,
+        test=test_stories.test_masked_properties_of_events_stop_nothing,
+    ),
+    SeededBug(
+        "a name is an experiment", _name_is_the_experiment, FAULT, STOPPED, having="recreated"
+    ),
+    SeededBug(
+        "a stop in a rollback",
+        _undo_is_not_seen(RequestType.CREATE, RequestType.UPDATE),
+        test=lambda world: test_requests.test_a_rollback_never_stops(
+            world, "Update", "UPDATE_ROLLBACK_IN_PROGRESS"
+        ),
+    ),
+    SeededBug(
+        "a creation that is rolled back ends what it imported",
+        _undo_is_not_seen(RequestType.DELETE),
+        test=lambda world: test_stories.test_a_creation_that_is_undone_ends_nothing(
+            world, "ROLLBACK_IN_PROGRESS", PROMOTE
+        ),
+    ),
+    SeededBug(
+        "the order is asked once", _order_is_asked_once, ONE, STOPPED, having='"fails": "while"'
     ),
     SeededBug(
         "forward = not a rollback",
         _forward_is_not_a_rollback,
-        (5,),
-        "create that stops, an import",
+        test=test_stories.test_an_import_does_not_create_anything_that_stops,
     ),
     SeededBug(
-        "unchanged = nothing to do",
-        _unchanged_is_nothing_to_do,
-        (2,),
-        "retry, old properties are the failed ones",
+        "the nested status alone",
+        _nested_status_alone,
+        test=lambda world: test_stories.test_a_nested_stack_that_is_operated_directly(
+            world, "Update"
+        ),
     ),
     SeededBug(
-        "the nested status alone", _nested_status_alone, (5,), "nested delete, the root rolls back"
+        "a failure elsewhere is not seen",
+        _of(permission, "_FAILED", frozenset()),
+        test=test_stories.test_an_order_that_waits_while_a_sibling_fails_without_rollback_fails,
     ),
     SeededBug(
-        "a failed creation stops as declared",
-        _failed_creation_stops_as_declared,
-        (15,),
-        "rollback delete of what the stack owns",
+        "a duplicate after the answer is a request",
+        _of(permission, "_closed", lambda *_: None),
+        test=test_stories.test_a_second_delivery_an_hour_after_the_stop_stops_nothing_more,
     ),
-    SeededBug("configured instances", _configured_instances, (15,), "outcome update"),
+    SeededBug(
+        "an order is lost when the minute ends",
+        _doubt_is_success,
+        ONE,
+        (oracle.LOST,),
+        having='"event_lag": 90.0',
+    ),
+    SeededBug(
+        "the SDK repeats a Stop",
+        _sdk_repeats_a_stop,
+        test=lambda world: (
+            test_stops.test_a_stop_without_an_answer_is_sent_again_only_after_a_new_look(
+                world, "lost"
+            )
+        ),
+    ),
+    SeededBug(
+        "throttling fails",
+        _of(errors.Throttled, "kind", Kind.REFUSED),
+        test=test_waiting.test_throttled_after_its_stop_a_firing_makes_one_attempt_and_leaves,
+    ),
+    SeededBug(
+        "one page of resources is read",
+        _reads_one_page,
+        test=test_stops.test_a_clean_up_reads_every_page_of_the_stacks_resources,
+    ),
+    SeededBug(
+        "configured instances",
+        _configured_instances,
+        test=test_stops.test_an_outcome_promotes_the_shadow_on_as_many_instances_as_production_runs,
+    ),
+    SeededBug(
+        "instances are counted once",
+        _counted_once,
+        test=test_stops.test_instances_are_counted_anew_before_each_stop,
+    ),
     SeededBug(
         "shadow and production exchanged",
         _shadow_and_production_exchanged,
-        (15,),
-        "outcome update that keeps",
+        test=test_stops.test_an_outcome_promotes_the_shadow_on_as_many_instances_as_production_runs,
     ),
     SeededBug(
-        "an outcome is resolved once",
-        _resolved_once,
-        (15,),
-        "outcome update",
-        depth=1,
-        start="Updating",
+        "an outcome and its variants always differ",
+        _outcomes_are_compared_as_written,
+        test=test_stops.test_the_same_end_as_an_outcome_is_no_order,
     ),
     SeededBug(
-        "the two ways always differ",
-        _outcomes_are_compared_resolved,
-        (5,),
-        "outcome of the named variants",
-    ),
-    SeededBug("the gate stands open", _the_gate_stands_open, (16,), "gated update, closed"),
-    SeededBug(
-        "judged again after a Stop", _judged_again_after_a_stop, (17,), "gated update", depth=1
+        "the gate stands open",
+        _gate_stands_open,
+        test=lambda world: _closed_gate(world, "slow"),
     ),
     SeededBug(
         "too few requests open the gate",
         _too_few_requests_open_the_gate,
-        (16,),
-        "gated update, few",
+        test=lambda world: _closed_gate(world, "few"),
     ),
     SeededBug(
-        "a missing metric is zero", _a_missing_metric_is_zero, (16,), "gated update, unmeasured"
+        "a missing metric is zero",
+        _missing_metric_is_zero,
+        test=lambda world: _closed_gate(world, "unmeasured"),
     ),
     SeededBug(
         "alarms are not asked",
-        _alarms_are_not_asked,
-        (16,),
-        "gated create that stops, closed",
+        _of(aws.Aws, "_alarm_states", lambda *_: {"too-slow": "OK"}),
+        test=lambda world: _closed_gate(world, "alarming"),
     ),
-    SeededBug("one page of metrics is read", _one_page_of_metrics, (2, 9), "gated update"),
+    SeededBug(
+        "one page of metrics is read",
+        _one_page_of_metrics,
+        test=lambda world: _gate(
+            world, test_evidence.TestVerdict.test_is_an_attribute_that_outlives_the_invocation
+        ),
+    ),
+    SeededBug(
+        "judged again",
+        _judged_again,
+        test=lambda world: _gate(
+            world, test_evidence.TestVerdict.test_is_made_once_however_long_the_stop_is_refused
+        ),
+    ),
     SeededBug(
         "a closed gate promotes on Delete",
-        _a_closed_gate_promotes_on_delete,
-        (16,),
-        "gated delete, closed",
+        _of(stop_request.Wanted, "kept", lambda self, _: self),
+        test=lambda world: _gate(
+            world, test_evidence.TestFaults.test_a_teardown_ends_by_keeping_production
+        ),
     ),
-    SeededBug("kept in the user's words", _kept_in_the_users_words, (15,), "gated delete, closed"),
+    SeededBug(
+        "kept in the user's words",
+        _kept_in_the_users_words,
+        test=lambda world: _gate(
+            world,
+            lambda self, world: (
+                test_evidence.TestClosedGate.test_keeps_production_on_a_deletion_and_does_not_use_the_users_words(
+                    self, world, "slow"
+                )
+            ),
+        ),
+    ),
 )
+"""Of the old explorer's bugs one went with its rule: a failed creation ended what its stack owned.
+LastUpdatedTime, by which it was known whether a stack was ever complete, is not read any more."""
+
+
+def _closed_gate(world: World, word: str) -> None:
+    closed = test_evidence.TestClosedGate
+    _gate(world, lambda self, world: closed.test_stops_nothing_on_an_update(self, world, word))
+
+
+def _gate(world: World, test: Callable[[Any, World], object]) -> None:
+    test_evidence.prepare(world)
+    test(None, world)
+
+
+FOUND = Path(__file__).with_suffix(".json")
+SEED = "seeded bugs"
+MOST = 150
+
+
+def found() -> dict[str, dict[str, Any]]:
+    """By the names of bugs: a story that catches it, and after how many others it was found."""
+    stored: dict[str, dict[str, Any]] = json.loads(FOUND.read_text(encoding="utf-8"))
+    return stored
+
+
+def is_caught(bug: SeededBug, story: Story) -> bool:
+    """Whether the explorer sees that a story breaks the promise as the bug does."""
+    with bug.patch():
+        played = play(story)
+    findings = {finding.kind for finding in played.findings}
+    return not played.ledger.refused and bool(findings & set(bug.finds))
+
+
+def search(bug: SeededBug) -> dict[str, Any] | None:
+    """Search for a story, and make it small."""
+    stories = [story for story in KINDS[bug.kind]() if bug.having in story.key]
+    for number, story in enumerate(sample(stories, MOST, SEED), start=1):
+        if is_caught(bug, story):
+            small = shrunk(story, lambda smaller: is_caught(bug, smaller))
+            which = f"'{bug.kind}'" + (f" with {bug.having}" if bug.having else "")
+            after = f"{number} of {which}, seed '{SEED}'"
+            return {"found": after, "told": small.tell().splitlines(), "story": small.to_json()}
+    return None
+
+
+def main() -> None:
+    """Search for what is missing."""
+    stored = found() if FOUND.exists() else {}
+    for bug in SEEDED_BUGS:
+        if bug.kind and bug.name not in stored:
+            result = search(bug)
+            print(f"{bug.name}: {result['found'] if result else 'not found'}", flush=True)
+            if result:
+                stored[bug.name] = result
+                FOUND.write_text(json.dumps(stored, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -10,7 +10,7 @@ from unittest import mock
 import pytest
 
 from loopback.clock import EPOCH
-from loopback.cloudwatch import ALARM, EVIDENCE, CloudWatch
+from loopback.cloudwatch import ALARM, CLOSED, EVIDENCE, CloudWatch
 from loopback.sagemaker import NAME_OF_ENDPOINT, Pace
 from loopback.wire import Members
 from loopback.world import PROMOTE, World
@@ -24,10 +24,14 @@ A_FIRING = 65.0
 READS = ("GetMetricData", "DescribeAlarms")
 
 
-@pytest.fixture(autouse=True)
-def _running(world: World) -> None:
+def prepare(world: World) -> None:
     world.stack.status = FORWARD
     world.experiment("Running", SHORT)
+
+
+@pytest.fixture(autouse=True)
+def _running(world: World) -> None:
+    prepare(world)
 
 
 def reads(world: World) -> list[str]:
@@ -183,6 +187,26 @@ class TestFaults:
         assert seconds(asked) < 300 + A_FIRING
 
 
+@pytest.mark.parametrize("word", CLOSED)
+class TestClosedGate:
+    def test_stops_nothing_on_an_update(self, world: World, word: str) -> None:
+        world.cloudwatch.tell(word)
+        assert answered(world, world.request("Update", GATED))["Status"] == "FAILED"
+        assert stops(world) == 0
+
+    def test_keeps_production_on_a_deletion_and_does_not_use_the_users_words(
+        self, world: World, word: str
+    ) -> None:
+        """A reason such as "the shadow is better" would be untrue."""
+        world.stack.status = "DELETE_IN_PROGRESS"
+        world.cloudwatch.tell(word)
+        declared = {**GATED, "Reason": "The shadow is better"}
+        assert answered(world, world.request("Delete", declared))["Status"] == "SUCCESS"
+        (sent,) = asked(world, "StopInferenceExperiment")
+        assert sent["ModelVariantActions"] == {"production": "Retain", "shadow": "Remove"}
+        assert "The shadow is better" not in sent["Reason"]
+
+
 class TestVerdict:
     def test_is_made_once_however_long_the_stop_is_refused(self, world: World) -> None:
         world.sagemaker.experiments.clear()
@@ -233,8 +257,6 @@ class TestVerdict:
 
     def test_in_full_is_in_the_log(self, world: World) -> None:
         answered(world, world.request("Update", GATED))
-        logged = [json.loads(line)["message"] for line in world.journal.lines()]
-        (full,) = [
-            one for one in logged if isinstance(one, dict) and one.get("decision") == "evidence"
-        ]
+        logged = [json.loads(line) for line in world.journal.lines()]
+        (full,) = [line["evidence"] for line in logged if line.get("decision") == "evidence"]
         assert full["alarms"] == {ALARM: "OK"}

@@ -254,10 +254,11 @@ def test_a_conflict_until_the_deadline_is_answered_with_the_status_that_it_comes
 ) -> None:
     world.stack.status = FORWARD
     world.experiment("Updating", Pace(begin=10**6))
-    answer = answered(world, world.request("Update"))
+    asked = world.deliver(world.request("Update", {**PROMOTE, "ServiceTimeout": "300"}))
+    world.run(400)
 
-    assert answer["Status"] == "FAILED"
-    assert "last seen: inference experiment 'fraud-shadow' is Updating" in answer["Reason"]
+    assert told(asked)["Status"] == "FAILED"
+    assert "is Updating" in told(asked)["Reason"]
     assert world.leftovers == []
 
 

@@ -17,8 +17,8 @@ from .asking import SHORT, answered, seconds, stops, told
 
 def messages(world: World) -> list[dict[str, object]]:
     """The decisions in the log."""
-    found = [json.loads(line)["message"] for line in world.journal.lines()]
-    return [one for one in found if isinstance(one, dict) and "row" in one]
+    found = [json.loads(line) for line in world.journal.lines()]
+    return [line for line in found if "row" in line]
 
 
 def rows(world: World) -> list[object]:
@@ -64,7 +64,7 @@ def test_declaration_invalid(world: World, kind: str, status: str) -> None:
 
     assert answer["Status"] == status
     assert rows(world)[-1] == ("not_readable" if kind == "Delete" else "declaration_invalid")
-    assert any("'Reason'" in str(one["why"]) for one in messages(world))
+    assert any("'Reason'" in str(one["message"]) for one in messages(world))
     assert stops(world) == 0
 
 
@@ -135,6 +135,45 @@ def test_end_endpoint_failed_in_an_end_that_was_first_seen_while_it_settled(worl
 
     assert (answer["Status"], rows(world)[-1]) == ("FAILED", "end_endpoint_failed")
     assert "ended_unsettled" in rows(world)
+
+
+@pytest.mark.parametrize(("kind", "status"), [("Update", "FAILED"), ("Delete", "SUCCESS")])
+def test_end_endpoint_failed_though_it_is_in_service(world: World, kind: str, status: str) -> None:
+    enter(world, kind)
+    world.experiment("Running", SHORT)
+    world.sagemaker.experiments[NAME].stop_fails_update = True
+
+    answer = answered(world, world.request(kind))
+
+    assert (answer["Status"], rows(world)[-1]) == (status, "end_endpoint_failed")
+
+
+@pytest.mark.parametrize("kind", ["Update", "Delete"])
+def test_end_as_declared_that_shows_as_cancelled(world: World, kind: str) -> None:
+    """An early conclusion may show so."""
+    enter(world, kind)
+    world.experiment("Running", SHORT)
+    world.sagemaker.experiments[NAME].shows_as_cancelled = True
+
+    answer = answered(world, world.request(kind))
+
+    assert (answer["Status"], rows(world)[-1]) == ("SUCCESS", "end_as_declared")
+    assert answer["Data"]["Status"] == "Cancelled"
+
+
+@pytest.mark.parametrize(("kind", "status"), [("Update", "FAILED"), ("Delete", "SUCCESS")])
+def test_created_refused(world: World, kind: str, status: str) -> None:
+    """The test begins tomorrow: nobody waits for that."""
+    enter(world, kind)
+    world.experiment("Created")
+    world.sagemaker.experiments[NAME].refuses_created = True
+
+    asked = world.deliver(world.request(kind))
+    world.run(1000)
+
+    assert (told(asked)["Status"], rows(world)[-1]) == (status, "created_refused")
+    assert seconds(asked) <= 120
+    assert world.sagemaker.experiments[NAME].stops == []
 
 
 SHADOW = {"Name": NAME, "Outcome": "PromoteShadow"}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import pytest
 
 from loopback.cloudformation import Event
@@ -118,6 +121,45 @@ def test_a_skipped_rollback_leaves_the_last_real_completion(world: World, old: D
     story.enters("UPDATE_COMPLETE").rests().enters("UPDATE_IN_PROGRESS")
     assert story.asks("Update", PROMOTE, {**KEEP, "Reason": "still"}) == "SUCCESS"
     assert story.stops == ["Promote"]
+
+
+@pytest.mark.parametrize("told", ["old", "new"])
+@pytest.mark.parametrize("then", ["deleted", "skipped, then upgraded"])
+def test_an_undo_that_fails_leaves_the_former_declaration_deployed(
+    world: World, told: str, then: str
+) -> None:
+    """The withdrawn one has completed, but its stack's operation has not succeeded."""
+    old, new = {**KEEP, "StopOn": ["Delete"]}, {**PROMOTE, "StopOn": ["Delete"]}
+    story = Story(world).created(old).enters("UPDATE_IN_PROGRESS")
+    assert story.asks("Update", new, old) == "SUCCESS"
+    story.enters("UPDATE_ROLLBACK_IN_PROGRESS").notes("UPDATE_IN_PROGRESS", old)
+    story.notes("UPDATE_FAILED", old).enters("UPDATE_ROLLBACK_FAILED").rests()
+    said = old if told == "old" else new
+    if then == "deleted":
+        story.enters("DELETE_IN_PROGRESS")
+        assert story.asks("Delete", said) == "SUCCESS"
+        assert story.stops == ["Remove"]
+        return
+    story.enters("UPDATE_ROLLBACK_IN_PROGRESS").notes("UPDATE_COMPLETE", said)
+    story.enters("UPDATE_ROLLBACK_COMPLETE").rests().enters("UPDATE_IN_PROGRESS")
+    upgraded = {"StopOn": ["Update", "Delete"]}
+    assert story.asks("Update", {**old, **upgraded}, said) == "SUCCESS"
+    assert story.attempts == 0
+
+
+def test_masked_properties_of_events_stop_nothing(world: World) -> None:
+    """What the request says of the old declaration may be the failed one."""
+    story, _ = failed_promotion(world, undo=False)
+    masked = json.dumps({"Name": NAME, "ModelVariantActions": {"production": "****"}})
+    world.stack.events[:] = [
+        replace(event, properties=masked) if event.properties else event
+        for event in world.stack.events
+    ]
+    before = story.attempts
+    story.enters("UPDATE_IN_PROGRESS")
+    assert story.asks("Update", KEEP, PROMOTE) == "FAILED"
+    assert "masked" in story.last["Reason"]
+    assert story.attempts == before
 
 
 def test_a_continued_rollback_that_skips_nothing_stops_nothing(world: World) -> None:
@@ -422,6 +464,18 @@ def test_end_now_taken_back_and_the_next_test(world: World) -> None:
     story.enters("UPDATE_COMPLETE").rests().enters("UPDATE_IN_PROGRESS")
     assert story.asks("Update", NOW, ARMED) == "SUCCESS"
     assert story.stops == ["Promote"]
+
+
+def test_end_now_taken_back_ends_no_other_test(world: World) -> None:
+    declared = {**ARMED, "StopOn": ["Update", "Delete"]}
+    story = Story(world).created(declared).enters("UPDATE_IN_PROGRESS")
+    assert story.asks("Update", {**declared, "EndNow": "true"}, declared) == "SUCCESS"
+    story.enters("UPDATE_COMPLETE").rests()
+    world.sagemaker.experiments.clear()
+    world.experiment("Running", BRIEF)
+    story.enters("UPDATE_IN_PROGRESS")
+    assert story.asks("Update", declared, {**declared, "EndNow": "true"}) == "SUCCESS"
+    assert story.attempts == 1
 
 
 @pytest.mark.parametrize("stop_on", [["Create"], ["Update"], ["Delete"], ["Create", "Delete"]])

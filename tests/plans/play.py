@@ -12,10 +12,12 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from cdk_stop_inference_experiment.cli.plan import FAIL, NO, STOP, UNKNOWN, WILL, Plan
 from cdk_stop_inference_experiment.cli.reading import CannotPlan
+from local_aws import LocalAwsError
 
 from .compare import Happened, mistakes, reasons
 from .world import (
@@ -100,7 +102,7 @@ def play(world: World, seed: int, tally: Tally) -> None:
     declared = _first(world, random_, name)
     for number in range(OPERATIONS):
         is_last = number == OPERATIONS - 1
-        keeps = random_.random() < 0.4 or stack.status.endswith("_FAILED")
+        keeps = random_.random() < 0.5 or stack.status.endswith("_FAILED")
         if is_last or (stack.stack_id and random_.random() < 0.15):
             if not stack.stack_id:
                 return
@@ -139,9 +141,11 @@ def _first(world: World, random_: random.Random, name: str) -> Declared:
     if random_.random() < 0.15:
         shadow_test(world, f"{name}-b")
         declared.ours["Twin"] = _properties(random_, f"{name}-b")
-    if random_.random() < 0.35:
-        declared.fragile = random_.choice(["1", "fail"])
-        declared.comes_first = random_.random() < 0.5
+    if random_.random() < 0.4:
+        declared.fragile = random_.choice(["1", "1", "fail"])
+        declared.comes_first = random_.random() < 0.7
+    if random_.random() < 0.25:
+        declared.late, declared.switch = {"Stop": "EndNow"}, "false"
     return declared
 
 
@@ -184,7 +188,9 @@ def _changed(
     """One or two edits."""
     if declared.fragile == "fail" and random_.random() < 0.7:
         declared = replace(declared, fragile="2")
-    for _ in range(random_.choice([1, 1, 2])):
+    elif declared.fragile == "fail":
+        declared = replace(declared, filler=str(random_.randrange(10**6)))
+    for _ in range(random_.choice([0, 1, 1, 2, 2])):
         edit = random_.choice(EDITS)
         told.append(edit.__name__.strip("_").replace("_", " "))
         declared = edit(world, random_, declared, name)
@@ -249,11 +255,15 @@ def _dynamic(_w: World, random_: random.Random, declared: Declared, _n: str) -> 
         if "Stop" not in declared.ours:
             return declared
         return replace(declared, late={"Stop": "EndNow"}, switch=random_.choice(["false", "true"]))
-    return replace(declared, switch="true" if declared.switch == "false" else "false")
+    # Beside another edit, the change set does not show that the value changes.
+    reworded = _reason(_w, random_, declared, _n) if random_.random() < 0.6 else declared
+    return replace(reworded, switch="true" if declared.switch == "false" else "false")
 
 
 def _fragile(_w: World, random_: random.Random, declared: Declared, _n: str) -> Declared:
-    return replace(declared, fragile="fail", comes_first=random_.random() < 0.5)
+    """Something else fails, often before ours are reached that change, too."""
+    changed = _end_now(_w, random_, declared, _n) if random_.random() < 0.5 else declared
+    return replace(changed, fragile="fail", comes_first=random_.random() < 0.7)
 
 
 def _native(_w: World, random_: random.Random, declared: Declared, _n: str) -> Declared:
@@ -296,9 +306,10 @@ EDITS: tuple[Edit, ...] = (
 
 
 def _by_hand(world: World, name: str, told: list[str]) -> None:
-    """Somebody ends the experiment."""
-    told.append("ended by hand")
-    world.aws.end_experiment(f"{name}-a", status="Completed", status_reason="by hand")
+    """Somebody ends the experiment, if it is there."""
+    with suppress(LocalAwsError):
+        world.aws.end_experiment(f"{name}-a", status="Completed", status_reason="by hand")
+        told.append("ended by hand")
 
 
 def main() -> int:
@@ -306,11 +317,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seeds", type=int, nargs="+", help="these instead")
     parser.add_argument("--seconds", type=float, default=3600.0, help="start no history after this")
     options = parser.parse_args()
     tally, begun = Tally(), time.monotonic()
     with running() as world:
-        for seed in range(options.seed, options.seed + options.count):
+        for seed in options.seeds or range(options.seed, options.seed + options.count):
             if time.monotonic() > begun + options.seconds:
                 break
             play(world, seed, tally)

@@ -224,23 +224,21 @@ class TestEndByCreateOrUpdate:
         assert decided(again).verb is Verb.STOP
 
     @pytest.mark.parametrize(
-        ("new", "reads_counts", "needs_counts"),
+        ("new", "needs_counts"),
         [
-            (outcome("PromoteShadow"), True, True),
-            (outcome("PromoteShadow", Instances="Shadow"), True, False),
-            (promoting(), True, False),
-            (outcome("KeepBoth"), False, False),
-            (CANCELLED, False, False),
+            (outcome("PromoteShadow"), True),
+            (outcome("PromoteShadow", Instances="Shadow"), False),
+            (promoting(), False),
+            (outcome("KeepBoth"), False),
+            (CANCELLED, False),
         ],
     )
-    def test_what_a_stop_needs(
-        self, ending: Any, new: Properties, reads_counts: bool, needs_counts: bool
-    ) -> None:
-        """Counts are read for every promotion, to warn of fewer instances, but seldom needed."""
+    def test_what_a_stop_needs(self, ending: Any, new: Properties, needs_counts: bool) -> None:
+        """Fewer instances than now are warned of after the Stop, which that must not delay."""
         first = decided(ending(new, prepared=None))
         assert first.verb is Verb.PREPARE
         assert first.needs is not None
-        assert (first.needs.counts, first.needs.evidence) == (reads_counts, None)
+        assert (first.needs.counts, first.needs.evidence) == (needs_counts, None)
         unread = decided(ending(new, prepared=Prepared(counts=away(Kind.REFUSED))))
         unasked = decided(ending(new, prepared=Prepared()))
         assert decided(ending(new)).verb is Verb.STOP

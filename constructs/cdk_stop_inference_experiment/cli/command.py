@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 
 from . import arguments as told
 from .document import of_plan, of_status
@@ -32,6 +32,8 @@ def run(arguments: Sequence[str] | None) -> int:
     session: boto3.Session | None = None
     try:
         session = boto3.Session(profile_name=options.profile, region_name=options.region)
+        if not session.region_name:
+            raise NoRegionError
         if options.command == "status":
             return _status(session, options)
         return _plan(Reader(session), options)

@@ -34,7 +34,16 @@ from .reading import (
     Resource,
     StackSeen,
 )
-from .templates import LATER, Json, definitions, dependents, is_late, is_retained, resolved
+from .templates import (
+    LATER,
+    Json,
+    definitions,
+    dependents,
+    is_late,
+    is_retained,
+    named_in,
+    resolved,
+)
 
 NATIVE_TYPE = "AWS::SageMaker::InferenceExperiment"
 FUNCTION_TYPE = "AWS::Lambda::Function"
@@ -105,7 +114,8 @@ class Sent:
         risks: What may come first, so that the request is not sent or orders nothing.
         may_fail: Why it may fail besides.
         refused: Why CloudFormation itself refuses to send it; empty if it does not.
-        made: The experiment that the operation creates before it.
+        made: The experiment that the operation creates.
+        is_after: Whether the experiment that the operation creates is certainly there before.
     """
 
     place: Place
@@ -121,6 +131,7 @@ class Sent:
     refused: str = ""
     missing: str = ""
     made: Experiment | None = None
+    is_after: bool = True
 
     @property
     def service_token(self) -> str:
@@ -184,6 +195,7 @@ class Tree:
     Attributes:
         template: The new template; empty if it cannot be read.
         has: The resources that the stack has.
+        after: The names of experiments that the operation creates before this stack.
     """
 
     change_set: ChangeSet
@@ -192,6 +204,7 @@ class Tree:
     is_failed: bool
     template: Json
     has: Mapping[str, Resource]
+    after: frozenset[str] = frozenset()
 
     @property
     def stack_id(self) -> str:
@@ -247,6 +260,16 @@ class Tree:
         names = [name for name, found_type in types.items() if found_type == resource_type]
         return [name for name in names if not self.is_removed(name)]
 
+    def made_before(self, logical_id: str) -> frozenset[str]:
+        """The names of experiments that are certainly created before a resource."""
+        made = [one for one in self.change_set.changes if one.resource_type == NATIVE_TYPE]
+        names = {
+            str((one.after or {}).get("Name", "")).lower()
+            for one in made
+            if logical_id in dependents(self.template, one.logical_id)
+        }
+        return self.after | names
+
     def is_removed(self, logical_id: str) -> bool:
         """Whether the change set removes a resource."""
         change = self.changes.get(logical_id)
@@ -262,7 +285,9 @@ class Tree:
         ]
 
 
-def _trees(reader: Reader, change_set: ChangeSet, parent_id: str) -> Iterator[Tree]:
+def _trees(
+    reader: Reader, change_set: ChangeSet, parent_id: str, after: frozenset[str] = frozenset()
+) -> Iterator[Tree]:
     """A change set and its nested ones, each with its stack."""
     try:
         seen = reader.stack(change_set.stack_id)
@@ -274,10 +299,12 @@ def _trees(reader: Reader, change_set: ChangeSet, parent_id: str) -> Iterator[Tr
     except CannotPlan:
         template = {}
     has = {} if is_new else {one.logical_id: one for one in reader.resources(change_set.stack_id)}
-    yield Tree(change_set, parent_id, is_new, is_failed, template, has)
+    tree = Tree(change_set, parent_id, is_new, is_failed, template, has, after)
+    yield tree
     for change in change_set.changes:
         if change.nested:
-            yield from _trees(reader, change.nested, change_set.stack_id)
+            before = tree.made_before(change.logical_id)
+            yield from _trees(reader, change.nested, change_set.stack_id, before)
 
 
 class _Update:
@@ -315,7 +342,11 @@ class _Update:
         for name in tree.declared(RESOURCE_TYPE):
             yield from self._ours(tree, name)
         for name in tree.declared(STACK_TYPE):
-            change = tree.changes.get(name)
+            change, found = tree.changes.get(name), tree.has.get(name)
+            if found is not None and found.physical_id and found.status == "CREATE_FAILED":
+                # What never was stable is deleted by the next operation, then created.
+                seen = self._reader.stack(found.physical_id)
+                yield from _deletion(self._reader, seen, UPDATE, self._forward, ())
             if change is None or change.nested is None:
                 yield from self._nested(tree, name, change)
 
@@ -397,6 +428,7 @@ class _Update:
         if after is None:
             after = {**declared, **_token(old, declared)} if definition else old
         late = _dynamic(change, tree) if change else set()
+        late |= _of_missing(definition, tree)
         missing = ""
         if after is None:
             missing = "its new properties: neither the change set nor its template has them"
@@ -421,6 +453,7 @@ class _Update:
             refused=refused,
             missing=missing,
             made=self._made.get(name),
+            is_after=name not in self._made or name in tree.made_before(place.logical_id),
         )
 
     def _delete(self, tree: Tree, place: Place, completed: str = "") -> Sent:
@@ -647,6 +680,14 @@ def _dynamic(change: Change, tree: Tree) -> set[str]:
         if one.is_dynamic and one.attribute == "Properties" and one.name
         if _may_differ(one, tree)
     }
+
+
+def _of_missing(definition: Json, tree: Tree) -> set[str]:
+    """The properties that refer to a resource which a failed operation never reached."""
+    declared = definitions(tree.template)
+    lacks = {name for name in declared if name not in tree.has} if tree.is_failed else set()
+    properties = definition.get("Properties") or {}
+    return {name for name, value in properties.items() if lacks & set(named_in(value))}
 
 
 def _may_differ(detail: Detail, tree: Tree) -> bool:

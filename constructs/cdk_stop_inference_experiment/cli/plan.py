@@ -463,6 +463,9 @@ class Judge:
         elif decision.verb is Verb.WAIT:
             yield from self._after_wait(step, one)
         yield from _other_evidence(decision.evidence, s.request, first)
+        if not step.is_after and first.effect != FAIL:
+            because = "the same deployment creates the experiment, perhaps later: add a dependency"
+            yield Outcome(FAIL, fails=True, because=because)
         if first.effect in (STOP, WAIT):
             # What fails anyway also fails if something else comes first.
             yield from _risks(step)

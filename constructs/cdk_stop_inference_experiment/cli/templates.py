@@ -109,7 +109,7 @@ def dependents(template: Json, logical_id: str) -> list[str]:
         more = [
             name
             for name, definition in definitions(template).items()
-            if name not in found and name != logical_id and wanted & set(_named(definition))
+            if name not in found and name != logical_id and wanted & set(named_in(definition))
         ]
         if not more:
             return found
@@ -117,7 +117,7 @@ def dependents(template: Json, logical_id: str) -> list[str]:
         wanted |= set(more)
 
 
-def _named(value: object) -> Iterator[str]:
+def named_in(value: object) -> Iterator[str]:
     """The logical ids that a part of a template refers to."""
     if isinstance(value, Mapping):
         for key, item in value.items():
@@ -131,7 +131,7 @@ def _named(value: object) -> Iterator[str]:
                 text = item[0] if isinstance(item, list) else item
                 for name in re.findall(r"\$\{([^!}][^}]*)\}", str(text)):
                     yield name.partition(".")[0]
-            yield from _named(item)
+            yield from named_in(item)
     elif isinstance(value, list):
         for item in value:
-            yield from _named(item)
+            yield from named_in(item)

@@ -170,7 +170,10 @@ def _delete(s: Situation, history: History, may: Permission) -> Order | Decision
     tried = history.tried_since
     known = [deployed, *(one for one in tried if isinstance(one, Declaration))]
     if any(StopOn.DELETE not in one.stop_on for one in known):
-        return succeed(Row.DELETE_NOT_IN_STOP_ON, words.not_in_stop_on(request.name, "Delete"))
+        # What was only tried may not be what its user wants any more.
+        is_tried = StopOn.DELETE in deployed.stop_on
+        why = words.not_in_stop_on(request.name, "Delete")
+        return succeed(Row.DELETE_NOT_IN_STOP_ON, why, warn=is_tried)
     if unread := next((one for one in tried if isinstance(one, NotReadable)), None):
         return _unknown(s, unread)
     if held := _held_elsewhere(s):

@@ -183,7 +183,8 @@ class Resource(CfnResource):
         ):
             # The answer lets CloudFormation delete the policies that the clean-up needs. Another
             # delivery of this request may have made the rule.
-            all(_attempt(step, is_silent=True) for step in self._clean_up_steps)
+            for step in self._clean_up_steps:
+                _attempt(step, is_silent=True)
         self._has_answered = True
         super()._send(status, reason, deliver)
 
