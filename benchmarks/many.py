@@ -152,8 +152,8 @@ def stop_all(crowd: Crowd) -> Json:
         "most_executions": executions.most,
         "executions": crowd.executions,
         "all_taken_seconds": executions.all_taken_seconds,
-        "put_off": executions.throttled,
-        "dropped": executions.dropped,
+        "put_off": world.function.throttles,
+        "dropped": world.function.dropped,
         "dollars": dollars(outcome.usage),
         "left_behind": len(world.leftovers),
     }

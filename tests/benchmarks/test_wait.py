@@ -36,18 +36,17 @@ def test_forty_that_wait_inside_starve_each_other_where_ten_may_run() -> None:
     assert inside["all_taken_seconds"] > 2500
 
 
-def test_few_executions_put_off_what_exceeds_them_and_drop_what_is_an_hour_old() -> None:
-    outcome = Outcome(0.0)
-    world = new_world("ours", outcome)
-    executions = Executions(world.function, 0)
+def test_the_time_for_which_all_executions_are_taken_is_counted() -> None:
+    world = new_world("ours", Outcome(0.0))
+    executions = Executions(world.function, 1)
     with world.installed():
         world.experiment("Running")
         world.deliver(world.request("Update"))
-        world.run_to_quiet()
-    assert outcome.invocations == 0
-    assert executions.dropped == 1
-    # After 1, 3, 7, … 255, 511 s, and each five minutes after that.
-    assert executions.throttled == 9 + (3600 - 511) // 300 + 1
+        world.run(10)
+        assert (executions.most, executions.all_taken_seconds) == (1, 0.0)
+        world.run(60)
+    # The cold start, and a little more than twenty seconds inside.
+    assert OUR_COLD_SECONDS + 20 < executions.all_taken_seconds < OUR_COLD_SECONDS + 24
 
 
 @pytest.mark.parametrize(
