@@ -714,7 +714,9 @@ SEEDED_BUGS = (
     SeededBug(
         "throttling fails",
         _of(errors.Throttled, "kind", Kind.REFUSED),
-        test=test_waiting.test_throttled_after_its_stop_a_firing_makes_one_attempt_and_leaves,
+        test=(
+            test_waiting.test_throttled_after_its_stop_a_firing_of_the_schedule_makes_one_attempt_and_leaves
+        ),
     ),
     SeededBug(
         "one page of resources is read",

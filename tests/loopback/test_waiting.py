@@ -446,22 +446,75 @@ def test_a_request_that_was_delivered_late_leaves_at_once(world: World) -> None:
     assert len(world.events.rules) == 1
 
 
-def test_throttled_looks_back_off(world: World) -> None:
+def test_throttled_before_its_stop_a_request_leaves_within_a_minute_and_firings_try_for_a_while(
+    world: World,
+) -> None:
+    """Many others begin, too."""
     event = begin(world)
     world.fail("DescribeInferenceExperiment", "throttled", attempts=FOR_EVER)
     world.deliver(event)
-    world.run(85)
+    world.run(78)
     first = len(list(world.journal.calls("DescribeInferenceExperiment")))
-    assert first <= 12
-    assert world.function.running == {}
+    assert first <= 10
+    assert len(world.events.rules) == 1
 
     world.run(600)
     later = len(list(world.journal.calls("DescribeInferenceExperiment"))) - first
-    assert later <= 11
+    # Ten firings, 25 s each, with 8 to 16 s between two looks.
+    assert later <= 10 * 5
     assert stops(world) == 0
 
 
-def test_throttled_after_its_stop_a_firing_makes_one_attempt_and_leaves(world: World) -> None:
+def test_requests_that_are_throttled_before_their_stops_spread_their_rules(world: World) -> None:
+    made = []
+    for seed in range(6):
+        own = World(seed=seed)
+        with own.installed():
+            event = begin(own)
+            own.fail("DescribeInferenceExperiment", "throttled", attempts=FOR_EVER)
+            own.deliver(event)
+            own.run(80)
+            (rule,) = own.events.rules.values()
+            made.append(rule.made_at - event_time(own))
+    assert max(made) - min(made) > 20
+
+
+def event_time(world: World) -> float:
+    """When the request was made."""
+    return min(asked.issued_at for asked in world.cloudformation.asked.values())
+
+
+def test_a_throttled_stop_is_sent_again_only_while_the_look_that_allows_it_is_fresh(
+    world: World,
+) -> None:
+    event = begin(world)
+    fault = world.fail("StopInferenceExperiment", "throttled", attempts=FOR_EVER)
+    world.deliver(event)
+    world.run(12)
+    looks = [call.at for call in world.journal.calls("DescribeStackEvents")]
+    asked = max(at for at in looks if at < fault.hit_at[0])
+    assert 3 <= fault.hits <= 11
+    assert fault.hit_at[-1] - asked <= 10.2
+    for earlier, later in zip(fault.hit_at, fault.hit_at[1:], strict=False):
+        assert 1.0 <= later - earlier <= 3.2
+
+    fault.attempts = 0
+    world.run_to_quiet()
+    assert accepted(world) == 1
+
+
+def test_throttled_before_its_stop_a_request_leaves_once_it_is_accepted(world: World) -> None:
+    event = begin(world)
+    world.fail("DescribeInferenceExperiment", "throttled", attempts=1)
+    world.deliver(event)
+    world.run(20)
+    assert accepted(world) == 1
+    assert world.function.running == {}
+
+
+def test_throttled_after_its_stop_a_firing_of_the_schedule_makes_one_attempt_and_leaves(
+    world: World,
+) -> None:
     world.events.event_delays = ()
     asked = world.deliver(begin(world))
     world.run(30)
@@ -472,6 +525,17 @@ def test_throttled_after_its_stop_a_firing_makes_one_attempt_and_leaves(world: W
     world.run_to_quiet()
 
     assert told(asked)["Status"] == "SUCCESS"
+    assert stops(world) == 1
+
+
+def test_throttled_at_the_end_a_firing_of_the_event_tries_again(world: World) -> None:
+    asked = world.deliver(begin(world))
+    world.run(30)
+    world.fail("DescribeInferenceExperiment", "throttled", attempts=6)
+    world.run_to_quiet()
+
+    assert told(asked)["Status"] == "SUCCESS"
+    assert asked.answered_at - settled_at(world) < 30
     assert stops(world) == 1
 
 
