@@ -21,19 +21,18 @@ def inventory(aws: LocalAws) -> dict[str, list[str]]:
     """List the resources by kind; the lists are empty if a stack left nothing behind.
 
     Permissions are the statements of the functions' resource policies; targets those of rules;
-    policies the roles' own, as ``role/policy``, and the account's managed ones.
+    policies the roles' own, as ``role/policy``, and the account's managed ones. Log groups are not
+    listed: the function's outlives its stack.
     """
     events, functions, iam = aws.client("events"), aws.client("lambda"), aws.client("iam")
     rules = [rule["Name"] for rule in events.list_rules()["Rules"]]
     names = [function["FunctionName"] for function in functions.list_functions()["Functions"]]
     roles = [role["RoleName"] for role in iam.list_roles()["Roles"]]
-    groups = aws.client("logs").describe_log_groups()["logGroups"]
     return {
         "rules": rules,
         "targets": [target for rule in rules for target in _targets(events, rule)],
         "functions": names,
         "permissions": [sid for name in names for sid in _permissions(functions, name)],
-        "log groups": [group["logGroupName"] for group in groups],
         "roles": [role for role in roles if not role.startswith(_BOOTSTRAP)],
         "policies": [*_inline_policies(iam, roles), *_managed_policies(iam)],
     }
