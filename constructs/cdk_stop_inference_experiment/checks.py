@@ -48,6 +48,7 @@ LONG_REASON = "cdk-stop-inference-experiment:longReason"
 UNKNOWN_NAME = "cdk-stop-inference-experiment:unknownName"
 SCHEDULE_IS_OVER = "cdk-stop-inference-experiment:scheduleIsOver"
 TOO_FEW_REQUESTS = "cdk-stop-inference-experiment:tooFewRequests"
+OTHER_INSTANCE_TYPE = "cdk-stop-inference-experiment:otherInstanceType"
 IMPLAUSIBLE_BOUND = "cdk-stop-inference-experiment:implausibleBound"
 HELD_TWICE = "cdk-stop-inference-experiment:heldTwice"
 
@@ -138,6 +139,7 @@ def find_warnings(
             f"'end_time'"
         )
         yield SCHEDULE_IS_OVER, text
+    yield from _other_instance_type(properties, experiment)
     if combinations := _undocumented_combinations(properties):
         text = (
             f"AWS does not document what StopInferenceExperiment does for "
@@ -162,6 +164,32 @@ def find_warnings(
             f"cut off, since the function adds a digest by which it recognises its own stop"
         )
         yield LONG_REASON, text
+
+
+def _other_instance_type(
+    properties: Mapping[str, object], experiment: object
+) -> Iterator[tuple[str, str]]:
+    """What was measured is what is deployed, if it gets the same instances."""
+    if not is_experiment(experiment):
+        return
+    instances = properties.get("Instances")
+    differ = KnownExperiment.of(experiment).other_instance_type(
+        properties.get("Outcome"), instances
+    )
+    if differ is None:
+        return
+    tested, wanted = differ
+    text = (
+        f"the shadow is tested on '{tested}', but 'outcome' promotes it on '{wanted}': what was "
+        f"measured is not what will be deployed"
+    )
+    if properties.get("PromoteIf") is not None and instances is None:
+        text += (
+            ", and 'promote_if' does not allow it: write "
+            "Outcome.promote_shadow(Instances.shadow()), or Instances.production() to promote it "
+            "all the same"
+        )
+    yield OTHER_INSTANCE_TYPE, text
 
 
 def _too_few_requests(properties: Mapping[str, object]) -> Iterator[tuple[str, str]]:

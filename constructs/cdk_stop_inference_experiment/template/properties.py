@@ -14,6 +14,7 @@ from aws_cdk import Duration
 from cdk_stop_inference_experiment_handler.contract.declaration import (
     DEFAULT_STOP_ON,
     InstancesOf,
+    OutcomeKind,
     StopOn,
 )
 from cdk_stop_inference_experiment_handler.contract.limits import INFRASTRUCTURE_TYPE
@@ -179,10 +180,15 @@ def _in_units(value: object, *, per_millisecond: float) -> object:
 
 
 def _instances(outcome: object) -> object:
-    """Whose instances, or which; None where they are the default."""
+    """Whose instances, or which; None where they are left out, or nothing is promoted.
+
+    Production's are the default, but written: with evidence, they must be named where production
+    has another instance type than the shadow.
+    """
     instances = outcome.instances if isinstance(outcome, Outcome) else None
     if instances == Instances.production():
-        return None
+        promotes = isinstance(outcome, Outcome) and outcome.kind == OutcomeKind.PROMOTE_SHADOW
+        return InstancesOf.PRODUCTION.value if promotes else None
     if instances == Instances.shadow():
         return InstancesOf.SHADOW.value
     return _real_time(instances) if isinstance(instances, Instances) else instances

@@ -353,6 +353,25 @@ def gate(name: str, report: Mapping[str, object]) -> str:
     return text
 
 
+def instances_differ(tested: str, wanted: str) -> str:
+    """Nothing was measured on the instances that the shadow would get by default."""
+    return (
+        f"it was measured on {tested}, and would be promoted on {wanted}: set 'Instances' to "
+        f"'Shadow', or to 'Production' to promote it all the same"
+    )
+
+
+def on_other_instances(differ: tuple[str, str] | None) -> str:
+    """What to add where a promotion is declared on another instance type; empty if it is not."""
+    if differ is None:
+        return ""
+    tested, wanted = differ
+    return (
+        f"; the shadow is tested on {tested}, but is to be promoted on {wanted}: what was measured "
+        f"is not what will be deployed"
+    )
+
+
 def too_few_requests(production: float, shadow: float, least: int) -> str:
     """Too few requests for a verdict."""
     return f"production got {production:g} requests and the shadow {shadow:g}; {least} are needed"
