@@ -200,7 +200,7 @@ class Evidence:
     Attributes:
         min_invocations: How many requests production and the shadow variant each need, at least 1.
             With fewer, the verdict is inconclusive. A shadow variant gets ``SamplingPercentage`` of
-            the requests. Required without a confidence. Default with one: 1.
+            the requests. Required without a confidence. Default: 1.
         comparisons: At most ten. Default: none; then at least one alarm is required.
         alarms: At most ten, in the account and the region of the stack. OK counts as successful,
             ALARM as failed, INSUFFICIENT_DATA as inconclusive. An alarm that treats missing data as
