@@ -232,18 +232,27 @@ def test_hours_alone_are_forecast_as_a_time() -> None:
     )
 
 
+def test_hours_that_are_missing_where_the_requests_are_enough_are_forecast_as_a_time() -> None:
+    report = judged(evidence(rate(MaxIncrease=0.0005), MinHours=72), counted(errors=(5, 2.5)))
+    assert report["forecast"] == {"requests": 0, "hours": 13, "at": "2025-11-25T00:15:00Z"}
+    assert report["why"].endswith(
+        "; if it is as good as production, wait until 2025-11-25T00:15:00Z"
+    )
+
+
 def test_ten_comparisons_and_alarms_fit_and_are_understood_without_the_report() -> None:
     rates = [rate(MaxIncrease=0.00049 + number / 1e5, MaxRate=0.0123) for number in range(7)]
     slow = {"Metric": "ModelLatency", "Statistic": "p99", "MaxRatio": 1.1}
-    declared = evidence(*rates, slow, slow, slow, Alarms=["fraud-shadow-errors"] * 10)
+    declared = evidence(*rates, slow, slow, slow, Alarms=["alarm"] * 10)
     report = judged(
         declared,
         counted(12_345, 6_172, errors=(7, 3.7)),
         latencies("p99", 3.0, broken=5),
-        **{"fraud-shadow-errors": "INSUFFICIENT_DATA"},
+        alarm="INSUFFICIENT_DATA",
     )
     kept = fitted(report)
-    assert len(kept["comparisons"]) == 10
+    assert kept["comparisons"] == report["comparisons"]
+    assert len(report["comparisons"]) == 10
     assert len(json.dumps(kept)) <= MAX_REPORT
     message = words.gate("x" * 63, report)
     assert len(message) <= 1024
