@@ -4,10 +4,11 @@ Edit ``stop-inference-experiment`` in ``cdk.json`` and run ``cdk deploy``. Its e
 of the construct ``StopInferenceExperiment``, with SageMaker's values, and ``timeout`` as an ISO
 8601 duration such as ``PT30M``. ``outcome`` is ``PromoteShadow``, ``KeepProduction`` or
 ``KeepBoth``, or an object of ``kind`` and ``instances``; ``otherwise`` is one of the last two.
-``promote_if`` is an object of ``min_invocations``, ``window``, ``comparisons`` and ``alarms``. The
-``metric`` of a comparison is ``model_latency``, ``error_rate_4xx``, ``error_rate_5xx`` or
-``model_error_rate``, and its other entries are what that method of ``Comparison`` takes; ``alarms``
-are names of metric alarms. Setting ``end_now`` to true ends the experiment with the next
+``promote_if`` is an object of what ``Evidence`` takes. The ``metric`` of a comparison is
+``model_latency``, ``error_rate_4xx``, ``error_rate_5xx``, ``model_error_rate`` or ``of_metrics``,
+and its other entries are what that method of ``Comparison`` takes; the two metrics of the last one
+are objects of ``namespace``, ``metric_name``, ``dimensions`` and ``statistic``. ``alarms`` are
+names of metric alarms and log alarms. Setting ``end_now`` to true ends the experiment with the next
 deployment. On the command line, ``-c`` takes the whole declaration as JSON, or one entry::
 
     cdk deploy -c stop-inference-experiment.experiment_name=fraud-shadow-2
@@ -33,7 +34,7 @@ from typing import Any
 
 try:
     from aws_cdk import App, CfnOutput, Duration, Stack
-    from aws_cdk.aws_cloudwatch import Alarm
+    from aws_cdk.aws_cloudwatch import Alarm, Metric
     from constructs import Construct
 
     from cdk_stop_inference_experiment import (
@@ -79,7 +80,7 @@ EXAMPLES = {
     "stop_on": '["Update", "Delete"]',
     "end_now": "true",
     "promote_if": (
-        '{"min_invocations": 10000, "window": "PT24H", "alarms": ["fraud-errors"], "comparisons": '
+        '{"confidence": 0.95, "alarms": ["fraud-errors"], "comparisons": '
         '[{"metric": "model_latency", "statistic": "p99", "max_ratio": 1.1}]}'
     ),
     "otherwise": '{"kind": "KeepBoth"}',
@@ -89,8 +90,11 @@ COMPARISONS: Mapping[str, Callable[..., Comparison]] = {
     "error_rate_4xx": Comparison.error_rate_4xx,
     "error_rate_5xx": Comparison.error_rate_5xx,
     "model_error_rate": Comparison.model_error_rate,
+    "of_metrics": Comparison.of_metrics,
 }
 """The kinds of comparisons, by the entry ``metric``."""
+MAX_DIMENSIONS = 30
+"""Of a metric in CloudWatch; CDK takes a value of up to 255 characters."""
 DURATIONS = ("max_increase", "max_value")
 """The entries of a latency, such as ``PT0.005S``."""
 
@@ -102,6 +106,9 @@ INSTANCES = {"Production": Instances.production(), "Shadow": Instances.shadow()}
 
 INSTANCE_ENTRIES = ("instance_type", "instance_count")
 VARIANT_ENTRIES = ("model_name", "variant_name", *INSTANCE_ENTRIES)
+METRIC_ENTRIES = ("namespace", "metric_name", "dimensions", "statistic")
+PAIR = ("production", "shadow")
+"""The entries of two metrics that are compared."""
 EVIDENCE_ENTRIES = tuple(inspect.signature(Evidence).parameters)
 
 Context = Callable[[str], object]
@@ -250,7 +257,8 @@ def _instances(key: str, value: object) -> Instances | None:
 
 def _evidence(key: str, value: object) -> Evidence:
     entries = _object(key, value, example=EXAMPLES["promote_if"])
-    entries = _checked(key, entries, allowed=EVIDENCE_ENTRIES, required=("min_invocations",))
+    required = () if entries.get("confidence") is not None else ("min_invocations",)
+    entries = _checked(key, entries, allowed=EVIDENCE_ENTRIES, required=required)
     if "window" in entries:
         entries["window"] = _duration(f"{key}.window", entries["window"])
     comparisons = entries.get("comparisons", [])
@@ -261,7 +269,7 @@ def _evidence(key: str, value: object) -> Evidence:
     alarms = entries.get("alarms", [])
     if not isinstance(alarms, list) or not all(isinstance(name, str) and name for name in alarms):
         raise ContextError(
-            f"context entry '{key}.alarms' must list names of metric alarms, got "
+            f"context entry '{key}.alarms' must list names of alarms, got "
             f"{json.dumps(alarms)}: write, for example, '[\"fraud-errors\"]'"
         )
     return Evidence(**entries)
@@ -283,7 +291,32 @@ def _comparison(key: str, value: object) -> Comparison:
         entries |= {
             name: _duration(f"{key}.{name}", entries[name]) for name in DURATIONS if name in entries
         }
+    if metric == "of_metrics":
+        _check_present(key, entries, required=PAIR)
+        entries |= {name: _metric(f"{key}.{name}", entries[name]) for name in PAIR}
     return made(**entries)
+
+
+def _metric(key: str, value: object) -> Metric:
+    example = (
+        '{"namespace": "Fraud", "metric_name": "Agreement", "dimensions": {"Model": "v2"}, '
+        '"statistic": "Average"}'
+    )
+    entries = _object(key, value, example=example)
+    required = ("namespace", "metric_name")
+    entries = _checked(key, entries, allowed=METRIC_ENTRIES, required=required)
+    dimensions = entries.pop("dimensions", {})
+    texts = [*entries.values()]
+    if isinstance(dimensions, Mapping):
+        texts += [*dimensions.keys(), *dimensions.values()]
+    is_sound = isinstance(dimensions, Mapping) and len(dimensions) <= MAX_DIMENSIONS
+    if not is_sound or not all(isinstance(text, str) and 1 <= len(text) <= 255 for text in texts):
+        raise ContextError(
+            f"context entry '{key}' must hold texts of 1 to 255 characters, and 'dimensions' an "
+            f"object of at most {MAX_DIMENSIONS} of them, got {json.dumps(value)}: write, for "
+            f"example, '{example}'"
+        )
+    return Metric(dimensions_map=dimensions or None, **entries)
 
 
 def _variant(key: str, value: object) -> ModelVariantConfig:

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -37,11 +37,10 @@ RUNNING = 4
 
 DECLARATION = "stop-inference-experiment"
 EVIDENCE = {
-    "min_invocations": 10_000,
-    "window": "PT12H",
+    "confidence": 0.95,
     "comparisons": [
         {"metric": "model_latency", "statistic": "p99", "max_ratio": 1.1},
-        {"metric": "error_rate_5xx", "max_rate": 0.001},
+        {"metric": "error_rate_5xx", "max_increase": 0.0005},
     ],
 }
 PATIENT = {
@@ -54,14 +53,18 @@ VERDICT = {**PATIENT, f"{DECLARATION}.end_now": "true"}
 """The order to end the experiment now, as declared."""
 
 
-PRODUCTION = {"requests": 200, "latency_ms": 55}
+_BURSTS = {"errors_5xx": 0.0005, "burst": 2, "latency_spread": 0.1}
+PRODUCTION = {"requests": 40, "latency_ms": 55, **_BURSTS}
+GOOD = {"requests": 20, "latency_ms": 41, **_BURSTS, "errors_5xx": 0.0003}
+SLOW = {**GOOD, "slow_ms": 90}
 CLOSED = (
-    ({"requests": 2, "latency_ms": 41}, "inconclusive"),
-    ({"requests": 100, "latency_ms": 41, "slow_ms": 90}, "failed"),
+    (50, {**GOOD, "errors_5xx": 0.0005}, "inconclusive"),
+    (60, SLOW, "failed"),
 )
-"""Traffic of the shadow with which it is not promoted, and the verdict."""
+"""Hours of the test and traffic of the shadow with which it is not promoted, and the verdict."""
 
-OPEN = {"requests": 100, "latency_ms": 41}
+OPEN = (96, GOOD)
+"""The same with which it is promoted."""
 
 
 class Timeline:
@@ -159,12 +162,13 @@ def _story(timeline: Timeline, folder: Path) -> None:
             cdk.bootstrap()
         before = inventory(aws)
         _arm(timeline, aws, cdk)
-        aws.traffic(hours=14, production=PRODUCTION, shadow=CLOSED[0][0])
+        aws.traffic(hours=CLOSED[0][0], production=PRODUCTION, shadow=CLOSED[0][1])
         _plan(timeline, aws, cdk)
         # From here on the app stays the same, and is not synthesised again.
         cdk = CdkCli(aws, app=output, output=output)
-        for traffic, verdict in CLOSED:
-            _refuse(timeline, aws, cdk, traffic, verdict)
+        for hours, traffic, verdict in CLOSED:
+            aws.traffic(hours=hours, production=PRODUCTION, shadow=traffic)
+            _refuse(timeline, aws, cdk, hours, verdict)
         _promote(timeline, aws, cdk)
         _tear_down(timeline, aws, cdk, before)
 
@@ -201,11 +205,9 @@ def _plan(timeline: Timeline, aws: LocalAws, cdk: CdkCli) -> None:
     timeline.check(_status(aws) == "Running", "the experiment is still Running")
 
 
-def _refuse(
-    timeline: Timeline, aws: LocalAws, cdk: CdkCli, traffic: Mapping[str, float], verdict: str
-) -> None:
-    aws.traffic(hours=14, production=PRODUCTION, shadow=traffic)
-    with timeline.step(f"cdk deploy: the order to promote, and the evidence is {verdict}"):
+def _refuse(timeline: Timeline, aws: LocalAws, cdk: CdkCli, hours: int, verdict: str) -> None:
+    title = f"cdk deploy: the order to promote after {hours} hours; the evidence is {verdict}"
+    with timeline.step(title):
         try:
             cdk.deploy(context=VERDICT)
         except CdkFailed:
@@ -218,10 +220,11 @@ def _refuse(
 
 
 def _promote(timeline: Timeline, aws: LocalAws, cdk: CdkCli) -> None:
-    aws.traffic(hours=14, production=PRODUCTION, shadow=OPEN)
+    hours, traffic = OPEN
+    aws.traffic(hours=hours, production=PRODUCTION, shadow=traffic)
     _plan(timeline, aws, cdk)
     with (
-        timeline.step("cdk deploy: the same order again, and the evidence is successful"),
+        timeline.step(f"cdk deploy: the same after {hours} hours; the evidence is successful"),
         watched(timeline, aws.client("sagemaker")),
     ):
         cdk.deploy(context=VERDICT)
@@ -255,6 +258,10 @@ def _tear_down(
     )
     for kind, left in inventory(aws).items():
         added = sorted(set(left) - set(before[kind]))
+        if kind == "log groups":
+            # Only the log says how a teardown ended an experiment.
+            timeline.check(len(added) == 1, f"the function's log stays: {_listed(added)}")
+            continue
         timeline.check(not added, f"{kind} left behind: {_listed(added)}")
 
 

@@ -262,8 +262,10 @@ class LocalAws:
             hours: How long they have already had it. The endpoint's experiments have started at
                 least as long ago. Default: 0.
             variants: Fields of ``Traffic`` by the variant's name: ``requests`` (in a minute),
-                ``latency_ms``, ``slow_ms`` (of the slowest 2 %, so p99), ``errors_4xx``,
-                ``errors_5xx``, ``model_errors`` (shares), ``lacks`` (metrics that are missing).
+                ``latency_ms`` (the median), ``latency_spread`` (the standard deviation of its
+                logarithm), ``slow_ms`` (of the slowest 2 %, so p99), ``errors_4xx``,
+                ``errors_5xx``, ``model_errors`` (shares), ``burst`` (how many errors come at once),
+                ``lacks`` (metrics that are missing).
         """
         told = {name: dict(traffic) for name, traffic in variants.items()}
         order = {"endpoint": endpoint_name, "variants": told, "hours": hours}

@@ -23,6 +23,9 @@ from app import (
     ENTRIES,
     EVIDENCE_ENTRIES,
     INSTANCE_ENTRIES,
+    MAX_DIMENSIONS,
+    METRIC_ENTRIES,
+    PAIR,
     STACK_NAME,
     TEXTS,
     VARIANT_ENTRIES,
@@ -95,31 +98,44 @@ DESCRIBED = {
     "model_name": "The SageMaker model.",
     "variant_name": "The name of the variant. It needs an action other than Remove.",
     "min_invocations": (
-        "How many requests production and the shadow variant each need in the window. With fewer, "
-        "the verdict is inconclusive, and nothing is promoted."
+        "How many requests production and the shadow variant each need. With fewer, the verdict is "
+        "inconclusive, and nothing is promoted. Required without confidence."
     ),
     "window": (
         "The length of the window that is measured: PT5M to PT720H, and at least PT1H with a "
-        "percentile. It ends 5 minutes before the request. Default: PT24H."
+        "percentile. It ends 5 minutes before the request. Not with confidence. Default: PT24H."
+    ),
+    "confidence": (
+        "How sure the verdict must be, such as 0.95: a shadow variant that breaks a bound is then "
+        "promoted in at most 5 of 100 tests, however often you deploy. By default, values are only "
+        "compared."
+    ),
+    "min_hours": (
+        "How many hours must be measured. Only with confidence. Fewer than 48 may promote a bad "
+        "shadow variant more often than the confidence says. Default: 48."
     ),
     "comparisons": "At least one comparison or alarm is required.",
     "alarms": (
-        "Names of metric alarms: OK counts as successful, ALARM as failed, INSUFFICIENT_DATA as "
-        "inconclusive. At least one comparison or alarm is required."
+        "Names of metric alarms and log alarms: OK counts as successful, ALARM as failed, "
+        "INSUFFICIENT_DATA as inconclusive. At least one comparison or alarm is required."
     ),
     "metric": (
         "The metric of the shadow variant: model_latency is CloudWatch's ModelLatency; the others "
         "are the shares of Invocation4XXErrors, Invocation5XXErrors and InvocationModelErrors in "
-        "the requests."
+        "the requests. of_metrics compares any two metrics by the hour, only with confidence."
     ),
     "statistic": (
         "Average is that of the whole window; a percentile must hold in every whole hour with "
         "enough requests. Default: Average."
     ),
-    "max_ratio": "At most this many times production's latency: with 1.1, 10 % more.",
+    "namespace": "The metric's namespace in CloudWatch.",
+    "metric_name": "The metric's name.",
+    "dimensions": "The metric's dimensions, by their names.",
+    "max_ratio": "At most this many times production's value: with 1.1, 10 % more.",
     "max_increase": "At most this much over production's value.",
     "max_value": "At most this, whatever production's latency.",
     "max_rate": "At most this share of the requests: 0.001 is one in a thousand.",
+    "at_least": "At least this, whatever production's value.",
     "failure_limit": (
         "How many hours may exceed the bounds of a percentile. For percentiles only. Default: 0."
     ),
@@ -209,6 +225,7 @@ def _definitions() -> Json:
             required=VARIANT_ENTRIES,
         ),
         "comparison": _comparison(),
+        "metric": _metric(),
     }
 
 
@@ -325,19 +342,82 @@ def _actions() -> Json:
 def _evidence() -> Json:
     listed = {"type": "array", "maxItems": limits.MAX_LISTED}
     entries = {
-        "min_invocations": _ruled(limits.MIN_INVOCATIONS),
+        "min_invocations": _or_null(_ruled(limits.MIN_INVOCATIONS)),
         "comparisons": _or_null({**listed, "items": _ref("comparison")}),
         "alarms": _or_null({**listed, "items": _text(limits.ALARM_NAME)}),
         "window": _or_null(_duration()),
+        "confidence": _or_null(
+            {
+                "type": "number",
+                "minimum": limits.CONFIDENCE.minimum,
+                "maximum": limits.CONFIDENCE.maximum,
+            }
+        ),
+        "min_hours": _or_null(_ruled(limits.MIN_HOURS)),
     }
     assert tuple(entries) == EVIDENCE_ENTRIES
     described = {name: _described(name, entry) for name, entry in entries.items()}
-    some = {"type": "array", "minItems": 1}
+    some, confident = {"type": "array", "minItems": 1}, _given("confidence")
     measured = {"anyOf": [_with("comparisons", some), _with("alarms", some)]}
     return {
-        **_object(described, required=("min_invocations",)),
-        "allOf": [_never({"not": measured}, "Evidence needs a comparison or an alarm.")],
+        **_object(described),
+        "allOf": [
+            _never({"not": measured}, "Evidence needs a comparison or an alarm."),
+            _never(
+                {"not": {"anyOf": [_given("min_invocations"), confident]}},
+                "'min_invocations' is required without 'confidence'.",
+            ),
+            _never(
+                {"allOf": [_given("window"), confident]},
+                "Leave 'window' out with 'confidence', which takes the whole test.",
+            ),
+            _never(
+                {"allOf": [_given("min_hours"), {"not": confident}]},
+                "Leave 'min_hours' out without 'confidence'.",
+            ),
+            _never(
+                {"allOf": [_comparing(_with("failure_limit", {"minimum": 1})), confident]},
+                "Leave 'failure_limit' out with 'confidence', which counts the hours.",
+            ),
+            _never(
+                {
+                    "allOf": [
+                        _comparing(_with("metric", {"const": "of_metrics"})),
+                        {"not": confident},
+                    ]
+                },
+                "of_metrics needs 'confidence'.",
+            ),
+        ],
     }
+
+
+def _comparing(entry: Json) -> Json:
+    """Evidence of which some comparison is like this."""
+    return _with("comparisons", {"type": "array", "contains": entry})
+
+
+def _metric() -> Json:
+    name = {"type": "string", "minLength": 1, "maxLength": 255}
+    no_colon_first = {**name, "pattern": "^[^:]"}
+    dimensions = {
+        "type": "object",
+        "propertyNames": no_colon_first,
+        "additionalProperties": name,
+        "maxProperties": MAX_DIMENSIONS,
+    }
+    statistic = {"type": "string", "minLength": 1, "maxLength": limits.STATISTIC.maximum}
+    entries = {
+        "namespace": _described("namespace", no_colon_first),
+        "metric_name": _described("metric_name", name),
+        "dimensions": _described("dimensions", _or_null(dimensions)),
+        "statistic": {
+            "description": "The statistic, such as Average or p99. Default: Average.",
+            **_or_null(statistic),
+        },
+    }
+    assert tuple(entries) == METRIC_ENTRIES
+    return _object(entries, required=("namespace", "metric_name"))
 
 
 def _comparison() -> Json:
@@ -357,8 +437,11 @@ def _comparison() -> Json:
 
 
 def _of_metric(metric: str, parameters: Sequence[str]) -> Json:
-    is_latency = COMPARISONS[metric]().metric == limits.MODEL_LATENCY
-    bounds_of = limits.BOUNDS_OF_LATENCY if is_latency else limits.BOUNDS_OF_ERRORS
+    is_latency = metric == "model_latency"
+    bounds_of = {
+        "model_latency": limits.BOUNDS_OF_LATENCY,
+        "of_metrics": limits.BOUNDS_OF_METRICS,
+    }.get(metric, limits.BOUNDS_OF_ERRORS)
     others: Json = {
         "statistic": _choice(*limits.STATISTICS),
         "failure_limit": _ruled(limits.FAILURE_LIMIT),
@@ -367,12 +450,16 @@ def _of_metric(metric: str, parameters: Sequence[str]) -> Json:
     entries: Json = {"metric": {}}
     for name in parameters:
         is_duration = is_latency and name in DURATIONS
+        if name in PAIR:
+            entries[name] = _ref("metric")
+            continue
         entry = _duration() if is_duration else others.get(name) or _ruled(bounds_of[MEMBERS[name]])
         entries[name] = _described(name, _or_null(entry))
     bounds = [name for name in parameters if MEMBERS[name] in bounds_of]
     none = {"not": {"anyOf": [_given(bound) for bound in bounds]}}
     needed = f"A comparison needs a bound: {', '.join(bounds[:-1])} or {bounds[-1]}."
-    made = {**_object(entries), "allOf": [_never(none, needed)]}
+    pair = [name for name in PAIR if name in parameters]
+    made = {**_object(entries, required=pair), "allOf": [_never(none, needed)]}
     if "failure_limit" in parameters:
         made["if"] = {"not": _with("statistic", _choice(*limits.PERCENTILES))}
         made["then"] = {"properties": {"failure_limit": {"enum": [0, None]}}}
@@ -383,7 +470,8 @@ def _ruled(limit: NumberLimit) -> Json:
     """A number within its limit; a bound has no smallest value, and most have no largest."""
     is_whole = limit.type is int
     made: Json = {"type": "integer" if is_whole else "number"}
-    made |= {"minimum": limit.minimum} if is_whole else {"exclusiveMinimum": 0}
+    if limit.minimum >= 0:
+        made |= {"minimum": limit.minimum} if is_whole else {"exclusiveMinimum": 0}
     return made | ({"maximum": limit.maximum} if limit.maximum < 10**15 else {})
 
 

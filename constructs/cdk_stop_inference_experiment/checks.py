@@ -11,9 +11,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from math import ceil
+from typing import Any
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_ec2 as ec2
+from constructs import Construct
 
 from cdk_stop_inference_experiment_handler.contract import declaration
 from cdk_stop_inference_experiment_handler.contract.declaration import (
@@ -23,11 +25,12 @@ from cdk_stop_inference_experiment_handler.contract.declaration import (
 )
 from cdk_stop_inference_experiment_handler.contract.limits import (
     CANCELLED,
+    ERROR_METRICS,
     INSTANCE_TYPE,
     MAX_WORDS,
     MODEL_LATENCY,
 )
-from cdk_stop_inference_experiment_handler.contract.validation import either, shown
+from cdk_stop_inference_experiment_handler.contract.validation import as_mapping, either, shown
 
 from .enums import StopOn
 from .evidence import Comparison, Evidence
@@ -35,8 +38,8 @@ from .experiment import KnownExperiment, is_experiment
 from .instance_types import INSTANCE_TYPES
 from .model_variant import ModelVariantConfig
 from .outcome import Instances, Outcome
-from .template.properties import PROP_NAMES
-from .tokens import is_unresolved, known_text
+from .template.properties import PROP_NAMES, pair_of, stat_of
+from .tokens import is_of_jsii, is_unresolved, known_text
 
 # The ids for acknowledging the warnings.
 UNDOCUMENTED_COMBINATION = "cdk-stop-inference-experiment:undocumentedCombination"
@@ -45,6 +48,8 @@ LONG_REASON = "cdk-stop-inference-experiment:longReason"
 UNKNOWN_NAME = "cdk-stop-inference-experiment:unknownName"
 SCHEDULE_IS_OVER = "cdk-stop-inference-experiment:scheduleIsOver"
 TOO_FEW_REQUESTS = "cdk-stop-inference-experiment:tooFewRequests"
+OTHER_INSTANCE_TYPE = "cdk-stop-inference-experiment:otherInstanceType"
+IMPLAUSIBLE_BOUND = "cdk-stop-inference-experiment:implausibleBound"
 HELD_TWICE = "cdk-stop-inference-experiment:heldTwice"
 
 _UNKNOWN = object()
@@ -134,6 +139,7 @@ def find_warnings(
             f"'end_time'"
         )
         yield SCHEDULE_IS_OVER, text
+    yield from _other_instance_type(properties, experiment)
     if combinations := _undocumented_combinations(properties):
         text = (
             f"AWS does not document what StopInferenceExperiment does for "
@@ -141,6 +147,7 @@ def find_warnings(
         )
         yield UNDOCUMENTED_COMBINATION, text
     yield from _too_few_requests(properties)
+    yield from _implausible_bounds(properties)
     tokens = list(_tokens(properties))
     if tokens and _a_change_ends_it(properties.get("StopOn", DEFAULT_STOP_ON)):
         text = (
@@ -159,6 +166,32 @@ def find_warnings(
         yield LONG_REASON, text
 
 
+def _other_instance_type(
+    properties: Mapping[str, object], experiment: object
+) -> Iterator[tuple[str, str]]:
+    """What was measured is what is deployed, if it gets the same instances."""
+    if not is_experiment(experiment):
+        return
+    instances = properties.get("Instances")
+    differ = KnownExperiment.of(experiment).other_instance_type(
+        properties.get("Outcome"), instances
+    )
+    if differ is None:
+        return
+    tested, wanted = differ
+    text = (
+        f"the shadow is tested on '{tested}', but 'outcome' promotes it on '{wanted}': what was "
+        f"measured is not what will be deployed"
+    )
+    if properties.get("PromoteIf") is not None and instances is None:
+        text += (
+            ", and 'promote_if' does not allow it: write "
+            "Outcome.promote_shadow(Instances.shadow()), or Instances.production() to promote it "
+            "all the same"
+        )
+    yield OTHER_INSTANCE_TYPE, text
+
+
 def _too_few_requests(properties: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     """The rule of three: 3 / n is what n requests without an error exclude, with 95 % confidence.
 
@@ -167,6 +200,9 @@ def _too_few_requests(properties: Mapping[str, object]) -> Iterator[tuple[str, s
     evidence = properties.get("PromoteIf")
     members = evidence if isinstance(evidence, Mapping) else {}
     least = members.get("MinInvocations")
+    if members.get("Confidence") is not None:
+        # The statistics decide how many requests are enough.
+        return
     for index, comparison in enumerate(members.get("Comparisons", [])):
         rate = comparison.get("MaxRate")
         if is_unresolved(rate) or is_unresolved(least) or None in (rate, least):
@@ -178,6 +214,40 @@ def _too_few_requests(properties: Mapping[str, object]) -> Iterator[tuple[str, s
                 f"rate: require at least {ceil(3 / rate - 1e-9)} requests"
             )
             yield TOO_FEW_REQUESTS, text
+
+
+_IMPLAUSIBLE_RATIO = 10
+_IMPLAUSIBLE_SHARE = 0.5
+_LONGEST_LATENCY = 60_000_000
+"""Microseconds. "A customer's model containers must respond to requests within 60 seconds":
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html"""
+
+
+def _implausible_bounds(properties: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Bounds that are allowed, and that nobody can mean: any shadow would keep them."""
+    members = as_mapping(properties.get("PromoteIf"))
+    for index, given in enumerate(_sequence(members.get("Comparisons"))):
+        comparison = as_mapping(given)
+        for member, value in comparison.items():
+            if isinstance(value, (int, float)) and not is_unresolved(value):
+                label = f"promote_if.comparisons[{index}].{PROP_NAMES[member]}"
+                if why := _implausible(comparison.get("Metric"), member, value):
+                    yield IMPLAUSIBLE_BOUND, f"'{label}' {why}"
+
+
+def _implausible(metric: object, member: str, value: float) -> str:
+    """Why a bound cannot be meant; empty if it can."""
+    if member == "MaxRatio" and value >= _IMPLAUSIBLE_RATIO:
+        return f"allows {value:g} times production's value: for 10 % more, write 1.1"
+    if metric == MODEL_LATENCY and member in ("MaxValue", "MaxIncrease"):
+        is_longer = value >= _LONGEST_LATENCY
+        return "is as long as SageMaker lets a model take: write less" if is_longer else ""
+    if metric in ERROR_METRICS and value >= _IMPLAUSIBLE_SHARE and member != "DryRun":
+        return (
+            f"allows errors in {value * 100:g} % of the requests: for one in a thousand, write "
+            f"0.001"
+        )
+    return ""
 
 
 def _undocumented_combinations(properties: Mapping[str, object]) -> list[str]:
@@ -324,9 +394,73 @@ def _comparison_of_other_types(label: str, comparison: Comparison) -> Iterator[s
     if comparison.metric == MODEL_LATENCY:
         for bound in ("max_increase", "max_value"):
             yield from _not_a_duration(f"{label}.{bound}", getattr(comparison, bound))
+    for name, metric in zip(("production", "shadow"), pair_of(comparison) or (), strict=False):
+        yield from _not_a_metric(f"{label}.{name}", metric)
     dry_run = comparison.dry_run
     if not isinstance(dry_run, bool):
         yield f"'{label}.dry_run' must be a bool, got {shown(dry_run)}: write True or False"
+
+
+def _not_a_metric(label: str, metric: object) -> Iterator[str]:
+    if not (is_of_jsii(metric) and hasattr(metric, "to_metric_config")):
+        yield (
+            f"'{label}' must be an IMetric, got {shown(metric)}: write Metric(namespace=..., "
+            f"metric_name=...)"
+        )
+    elif stat_of(metric) is None:
+        yield (
+            f"'{label}' must be one metric, got a math expression, which GetMetricData cannot read "
+            f"by the hour like one: publish its value as a metric of its own, and compare that"
+        )
+
+
+def evidence_elsewhere(evidence: object, scope: Construct) -> Iterator[str]:
+    """Alarms and metrics of another account or region, which the function cannot read.
+
+    DescribeAlarms has no account and no region, and GetMetricData no region; it reads another
+    account only from a monitoring account. See
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html
+    """
+    if not isinstance(evidence, Evidence):
+        return
+    own = Stack.of(scope)
+    here = {"account": known_text(own.account), "region": known_text(own.region)}
+    found: list[tuple[str, str, Mapping[str, object]]] = [
+        (f"alarms[{index}]", "alarm", _environment_of_alarm(alarm))
+        for index, alarm in enumerate(_sequence(evidence.alarms))
+        if is_of_jsii(alarm) and hasattr(alarm, "alarm_arn")
+    ]
+    for index, comparison in enumerate(_sequence(evidence.comparisons)):
+        pair = pair_of(comparison) if isinstance(comparison, Comparison) else None
+        for name, metric in zip(("production", "shadow"), pair or (), strict=False):
+            if (stat := stat_of(metric)) is not None:
+                of_metric = {"account": stat.account, "region": stat.region}
+                found.append((f"comparisons[{index}].{name}", "metric", of_metric))
+    for label, kind, there in found:
+        for which, value in here.items():
+            other = known_text(there[which])
+            if value is not None and other is not None and value != other:
+                remedy = (
+                    f"create the alarm in that {which}"
+                    if kind == "alarm"
+                    else f"publish it in that {which}"
+                )
+                yield (
+                    f"'promote_if.{label}' must be in the construct's own {which} '{value}', got "
+                    f"one in '{other}', where the function cannot read it: {remedy}"
+                )
+
+
+def _environment_of_alarm(alarm: Any) -> Mapping[str, object]:  # noqa: ANN401 - IAlarm, untyped
+    """The account and the region of an alarm: from its ARN if that is known."""
+    parts = alarm.alarm_arn.split(":")
+    if len(parts) == _PARTS_OF_ALARM_ARN:
+        return {"region": parts[3], "account": parts[4]}
+    return {"region": alarm.env.region, "account": alarm.env.account}
+
+
+_PARTS_OF_ALARM_ARN = 7
+"""``arn:PARTITION:cloudwatch:REGION:ACCOUNT:alarm:NAME``; a token is one part."""
 
 
 def _not_a_duration(label: str, value: object) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, TypeAlias, TypeGuard, cast
 
@@ -11,7 +11,11 @@ import aws_cdk
 from aws_cdk import Stack
 from constructs import Construct
 
-from cdk_stop_inference_experiment_handler.contract.declaration import Action
+from cdk_stop_inference_experiment_handler.contract.declaration import (
+    Action,
+    InstancesOf,
+    OutcomeKind,
+)
 
 from .tokens import known_text
 
@@ -84,6 +88,7 @@ class KnownExperiment:
         shadows: The names of its shadow variants; None if one of them is a token. Empty if it has
             no shadow mode.
         end_time: When its schedule ends; None if that is a token or not set.
+        instance_types: Those of the variants, by the variant's name, where they are known.
     """
 
     name: str
@@ -91,6 +96,7 @@ class KnownExperiment:
     production: str | None
     shadows: tuple[str, ...] | None
     end_time: str | None
+    instance_types: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, experiment: Experiment) -> KnownExperiment:
@@ -117,6 +123,7 @@ class KnownExperiment:
             production=known_text(production),
             shadows=() if shadow_mode is None else shadows,
             end_time=known_text(end_time),
+            instance_types=_instance_types(_read(experiment, "model_variants")),
         )
 
     def ended_by_schedule(self) -> str | None:
@@ -129,6 +136,22 @@ class KnownExperiment:
         if end.tzinfo is None:
             end = end.replace(tzinfo=timezone.utc)
         return self.end_time if end <= datetime.now(timezone.utc) else None
+
+    def other_instance_type(self, outcome: object, instances: object) -> tuple[str, str] | None:
+        """The shadow's instance type, and another one on which it is promoted.
+
+        Args:
+            outcome: The property ``Outcome``.
+            instances: The property ``Instances``; None is production's.
+        """
+        if outcome != OutcomeKind.PROMOTE_SHADOW or instances == InstancesOf.SHADOW:
+            return None
+        shadow = self.shadows[0] if self.shadows else ""
+        tested = self.instance_types.get(shadow)
+        wanted = self.instance_types.get(self.production or "")
+        if isinstance(instances, Mapping):
+            wanted = known_text(instances.get("InstanceType"))
+        return (tested, wanted) if tested and wanted and tested != wanted else None
 
     def problems(self, actions: object) -> Iterator[str]:
         """What is wrong with the actions, given the experiment's own variants."""
@@ -179,6 +202,19 @@ def _read(experiment: aws_cdk.aws_sagemaker.CfnInferenceExperiment, attribute: s
 
 def _quoted(names: Iterable[str | None] | None) -> str:
     return ", ".join(f"'{name}'" for name in names or ())
+
+
+def _instance_types(variants: object) -> dict[str, str]:
+    """The instance types by the variant's name, where both are known."""
+    found = {}
+    for variant in variants if isinstance(variants, list) else ():
+        name = known_text(getattr(variant, "variant_name", None))
+        infrastructure = getattr(variant, "infrastructure_config", None)
+        real_time = getattr(infrastructure, "real_time_inference_config", None)
+        of_type = known_text(getattr(real_time, "instance_type", None))
+        if name and of_type:
+            found[name] = of_type
+    return found
 
 
 def _names(variants: object, attribute: str) -> tuple[str, ...] | None:

@@ -13,7 +13,7 @@ from constructs import Construct
 from cdk_stop_inference_experiment_handler.contract import wire
 from cdk_stop_inference_experiment_handler.contract.validation import shown
 
-from .checks import find_problems, find_warnings
+from .checks import evidence_elsewhere, find_problems, find_warnings
 from .enums import DesiredState, ModelVariantAction, StopOn
 from .errors import InvalidPropsError, path_of
 from .evidence import Evidence
@@ -154,6 +154,7 @@ class StopInferenceExperiment(Construct):
             problems.append(
                 f"'experiment_name' must be a string, got {shown(name)}: write Token.as_string(...)"
             )
+        problems += evidence_elsewhere(promote_if, scope)
         existing = find_default_provider(scope) if provider is None else provider
         sound = None if problems else promote_if
         access = Access(
@@ -267,7 +268,9 @@ class StopInferenceExperiment(Construct):
         """The measurements before the promotion, as a JSON object; empty if there are none.
 
         It has ``verdict``, the window (``from`` and ``to``), ``invocations``, and ``comparisons``,
-        each with the values of production and the shadow, the bound and the verdict.
+        each with the values of production and the shadow, the bound and the verdict. With a
+        confidence it also has the ``forecast``: the ``requests`` to the shadow and the ``hours``
+        that are still needed, and the time when they will be there (``at``).
         """
         return self._attribute(wire.EVIDENCE)
 

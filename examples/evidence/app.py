@@ -36,14 +36,12 @@ class Verdict(Stack):
             experiment_name="fraud-shadow",
             outcome=Outcome.promote_shadow(),
             promote_if=Evidence(
-                min_invocations=10_000,
+                confidence=0.95,
                 comparisons=[
+                    Comparison.error_rate_5xx(max_increase=0.0005),
                     Comparison.model_latency("p99", max_ratio=1.1),
-                    Comparison.model_latency(max_increase=Duration.millis(5)),
-                    Comparison.error_rate_5xx(max_rate=0.001, max_increase=0.0005),
                 ],
                 alarms=[alarm],
-                window=Duration.hours(12),
             ),
             otherwise=Outcome.keep_production(),
             stop_on=[StopOn.DELETE],

@@ -90,13 +90,14 @@ class CloudWatch:
             await asyncio.sleep(self._clock.real(fault.delay_seconds))
         if error:
             return _answer(error.http_status, error.to_json())
-        if operation == "GetMetricData" and _is_sagemakers(request):
+        if operation == "GetMetricData" and _has_sagemakers(request):
             answer = metric_data(
                 self.metrics,
                 request,
                 now=self._clock.now(),
                 delay=self._settings.metrics_delay_seconds,
                 page_size=self._settings.metrics_page_size,
+                others=_points,
             )
             return _answer(200, answer)
         theirs: HttpAnswer = await self._others(method, path, headers, body, query)
@@ -120,13 +121,7 @@ class CloudWatch:
         def measured(begin: float, end: float) -> Samples:
             if alarm["Namespace"] == NAMESPACE:
                 return self.metrics.samples(alarm["MetricName"], dimensions, begin, end)
-            key = (alarm["Namespace"], alarm["MetricName"], cloudwatch._dims_key(dimensions))
-            points = cloudwatch._metrics.get(key) or []
-            return [
-                (point["Value"], point.get("Count", 1.0))
-                for point in points
-                if begin <= point["Timestamp"] < end
-            ]
+            return _points(alarm["Namespace"], alarm["MetricName"], dimensions, begin, end)
 
         return alarm_state(alarm, measured, self._clock.now())
 
@@ -178,8 +173,18 @@ def _answer(status: int, members: Json) -> HttpAnswer:
     return status, {"Content-Type": "application/x-amz-json-1.0"}, json.dumps(members).encode()
 
 
-def _is_sagemakers(request: Json) -> bool:
-    return all(
+def _points(namespace: str, name: str, dimensions: Json, begin: float, end: float) -> Samples:
+    """The values of a metric that somebody has put."""
+    key = (namespace, name, cloudwatch._dims_key(dimensions))
+    return [
+        (point["Value"], point.get("Count", 1.0))
+        for point in cloudwatch._metrics.get(key) or []
+        if begin <= point["Timestamp"] < end
+    ]
+
+
+def _has_sagemakers(request: Json) -> bool:
+    return any(
         query.get("MetricStat", {}).get("Metric", {}).get("Namespace") == NAMESPACE
         for query in request.get("MetricDataQueries", [])
     )

@@ -15,6 +15,7 @@ from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk.assertions import Template
+from aws_cdk.aws_cloudwatch import Metric
 from aws_cdk.aws_sagemaker import CfnInferenceExperiment
 
 from cdk_stop_inference_experiment import (
@@ -101,6 +102,26 @@ def declared() -> cdk.Stack:
             window=cdk.Duration.hours(12),
         ),
         otherwise=Outcome.keep_both(),
+    )
+    recall, shadow_recall = (
+        Metric(namespace="Fraud", metric_name=name, dimensions_map={"Model": "v2"})
+        for name in ("Recall", "ShadowRecall")
+    )
+    StopInferenceExperiment(
+        stack,
+        "Sure",
+        experiment_name="sure",
+        outcome=Outcome.promote_shadow(Instances.production()),
+        promote_if=Evidence(
+            confidence=0.95,
+            min_hours=72,
+            comparisons=[
+                Comparison.error_rate_5xx(max_increase=0.0005),
+                Comparison.of_metrics(
+                    production=recall, shadow=shadow_recall, max_ratio=1.1, at_least=0.9
+                ),
+            ],
+        ),
     )
     return stack
 

@@ -79,6 +79,48 @@ class TestMetrics:
         assert values(aws, "Invocation4XXErrors", "Sum") == [0.0] * 24
         assert values(aws, "InvocationModelErrors", "SampleCount") == pytest.approx([250.0] * 24)
 
+    def test_errors_come_in_bursts_at_the_same_times_whenever_they_are_read(
+        self, aws: LocalAws
+    ) -> None:
+        aws.traffic(hours=4, shadow={"requests": 50, "errors_5xx": 0.02, "burst": 25})
+        found = values(aws, "Invocation5XXErrors", period=60)
+        assert set(found) == {0.0, 25.0}
+        assert 2 <= found.count(25.0) <= 9  # in two hours, 4.8 are expected
+        assert values(aws, "Invocation5XXErrors", period=60) == found
+        assert sum(values(aws, "Invocation5XXErrors")) == sum(found)
+        assert values(aws, "Invocation5XXErrors", "SampleCount", period=60) == [50.0] * 120
+
+    def test_a_burst_is_never_more_than_the_requests_of_a_minute(self, aws: LocalAws) -> None:
+        aws.traffic(hours=4, shadow={"requests": 10, "errors_5xx": 0.5, "burst": 25})
+        assert set(values(aws, "Invocation5XXErrors", period=60)) == {0.0, 10.0}
+
+    def test_latencies_are_spread_around_their_median(self, aws: LocalAws) -> None:
+        aws.traffic(hours=4, shadow={"requests": 50, "latency_ms": 40, "latency_spread": 0.2})
+        of = {"period": HOUR}
+        found = {
+            stat: values(aws, "ModelLatency", stat, **of)[0] / 1000
+            for stat in ("p50", "p90", "p99", "Average")
+        }
+        # Of a lognormal distribution: median times exp(0.2 z), and exp(0.02) for the average.
+        assert found["p50"] == pytest.approx(40)
+        assert found["p90"] == pytest.approx(40 * 1.292, rel=0.02)
+        assert found["p99"] == pytest.approx(40 * 1.592, rel=0.02)
+        assert found["Average"] == pytest.approx(40 * 1.0202, rel=0.01)
+
+    def test_other_metrics_are_read_in_the_same_call(self, aws: LocalAws) -> None:
+        """Two numbers of another namespace, put half an hour apart."""
+        at = now() // HOUR * HOUR - HOUR
+        for value, minutes in ((0.25, 10), (0.75, 40)):
+            one = {"MetricName": "Agreement", "Value": value, "Timestamp": at + minutes * 60}
+            aws.client("cloudwatch").put_metric_data(Namespace="Fraud", MetricData=[one])
+        metric = {"Namespace": "Fraud", "MetricName": "Agreement"}
+        agreement = {
+            "Id": "b",
+            "MetricStat": {"Metric": metric, "Period": HOUR, "Stat": "Average"},
+        }
+        answer = read(aws, query("a", period=HOUR), agreement)["MetricDataResults"]
+        assert [one["Values"] for one in answer] == [[3000.0] * 2, [0.5]]
+
     def test_the_newest_come_first_unless_asked_otherwise(self, aws: LocalAws) -> None:
         newest = read(aws, query())["MetricDataResults"][0]["Timestamps"]
         oldest = read(aws, query(), ScanBy="TimestampAscending")["MetricDataResults"][0]
@@ -130,6 +172,8 @@ RESULTS = "MetricDataResults"
     [
         ({"requests": -1}, "'requests' must be at least 0"),
         ({"errors_5xx": 1.1}, "'errors_5xx' must be 0 to 1"),
+        ({"burst": 0.5}, "'burst' must be at least 1"),
+        ({"latency_spread": -0.1}, "'latency_spread' must be at least 0"),
         ({"request": 1}, "unknown traffic"),
     ],
 )

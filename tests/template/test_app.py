@@ -101,7 +101,7 @@ def test_takes_variants_by_their_names() -> None:
         ('{"kind": "KeepProduction"}', {"Outcome": "KeepProduction"}),
         (
             '{"kind": "PromoteShadow", "instances": "Production"}',
-            {"Outcome": "PromoteShadow"},
+            {"Outcome": "PromoteShadow", "Instances": "Production"},
         ),
         (
             '{"kind": "PromoteShadow", "instances": "Shadow"}',
@@ -173,12 +173,12 @@ def test_takes_evidence_by_words() -> None:
             {"comparisons": [{"metric": "model_latency", "max_value": 5}]},
             "max_value' must be a duration such as 'PT30M', got 5: write hours, minutes and ",
         ),
-        ({"alarms": "fraud-errors"}, 'metric alarms, got "fraud-errors": write, for'),
+        ({"alarms": "fraud-errors"}, 'names of alarms, got "fraud-errors": write, for'),
         ({"min_invocations": None}, "promote_if' must hold 'min_invocations'"),
         ({"windows": "PT1H"}, "got 'windows': did you mean 'window'?"),
         (
             {"x": 1},
-            "may hold 'min_invocations', 'comparisons', 'alarms' and 'window', got 'x': leave",
+            "'alarms', 'window', 'confidence' and 'min_hours', got 'x': leave",
         ),
     ],
 )

@@ -64,6 +64,18 @@ def _of(kind: str, instances: object) -> Json:
     return {**OUTCOME, "outcome": {"kind": kind, "instances": instances}}
 
 
+METRIC: Json = {"namespace": "Fraud", "metric_name": "Agreement"}
+
+
+def _sure(*comparisons: Json, **entries: Any) -> Json:
+    """Evidence with a confidence."""
+    return _evidence(*comparisons, **{"confidence": 0.95, "min_invocations": None, **entries})
+
+
+def _pair(**entries: Any) -> Json:
+    return {"metric": "of_metrics", "production": METRIC, "shadow": METRIC, **entries}
+
+
 TAKEN: dict[str, Json] = {
     "the declaration of cdk.json": CDK_JSON["context"][KEY],
     "an outcome by name": OUTCOME,
@@ -106,6 +118,19 @@ TAKEN: dict[str, Json] = {
     ),
     "ten alarms": _evidence(alarms=["x" * 255] * 10, window="PT24H"),
     "evidence for actions": {**ACTIONS, "promote_if": _evidence(alarms=["a"])["promote_if"]},
+    "a confidence": _sure(alarms=["a"], min_hours=24),
+    "a confidence and a number of requests": _sure(alarms=["a"], min_invocations=1),
+    "a confidence that is null": _evidence(alarms=["a"], confidence=None, min_hours=None),
+    "two metrics": _sure(_pair(at_least=-1, max_ratio=1.1, max_increase=0.1, dry_run=True)),
+    "two metrics of every entry": _sure(
+        _pair(shadow={**METRIC, "dimensions": {"Model": "v2"}, "statistic": "p99"}, at_least=0)
+    ),
+    "two metrics of nulls": _sure(
+        _pair(shadow={**METRIC, "dimensions": None, "statistic": None}, at_least=0, max_ratio=None)
+    ),
+    "no failure limit with a confidence": _sure(
+        {"metric": "model_latency", "statistic": "p99", "max_ratio": 1.1, "failure_limit": 0}
+    ),
     "the other way by name": {**_evidence(alarms=["a"]), "otherwise": "KeepBoth"},
     "the other way by kind": {**_evidence(alarms=["a"]), "otherwise": {"kind": "KeepProduction"}},
 }
@@ -199,6 +224,34 @@ REFUSED: dict[str, object] = {
     "evidence of a broken number of invocations": _evidence(alarms=["a"], min_invocations=1.5),
     "evidence of invocations that are null": _evidence(alarms=["a"], min_invocations=None),
     "evidence with more": _evidence(alarms=["a"], windows="PT1H"),
+    "too little confidence": _sure(alarms=["a"], confidence=0.79),
+    "too much confidence": _sure(alarms=["a"], confidence=1),
+    "a window with a confidence": _sure(alarms=["a"], window="PT24H"),
+    "hours without a confidence": _evidence(alarms=["a"], min_hours=48),
+    "fewer than 24 hours": _sure(alarms=["a"], min_hours=23),
+    "more hours than a test has": _sure(alarms=["a"], min_hours=721),
+    "a failure limit with a confidence": _sure(
+        {"metric": "model_latency", "statistic": "p99", "max_ratio": 1.1, "failure_limit": 1}
+    ),
+    "two metrics without a confidence": _evidence(_pair(at_least=1)),
+    "two metrics without a bound": _sure(_pair()),
+    "two metrics with a rate": _sure(_pair(at_least=1, max_rate=0.1)),
+    "one metric of two": _sure({"metric": "of_metrics", "production": METRIC, "at_least": 1}),
+    "a metric that is null": _sure(_pair(at_least=1, shadow=None)),
+    "a metric by name": _sure(_pair(at_least=1, shadow="Agreement")),
+    "a metric of no namespace": _sure(_pair(at_least=1, shadow={"metric_name": "x"})),
+    "a metric of an empty name": _sure(_pair(at_least=1, shadow={**METRIC, "metric_name": ""})),
+    "a metric of a namespace with a colon first": _sure(
+        _pair(at_least=1, shadow={**METRIC, "namespace": ":x"})
+    ),
+    "a metric with more": _sure(_pair(at_least=1, shadow={**METRIC, "period": 60})),
+    "a dimension that is a number": _sure(
+        _pair(at_least=1, shadow={**METRIC, "dimensions": {"Model": 2}})
+    ),
+    "dimensions as a list": _sure(_pair(at_least=1, shadow={**METRIC, "dimensions": ["Model"]})),
+    "a dimension with a colon first": _sure(
+        _pair(at_least=1, shadow={**METRIC, "dimensions": {":x": "v2"}})
+    ),
     "a window in seconds": _evidence(alarms=["a"], window=3600),
     "a window of another form": _evidence(alarms=["a"], window="1h"),
     "an alarm that is a number": _evidence(alarms=[1]),

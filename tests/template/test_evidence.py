@@ -200,6 +200,201 @@ def test_warns_of_too_few_requests_for_a_rate(least: int, warns: bool) -> None:
     assert bool(found) == warns
 
 
+def quality(name: str = "Agreement", **more: Any) -> cloudwatch.Metric:
+    dimensions = {"Model": "v2"} if name == "Agreement" else None
+    values: Json = {"statistic": "p50", "dimensions_map": dimensions, **more}
+    return cloudwatch.Metric(namespace="Fraud", metric_name=name, **values)
+
+
+def two_metrics(**bounds: Any) -> Comparison:
+    values: Json = {"production": quality("Base"), "shadow": quality(), **bounds}
+    return Comparison.of_metrics(**values)
+
+
+def sequential(*comparisons: Any, **changes: Any) -> Evidence:
+    return Evidence(comparisons=list(comparisons or [LATENCY]), confidence=0.95, **changes)
+
+
+class TestConfidence:
+    def test_is_written_without_what_it_replaces(self) -> None:
+        properties = declared(promote_if=sequential(min_hours=24))
+        assert properties["PromoteIf"] == {
+            "Confidence": 0.95,
+            "MinHours": 24,
+            "Comparisons": [{"Metric": "ModelLatency", "Statistic": "p99", "MaxRatio": 1.1}],
+        }
+
+    def test_two_metrics_are_written_as_cloudwatch_names_them(self) -> None:
+        found = declared(promote_if=sequential(two_metrics(at_least=0.9, max_ratio=1.5)))
+        assert found["PromoteIf"]["Comparisons"] == [
+            {
+                "ProductionMetric": {
+                    "Namespace": "Fraud",
+                    "MetricName": "Base",
+                    "Statistic": "p50",
+                },
+                "ShadowMetric": {
+                    "Namespace": "Fraud",
+                    "MetricName": "Agreement",
+                    "Dimensions": [{"Name": "Model", "Value": "v2"}],
+                    "Statistic": "p50",
+                },
+                "MaxRatio": 1.5,
+                "AtLeast": 0.9,
+            }
+        ]
+
+    @pytest.mark.parametrize(
+        ("given", "said"),
+        [
+            (sequential(window=Duration.days(2)), "window' must be left out with 'confidence'"),
+            (sequential(min_hours=23), "min_hours' must be a whole number from 24 to 720, got 23"),
+            (evidence(min_hours=48), "min_hours' must be left out without 'confidence'"),
+            (evidence(confidence=0.7), "confidence' must be a number from 0.8 to 0.999, got 0.7"),
+            (Evidence(comparisons=[LATENCY]), "min_invocations' must be a whole number from 1"),
+            (
+                sequential(Comparison.model_latency("p99", max_ratio=1.1, failure_limit=1)),
+                "failure_limit' must be left out with 'confidence'",
+            ),
+            (
+                evidence(two_metrics(at_least=1)),
+                "comparisons[0]' compares two metrics by the hour, which needs 'confidence'",
+            ),
+            (
+                sequential(two_metrics()),
+                "must have a bound, got none: give 'max_ratio', 'max_increase' or 'at_least'",
+            ),
+            (
+                sequential(two_metrics(at_least=1, shadow="Recall")),
+                "comparisons[0].shadow' must be an IMetric, got 'Recall'",
+            ),
+            (
+                sequential(
+                    two_metrics(
+                        at_least=1,
+                        production=cloudwatch.MathExpression(
+                            expression="1 - a", using_metrics={"a": quality()}
+                        ),
+                    )
+                ),
+                "comparisons[0].production' must be one metric, got a math expression, which",
+            ),
+            (
+                sequential(Comparison.error_rate_5xx()),
+                "must have a bound, got none: give 'max_rate' or 'max_increase'",
+            ),
+        ],
+    )
+    def test_refuses(self, given: Evidence, said: str) -> None:
+        assert said in refused(given)
+
+
+class TestOtherEnvironments:
+    """The function reads alarms and metrics of its own account and region only."""
+
+    HERE = cdk.Environment(account="123456789012", region="eu-west-1")
+
+    def problem(self, *comparisons: Comparison, **given: Any) -> str:
+        stack = cdk.Stack(cdk.App(), "Here", env=self.HERE)
+        with pytest.raises(InvalidPropsError) as error:
+            declare(stack, **PROMOTION, promote_if=sequential(*comparisons, **given))
+        return str(error.value)
+
+    def of_arn(self, arn: str) -> cloudwatch.IAlarm:
+        return cloudwatch.Alarm.from_alarm_arn(new_stack(), "Imported", arn)
+
+    def test_an_alarm_of_another_region_is_refused(self) -> None:
+        alarms = [self.of_arn("arn:aws:cloudwatch:us-east-1:123456789012:alarm:errors")]
+        assert (
+            "'promote_if.alarms[0]' must be in the construct's own region 'eu-west-1', got one in "
+            "'us-east-1', where the function cannot read it: create the alarm in that region"
+        ) in self.problem(alarms=alarms)
+
+    def test_an_alarm_of_another_account_is_refused(self) -> None:
+        alarms = [self.of_arn("arn:aws:cloudwatch:eu-west-1:210987654321:alarm:errors")]
+        assert "own account '123456789012', got one in '210987654321'" in self.problem(
+            alarms=alarms
+        )
+
+    def test_an_alarm_of_a_stack_elsewhere_is_refused(self) -> None:
+        there = cdk.Environment(account="123456789012", region="us-east-1")
+        alarms = [alarm(cdk.Stack(cdk.App(), "There", env=there))]
+        assert "got one in 'us-east-1'" in self.problem(alarms=alarms)
+
+    @pytest.mark.parametrize(
+        ("which", "value"), [("region", "us-east-1"), ("account", "210987654321")]
+    )
+    def test_a_metric_from_elsewhere_is_refused(self, which: str, value: str) -> None:
+        given = Comparison.of_metrics(
+            production=quality("Base"), shadow=quality(**{which: value}), at_least=1
+        )
+        assert (
+            f"'promote_if.comparisons[0].shadow' must be in the construct's own {which} "
+            f"'{getattr(self.HERE, which)}', got one in '{value}', where the function cannot read "
+            f"it: publish it in that {which}"
+        ) in self.problem(given)
+
+    def test_what_is_here_or_not_known_is_taken(self) -> None:
+        stack = cdk.Stack(cdk.App(), "Here", env=self.HERE)
+        alarms = [
+            alarm(stack),
+            cloudwatch.Alarm.from_alarm_name(stack, "Named", "errors"),
+            self.of_arn("arn:aws:cloudwatch:eu-west-1:123456789012:alarm:errors"),
+            self.of_arn(cdk.Fn.import_value("Alarm")),
+        ]
+        metrics = two_metrics(shadow=quality(region="eu-west-1"), at_least=1)
+        declare(stack, **PROMOTION, promote_if=sequential(metrics, alarms=alarms))
+
+    @pytest.mark.newest
+    def test_a_log_alarm_is_passed_by_its_name(self) -> None:
+        stack = new_stack()
+        made = cdk.CfnResource(stack, "LogAlarm", type="AWS::CloudWatch::LogAlarm")
+        by_name = cloudwatch.Alarm.from_alarm_name(stack, "Named", made.ref)
+        declare(stack, **PROMOTION, promote_if=sequential(alarms=[by_name]))
+        found = only(synthesised(stack), RESOURCE_TYPE)[1]["Properties"]
+        assert found["PromoteIf"]["Alarms"] == [{"Ref": "LogAlarm"}]
+
+
+@pytest.mark.parametrize(
+    ("comparison", "said"),
+    [
+        (
+            Comparison.model_latency(max_ratio=110),
+            "max_ratio' allows 110 times production's value: for 10 % more, write 1.1",
+        ),
+        (Comparison.model_latency(max_ratio=9.9), None),
+        (
+            Comparison.error_rate_5xx(max_increase=0.5),
+            "max_increase' allows errors in 50 % of the requests: for one in a thousand, write",
+        ),
+        (Comparison.error_rate_5xx(max_rate=0.49), None),
+        (
+            Comparison.model_latency(max_value=Duration.seconds(60)),
+            "max_value' is as long as SageMaker lets a model take",
+        ),
+        (Comparison.model_latency(max_value=Duration.seconds(59)), None),
+        (two_metrics(max_increase=1000.0), None),
+    ],
+)
+def test_warns_of_bounds_that_cannot_be_meant(comparison: Comparison, said: str | None) -> None:
+    stack = new_stack()
+    declare(stack, **PROMOTION, promote_if=sequential(comparison))
+    found = [
+        str(one.entry.data)
+        for one in Annotations.from_stack(stack).find_warning("*", Match.any_value())
+    ]
+    found = [one for one in found if "implausibleBound" in one]
+    assert bool(found) == (said is not None)
+    assert all(f"'promote_if.comparisons[0].{said}" in one for one in found)
+
+
+def test_a_confidence_needs_no_number_of_requests() -> None:
+    stack = new_stack()
+    rate = Comparison.error_rate_5xx(max_rate=0.001)
+    declare(stack, **PROMOTION, promote_if=sequential(rate, min_invocations=1))
+    assert not Annotations.from_stack(stack).find_warning("*", Match.any_value())
+
+
 class TestPermissions:
     @staticmethod
     def statements(stack: cdk.Stack) -> list[Json]:

@@ -37,7 +37,10 @@ from .stacks import (
 GIVEN = {"InstanceType": "ml.m5.xlarge", "InstanceCount": 2}
 CHOICES: list[tuple[Outcome, Json]] = [
     (Outcome.promote_shadow(), {"Outcome": "PromoteShadow"}),
-    (Outcome.promote_shadow(Instances.production()), {"Outcome": "PromoteShadow"}),
+    (
+        Outcome.promote_shadow(Instances.production()),
+        {"Outcome": "PromoteShadow", "Instances": "Production"},
+    ),
     (
         Outcome.promote_shadow(instances=Instances.shadow()),
         {"Outcome": "PromoteShadow", "Instances": "Shadow"},

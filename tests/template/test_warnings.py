@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import aws_cdk as cdk
 import pytest
@@ -15,6 +15,7 @@ from aws_cdk.aws_sagemaker import CfnInferenceExperiment
 
 from cdk_stop_inference_experiment import (
     DesiredState,
+    Instances,
     ModelVariantConfig,
     Outcome,
     StopInferenceExperiment,
@@ -61,6 +62,7 @@ UNDOCUMENTED: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
+OTHER_TYPE_ID = "cdk-stop-inference-experiment:otherInstanceType"
 UNDOCUMENTED_ID = "cdk-stop-inference-experiment:undocumentedCombination"
 TOKENS_ID = "cdk-stop-inference-experiment:declaredByTokens"
 UNKNOWN_NAME_ID = "cdk-stop-inference-experiment:unknownName"
@@ -314,3 +316,60 @@ def test_a_warning_can_be_acknowledged_by_its_id(warning_id: str, props: dict[st
     assert len(_warnings(stack)) == 1
     cdk.Annotations.of(stack).acknowledge_warning(warning_id, "tried in the test account")
     assert _warnings(stack) == []
+
+
+class TestOtherInstanceType:
+    """The shadow of the experiment is tested on ml.m5.xlarge."""
+
+    @staticmethod
+    def warned(instances: Instances | None, production: str = "ml.c5.large", **props: Any) -> str:
+        stack = new_stack()
+        experiment = shadow_test(stack)
+        experiment.model_variants = [
+            _with_type(variant, production if variant.variant_name == "production" else None)
+            for variant in cast("list[Any]", experiment.model_variants)
+        ]
+        declare(stack, experiment=experiment, outcome=Outcome.promote_shadow(instances), **props)
+        return "".join(one for one in _warnings(stack) if OTHER_TYPE_ID in one)
+
+    @pytest.mark.parametrize(
+        ("instances", "wanted"),
+        [
+            (None, "ml.c5.large"),
+            (Instances.production(), "ml.c5.large"),
+            (Instances("ml.m5.large", 2), "ml.m5.large"),
+            (Instances("ml.m5.xlarge", 2), None),
+            (Instances.shadow(), None),
+        ],
+    )
+    def test_what_is_measured_is_not_what_will_be_deployed(
+        self, instances: Instances | None, wanted: str | None
+    ) -> None:
+        text = self.warned(instances)
+        assert (f"tested on 'ml.m5.xlarge', but 'outcome' promotes it on '{wanted}'" in text) is (
+            wanted is not None
+        )
+        assert "promote_if" not in text
+
+    def test_evidence_needs_the_instances_to_be_named(self) -> None:
+        text = self.warned(None, promote_if=EVIDENCE)
+        assert "'promote_if' does not allow it: write Outcome.promote_shadow(Instances.sh" in text
+        assert "promote_if" not in self.warned(Instances.production(), promote_if=EVIDENCE)
+
+    def test_the_same_type_passes(self) -> None:
+        assert self.warned(None, "ml.m5.xlarge") == ""
+
+
+def _with_type(variant: Any, instance_type: str | None) -> Any:
+    property_of = CfnInferenceExperiment
+    real_time = variant.infrastructure_config.real_time_inference_config
+    return property_of.ModelVariantConfigProperty(
+        model_name=variant.model_name,
+        variant_name=variant.variant_name,
+        infrastructure_config=property_of.ModelInfrastructureConfigProperty(
+            infrastructure_type="RealTimeInference",
+            real_time_inference_config=property_of.RealTimeInferenceConfigProperty(
+                instance_type=instance_type or real_time.instance_type, instance_count=1
+            ),
+        ),
+    )

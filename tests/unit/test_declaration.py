@@ -176,6 +176,17 @@ def test_other_instances_are_another_end_of_an_outcome() -> None:
     assert len(ends) == 2
 
 
+def test_productions_instances_are_the_same_end_whether_declared_or_the_default() -> None:
+    default, named = (
+        read_outcome("PromoteShadow", **of) for of in ({}, {"Instances": "Production"})
+    )
+    assert default.end == named.end
+    assert isinstance(default.end.how, Outcome)
+    assert isinstance(named.end.how, Outcome)
+    assert not default.end.how.names_instances
+    assert named.end.how.names_instances
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -27,6 +27,7 @@ from tests.unit.situations import (
     properties,
     stopped,
     update,
+    variant,
     wanted,
     with_stack,
 )
@@ -244,6 +245,62 @@ class TestWhatIsKeptInstead:
         assert kept.promote_if is None
         assert kept.words == "Deleted with CloudFormation stack shadow; evidence: error"
         assert kept.digest != wanted(given).digest
+
+
+class TestOtherInstances:
+    """Production runs on ml.c5.large here, and the shadow is tested on ml.m5.xlarge."""
+
+    @staticmethod
+    def declared(instances: object = None) -> dict[str, Any]:
+        return outcome("PromoteShadow", PromoteIf=ALARM, Instances=instances)
+
+    def test_instances_differ_fails_an_update_before_anything_is_read(self) -> None:
+        decision = decided(update(self.declared(), seen=running(), prepared=None))
+        assert (decision.verb, decision.row) == (Verb.FAIL, Row.INSTANCES_DIFFER)
+        assert (
+            "was not promoted: the evidence is inconclusive: it was measured on ml.m5.xlarge, and "
+            "would be promoted on ml.c5.large: set 'Instances' to 'Shadow', or to 'Production'"
+        ) in decision.why
+        assert decision.evidence["verdict"] == "inconclusive"
+
+    def test_instances_differ_ends_a_teardown_by_what_keeps_production(self) -> None:
+        torn = delete(self.declared(), seen=running())
+        decision = decided(torn)
+        assert (decision.verb, decision.row) == (Verb.STOP, Row.INSTANCES_DIFFER)
+        assert decision.warn
+        assert stopped(torn) == KEEP
+        later = delete(self.declared(), seen=running(), evidence=decision.evidence, tried=True)
+        assert stopped(later) == KEEP
+
+    @pytest.mark.parametrize(
+        ("instances", "warns"),
+        [
+            ("Shadow", False),
+            ("Production", True),
+            ({"InstanceType": "ml.m5.xlarge", "InstanceCount": 4}, False),
+            ({"InstanceType": "ml.m5.large", "InstanceCount": 4}, True),
+        ],
+    )
+    def test_instances_that_are_declared_are_promoted(self, instances: object, warns: bool) -> None:
+        ordered = update(self.declared(instances), seen=running(), prepared=measured())
+        decision = decided(ordered)
+        assert (decision.verb, decision.row) == (Verb.STOP, Row.GATE_OPEN)
+        assert decision.warn is warns
+        assert ("what was measured is not what will be deployed" in decision.why) is warns
+
+    def test_the_same_type_and_one_that_is_not_known_pass(self) -> None:
+        of_pools = {**variant("shadow"), "InfrastructureConfig": {}}
+        for shadow in (variant("shadow", of_type="ml.c5.large"), of_pools):
+            configured = {**running().configured, "shadow": shadow}
+            ordered = update(
+                self.declared(), seen=running(configured=configured), prepared=measured()
+            )
+            assert answer(ordered) == (Verb.STOP, Row.GATE_OPEN)
+
+    def test_without_evidence_it_is_only_a_warning(self) -> None:
+        decision = decided(update(outcome("PromoteShadow"), seen=running()))
+        assert (decision.verb, decision.row, decision.warn) == (Verb.STOP, Row.STOPPABLE, True)
+        assert "tested on ml.m5.xlarge, but is to be promoted on ml.c5.large" in decision.why
 
 
 @pytest.mark.parametrize("length", [MAX_REPORT, MAX_REPORT + 1])

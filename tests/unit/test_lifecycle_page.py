@@ -38,6 +38,7 @@ from tests.unit.situations import (
     properties,
     stack,
     update,
+    variant,
     wanted,
     with_stack,
 )
@@ -193,6 +194,7 @@ def by_column(
 
 
 UNKNOWN = properties(ModelVariantActions={"canary": "Remove"})
+ALIKE = experiment(configured={name: variant(name) for name in ("production", "shadow")})
 NO_COUNT = replace(READY, counts={})
 AS_CHANGED = ended_by(properties(DesiredState="Cancelled"))
 KEPT_ARMED = update(promoting(StopOn=["Delete"]), seen=ended_by(properties()))
@@ -218,7 +220,7 @@ STATE: dict[Row, Column] = {
     Row.VARIANTS_MISMATCH: by_column(experiment(), UNKNOWN),
     Row.STATUS_UNKNOWN: by_column(experiment("Pausing")),
     Row.CREATED_REFUSED: by_column(experiment("Created"), refused_at=ISSUED - 100),
-    Row.INSTANCES_UNKNOWN: by_column(experiment(), outcome("PromoteShadow"), prepared=NO_COUNT),
+    Row.INSTANCES_UNKNOWN: by_column(ALIKE, outcome("PromoteShadow"), prepared=NO_COUNT),
     Row.STOPPABLE: by_column(experiment()),
     Row.AWS_REFUSED: (
         create(seen=REFUSED),
@@ -246,7 +248,9 @@ def gated(state: str | None, count: float = 10) -> Column:
     )
 
 
+BY_DEFAULT = outcome("PromoteShadow", PromoteIf=GATED["PromoteIf"])
 VERDICTS: dict[Row, Column] = {
+    Row.INSTANCES_DIFFER: (update(BY_DEFAULT), delete(BY_DEFAULT)),
     Row.GATE_OPEN: gated("OK"),
     Row.GATE_INCONCLUSIVE: gated("INSUFFICIENT_DATA"),
     Row.GATE_ERROR: gated(None),

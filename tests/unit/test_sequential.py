@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,8 @@ from tests.unit.situations import declared as declaration_of
 from tests.unit.situations import experiment, promoting
 
 from cdk_stop_inference_experiment_handler.contract.declaration import Evidence
+from cdk_stop_inference_experiment_handler.lifecycle import words
+from cdk_stop_inference_experiment_handler.lifecycle.gate import MAX_REPORT, fitted
 from cdk_stop_inference_experiment_handler.lifecycle.sequential import judge, question
 from cdk_stop_inference_experiment_handler.lifecycle.situation import (
     Experiment,
@@ -121,9 +124,11 @@ def test_a_shadow_that_breaks_the_bound_has_failed() -> None:
 def test_a_shadow_at_the_bound_is_inconclusive_and_no_number_of_hours_is_stated_wrongly() -> None:
     report = judged(evidence(rate(MaxIncrease=0.0005)), counted(errors=(5, 5)))
     assert report["verdict"] == "inconclusive"
-    assert report["forecast"]["requests"] > 0
-    assert f"about {report['forecast']['requests']:,} more requests" in report["why"]
-    assert f"by {report['forecast']['at']}" in report["why"]
+    assert report["forecast"]["requests"] == 154_657
+    assert report["why"].endswith(
+        "; if it is as good as production, it needs about 150,000 more requests, at this traffic "
+        f"by {report['forecast']['at']}"
+    )
 
 
 def test_production_that_breaks_the_bound_itself_makes_no_forecast() -> None:
@@ -208,3 +213,47 @@ def test_fewer_hours_than_asked_for_are_inconclusive_with_the_hours_that_are_mis
     report = judged(declared, counted(errors=(5, 2.5)))
     assert report["verdict"] == "inconclusive"
     assert report["forecast"]["hours"] == 72 - len(hours())
+
+
+def test_a_report_on_a_successful_shadow_has_no_forecast() -> None:
+    report = judged(evidence(rate(MaxIncrease=0.0005)), counted(errors=(5, 2.5)))
+    assert report["verdict"] == "successful"
+    assert "forecast" not in report
+
+
+def test_hours_alone_are_forecast_as_a_time() -> None:
+    report = judged(
+        evidence({"Metric": "ModelLatency", "MaxRatio": 1.1}, MinHours=72),
+        counted(),
+        latencies("Average", 0.0),
+    )
+    assert report["why"].endswith(
+        f"; if it is as good as production, wait until {report['forecast']['at']}"
+    )
+
+
+def test_hours_that_are_missing_where_the_requests_are_enough_are_forecast_as_a_time() -> None:
+    report = judged(evidence(rate(MaxIncrease=0.0005), MinHours=72), counted(errors=(5, 2.5)))
+    assert report["forecast"] == {"requests": 0, "hours": 13, "at": "2025-11-25T00:15:00Z"}
+    assert report["why"].endswith(
+        "; if it is as good as production, wait until 2025-11-25T00:15:00Z"
+    )
+
+
+def test_ten_comparisons_and_alarms_fit_and_are_understood_without_the_report() -> None:
+    rates = [rate(MaxIncrease=0.00049 + number / 1e5, MaxRate=0.0123) for number in range(7)]
+    slow = {"Metric": "ModelLatency", "Statistic": "p99", "MaxRatio": 1.1}
+    declared = evidence(*rates, slow, slow, slow, Alarms=["alarm"] * 10)
+    report = judged(
+        declared,
+        counted(12_345, 6_172, errors=(7, 3.7)),
+        latencies("p99", 3.0, broken=5),
+        alarm="INSUFFICIENT_DATA",
+    )
+    kept = fitted(report)
+    assert kept["comparisons"] == report["comparisons"]
+    assert len(report["comparisons"]) == 10
+    assert len(json.dumps(kept)) <= MAX_REPORT
+    message = words.gate("x" * 63, report)
+    assert len(message) <= 1024
+    assert "..." not in message

@@ -32,6 +32,7 @@ from tests.unit.situations import (
     properties,
     stopped,
     update,
+    variant,
     wanted,
 )
 
@@ -105,6 +106,25 @@ class TestArm:
 
     def test_status_unknown(self) -> None:
         assert arm(experiment("Pausing")) == (Verb.SUCCEED, Row.STATUS_UNKNOWN, True)
+
+    @pytest.mark.parametrize(
+        ("new", "warns"),
+        [
+            (outcome("PromoteShadow"), True),
+            (outcome("PromoteShadow", Instances="Production"), True),
+            (outcome("PromoteShadow", Instances="Shadow"), False),
+            (promoting(), False),
+            (promoting(DesiredModelVariants=[variant("shadow", of_type="ml.m5.large")]), True),
+            (outcome("KeepBoth"), False),
+        ],
+    )
+    def test_a_promotion_on_other_instances_than_the_tested_is_a_warning(
+        self, new: Properties, warns: bool
+    ) -> None:
+        decision = decided(create(new))
+        assert (decision.verb, decision.row) == (Verb.SUCCEED, Row.STOPPABLE)
+        assert decision.warn is warns
+        assert ("; the shadow is tested on ml.m5.xlarge, but is" in decision.why) is warns
 
     @pytest.mark.parametrize("status", STOPPABLE)
     def test_stoppable(self, status: str) -> None:

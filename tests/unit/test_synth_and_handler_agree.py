@@ -140,6 +140,7 @@ def _evidence() -> st.SearchStrategy[Evidence]:
         max_increase=st.none() | st.just(0.001),
         max_value=st.none() | st.sampled_from(DURATIONS),
         max_rate=bound,
+        at_least=bound,
         failure_limit=whole,
         dry_run=st.booleans(),
     ).filter(lambda one: one.metric != MODEL_LATENCY or one.max_increase is None)
@@ -148,6 +149,8 @@ def _evidence() -> st.SearchStrategy[Evidence]:
         min_invocations=whole,
         comparisons=st.lists(comparisons, max_size=11),
         window=st.none() | st.sampled_from(DURATIONS),
+        confidence=st.none() | st.sampled_from([0.79, 0.8, 0.95, 0.999, 1]),
+        min_hours=st.none() | st.sampled_from([23, 24, 48, 720, 721]),
     )
 
 
@@ -182,7 +185,9 @@ def _refused_by_the_handler(properties: Mapping[str, object]) -> list[str]:
 
 def _in_the_apis_names(problem: str) -> str:
     for member, prop in PROP_NAMES.items():
-        problem = re.sub(rf"(?<=['.]){prop}(?=['.\[:])", member, problem)
+        # "'production'" is a variant, and "comparisons[0].production" is a metric.
+        before = r"\." if member in ("ProductionMetric", "ShadowMetric") else "['.]"
+        problem = re.sub(rf"(?<={before}){prop}(?=['.\[:])", member, problem)
     return problem
 
 

@@ -78,13 +78,15 @@ ERRORS = Comparison("Invocation5XXErrors", max_increase=0.0005)
 RATES = {"production": 5e-4, "shadow": 6e-4, "bound": 1e-3, "upper": 1.2e-3, "hours": 60}
 JUDGED = words.judged_rate(ERRORS, RATES, "inconclusive")
 NEEDED = {"requests": 40_000, "hours": 20, "at": "2026-12-02T14:15:00Z"}
+UNCERTAIN = words.judged_rate(ERRORS, RATES, "inconclusive")
 EVIDENCE = [
     f"inconclusive: {words.too_few_requests(1, 2, 3)}",
     f"inconclusive: {words.too_young(1e9)}",
     f"inconclusive: {words.no_hour('p99', 1000)}",
     f"inconclusive: {words.wrong_sample_ratio(1e6, 4e5, 50)}",
-    f"inconclusive: {words.with_forecast(JUDGED, NEEDED)}",
+    f"inconclusive: {words.with_forecast(UNCERTAIN, NEEDED)}",
     f"inconclusive: {words.judged_hours(P99, {'hours': 60, 'hoursFailed': 30}, 'inconclusive')}",
+    f"inconclusive: {words.instances_differ('ml.m5.xlarge', 'ml.c5.large')}",
     f"failed: {words.out_of_bound(P99, {'shadow': 3e4, 'production': 1e4, 'bound': 2e4}, 1e9)}",
     f"error: {words.alarm('errors', '')}",
     f"error: {words.not_measured('ModelLatency', VARIANT)}",
@@ -92,6 +94,7 @@ EVIDENCE = [
 ]
 OTHERS = [
     words.armed(LONGEST),
+    words.armed(LONGEST) + words.on_other_instances(("ml.m5.xlarge", "ml.c5.large")),
     words.stop(LONGEST),
     words.stop_accepted(LONGEST),
     words.standing(experiment("Stopping", name=NAME, endpoint_status="Updating")),

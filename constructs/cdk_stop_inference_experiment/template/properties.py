@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 
+import aws_cdk
 from aws_cdk import Duration
 
 from cdk_stop_inference_experiment_handler.contract.declaration import (
     DEFAULT_STOP_ON,
     InstancesOf,
+    OutcomeKind,
     StopOn,
 )
 from cdk_stop_inference_experiment_handler.contract.limits import INFRASTRUCTURE_TYPE
@@ -20,6 +22,7 @@ from cdk_stop_inference_experiment_handler.contract.limits import INFRASTRUCTURE
 from ..evidence import Comparison, Evidence
 from ..model_variant import InstanceType, ModelVariantConfig
 from ..outcome import Instances, Outcome
+from ..tokens import is_of_jsii
 
 PROP_NAMES: Mapping[str, str] = {
     "Name": "experiment_name",
@@ -38,6 +41,8 @@ PROP_NAMES: Mapping[str, str] = {
     "PromoteIf": "promote_if",
     "MinInvocations": "min_invocations",
     "Window": "window",
+    "Confidence": "confidence",
+    "MinHours": "min_hours",
     "Comparisons": "comparisons",
     "Alarms": "alarms",
     "Metric": "metric",
@@ -46,6 +51,12 @@ PROP_NAMES: Mapping[str, str] = {
     "MaxIncrease": "max_increase",
     "MaxValue": "max_value",
     "MaxRate": "max_rate",
+    "AtLeast": "at_least",
+    "ProductionMetric": "production",
+    "ShadowMetric": "shadow",
+    "Namespace": "namespace",
+    "MetricName": "metric_name",
+    "Dimensions": "dimensions",
     "FailureLimit": "failure_limit",
     "DryRun": "dry_run",
     "Otherwise": "otherwise",
@@ -100,6 +111,8 @@ def _promote_if(evidence: object) -> object:
         "Window": _in_units(evidence.window, per_millisecond=0.001),
         "Comparisons": _listed(evidence.comparisons, _comparison),
         "Alarms": _listed(evidence.alarms, lambda alarm: getattr(alarm, "alarm_name", alarm)),
+        "Confidence": evidence.confidence,
+        "MinHours": evidence.min_hours,
     }
     return {name: value for name, value in members.items() if value not in (None, [])}
 
@@ -107,17 +120,49 @@ def _promote_if(evidence: object) -> object:
 def _comparison(comparison: object) -> object:
     if not isinstance(comparison, Comparison):
         return comparison
-    members = {
-        "Metric": comparison.metric,
+    pair = pair_of(comparison)
+    members: dict[str, object] = {
+        "Metric": None if pair else comparison.metric,
+        "ProductionMetric": metric_written(pair[0]) if pair else None,
+        "ShadowMetric": metric_written(pair[1]) if pair else None,
         "Statistic": comparison.statistic,
         "MaxRatio": comparison.max_ratio,
         "MaxIncrease": _in_units(comparison.max_increase, per_millisecond=1000),
         "MaxValue": _in_units(comparison.max_value, per_millisecond=1000),
         "MaxRate": comparison.max_rate,
+        "AtLeast": comparison.at_least,
         "FailureLimit": comparison.failure_limit,
         "DryRun": comparison.dry_run or None,
     }
     return {name: value for name, value in members.items() if value is not None}
+
+
+def pair_of(comparison: Comparison) -> tuple[object, object] | None:
+    """The metrics of production and of the shadow, if it compares any two."""
+    metric: object = comparison.metric
+    return metric if isinstance(metric, tuple) and len(metric) == 2 else None
+
+
+def stat_of(metric: object) -> aws_cdk.aws_cloudwatch.MetricStatConfig | None:
+    """What a metric is in CloudWatch; None for a math expression, and for what is no metric."""
+    if not (is_of_jsii(metric) and hasattr(metric, "to_metric_config")):
+        return None
+    stat: aws_cdk.aws_cloudwatch.MetricStatConfig | None = metric.to_metric_config().metric_stat
+    return stat
+
+
+def metric_written(metric: object) -> object:
+    """A metric as ``ProductionMetric`` and ``ShadowMetric`` have it."""
+    stat = stat_of(metric)
+    if stat is None:
+        return metric
+    dimensions = [{"Name": one.name, "Value": one.value} for one in stat.dimensions or []]
+    return {
+        "Namespace": stat.namespace,
+        "MetricName": stat.metric_name,
+        **({"Dimensions": dimensions} if dimensions else {}),
+        "Statistic": stat.statistic,
+    }
 
 
 def _listed(values: object, written: Callable[[object], object]) -> object:
@@ -135,10 +180,15 @@ def _in_units(value: object, *, per_millisecond: float) -> object:
 
 
 def _instances(outcome: object) -> object:
-    """Whose instances, or which; None where they are the default."""
+    """Whose instances, or which; None where they are left out, or nothing is promoted.
+
+    Production's are the default, but written: with evidence, they must be named where production
+    has another instance type than the shadow.
+    """
     instances = outcome.instances if isinstance(outcome, Outcome) else None
     if instances == Instances.production():
-        return None
+        promotes = isinstance(outcome, Outcome) and outcome.kind == OutcomeKind.PROMOTE_SHADOW
+        return InstancesOf.PRODUCTION.value if promotes else None
     if instances == Instances.shadow():
         return InstancesOf.SHADOW.value
     return _real_time(instances) if isinstance(instances, Instances) else instances

@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StopInferenceExper
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 from typing import TypeGuard, TypeVar
@@ -140,10 +140,12 @@ class Outcome:
 
     Attributes:
         instances: Those of the promoted variant; None unless it promotes.
+        names_instances: They are declared, not the default. The end is the same.
     """
 
     kind: OutcomeKind
     instances: InstancesOf | Instances | None = None
+    names_instances: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -401,7 +403,8 @@ class _Parser:
         desired = self._optional("DesiredModelVariants", self._variants)
         if kind is not None:
             promotes = kind is OutcomeKind.PROMOTE_SHADOW
-            return Outcome(kind, (instances or InstancesOf.PRODUCTION) if promotes else None)
+            of = (instances or InstancesOf.PRODUCTION) if promotes else None
+            return Outcome(kind, of, names_instances=instances is not None)
         return None if actions is None else VariantActions(actions, desired)
 
     def _promoted_instances(self, label: str, given: object) -> InstancesOf | Instances | None:

@@ -54,6 +54,7 @@ class Row(str, Enum):
     STOPPABLE = "stoppable"
     AWS_REFUSED = "aws_refused"
 
+    INSTANCES_DIFFER = "instances_differ"
     GATE_OPEN = "gate_open"
     GATE_INCONCLUSIVE = "gate_inconclusive"
     GATE_ERROR = "gate_error"

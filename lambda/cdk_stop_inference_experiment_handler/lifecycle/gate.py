@@ -23,7 +23,7 @@ from .situation import (
     NotReadable,
     Situation,
 )
-from .stop_request import takes_production_counts
+from .stop_request import names_instances, other_instance_type, takes_production_counts
 from .verdict import Verdict
 
 MAX_REPORT = 2000
@@ -44,7 +44,15 @@ GATES = {
 def gate(order: Order, s: Situation, experiment: Experiment) -> Decision:
     """STOP as wanted, or what the evidence makes of it."""
     wanted = order.wanted
-    stop = Decision(Verb.STOP, Row.STOPPABLE, words.stop(experiment), order=order.row, stop=wanted)
+    differ = other_instance_type(wanted.end, experiment)
+    stop = Decision(
+        Verb.STOP,
+        Row.STOPPABLE,
+        words.stop(experiment) + words.on_other_instances(differ),
+        warn=differ is not None,
+        order=order.row,
+        stop=wanted,
+    )
     if wanted.promote_if is None or not wanted.end.promotes:
         return stop
     verdict = s.progress.evidence.get("verdict")
@@ -59,7 +67,12 @@ def _judged(stop: Decision, order: Order, s: Situation, experiment: Experiment) 
     evidence = order.wanted.promote_if
     assert evidence is not None  # noqa: S101 - asked before
     report: Mapping[str, object]
-    if experiment.began is None or not experiment.shadows:
+    differ = other_instance_type(order.wanted.end, experiment)
+    row = None
+    if differ and not names_instances(order.wanted.end):
+        row = Row.INSTANCES_DIFFER
+        report = {"verdict": Verdict.INCONCLUSIVE.value, "why": words.instances_differ(*differ)}
+    elif experiment.began is None or not experiment.shadows:
         report = {"verdict": Verdict.ERROR.value, "why": words.NO_PAIR}
     else:
         judges = windowed if evidence.confidence is None else sequential
@@ -79,9 +92,10 @@ def _judged(stop: Decision, order: Order, s: Situation, experiment: Experiment) 
         else:
             report = judges.judge(evidence, asked, s.prepared.evidence, experiment.sampling)
     verdict = Verdict(report["verdict"])
-    row, is_open = GATES[verdict], verdict is Verdict.SUCCESSFUL
+    row = row or GATES[verdict]
     why = words.gate(s.request.name, report)
-    if is_open:
+    if verdict is Verdict.SUCCESSFUL:
+        why += words.on_other_instances(differ)
         return replace(stop, row=row, why=why, evidence=report)
     if s.request.type is RequestType.DELETE:
         kept = order.wanted.kept(f"evidence: {verdict.value}")

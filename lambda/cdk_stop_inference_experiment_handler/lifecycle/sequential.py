@@ -204,6 +204,8 @@ def _forecast(forecasts: Sequence[Forecast], end: float) -> dict[str, object]:
     """What the slowest comparison still needs; empty if nothing is known."""
     if any(forecast.production_breaks_bound for forecast in forecasts):
         return {"productionBreaksBound": True}
+    if not any(one.requests or one.hours for one in forecasts):
+        return {}
     requests = [one.requests for one in forecasts if one.requests is not None]
     hours = [one.hours for one in forecasts if one.hours is not None]
     made: dict[str, object] = {}

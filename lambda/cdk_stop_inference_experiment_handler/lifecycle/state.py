@@ -22,7 +22,14 @@ from .situation import (
     NotReadable,
     Situation,
 )
-from .stop_request import Wanted, is_no_pair, promoted_by, takes_production_counts, wanted_by
+from .stop_request import (
+    Wanted,
+    is_no_pair,
+    other_instance_type,
+    promoted_by,
+    takes_production_counts,
+    wanted_by,
+)
 
 BEGIN_AND_STOP_SECONDS = 25 * 60
 """A test that has not started has to start and to stop; each takes an endpoint update."""
@@ -52,7 +59,9 @@ def state(order: Order, s: Situation) -> Decision:
     if not order.ends:
         is_known = experiment.status in STOPPABLE_STATUSES
         row = Row.STOPPABLE if is_known else Row.STATUS_UNKNOWN
-        return succeed(row, words.armed(experiment), warn=not is_known)
+        differ = other_instance_type(order.wanted.end, experiment)
+        why = words.armed(experiment) + words.on_other_instances(differ)
+        return succeed(row, why, warn=not is_known or differ is not None)
     if experiment.status not in STOPPABLE_STATUSES:
         return wait(Row.STATUS_UNKNOWN, words.standing(experiment))
     if _is_refused(s, experiment):

@@ -146,6 +146,27 @@ def promoted_instances(end: End, experiment: Experiment) -> int | None:
     return next((variant.instances.instance_count for variant in named), None)
 
 
+def other_instance_type(end: End, experiment: Experiment) -> tuple[str, str] | None:
+    """The instance type that the shadow was tested on, and another one for its promotion.
+
+    None if it is the same one, or if one of them is not known: without DesiredModelVariants
+    SageMaker chooses, and a variant with instance pools has no one type.
+    """
+    promoted = promoted_by(end, experiment)
+    if promoted is None:
+        return None
+    tested, wanted = (
+        _instances(_mapping(variants.get(promoted))).get("InstanceType")
+        for variants in (experiment.configured, _desired(end, experiment, {}))
+    )
+    return (str(tested), str(wanted)) if tested and wanted and tested != wanted else None
+
+
+def names_instances(end: End) -> bool:
+    """Whether the declaration itself says on which instances a variant is promoted."""
+    return isinstance(end.how, VariantActions) or end.how.names_instances
+
+
 def ends_alike(one: Declaration, other: Declaration, experiment: Experiment | None) -> bool:
     """Whether two declarations of the same experiment end it in the same way.
 

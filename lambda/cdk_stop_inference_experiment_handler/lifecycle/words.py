@@ -15,6 +15,9 @@ from .situation import Experiment, Situation
 MAX_QUOTED = 240
 """Characters of AWS's own text that are kept, so that a sentence stays under 1,024."""
 
+MAX_REASON = 480
+"""Characters of the reason for a verdict, whose both ends say something."""
+
 _GO_ON = "deploy or delete again to continue waiting"
 
 
@@ -345,12 +348,32 @@ def gate(name: str, report: Mapping[str, object]) -> str:
     """The verdict on a promotion, understandable without the report."""
     done = "can be" if report["verdict"] == "successful" else "was not"
     text = f"the shadow of inference experiment '{name}' {done} promoted: the evidence is "
-    text += ": ".join(filter(None, [str(report["verdict"]), _shortened(str(report["why"]))]))
+    why = _shortened(str(report["why"]), MAX_REASON)
+    text += ": ".join(filter(None, [str(report["verdict"]), why]))
     if "from" in report:
         text += f"; measured from {report['from']} to {report['to']}"
     if report.get("samplingPercentage") not in (None, 100):
         text += f"; the shadow got {report['samplingPercentage']:g} % of the requests"
     return text
+
+
+def instances_differ(tested: str, wanted: str) -> str:
+    """Nothing was measured on the instances that the shadow would get by default."""
+    return (
+        f"it was measured on {tested}, and would be promoted on {wanted}: set 'Instances' to "
+        f"'Shadow', or to 'Production' to promote it all the same"
+    )
+
+
+def on_other_instances(differ: tuple[str, str] | None) -> str:
+    """What to add where a promotion is declared on another instance type; empty if it is not."""
+    if differ is None:
+        return ""
+    tested, wanted = differ
+    return (
+        f"; the shadow is tested on {tested}, but is to be promoted on {wanted}: what was measured "
+        f"is not what will be deployed"
+    )
 
 
 def too_few_requests(production: float, shadow: float, least: int) -> str:
@@ -430,12 +453,21 @@ def with_forecast(why: str, forecast: Mapping[str, object]) -> str:
     """An inconclusive verdict, and what it still needs if the shadow is as good as production."""
     if forecast.get("productionBreaksBound"):
         return f"{why}; production itself breaks this bound, so no number of requests is enough"
-    needed = []
-    if "requests" in forecast:
-        needed.append(f"about {forecast['requests']:,} more requests to the shadow")
-    if "hours" in forecast:
-        needed.append(f"at this traffic by {forecast['at']}")
-    return f"{why}; needed: {', '.join(needed)}" if needed else why
+    at = forecast.get("at")
+    if forecast.get("requests"):
+        by = f", at this traffic by {at}" if at else ""
+        needs = f"it needs about {_rounded(forecast['requests']):,} more requests{by}"
+    elif at:
+        needs = f"wait until {at}"
+    else:
+        return why
+    return f"{why}; if it is as good as production, {needs}"
+
+
+def _rounded(requests: object) -> int:
+    """Two digits: more would promise what a forecast cannot keep."""
+    number = int(str(requests))
+    return round(number, 2 - len(str(number)))
 
 
 def _percent(value: object) -> str:
@@ -487,9 +519,9 @@ def _quoted(names: Iterable[str]) -> str:
     return ", ".join(f"'{name}'" for name in names if name) or "none"
 
 
-def _shortened(text: str) -> str:
+def _shortened(text: str, most: int = MAX_QUOTED) -> str:
     """AWS's own text without its middle: it starts with the call and ends with the cause."""
-    if len(text) <= MAX_QUOTED:
+    if len(text) <= most:
         return text
-    half = (MAX_QUOTED - 3) // 2
+    half = (most - 3) // 2
     return f"{text[:half]}...{text[-half:]}"

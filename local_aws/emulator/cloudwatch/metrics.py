@@ -36,16 +36,22 @@ class Metrics:
         found: Samples = []
         for index, (since, traffic) in enumerate(told):
             until = told[index + 1][0] if index + 1 < len(told) else math.inf
-            minutes = (min(end, until) - max(begin, since)) / _MINUTE
-            if minutes > 0:
-                found += traffic.samples(name, minutes)
+            if min(end, until) > max(begin, since):
+                first, last = max(begin, since), min(end, until)
+                found += traffic.samples(name, first, last, variant=dimensions["VariantName"])
         return found
 
 
 def metric_data(
-    metrics: Metrics, request: Json, *, now: float, delay: float, page_size: int
+    metrics: Metrics,
+    request: Json,
+    *,
+    now: float,
+    delay: float,
+    page_size: int,
+    others: Callable[[str, str, Json, float, float], Samples] | None = None,
 ) -> Json:
-    """GetMetricData, of SageMaker's own metrics.
+    """GetMetricData, of SageMaker's own metrics and of others.
 
     API reference, GetMetricData: the newest values come first; a page that is too small for
     everything has the status PartialData and a NextToken.
@@ -56,6 +62,8 @@ def metric_data(
         now: The time.
         delay: How late a minute is visible, in seconds.
         page_size: The maximum number of values on a page.
+        others: The values of a metric of another namespace: by the namespace, the name, the
+            dimensions and two times. Default: there are none.
     """
     seen = math.floor((now - delay) / _MINUTE) * _MINUTE
     ascending = request.get("ScanBy") == "TimestampAscending"
@@ -67,9 +75,12 @@ def metric_data(
         values = []
         begin = request["StartTime"] // stat["Period"] * stat["Period"]
         while begin < request["EndTime"]:
-            samples = metrics.samples(
-                stat["Metric"]["MetricName"], dimensions, begin, min(begin + stat["Period"], seen)
-            )
+            namespace, name = stat["Metric"]["Namespace"], stat["Metric"]["MetricName"]
+            end = min(begin + stat["Period"], seen)
+            if namespace == NAMESPACE:
+                samples = metrics.samples(name, dimensions, begin, end)
+            else:
+                samples = others(namespace, name, dimensions, begin, end) if others else []
             if samples:
                 values.append((begin, statistic(samples, stat["Stat"])))
             begin += stat["Period"]
