@@ -167,17 +167,17 @@ def test_the_table_of_attributes_has_each_with_its_property() -> None:
 def test_the_log_reference_has_every_decision_and_field_that_is_logged() -> None:
     code = "".join(file.read_text() for file in (HANDLER / "runtime").glob("*.py"))
     page = (DOCS / "reference" / "logs.md").read_text()
-    logged = set(re.findall(r'"decision": "([^"]+)"', code))
-    _, decisions = page.split("Other lines have another")
-    assert set(re.findall(r"^\| `([^`]+)` \| [A-Z]+ \|", decisions, re.MULTILINE)) == logged
-    (of_a_decision,) = re.findall(r'\{\n +"decision": decision\.verb.*?\n +\}', code, re.DOTALL)
-    members = set(re.findall(r'"(\w+)": ', of_a_decision)) | {"stopRequest"}
+    logged = set(re.findall(r'"decision": "([^"]+)"|_say\(\s*"([^"]+)"', code))
+    described, decisions = page.split("Other lines have another")
+    told = set(re.findall(r"^\| `([^`]+)` \| [A-Z]+ \|", decisions, re.MULTILINE))
+    assert told == {name for names in logged for name in names if name}
+    of_a_decision = code.partition("decision.verb.value,\n            decision.why,")[2]
+    members = set(re.findall(r"^ +(\w+)=", of_a_decision.partition(")\n\n")[0], re.MULTILINE))
+    assert members
     of_a_line = set(re.findall(r'"(\w+)": event\[', code.partition("class _RequestNames")[2]))
-    described = page.partition("Other lines have another")[0]
     fields = set(re.findall(r"^\| `(\w+)` \|", described, re.MULTILINE))
-    assert fields == members | of_a_line
-    queried = set(re.findall(r"\bmessage\.(\w+)", page))
-    assert queried <= members
+    of_each = {"message", "decision", "experiment", "stopRequest"}
+    assert fields == members | of_a_line | of_each
 
 
 def test_the_table_of_warnings_has_each_that_synth_gives() -> None:

@@ -76,7 +76,6 @@ DOCUMENTED = re.findall(r"^\| `(.+?)` \|", TABLE.split("\n## ")[1], re.MULTILINE
 P99 = Comparison("ModelLatency", "p99", max_ratio=1.1)
 ERRORS = Comparison("Invocation5XXErrors", max_increase=0.0005)
 RATES = {"production": 5e-4, "shadow": 6e-4, "bound": 1e-3, "upper": 1.2e-3, "hours": 60}
-JUDGED = words.judged_rate(ERRORS, RATES, "inconclusive")
 NEEDED = {"requests": 40_000, "hours": 20, "at": "2026-12-02T14:15:00Z"}
 UNCERTAIN = words.judged_rate(ERRORS, RATES, "inconclusive")
 EVIDENCE = [
