@@ -98,6 +98,7 @@ class Aws:
             "DescribeAlarms": cloudwatch.describe_alarms,
             "PutRule": events.put_rule,
             "PutTargets": events.put_targets,
+            "ListTargetsByRule": events.list_targets_by_rule,
             "RemoveTargets": events.remove_targets,
             "DeleteRule": events.delete_rule,
         }
