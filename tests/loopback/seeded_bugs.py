@@ -159,7 +159,7 @@ def _random_rule_name() -> Patch:
 
 
 def _deletes_rule_is_removed_after_the_answer() -> Patch:
-    return mock.patch.object(crhelper_traits.Resource, "_remove_rule", lambda _: None)
+    return mock.patch.object(crhelper_traits.Resource, "_remove_rule", return_value=None)
 
 
 def _puts_once() -> Patch:
