@@ -225,7 +225,8 @@ class Resource(CfnResource):
         }
         answer = self._events.put_targets(Rule=self._rule_name, Targets=[target])
         for failure in answer.get("FailedEntries", []):
-            raise HandOverFailed(f"PutTargets: {failure.get('ErrorMessage')}")
+            why = failure.get("ErrorMessage") or failure.get("ErrorCode") or "not taken"
+            raise HandOverFailed(f"PutTargets: {why}")
 
     def _remove_polling(self) -> None:
         """Do nothing yet; see :meth:`_clean_up`.
