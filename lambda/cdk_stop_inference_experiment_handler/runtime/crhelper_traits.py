@@ -98,8 +98,12 @@ class Resource(CfnResource):
         self.PhysicalResourceId = ""
         self._has_answered = False
         self._may_have_rule = "CrHelperPoll" in event or _may_be_redelivered(event)
+        whole = dict(unpack(event))
+        if whole["RequestType"] == RequestType.CREATE.value:
+            # There is none yet; crhelper would answer with it.
+            whole.pop("PhysicalResourceId", None)
         try:
-            super().__call__(dict(unpack(event)), context)
+            super().__call__(whole, context)
         except NoAnswer:
             self._has_answered = True
         except (ComeAgain, NotDelivered) as why:
