@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from botocore.exceptions import (
     BotoCoreError,
@@ -28,9 +30,11 @@ ENDPOINT = '"arn:aws:sagemaker:eu-west-1:123456789012:endpoint/fraud"'
 
 
 def failed(code: str, message: str = "no", operation: str = STOP, status: int = 400) -> AwsError:
-    said = {"Code": code, "Message": message}
-    http = {"HTTPStatusCode": status}
-    return error_of(ClientError({"Error": said, "ResponseMetadata": http}, operation))  # type: ignore[arg-type]
+    answer: Any = {
+        "Error": {"Code": code, "Message": message},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return error_of(ClientError(answer, operation))
 
 
 @pytest.mark.parametrize(
