@@ -321,7 +321,7 @@ def test_a_change_that_is_under_way_is_awaited(
 ) -> None:
     world.stack.status = FORWARD
     world.experiment("Running", Pace(stop=60))
-    refusing(world, operation, code, message, times=3)
+    refusing(world, operation, code, message, times=8)
 
     answer = answered(world, world.request("Update"))
 
