@@ -110,7 +110,7 @@ class Aws:
             TimedOut: A fault; the transport turns it into a timeout.
             Unreachable: A fault; the transport turns it into a connection error.
         """
-        if request.target.startswith("/response/"):
+        if request.method == "PUT":
             return self._put(request)
         operation, members = told(request)
         self.sent_at[self._function.current()] = self._clock.now

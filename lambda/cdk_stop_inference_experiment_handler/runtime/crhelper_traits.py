@@ -98,8 +98,12 @@ class Resource(CfnResource):
         self.PhysicalResourceId = ""
         self._has_answered = False
         self._may_have_rule = "CrHelperPoll" in event or _may_be_redelivered(event)
+        whole = dict(unpack(event))
+        if whole["RequestType"] == RequestType.CREATE.value:
+            # There is none yet; crhelper would answer with it.
+            whole.pop("PhysicalResourceId", None)
         try:
-            super().__call__(dict(unpack(event)), context)
+            super().__call__(whole, context)
         except NoAnswer:
             self._has_answered = True
         except (ComeAgain, NotDelivered) as why:
@@ -234,7 +238,8 @@ class Resource(CfnResource):
         }
         answer = self._events.put_targets(Rule=self._rule_name, Targets=[target])
         for failure in answer.get("FailedEntries", []):
-            raise HandOverFailed(f"PutTargets: {failure.get('ErrorMessage')}")
+            why = failure.get("ErrorMessage") or failure.get("ErrorCode") or "not taken"
+            raise HandOverFailed(f"PutTargets: {why}")
 
     def _remove_polling(self) -> None:
         """Do nothing yet; see :meth:`_clean_up`.
