@@ -167,7 +167,9 @@ def test_the_workflow_survives_what_happens_to_a_pipeline(tmp_path: Path) -> Non
         assert not aws.calls("StopInferenceExperiment")
         status, report = runner.execute("won")
         assert (status, runner.stack_status()) == (0, "UPDATE_COMPLETE")
-        assert "'shadow' serves production now" in report
+        assert "variant 'shadow' serves production now, by endpoint configuration" in report
+        plan = (tmp_path / "plan.md").read_text()
+        assert "a new endpoint configuration for model 'fraud-v1'" in plan
 
         # That change set was overtaken.
         status, report = runner.execute("verdict")
