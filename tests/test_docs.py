@@ -35,7 +35,7 @@ TYPED = re.compile(
     r"""
     # tests/test_packaging.py
     pip\ install\ '?cdk-stop-inference-experiment(\[cli\])?'?
-    # tests/e2e/test_command.py
+    # tests/e2e/test_pipeline.py
     | cdk\ deploy\ --method=prepare-change-set\ --change-set-name\ verdict
     | stop-inference-experiment\ plan\ \w+\ --change-set\ verdict
     # the targets exist: see below

@@ -101,10 +101,16 @@ def reason() -> str:
 
 def test_an_end_as_declared_says_so_and_what_serves_production() -> None:
     statuses = {"production": "Deleted", "shadow": "InService"}
-    account = ended(status_reason=reason(), variants=statuses, sampling=50.0)
+    account = ended(
+        status_reason=reason(),
+        variants=statuses,
+        sampling=50.0,
+        endpoint_config_name="fraud-after",
+    )
     (standing,) = status_of(account, "shadow").resources
     assert standing.ended == (
-        "This resource ended it, as it declares; 'shadow' serves production now"
+        "This resource ended it, as it declares; variant 'shadow' serves production now, by "
+        "endpoint configuration 'fraud-after'; to go back, see the page 'The day after a promotion'"
     )
     assert standing.ended_by == "this resource"
     roles = {variant.name: (variant.role, variant.traffic) for variant in standing.variants}

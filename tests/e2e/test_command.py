@@ -16,7 +16,6 @@ from aws_cdk import NestedStack
 
 from cdk_stop_inference_experiment import StopOn
 from local_aws import LocalAws
-from local_aws.cdk_cli import CdkCli, with_short_waits
 from local_aws.shadow_test import create_shadow_test
 from local_aws.synthesis import Template, synthesise, synthesise_stages
 from tests.local_aws.functions import make_function
@@ -31,16 +30,6 @@ from .synthesis import PROMOTE_SHADOW, promoting, stop_shadow_test, stopping
 
 ROOT = Path(__file__).parents[2]
 ALARM_TYPE = "AWS::CloudWatch::Alarm"
-
-
-AWS_CLI = """\
-import sys, boto3
-service, operation, *options = sys.argv[1:]
-names = ["".join(map(str.title, name.strip("-").split("-"))) for name in options[::2]]
-call = getattr(boto3.client(service), operation.replace("-", "_"))
-call(**dict(zip(names, options[1::2], strict=True)))
-"""
-"""What the pipeline needs of the AWS CLI, which is no dependency of the tests."""
 
 
 class Ran:
@@ -172,7 +161,6 @@ def policy() -> list[dict[str, Any]]:
 
 README = (ROOT / "README.md").read_text()
 MANUAL = (ROOT / "docs" / "reference" / "command.md").read_text()
-PIPELINE = (ROOT / "docs" / "guide" / "pipeline.md").read_text()
 
 
 def test_the_manuals_policy_is_enough_and_reads_only(armed: History) -> None:
@@ -334,60 +322,3 @@ def _statuses(history: History, stacks: Iterable[str]) -> set[str]:
     """The statuses of several stacks."""
     found = history.cloudformation.describe_stacks()["Stacks"]
     return {one["StackStatus"] for one in found if one["StackName"] in stacks}
-
-
-@pytest.mark.slow
-def test_the_guides_pipeline_stops_for_an_approval_and_executes_what_was_planned(
-    tmp_path: Path,
-) -> None:
-    app = (ROOT / "examples" / "quickstart" / "app.py").read_text()
-    (pipeline,) = re.findall(r"```yaml\n(.*?)```", PIPELINE, re.DOTALL)
-    steps = re.findall(r"- run: (?:\|\n((?:    .*\n)+)|(.*\n))", pipeline)
-    prepare, plan, execute = (several or one for several, one in steps)
-    (tmp_path / "node_modules").symlink_to(ROOT / "node_modules")
-    (tmp_path / "cdk").symlink_to(ROOT / "node_modules/.bin/cdk")
-    (tmp_path / "aws.py").write_text(AWS_CLI)
-    commands = {
-        "aws": f"{tmp_path}/aws.py",
-        "stop-inference-experiment": "-m cdk_stop_inference_experiment",
-    }
-    for name, program in commands.items():
-        (tmp_path / name).write_text(f'#!/bin/sh\nexec {sys.executable} {program} "$@"\n')
-        (tmp_path / name).chmod(0o755)
-    (tmp_path / "app.py").write_text(app)
-    (tmp_path / "cdk.json").write_text(json.dumps({"app": f"{sys.executable} app.py"}))
-    outputs = tmp_path / "outputs"
-    with LocalAws(start_seconds=0.1, stop_seconds=2.0) as aws:
-        create_shadow_test(aws.client("sagemaker"))
-        cdk = CdkCli(aws, output=tmp_path / "cdk.out", app=tmp_path / "app.py", cwd=tmp_path)
-        cdk.bootstrap()
-        cdk.deploy()
-        environment = with_short_waits(aws.environment(os.environ))
-        path = os.pathsep.join([str(tmp_path), environment["PATH"]])
-        environment |= {"PATH": path, "GITHUB_OUTPUT": str(outputs)}
-
-        def step(script: str) -> None:
-            command = ["bash", "-e", "-c", script]
-            ran = subprocess.run(
-                command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-            )
-            assert ran.returncode == 0, ran.stdout + ran.stderr
-
-        # What the README types, for an order that changes no permission: nobody is asked.
-        (tmp_path / "app.py").write_text(app.replace("outcome=", "end_now=True, outcome=", 1))
-        (typed,) = re.findall(r"```console\n(pip install [^\n]*\n.*?)```", MANUAL, re.DOTALL)
-        assert typed in README
-        step(typed.partition("\n")[2])
-
-        (tmp_path / "app.py").write_text(app.replace("keep_production()", "promote_shadow()", 1))
-        step(prepare)
-        step(plan)
-        (verdict,) = json.loads((tmp_path / "plan.json").read_text())["verdicts"]
-        # "may", because the permissions that a promotion needs are added before.
-        assert (verdict["effect"], verdict["promote"]) == ("stop", "may")
-        assert outputs.read_text() == "needs_approval=true\n"
-        assert not aws.calls("StopInferenceExperiment")
-        step(execute)
-        assert eventually(lambda: len(aws.calls("StopInferenceExperiment")) == 1)
-        (stop,) = aws.calls("StopInferenceExperiment")
-        assert stop.request["ModelVariantActions"] == verdict["stopRequest"]["ModelVariantActions"]

@@ -133,6 +133,8 @@ def test_history_11_a_promotion_after_the_scheduled_end_fails_with_a_reason(
     assert "variant 'shadow' of" in reason
     assert "cannot be promoted any more: deploy the variant with an endpoint update" in reason
     assert "has already ended as Completed" in reason
+    # What docs/guide/failed-verdict.md says: as before the verdict, with whatever else is edited.
+    assert history.deploy(stopping(reason="too late")) == "UPDATE_COMPLETE"
     history.end(stops=0)
 
 

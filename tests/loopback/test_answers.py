@@ -179,6 +179,16 @@ def test_a_long_answer_is_trimmed_and_keeps_status_ids_and_cause(world: World) -
     assert "the cause" in told(asked)["Reason"]
 
 
+def test_the_answer_to_a_promotion_says_what_serves_now(world: World) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Running", SHORT)
+    asked = world.deliver(world.request("Update", PROMOTE, KEEP))
+    world.run_to_quiet()
+
+    assert told(asked)["Status"] == "SUCCESS"
+    assert "variant 'shadow' serves production now" in told(asked)["Reason"]
+
+
 def test_the_rules_input_holds_the_longest_declaration_there_can_be(world: World) -> None:
     world.stack.status = FORWARD
     world.experiment("Running", Pace(stop=1500))

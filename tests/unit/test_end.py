@@ -163,6 +163,7 @@ def test_end_as_declared(kind: str, status: str, asked: str | None, warns: bool)
     decision = after(kind, ended_by(new, status), new)
     assert (decision.verb, decision.row) == (Verb.SUCCEED, Row.END_AS_DECLARED)
     assert decision.warn is warns
+    assert "; variant 'shadow' serves production now" in decision.why
 
 
 def test_an_end_that_a_gate_kept_is_judged_by_what_was_sent() -> None:
@@ -176,6 +177,7 @@ def test_an_end_that_a_gate_kept_is_judged_by_what_was_sent() -> None:
     ):
         decision = after("delete", replace(seen, variants=variants), gated, sent=kept.digest)
         assert (decision.verb, decision.row) == (Verb.SUCCEED, row)
+        assert "serves production" not in decision.why
 
 
 def test_an_end_that_the_request_does_not_declare_is_judged_by_its_digest() -> None:

@@ -71,6 +71,7 @@ FAILURES = [
     words.overtaken(NAME),
 ]
 TABLE = (Path(__file__).parents[2] / "docs" / "reference" / "errors.md").read_text("utf-8")
+DAY_AFTER = Path(__file__).parents[2] / "docs" / "guide" / "day-after.md"
 DOCUMENTED = re.findall(r"^\| `(.+?)` \|", TABLE.split("\n## ")[1], re.MULTILINE)[:-1]
 """The messages in the table of errors; the last one is the validation's."""
 P99 = Comparison("ModelLatency", "p99", max_ratio=1.1)
@@ -177,6 +178,19 @@ def test_an_end_without_a_reason_says_so_unless_its_schedule_ended_it() -> None:
         assert said.endswith(f" has already ended as Completed at 2033-05-18T03:33:20Z{why}")
     by_hand = replace(seen, status_reason="no traffic")
     assert words.ended(by_hand, 2e9).endswith(", because 'no traffic'")
+
+
+def test_a_promotion_says_before_and_after_how_to_go_back() -> None:
+    seen = replace(LONGEST, endpoint_config_name="c" * 63)
+    after = words.ended(seen) + words.serves(VARIANT, seen)
+    before = words.way_back(experiment("Running"))
+    assert f"variant '{VARIANT}' serves production now, by endpoint configuration 'ccc" in after
+    assert len(after) <= 1024
+    assert "a new endpoint configuration for model 'fraud-v1'" in before
+    title = DAY_AFTER.read_text("utf-8").partition("\n")[0].removeprefix("# ")
+    for said in (before, after):
+        assert said.endswith(f"see the page '{title}'")
+    assert words.serves(None, seen) == ""
 
 
 def test_what_is_not_known_is_left_out() -> None:

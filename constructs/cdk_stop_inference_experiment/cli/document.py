@@ -112,6 +112,8 @@ def _verdict(verdict: Verdict) -> Iterator[Block]:
     if verdict.stop_request:
         yield Text("A stop cannot be undone. The request to SageMaker:")
         yield Members(verdict.stop_request)
+    if verdict.way_back:
+        yield Text(_sentence(verdict.way_back))
 
 
 def headline(verdict: Verdict) -> str:

@@ -114,6 +114,7 @@ class Verdict:
         stop_request: The request to SageMaker, if any.
         evidence: The current report of the gate; empty if no evidence is declared.
         warnings: What the function will log as a warning, such as fewer instances.
+        way_back: How a promotion can be taken back; empty if there is none.
     """
 
     place: Place
@@ -130,6 +131,7 @@ class Verdict:
     scheduled_end: str = ""
     evidence: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    way_back: str = ""
 
     @property
     def effect(self) -> str:
@@ -403,6 +405,7 @@ class Judge:
             stop_request=members_of(stop, experiment, known) if stop and experiment else None,
             evidence=decision.evidence,
             warnings=tuple(self._warnings(first)),
+            way_back=_way_back(stop, experiment),
         )
 
     def _unknown(self, base: Verdict, missing: str) -> Verdict:
@@ -554,7 +557,13 @@ class Judge:
             f"CloudFormation's own resource will stop it and {kept_by(request)}; the function has "
             f"no part in it"
         )
-        made = replace(self._seen(verdict), outcomes=tuple(outcomes), why=why, stop_request=request)
+        made = replace(
+            self._seen(verdict),
+            outcomes=tuple(outcomes),
+            why=why,
+            stop_request=request,
+            way_back=words.way_back(experiment) if promotes else "",
+        )
         self._keep(made, [_as_ended(experiment, None)])
         return made
 
@@ -601,6 +610,13 @@ class Judge:
             yield f"the instances that production runs cannot be compared: {counts.why}"
         elif declared < (runs := counts.get(experiment.production, 0)):
             yield words.fewer_instances(declared, experiment, runs)
+
+
+def _way_back(stop: Wanted | None, experiment: Experiment | None) -> str:
+    """How the promotion that a stop orders can be taken back; empty if it orders none."""
+    if stop is None or experiment is None or not stop.end.promotes:
+        return ""
+    return words.way_back(experiment)
 
 
 _ENDED_STATES = ("Completed", "Cancelled")

@@ -261,8 +261,7 @@ def _ended(wanted: Wanted | None, experiment: Experiment) -> tuple[str, str]:
     if not experiment.is_over:
         return "", ""
     if wanted is not None and wanted.has_ended(experiment):
-        promoted = promoted_by(wanted.end, experiment)
-        serves = f"; '{promoted}' serves production now" if promoted else ""
+        serves = words.serves(promoted_by(wanted.end, experiment), experiment)
         return f"This resource ended it, as it declares{serves}", "this resource"
     if wanted is not None and wanted.end.promotes and wanted.kept("").has_ended(experiment):
         return (

@@ -13,7 +13,7 @@ from ..contract.request import RequestType
 from . import words
 from .decision import Decision, Row, Verb, fail, succeed, wait
 from .situation import FAILED_ENDPOINT_STATUSES, Experiment, Situation
-from .stop_request import Wanted, actions_of, digest_in, wanted_by
+from .stop_request import Wanted, actions_of, digest_in, promoted_by, wanted_by
 
 
 def after_stop(s: Situation, experiment: Experiment | None) -> Decision:
@@ -42,7 +42,10 @@ def end(s: Situation, experiment: Experiment, digest: str, wanted: Wanted | None
     """What to answer about an end that was ordered with a digest."""
     is_cancelled = experiment.status == "Cancelled"
     failure = experiment.endpoint_failure
-    decision = succeed(Row.END_AS_DECLARED, words.ended(experiment, s.progress.scheduled_end))
+    promoted = promoted_by(wanted.end, experiment) if wanted else None
+    serves = words.serves(promoted, experiment)
+    why = words.ended(experiment, s.progress.scheduled_end) + serves
+    decision = succeed(Row.END_AS_DECLARED, why)
     if is_cancelled and digest_in(experiment.status_reason) != digest:
         decision = fail(Row.END_CANCELLED, words.cancelled(experiment))
     elif (
@@ -54,7 +57,7 @@ def end(s: Situation, experiment: Experiment, digest: str, wanted: Wanted | None
         why = words.contradicted(experiment, wrong)
         decision = succeed(Row.END_CONTRADICTED, why, warn=True)
     elif is_cancelled and wanted and wanted.end.desired_state == "Completed":
-        why = words.shows_as_cancelled(experiment)
+        why = words.shows_as_cancelled(experiment) + serves
         decision = succeed(Row.END_AS_DECLARED, why, warn=True)
     return _milder(s, decision)
 

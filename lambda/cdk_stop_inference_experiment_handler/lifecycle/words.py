@@ -20,6 +20,9 @@ MAX_REASON = 480
 
 _GO_ON = "deploy or delete again to continue waiting"
 
+_DAY_AFTER = "The day after a promotion"
+"""The title of the page docs/guide/day-after.md."""
+
 
 def armed(experiment: Experiment) -> str:
     """A Create has checked the declaration."""
@@ -226,6 +229,28 @@ def standing(experiment: Experiment) -> str:
 def ended(experiment: Experiment, scheduled_end: float | None = None) -> str:
     """Nothing is left to stop. ``scheduled_end`` is what the schedule said before the end."""
     return f"{_named(experiment)} has ended as {_end(experiment, scheduled_end)}"
+
+
+def serves(promoted: str | None, experiment: Experiment) -> str:
+    """What serves after a promotion; empty if nothing was promoted."""
+    if promoted is None:
+        return ""
+    by = experiment.endpoint_config_name
+    return (
+        f"; variant '{promoted}' serves production now"
+        f"{f', by endpoint configuration {_quoted([by])}' if by else ''}; to go back, see the page "
+        f"'{_DAY_AFTER}'"
+    )
+
+
+def way_back(experiment: Experiment) -> str:
+    """How a promotion that has not happened yet can be taken back."""
+    model = experiment.configured.get(experiment.production, {}).get("ModelName")
+    return (
+        f"To go back after the promotion, update endpoint '{experiment.endpoint_name}' to a new "
+        f"endpoint configuration{f' for model {_quoted([str(model)])}' if model else ''}: see the "
+        f"page '{_DAY_AFTER}'"
+    )
 
 
 def unsettled(experiment: Experiment) -> str:

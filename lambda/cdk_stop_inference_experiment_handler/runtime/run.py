@@ -63,6 +63,8 @@ def fulfil(resource: Resource, aws: Aws, event: Event, context: Any) -> str | No
     resource.Data = attributes(request, answer)
     if not answer.succeeded:
         raise RequestFailed(answer.why)
+    # Optional, and AWS does not document where CloudFormation shows it.
+    resource.Reason = answer.why
     return physical_id(request, answer, _sagemaker_arn(context.invoked_function_arn))
 
 
