@@ -64,6 +64,8 @@ class Account(Reader):
         return found[0]
 
     def change_set(self, name: str, stack: str | None = None) -> ChangeSet:
+        if name not in self.change_sets:
+            raise CannotPlan(f"DescribeChangeSet: ChangeSetNotFound: {name} does not exist")
         return self.change_sets[name]
 
     def resources(self, stack_id: str) -> tuple[Resource, ...]:

@@ -323,3 +323,10 @@ def test_both_sides_of_a_rule(good: dict[str, Any], bad: dict[str, Any], problem
 def test_a_value_too_large_to_show_is_named_by_its_type() -> None:
     (found,) = problems(properties(Reason=10**5000))
     assert found == "'Reason' must be a string, got int that is too large to show"
+
+
+def test_a_problem_is_one_line_whatever_name_it_quotes() -> None:
+    found = problems(properties(ModelVariantActions={"\r\n": "Retain", "shadow\x00": None}))
+    assert found
+    assert all(problem.isprintable() for problem in found)
+    assert any("\\x00" in problem for problem in found)

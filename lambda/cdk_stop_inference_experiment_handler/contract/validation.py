@@ -49,8 +49,10 @@ class Reader:
         return f"{label}.{self.name(member)}"
 
     def refuse(self, problem: str) -> None:
-        """Add a problem."""
-        self.problems.append(problem)
+        """Add a problem, on one line whatever names it quotes."""
+        self.problems.append(
+            "".join(one if one.isprintable() else repr(one)[1:-1] for one in problem)
+        )
 
     def text(self, label: str, value: object, limit: StringLimit) -> str | None:
         """A string within its limit."""
