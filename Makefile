@@ -86,8 +86,9 @@ plans: $(LOCAL_AWS) ## Hundreds of random histories, each planned, executed on t
 bench: $(LOCAL_AWS) ## Measure against what a user would pick instead; writes benchmarks/RESULTS.md
 	@$(BIN)/python -m benchmarks
 
-fuzz: $(VENV) ## Props of any type, a hundred times as many as in `make test`; half an hour
-	@FUZZ_EXAMPLES=6000 $(BIN)/python -m pytest -q tests/template/test_fuzz.py
+fuzz: $(VENV) ## Props, events and the command's inputs of any shape, far more than in `make test`; an hour
+	@FUZZ_EXAMPLES=6000 $(BIN)/python -m pytest -q tests/template/test_fuzz.py \
+		tests/loopback/test_fuzz.py tests/cli/test_fuzz.py
 
 mutants: $(VENV_MUTANTS) ## Which changes of the pure parts no test notices; see benchmarks/MUTANTS.md
 	@nice -n 15 .venv-mutants/bin/python -m tests.mutants

@@ -28,6 +28,7 @@ DESCRIPTION = (
 )
 FUNCTION_ARN = "arn:aws:lambda:eu-west-1:123456789012:function:stop"
 SAGEMAKER = "api.sagemaker.eu-west-1.amazonaws.com"
+CLOUDFORMATION = "cloudformation.eu-west-1.amazonaws.com"
 BUCKET = "cloudformation-custom-resource-response-euwest1.s3.eu-west-1.amazonaws.com"
 CREATE = {
     "RequestType": "Create",
@@ -59,7 +60,39 @@ class Context:
         return 900_000
 
 
-ANSWERS = {SAGEMAKER: DESCRIPTION, BUCKET: b""}
+def _members(*members: str) -> bytes:
+    return "".join(f"<member>{member}</member>" for member in members).encode()
+
+
+def _event(status: str, physical_id: str, logical_id: str = "fraud") -> str:
+    at = time.strftime("%Y-%m-%dT%H:%M:%S.999Z", time.gmtime())
+    return (
+        f"<StackId>{CREATE['StackId']}</StackId><EventId>{status}{logical_id}</EventId>"
+        f"<StackName>fraud</StackName><LogicalResourceId>{logical_id}</LogicalResourceId>"
+        f"<PhysicalResourceId>{physical_id}</PhysicalResourceId><Timestamp>{at}</Timestamp>"
+        f"<ResourceStatus>{status}</ResourceStatus>"
+    )
+
+
+STACK = (
+    b"<DescribeStacksResponse><DescribeStacksResult><Stacks>%s</Stacks></DescribeStacksResult>"
+    b"</DescribeStacksResponse>"
+    % _members(
+        f"<StackId>{CREATE['StackId']}</StackId><StackName>fraud</StackName>"
+        "<CreationTime>2026-01-01T00:00:00Z</CreationTime>"
+        "<StackStatus>CREATE_IN_PROGRESS</StackStatus>"
+    )
+)
+EVENTS = (
+    b"<DescribeStackEventsResponse><DescribeStackEventsResult><StackEvents>%s</StackEvents>"
+    b"</DescribeStackEventsResult></DescribeStackEventsResponse>"
+    % _members(
+        _event("CREATE_IN_PROGRESS", "", "Stop"),
+        _event("CREATE_IN_PROGRESS", str(CREATE["StackId"])),
+    )
+)
+ANSWERS = {SAGEMAKER: [DESCRIPTION], CLOUDFORMATION: [STACK, EVENTS], BUCKET: [b""]}
+"""The bodies by host, in the order of the calls."""
 HANG_SECONDS = 120
 """crhelper retries its answer forever."""
 
@@ -91,8 +124,10 @@ def cut_connections() -> list[tuple[str, Any]]:
     def connect(address: tuple[str, int], *_: object, **__: object) -> Socket:
         host = address[0]
         near, far = sockets.socketpair()
-        body = ANSWERS[host]
-        far.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        bodies, asked = ANSWERS[host], sum(before == host for before, _ in calls)
+        body = bodies[min(asked, len(bodies) - 1)]
+        head = f"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+        far.sendall(head.encode() + body)
         calls.append((host, far))
         connected = Socket(fileno=near.detach())
         connected.host = host
@@ -119,7 +154,8 @@ def main() -> None:
         calls = cut_connections()
         handler.handler(CREATE, Context())
         sent = [(host, far.recv(65536)) for host, far in calls]
-        if [host for host, _ in sent] != [SAGEMAKER, BUCKET] or b"SUCCESS" not in sent[1][1]:
+        looked = [host for host, _ in sent if host != CLOUDFORMATION]
+        if looked != [SAGEMAKER, BUCKET] or b"SUCCESS" not in sent[-1][1]:
             sys.exit(f"not one look and one SUCCESS: {sent}")
     with open("/proc/self/status") as status:  # noqa: PTH123 - pathlib may not be loaded yet
         print(status.read())

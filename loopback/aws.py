@@ -98,6 +98,7 @@ class Aws:
             "DescribeAlarms": cloudwatch.describe_alarms,
             "PutRule": events.put_rule,
             "PutTargets": events.put_targets,
+            "ListTargetsByRule": events.list_targets_by_rule,
             "RemoveTargets": events.remove_targets,
             "DeleteRule": events.delete_rule,
         }
@@ -109,7 +110,7 @@ class Aws:
             TimedOut: A fault; the transport turns it into a timeout.
             Unreachable: A fault; the transport turns it into a connection error.
         """
-        if request.target.startswith("/response/"):
+        if request.method == "PUT":
             return self._put(request)
         operation, members = told(request)
         self.sent_at[self._function.current()] = self._clock.now

@@ -84,6 +84,10 @@ class EventBridge:
         self._tick(rule)
         return {"FailedEntryCount": 0, "FailedEntries": []}
 
+    def list_targets_by_rule(self, request: Members) -> Members:
+        """The API's operation."""
+        return {"Targets": list(self._find(request["Rule"]).targets.values())}
+
     def remove_targets(self, request: Members) -> Members:
         """The API's operation."""
         rule = self._find(request["Rule"])

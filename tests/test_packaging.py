@@ -134,7 +134,7 @@ def test_the_metadata_says_what_it_is_for_and_what_it_needs(dist: Path) -> None:
         "constructs",
         "crhelper",
     }
-    assert _names(of_the_command) == {"boto3", "rich"}
+    assert _names(of_the_command) == {"boto3", "pyyaml", "rich"}
 
 
 def _names(requirements: Iterable[str]) -> set[str]:
@@ -157,7 +157,7 @@ def test_the_wheel_has_the_command_and_says_what_it_lacks(dist: Path, tmp_path: 
     )
     assert ran.returncode == 1
     assert ran.stderr == (
-        "error: this command needs boto3 and Rich: "
+        "error: this command needs boto3, Rich and PyYAML: "
         "run 'pip install cdk-stop-inference-experiment[cli]'\n"
     )
 

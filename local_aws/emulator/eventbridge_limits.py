@@ -50,7 +50,9 @@ class Rules:
         eventbridge._invoke_target = self._invoke_target
 
     def _invoke_target(self, target: Json, event: Json, rule: Json, *rest: PassedOn) -> None:
-        if self._clock.now() < rule["CreationTime"] + self.settings.rule_effective_seconds:
+        # ministack notes no time for a rule that a stack makes: it is effective at once.
+        created = rule.get("CreationTime", 0.0)
+        if self._clock.now() < created + self.settings.rule_effective_seconds:
             return
         # EventBridge counts a denied invocation as failed and drops it.
         if ":lambda:" not in target.get("Arn", "") or _may_invoke(target["Arn"], rule["Arn"]):

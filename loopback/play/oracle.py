@@ -330,9 +330,10 @@ class _Court:
             own = [stop for stop in before if self._of(stop, request)]
             data: Mapping[str, Any] = answer.get("Data") or {}
             claim = data.get("StoppedByThisResource")
-            if claim == "true" and not any(
-                stop.experiment.name == request.declared.experiment for stop in before
-            ):
+            # After a failed rename, a deletion may have the other name in its properties.
+            held = str(request.event.get("PhysicalResourceId", "")).rpartition("/")[2]
+            names = {request.declared.experiment, held}
+            if claim == "true" and not any(stop.experiment.name in names for stop in before):
                 yield Finding(UNTRUE, f"{_named(request)} claims a Stop", request.number)
             if claim == "false" and own:
                 yield Finding(UNTRUE, f"{_named(request)} denies its Stop", request.number)

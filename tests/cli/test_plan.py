@@ -535,6 +535,20 @@ def test_a_promotion_that_needs_evidence_shows_it_as_it_is_and_is_never_certain(
     assert chances(verdict) == {"stop": "may", "promote": "may", "fail": "may"}
 
 
+def test_evidence_that_is_known_only_later_leaves_no_declaration_without_it() -> None:
+    gated = ours(
+        ModelVariantActions=PROMOTE_SHADOW,
+        PromoteIf={"MinInvocations": "100", "Alarms": [LATER]},
+        Otherwise="KeepBoth",
+    )
+    verdict = only(planned(added(after=gated), account=new_stack()))
+    assert said(verdict) == ("Create", "nothing", "may", "stoppable")
+    assert chances(verdict) == {"stop": "no", "promote": "no", "fail": "may"}
+    assert verdict.because == (
+        "'PromoteIf' may be invalid: it is known only during the deployment",
+    )
+
+
 def test_a_deletion_stops_whatever_the_evidence_says_and_may_promote() -> None:
     young = experiment(created=time.time(), sampling=50.0)
     account = Account(experiments={"fraud-shadow": young})

@@ -16,6 +16,8 @@ from .synthesis import EXPERIMENT
 
 Json = dict[str, Any]
 STACK = "History"
+MAX_BODY = 51_200
+"""The length of a template in a call to CloudFormation is at most this."""
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
 
 
@@ -47,12 +49,12 @@ class History:
         """Start to create or update the stack, with more options for the call."""
         self.upload(template)
         exists = self._exists()
-        plan = plan_of(self.aws, STACK, template, exists=exists, **options)
+        plan = plan_of(self.aws, STACK, self.given(template), exists=exists, **options)
         self._operation = Operation(self.aws, plan, self.events() if exists else [])
         order = self.cloudformation.update_stack if exists else self._create
         order(
             StackName=STACK,
-            TemplateBody=json.dumps(template.body),
+            **self.given(template),
             Capabilities=CAPABILITIES,
             **options,
         )
@@ -164,6 +166,14 @@ class History:
 
     def _exists(self) -> bool:
         return hasattr(self, "_stack_id") and self.status != "DELETE_COMPLETE"
+
+    def given(self, template: Template) -> Json:
+        """How a call names a template: in itself, or in the bucket if it is too long for a call."""
+        body = json.dumps(template.body)
+        if len(body) <= MAX_BODY:
+            return {"TemplateBody": body}
+        self._s3.put_object(Bucket=ASSETS, Key=f"{STACK}.json", Body=body.encode())
+        return {"TemplateURL": f"https://s3.us-east-1.amazonaws.com/{ASSETS}/{STACK}.json"}
 
     def upload(self, template: Template) -> None:
         """Put a template's assets into their bucket."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from cdk_stop_inference_experiment.cli.plan import Plan, plan_change_set, plan_destroy
 from cdk_stop_inference_experiment.cli.reading import Reader
 from local_aws import Call, LocalAws
-from local_aws.synthesis import Template
 from tests.plans.compare import Happened, mistakes
 
 Json = dict[str, Any]
@@ -28,14 +26,22 @@ def reader(aws: LocalAws) -> Reader:
     return Reader(session)
 
 
-def plan_of(aws: LocalAws, stack: str, template: Template, *, exists: bool, **options: Any) -> Plan:
-    """The plan for a deployment that has not begun, by a change set that is made for it alone."""
+def plan_of(aws: LocalAws, stack: str, template: Json, *, exists: bool, **options: Any) -> Plan:
+    """The plan for a deployment that has not begun, by a change set that is made for it alone.
+
+    Args:
+        aws: The account.
+        stack: The stack's name.
+        template: The template, as a parameter of the call.
+        exists: Whether the stack is updated, not created.
+        options: More options of the deployment.
+    """
     client = aws.client("cloudformation")
     client.create_change_set(
         StackName=stack,
         ChangeSetName=_CHANGE_SET,
         ChangeSetType="UPDATE" if exists else "CREATE",
-        TemplateBody=json.dumps(template.body),
+        **template,
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
         IncludeNestedStacks=True,
         **{name: value for name, value in options.items() if name == "Parameters"},

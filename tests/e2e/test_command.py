@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from aws_cdk import NestedStack
 
-from cdk_stop_inference_experiment import StopOn
+from cdk_stop_inference_experiment import Outcome, StopOn
 from local_aws import LocalAws
 from local_aws.shadow_test import create_shadow_test
 from local_aws.synthesis import Template, synthesise, synthesise_stages
@@ -49,9 +49,14 @@ class Ran:
 @pytest.fixture
 def armed(history: History, shadow_test: str) -> History:
     """A stack that is to promote the shadow, with a change set that orders it."""
-    assert history.deploy(promoting(stop_on=[StopOn.DELETE])) == "CREATE_COMPLETE"
-    prepare(history, promoting(stop_on=[StopOn.DELETE], end_now=True).body)
+    assert history.deploy(as_tested()) == "CREATE_COMPLETE"
+    prepare(history, as_tested(end_now=True).body)
     return history
+
+
+def as_tested(**props: Any) -> Template:
+    """A stack that promotes the shadow when it is ordered, on the instances it is tested on."""
+    return stopping(outcome=Outcome.promote_shadow(), stop_on=[StopOn.DELETE], **props)
 
 
 def prepare(
@@ -201,7 +206,7 @@ def test_a_creation_with_its_own_experiment_is_planned_before_either_exists(
     history: History,
 ) -> None:
     history.aws.reset()
-    plan = plan_of(history.aws, STACK, shadow_stack(), exists=False)
+    plan = plan_of(history.aws, STACK, history.given(shadow_stack()), exists=False)
     (verdict,) = plan.verdicts
     assert (verdict.request, verdict.effect, verdict.order) == ("Create", "nothing", "create_arms")
 
@@ -266,7 +271,7 @@ def test_a_change_set_that_is_being_made_changes_nothing_or_was_executed_is_told
         assert (ran.out == "") is (ran.status == 1)
         return ran.status, _words(ran.out + ran.err)
 
-    prepare(armed, promoting(stop_on=[StopOn.DELETE]).body, "same")
+    prepare(armed, as_tested().body, "same")
     status, text = said("same")
     assert (status, "the change set changes nothing: " in text) == (0, True)
     armed.aws.configure(change_set_seconds=10**6)
@@ -304,7 +309,8 @@ def test_the_plan_of_one_stage_leaves_the_other_alone(history: History) -> None:
             StackName=name, TemplateBody=json.dumps(template.body), Capabilities=CAPABILITIES
         )
     assert eventually(lambda: _statuses(history, templates) == {"CREATE_COMPLETE"})
-    plan = plan_of(history.aws, "prod", staged("beta", "prod", end_now=True)["prod"], exists=True)
+    ordered = history.given(staged("beta", "prod", end_now=True)["prod"])
+    plan = plan_of(history.aws, "prod", ordered, exists=True)
     (verdict,) = plan.verdicts
     assert (verdict.place.stack_name, verdict.experiment) == ("prod", "prod")
     assert (verdict.effect, verdict.certainty, verdict.row) == ("stop", "will", "stoppable")

@@ -43,10 +43,12 @@ def test_an_endpoint_that_fails_to_settle_fails_the_update_with_its_reason(
 ) -> None:
     history.aws.configure(stop_seconds=60)
     assert history.deploy(stopping()) == "CREATE_COMPLETE"
+    history.disturbed = True
     history.begin(promoting())
     assert eventually(lambda: history.experiment()["Status"] == "Stopping")
     history.aws.end_endpoint(ENDPOINT, failure_reason="no capacity for ml.m5.xlarge")
     assert history.settled() == "UPDATE_ROLLBACK_COMPLETE"
+    history.disturbed = False
     assert "no capacity for ml.m5.xlarge" in history.reason("UPDATE_FAILED")
     history.end(stops=1)
 
@@ -68,9 +70,11 @@ def test_an_experiment_that_ends_as_cancelled_with_an_error_fails_the_update_wit
 ) -> None:
     history.aws.configure(stop_seconds=60)
     assert history.deploy(stopping()) == "CREATE_COMPLETE"
+    history.disturbed = True
     history.begin(promoting())
     wait_for_experiment(history.sagemaker, EXPERIMENT, "Stopping")
     history.aws.end_experiment(EXPERIMENT, status_reason="the model could not be loaded")
     assert history.settled() == "UPDATE_ROLLBACK_COMPLETE"
+    history.disturbed = False
     assert "the model could not be loaded" in history.reason("UPDATE_FAILED")
     history.end(stops=1)

@@ -23,6 +23,7 @@ ACTIONS = [
     "cloudformation:DescribeStacks",
     "cloudformation:ListStackResources",
     "events:DeleteRule",
+    "events:ListTargetsByRule",
     "events:PutRule",
     "events:PutTargets",
     "events:RemoveTargets",

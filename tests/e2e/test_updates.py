@@ -71,7 +71,10 @@ def test_history_4_an_update_that_iam_refuses_is_rolled_back_without_a_stop(
 ) -> None:
     assert history.deploy(stopping()) == "CREATE_COMPLETE"
     forbidden = without(promoting(), "sagemaker:StopInferenceExperiment")
+    # What the function lacks, a plan does not see.
+    history.disturbed = True
     assert history.deploy(forbidden) == "UPDATE_ROLLBACK_COMPLETE"
+    history.disturbed = False
     assert "sagemaker:StopInferenceExperiment" in history.reason("UPDATE_FAILED")
     assert history.experiment()["Status"] == "Running"
     assert not history.stops()

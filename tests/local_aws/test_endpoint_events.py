@@ -13,6 +13,7 @@ from local_aws import LocalAws
 from local_aws.shadow_test import create_shadow_test
 
 from .conftest import FunctionMaker
+from .stacks import create, template
 from .test_eventbridge_limits import refused
 
 Json = dict[str, Any]
@@ -90,6 +91,31 @@ def test_an_event_has_the_members_of_sagemakers_page(
     assert event["detail"]["LastModifiedTime"] == pytest.approx(time.time() * 1000, abs=5000)
     described = aws.client("sagemaker").describe_endpoint(EndpointName=ENDPOINT)
     assert event["detail"]["EndpointConfigName"] == described["EndpointConfigName"]
+
+
+def test_an_event_reaches_a_function_through_a_rule_of_a_stack(
+    aws: LocalAws, make_function: FunctionMaker
+) -> None:
+    arn = make_function(PRINTS)
+    targets = [{"Id": "1", "Arn": arn}]
+    body = template(
+        Rule={
+            "Type": "AWS::Events::Rule",
+            "Properties": {"EventPattern": PATTERN, "Targets": targets},
+        },
+        Permission={
+            "Type": "AWS::Lambda::Permission",
+            "Properties": {
+                "Action": "lambda:InvokeFunction",
+                "FunctionName": "function",
+                "Principal": "events.amazonaws.com",
+                "SourceArn": {"Fn::GetAtt": ["Rule", "Arn"]},
+            },
+        },
+    )
+    assert create(aws, body) == "CREATE_COMPLETE"
+    stop(aws)
+    assert eventually(lambda: bool(received(aws)))
 
 
 @pytest.mark.parametrize("copies", [0, 2])

@@ -10,9 +10,9 @@ import pytest
 from loopback.cloudformation import MAX_RESPONSE_BYTES, SIGNATURE
 from loopback.eventbridge import MAX_INPUT
 from loopback.sagemaker import Pace, arn_of
-from loopback.world import KEEP, NAME, PROMOTE, World
+from loopback.world import KEEP, LOGICAL_ID, NAME, PROMOTE, World
 
-from .asking import FORWARD, SHORT, answered, operations, told
+from .asking import FORWARD, SHORT, answered, operations, stops, told
 
 
 def test_a_warm_container_leaks_nothing_of_one_request_into_the_next(world: World) -> None:
@@ -91,6 +91,60 @@ def test_an_event_that_lacks_what_an_answer_needs_is_not_answered(
     world.run_to_quiet()
 
     assert list(world.journal.puts()) == []
+
+
+@pytest.mark.parametrize("physical_id", [arn_of("another"), "x" * 5000, {}, None])
+def test_a_create_that_brings_a_physical_id_is_answered_without_it(
+    world: World, physical_id: object
+) -> None:
+    world.experiment("absent")
+    failed = answered(world, world.request("Create") | {"PhysicalResourceId": physical_id})
+
+    assert failed["Status"] == "FAILED"
+    assert "-not-created-" in failed["PhysicalResourceId"]
+
+
+UNFORESEEN: dict[str, tuple[Any, str]] = {
+    "no properties": (None, "the properties must be"),
+    "a timeout of 5,000 digits": ({**KEEP, "ServiceTimeout": "9" * 5000}, "'ServiceTimeout'"),
+    "a value that cannot be hashed": ({**KEEP, "DesiredState": {}}, "'DesiredState'"),
+}
+
+
+@pytest.mark.parametrize("kind", ["Create", "Update"])
+@pytest.mark.parametrize(("properties", "why"), UNFORESEEN.values(), ids=UNFORESEEN)
+def test_an_event_that_cloudformation_never_sends_fails_with_the_reason(
+    world: World, kind: str, properties: Any, why: str
+) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Running")
+    event = world.request(kind)
+    if properties is None:
+        del event["ResourceProperties"]
+    else:
+        event["ResourceProperties"] = properties
+
+    failed = answered(world, event)
+
+    assert failed["Status"] == "FAILED"
+    assert failed["Reason"].startswith("invalid Custom::StopInferenceExperiment properties: ")
+    assert why in failed["Reason"]
+    assert stops(world) == 0
+
+
+@pytest.mark.parametrize("properties", [None, [], "x", *(p for p, _ in UNFORESEEN.values())])
+def test_the_delete_of_what_was_never_created_succeeds_whatever_its_properties(
+    world: World, properties: Any
+) -> None:
+    world.stack.status = "DELETE_IN_PROGRESS"
+    world.experiment("Running")
+    event = world.request("Delete", physical_id=f"{LOGICAL_ID}-not-created-0123456789abcdef")
+    event["ResourceProperties"] = properties
+    if properties is None:
+        del event["ResourceProperties"]
+
+    assert answered(world, event)["Status"] == "SUCCESS"
+    assert operations(world) == []
 
 
 def test_no_log_line_holds_a_response_url_or_its_signature(world: World) -> None:

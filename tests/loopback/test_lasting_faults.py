@@ -10,6 +10,7 @@ import pytest
 from loopback.eventbridge import EventBridge
 from loopback.function import RETRY_AFTER_SECONDS
 from loopback.sagemaker import Pace, arn_of
+from loopback.wire import Members, Refused
 from loopback.world import KEEP, NAME, PROMOTE, World
 
 from .asking import FORWARD, answered, seconds, stops, told
@@ -288,3 +289,68 @@ def test_a_promotion_for_the_same_reason_is_known_again_after_a_kill(world: Worl
 def _update_for_the_same_reason(world: World) -> dict[str, Any]:
     new, old = ({**declared, "Reason": SAME_REASON} for declared in (PROMOTE, KEEP))
     return world.request("Update", new, old)
+
+
+IN_PROGRESS = "Cannot update in-progress endpoint"
+NO_ENDPOINT = "Could not find endpoint"
+
+
+def refusing(world: World, operation: str, code: str, message: str, times: int = FOR_EVER) -> None:
+    """SageMaker refuses an operation, at first or always."""
+    operations = world.aws._operations
+    carry_out, refused = operations[operation], iter(range(times))
+
+    def answer(members: Members) -> Members:
+        if next(refused, None) is not None:
+            raise Refused(code, message)
+        return carry_out(members)
+
+    operations[operation] = answer
+
+
+@pytest.mark.parametrize(
+    ("operation", "code", "message"),
+    [
+        ("StopInferenceExperiment", "ValidationException", IN_PROGRESS),
+        ("StopInferenceExperiment", "ConflictException", ""),
+        ("DescribeInferenceExperiment", "ConflictException", ""),
+    ],
+)
+def test_a_change_that_is_under_way_is_awaited(
+    world: World, operation: str, code: str, message: str
+) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Running", Pace(stop=60))
+    refusing(world, operation, code, message, times=8)
+
+    answer = answered(world, world.request("Update"))
+
+    assert answer["Status"] == "SUCCESS"
+    assert answer["Data"]["StoppedByThisResource"] == "true"
+
+
+@pytest.mark.parametrize("operation", ["DescribeEndpoint", "StopInferenceExperiment"])
+def test_an_endpoint_that_is_gone_is_said_to_be_at_once(world: World, operation: str) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Running")
+    refusing(world, operation, "ValidationException", NO_ENDPOINT)
+
+    asked = world.deliver(world.request("Update", SAID))
+    world.run_to_quiet()
+
+    assert told(asked)["Status"] == "FAILED"
+    assert told(asked)["Reason"].endswith(f"{operation}: ValidationException: {NO_ENDPOINT}")
+    # The stack's events show the request after two seconds.
+    assert seconds(asked) < 4
+
+
+@pytest.mark.parametrize("operation", ["DescribeInferenceExperiment", "StopInferenceExperiment"])
+def test_a_refusal_without_a_word_still_has_a_reason(world: World, operation: str) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Running")
+    refusing(world, operation, "ValidationException", "")
+
+    answer = answered(world, world.request("Update"))
+
+    assert answer["Status"] == "FAILED"
+    assert answer["Reason"].endswith(f"{operation}: ValidationException")

@@ -301,11 +301,39 @@ def test_a_clean_up_that_fails_before_a_deletes_answer_delays_it_not_and_says_no
     world.run_to_quiet()
 
     before, _ = _around_the_answer(world)
-    assert before == CLEAN_UP
+    assert before == CLEAN_UP[: CLEAN_UP.index(operation) + 1]
     assert fault.hits == 1
     assert told(asked)["Status"] == "SUCCESS"
     assert not any("clean up later" in line for line in world.journal.lines())
     assert world.leftovers == []
+
+
+def test_a_deletion_removes_the_rule_of_a_creation_that_was_cancelled(world: World) -> None:
+    """CloudFormation deletes the function next, before the rule fires."""
+    world.stack.status = "CREATE_IN_PROGRESS"
+    world.experiment("Running", STOP)
+    world.deliver(world.request("Create", {**PROMOTE, "StopOn": ["Create"]}))
+    world.run(30)
+    assert len(world.events.rules) == 1
+
+    world.stack.status = "ROLLBACK_IN_PROGRESS"
+    delete = world.request("Delete", physical_id="never-created", request_id="request-2")
+    assert answered(world, delete)["Status"] == "SUCCESS"
+    assert world.leftovers == []
+
+
+def test_a_request_leaves_the_rule_to_another_request_of_its_resource(world: World) -> None:
+    asked = world.deliver(begin(world))
+    world.run(30)
+    (rule,) = world.events.rules.values()
+    (own,) = rule.targets
+    rule.targets["another"] = {**rule.targets[own], "Id": "another", "Arn": "elsewhere"}
+    rule.targets["another"]["InputTransformer"] = {"InputTemplate": "{}"}
+    world.run(300)
+
+    assert told(asked)["Status"] == "SUCCESS"
+    assert list(rule.targets) == ["another"]
+    assert world.events.rules
 
 
 @pytest.mark.parametrize("kind", ["Update", "Delete"])

@@ -199,6 +199,7 @@ def test_the_function_may_do_these_things_to_these_resources_and_no_others(templ
         ("cloudformation:DescribeStacks", "own stack", ()),
         ("cloudformation:ListStackResources", "own stack", ()),
         ("events:DeleteRule", "own rules", ()),
+        ("events:ListTargetsByRule", "own rules", ()),
         ("events:PutRule", "own rules", ()),
         ("events:PutTargets", "own rules", ("events:TargetArn",)),
         ("events:RemoveTargets", "own rules", ()),

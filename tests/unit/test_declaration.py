@@ -329,7 +329,7 @@ SOUND: dict[str, Any] = {
 
 
 @st.composite
-def damaged(draw: st.DrawFn) -> object:
+def damaged(draw: st.DrawFn, anything: st.SearchStrategy[Any] = ANYTHING) -> Any:
     """Sound properties of which one value, at any depth, is replaced by anything."""
     properties = json.loads(json.dumps(SOUND))
     holder: Any = properties
@@ -338,7 +338,7 @@ def damaged(draw: st.DrawFn) -> object:
         holder = holder[key]
         keys = sorted(holder) if isinstance(holder, dict) else range(len(holder))
         key = draw(st.sampled_from(list(keys)))
-    holder[key] = draw(ANYTHING)
+    holder[key] = draw(anything)
     return properties
 
 

@@ -157,11 +157,24 @@ def test_an_event_that_cloudformation_never_sends_can_be_answered(properties: ob
         ({"StackId": ""}, "'StackId' must be a string"),
         ({"LogicalResourceId": {}}, "'LogicalResourceId' must be a string"),
         ({"PhysicalResourceId": None}, "'PhysicalResourceId' must be a string"),
+        ({"StackId": "\ud800"}, "'StackId' must be a string"),
         ({"ResponseURL": "http://bucket.example"}, "'ResponseURL' must be an https URL"),
+        ({"ResponseURL": "https://"}, "'ResponseURL' must be an https URL"),
+        ({"ResponseURL": "https:///answer"}, "'ResponseURL' must be an https URL"),
+        ({"ResponseURL": "https:// "}, "'ResponseURL' must be an https URL"),
+        ({"ResponseURL": "https://["}, "'ResponseURL' must be an https URL"),
+        ({"ResponseURL": "https://bucket.example:port/"}, "'ResponseURL' must be an https URL"),
     ],
 )
 def test_an_event_that_cannot_be_answered_is_malformed(members: dict[str, Any], why: str) -> None:
     assert malformation(event(**members)) == why
+
+
+@pytest.mark.parametrize(("length", "is_malformed"), [(3072, False), (3073, True)])
+def test_ids_that_leave_no_room_in_an_answer_are_malformed(length: int, is_malformed: bool) -> None:
+    create = event("Create", RequestId="r", StackId="s")
+    create["LogicalResourceId"] = "é" * ((length - 2) // 2) + "x" * (length % 2)
+    assert (malformation(create) is not None) is is_malformed
 
 
 def test_what_is_no_object_is_malformed() -> None:

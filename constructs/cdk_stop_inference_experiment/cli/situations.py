@@ -86,7 +86,7 @@ def cases(properties: Json, old: Json | None) -> list[Case] | str:
         return f"{_quoted(late)}, which are known only during the deployment"
     checked = tuple(name for name in late if name not in _NEVER_INVALID)
     return [
-        Case(_without_none({**properties, **dict(zip(late, one, strict=True))}), checked)
+        Case(_known({**properties, **dict(zip(late, one, strict=True))}), checked)
         for one in itertools.product(*values)
     ]
 
@@ -154,8 +154,12 @@ def _assumed(name: str, value: object, old: object) -> object:
     return _ASSUMED.get(name, PLACEHOLDER)
 
 
-def _without_none(properties: Json) -> Json:
-    return {name: value for name, value in properties.items() if value is not None}
+def _known(properties: Json) -> Json:
+    """The properties without those that are left out: evidence takes its alternative with it."""
+    absent = {name for name, value in properties.items() if value is None}
+    if "PromoteIf" in absent:
+        absent.add("Otherwise")
+    return {name: value for name, value in properties.items() if name not in absent}
 
 
 def situation(

@@ -21,12 +21,13 @@ def parse_template(body: Any) -> Json:  # noqa: ANN401 - as botocore parses it
     Raises:
         ValueError: It is neither.
     """
-    if isinstance(body, str) and body:
+    if isinstance(body, str):
         try:
-            found = json.loads(body)
+            body = json.loads(body)
         except ValueError:
-            found = _parse_yaml(body)
-        return parse_template(found)
+            body = _parse_yaml(body)
+        except RecursionError as error:
+            raise ValueError("the template is nested too deeply") from error
     if not isinstance(body, Mapping):
         raise ValueError("the template is no object")
     return body
@@ -38,9 +39,13 @@ def _parse_yaml(text: str) -> object:
     loader = type("Loader", (yaml.BaseLoader,), {})
     loader.add_multi_constructor("!", partial(_function, yaml))  # type: ignore[attr-defined]
     try:
-        return yaml.load(text, loader)
+        found = yaml.load(text, loader)
+        json.dumps(found)  # An alias can make an object a part of itself.
     except yaml.YAMLError as error:
         raise ValueError(f"the template is neither JSON nor YAML: {error}") from error
+    except RecursionError as error:
+        raise ValueError("the template is nested too deeply") from error
+    return found
 
 
 def _function(yaml: Any, loader: Any, suffix: str, node: Any) -> Json:  # noqa: ANN401 - of PyYAML
@@ -58,11 +63,18 @@ def _function(yaml: Any, loader: Any, suffix: str, node: Any) -> Json:  # noqa: 
 
 
 def definitions(template: Json) -> Mapping[str, Json]:
-    """The resources of a template by logical id; none if it has no such section."""
+    """The resources of a template by logical id; none if it has no such section.
+
+    Each has properties, if only none.
+    """
     found = template.get("Resources")
     if not isinstance(found, Mapping):
         return {}
-    return {name: one for name, one in found.items() if isinstance(one, Mapping)}
+    return {
+        name: one if isinstance(one.get("Properties"), Mapping) else {**one, "Properties": {}}
+        for name, one in found.items()
+        if isinstance(one, Mapping)
+    }
 
 
 def is_retained(definition: Json, policy: str = "DeletionPolicy") -> bool:
@@ -124,14 +136,18 @@ def named_in(value: object) -> Iterator[str]:
             if key == "Ref" and isinstance(item, str):
                 yield item
             elif key == "Fn::GetAtt":
-                yield item[0] if isinstance(item, list) else str(item).partition(".")[0]
+                yield str(_first(item)).partition(".")[0]
             elif key == "DependsOn":
-                yield from [item] if isinstance(item, str) else item
+                yield from map(str, item if isinstance(item, list) else [item])
             elif key == "Fn::Sub":
-                text = item[0] if isinstance(item, list) else item
-                for name in re.findall(r"\$\{([^!}][^}]*)\}", str(text)):
+                for name in re.findall(r"\$\{([^!}][^}]*)\}", str(_first(item))):
                     yield name.partition(".")[0]
             yield from named_in(item)
     elif isinstance(value, list):
         for item in value:
             yield from named_in(item)
+
+
+def _first(value: object) -> object:
+    """A function's argument, or the first one of its list."""
+    return value[0] if isinstance(value, list) and value else value

@@ -133,7 +133,12 @@ def _provider_statements(
         ),
         iam.PolicyStatement(
             sid="PollByRule",
-            actions=["events:DeleteRule", "events:PutRule", "events:RemoveTargets"],
+            actions=[
+                "events:DeleteRule",
+                "events:ListTargetsByRule",
+                "events:PutRule",
+                "events:RemoveTargets",
+            ],
             resources=[rules_arn],
         ),
         iam.PolicyStatement(

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests
 from __future__ import annotations
 
 import calendar
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,13 @@ from urllib.parse import parse_qs, urlsplit
 from .declaration import Declaration, Problems, parse
 from .validation import Reader, as_mapping
 from .wire import MAX_SERVICE_TIMEOUT
+
+MAX_IDS_BYTES = 3072
+"""Of the ids in a request, so that an answer of 4,096 bytes has room for them and for its reason.
+CloudFormation's own are shorter: a physical id has at most 1,024 characters."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_HOST = re.compile(r"[a-z0-9][a-z0-9.-]*")
 
 
 class RequestType(str, Enum):
@@ -92,12 +100,29 @@ def malformation(event: object) -> str | None:
     if kind not in list(RequestType):
         return "'RequestType' must be 'Create', 'Update' or 'Delete'"
     held = () if kind == RequestType.CREATE else ("PhysicalResourceId",)
-    for name in ("RequestId", "ResponseURL", "StackId", "LogicalResourceId", *held):
-        if not isinstance(event.get(name), str) or not event[name]:
+    ids = "RequestId", "StackId", "LogicalResourceId", *held
+    for name in (*ids, "ResponseURL"):
+        if not _is_text(event.get(name)):
             return f"'{name}' must be a string"
-    if not event["ResponseURL"].startswith("https://"):
+    if sum(len(event[name].encode()) for name in ids) > MAX_IDS_BYTES:
+        return f"its ids must be at most {MAX_IDS_BYTES} bytes: an answer repeats them"
+    if not _is_https(event["ResponseURL"]):
         return "'ResponseURL' must be an https URL"
     return None
+
+
+def _is_text(value: object) -> bool:
+    """Whether it is a string that UTF-8 can encode, which lone surrogates are not."""
+    return isinstance(value, str) and value != "" and not _SURROGATE.search(value)
+
+
+def _is_https(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        is_host = _HOST.fullmatch(parts.hostname or "") is not None
+        return parts.scheme == "https" and is_host and parts.port != 0
+    except ValueError:
+        return False
 
 
 def read_request(event: Mapping[str, Any]) -> Request:

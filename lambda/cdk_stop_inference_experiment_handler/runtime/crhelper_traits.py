@@ -18,7 +18,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from crhelper import FAILED, CfnResource
 
-from ..contract.request import RequestType, held_by, issued_at, malformation
+from ..contract.request import RequestType, issued_at, malformation
 from ..contract.wire import MAX_SERVICE_TIMEOUT, RULE_PREFIX, RULE_PREFIX_VARIABLE
 from .answer import NotDelivered, send
 from .aws import client
@@ -98,8 +98,12 @@ class Resource(CfnResource):
         self.PhysicalResourceId = ""
         self._has_answered = False
         self._may_have_rule = "CrHelperPoll" in event or _may_be_redelivered(event)
+        whole = dict(unpack(event))
+        if whole["RequestType"] == RequestType.CREATE.value:
+            # There is none yet; crhelper would answer with it.
+            whole.pop("PhysicalResourceId", None)
         try:
-            super().__call__(dict(unpack(event)), context)
+            super().__call__(whole, context)
         except NoAnswer:
             self._has_answered = True
         except (ComeAgain, NotDelivered) as why:
@@ -178,13 +182,8 @@ class Resource(CfnResource):
                 url, {**body, "Reason": whole}, lambda: until - time.time()
             )
         )
-        if self._event["RequestType"] == RequestType.DELETE.value and held_by(
-            self._event["PhysicalResourceId"]
-        ):
-            # The answer lets CloudFormation delete the policies that the clean-up needs. Another
-            # delivery of this request may have made the rule.
-            for step in self._clean_up_steps:
-                _attempt(step, is_silent=True)
+        if self._is_last_answer(status or self.Status):
+            self._remove_rule()
         self._has_answered = True
         super()._send(status, reason, deliver)
 
@@ -192,11 +191,25 @@ class Resource(CfnResource):
     def _events(self) -> Any:  # noqa: ANN401
         return client("events", attempts=_CALLS)
 
+    def _is_last_answer(self, status: str) -> bool:
+        """Whether CloudFormation deletes the resource, and perhaps the function, after this answer.
+
+        A repeated delivery may come when the resource has been made anew.
+        """
+        is_delete = self._event["RequestType"] == RequestType.DELETE.value
+        is_current = self._is_poll or not _may_be_redelivered(self._event)
+        return is_delete and is_current and status != FAILED
+
     @property
     def _rule_name(self) -> str:
-        """One rule per request, however often it is delivered; crhelper's names are random."""
+        """One rule for each resource, with a target for each request.
+
+        So a Delete finds what a request has left that CloudFormation cancelled. crhelper's names
+        are random.
+        """
         prefix = os.environ.get(RULE_PREFIX_VARIABLE, RULE_PREFIX)
-        return f"{prefix[: MAX_RULE_NAME - _DIGEST_LENGTH]}{_digest(self._event)}"
+        digest = _digest(self._event, "LogicalResourceId")
+        return f"{prefix[: MAX_RULE_NAME - _DIGEST_LENGTH]}{digest}"
 
     def _put_rule(self) -> str:
         pattern = (
@@ -219,13 +232,14 @@ class Resource(CfnResource):
         _, partition, _, region, account, _ = self._event["CrHelperRule"].split(":", 5)
         function_arn = f"arn:{partition}:lambda:{region}:{account}:function:{func_name}"
         target = {
-            "Id": "1",
+            "Id": _digest(self._event),
             "Arn": function_arn,
             "InputTransformer": input_transformer(self._event),
         }
         answer = self._events.put_targets(Rule=self._rule_name, Targets=[target])
         for failure in answer.get("FailedEntries", []):
-            raise HandOverFailed(f"PutTargets: {failure.get('ErrorMessage')}")
+            why = failure.get("ErrorMessage") or failure.get("ErrorCode") or "not taken"
+            raise HandOverFailed(f"PutTargets: {why}")
 
     def _remove_polling(self) -> None:
         """Do nothing yet; see :meth:`_clean_up`.
@@ -235,11 +249,27 @@ class Resource(CfnResource):
 
     @property
     def _clean_up_steps(self) -> list[Callable[[], object]]:
-        name = self._rule_name
+        name, own = self._rule_name, [_digest(self._event)]
         return [
-            lambda: self._events.remove_targets(Rule=name, Ids=["1"]),
+            lambda: self._events.remove_targets(Rule=name, Ids=own),
             lambda: self._events.delete_rule(Name=name),
         ]
+
+    def _remove_rule(self) -> None:
+        """Remove the rule with every target, once, before the answer that ends the resource.
+
+        The answer lets CloudFormation delete the policies and the function, which could not remove
+        it later. It is silent: the clean-up after the answer logs what fails.
+        """
+        name = self._rule_name
+        try:
+            targets = self._events.list_targets_by_rule(Rule=name)["Targets"]
+            if targets:
+                ids = [target["Id"] for target in targets]
+                self._events.remove_targets(Rule=name, Ids=ids)
+            self._events.delete_rule(Name=name)
+        except (ClientError, BotoCoreError):
+            return
 
     def _clean_up(self) -> None:
         """Remove the polling rule after the answer.
@@ -290,22 +320,22 @@ def _may_be_redelivered(event: Event) -> bool:
     return issued is None or time.time() - issued >= REDELIVERY_SECONDS
 
 
-def _attempt(call: Callable[[], object], *, is_silent: bool = False) -> bool:
+def _attempt(call: Callable[[], object]) -> bool:
     """Run a step of the clean-up; whether it is done, or there is nothing to do."""
     try:
         call()
     except (ClientError, BotoCoreError) as error:
         code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
-        if code not in _ALREADY_GONE:
-            if not is_silent:
-                said = {"decision": "clean up later"}
-                logger.warning("the polling rule is not removed yet: %s", error, extra=said)
+        # A rule with targets of another request is that one's to delete.
+        if code not in _ALREADY_GONE and "has targets" not in str(error):
+            said = {"decision": "clean up later"}
+            logger.warning("the polling rule is not removed yet: %s", error, extra=said)
             return False
     return True
 
 
-def _digest(event: Event) -> str:
-    named = f"{event['StackId']}\n{event['RequestId']}"
+def _digest(event: Event, of: str = "RequestId") -> str:
+    named = f"{event['StackId']}\n{event[of]}"
     return hashlib.sha256(named.encode()).hexdigest()[:_DIGEST_LENGTH]
 
 

@@ -89,7 +89,8 @@ def error_of(error: ClientError | BotoCoreError) -> AwsError:
     said = error.response.get("Error", {})
     code, message = str(said.get("Code", "")), str(said.get("Message", ""))
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    text, words = f"{error.operation_name}: {code}: {message}", message.lower()
+    text = ": ".join(filter(None, (error.operation_name, code, message)))
+    words = message.lower()
     if code in _THROTTLED or status == 429:
         return Throttled(text)
     if code in _TRANSIENT or status >= 500:
