@@ -68,7 +68,8 @@ class Runner:
         app = cdk.App(outdir=str(self.folder / "cdk.out"))
         stop_shadow_test(cdk.Stack(app, STACK), stop_on=[StopOn.DELETE], **props)
         app.synth()
-        (self.folder / "cdk.json").write_text(json.dumps({"app": "cdk.out"}))
+        settings = {"app": "cdk.out", "notices": False, "versionReporting": False}
+        (self.folder / "cdk.json").write_text(json.dumps(settings))
 
     def run(self, shell: str, change_set: str = "", **environment: str) -> int:
         """Run shell as a step with an exit status."""
