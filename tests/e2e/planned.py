@@ -76,7 +76,8 @@ class Operation:
         stops = tuple(call.request for call in _stops(self._aws)[self._stops :])
         new = tuple(events[self._events :])
         happened = Happened(stops, new, status, is_disturbed=disturbed)
-        assert not mistakes(self.plan, happened), self.plan
+        found = mistakes(self.plan, happened)
+        assert not found, (found, self.plan)
 
 
 def _stops(aws: LocalAws) -> list[Call]:

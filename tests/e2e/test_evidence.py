@@ -189,6 +189,8 @@ class TestOneExperiment:
         self, history: History, action: str
     ) -> None:
         assert history.deploy(without(gated(min_invocations=2), action)) == "UPDATE_COMPLETE"
+        # What the function lacks, a plan does not see: by the evidence, it would promote.
+        history.disturbed = True
         assert history.destroy() == "DELETE_COMPLETE"
         (stop,) = history.stops()
         assert stop.request["ModelVariantActions"] == {

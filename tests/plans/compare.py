@@ -13,6 +13,7 @@ from typing import Any
 
 from cdk_stop_inference_experiment.cli.plan import (
     FAIL,
+    MAY,
     NO,
     PROMOTE,
     STOP,
@@ -79,6 +80,8 @@ def _unplanned_stops(plan: Plan, happened: Happened) -> Iterator[str]:
             one.chance(PROMOTE) == NO for one in about
         ):
             yield f"UNSAFE: an unplanned promotion: {stop}"
+        elif happened.is_disturbed and any(one.chance(PROMOTE) == MAY for one in about):
+            continue  # Planned, too: as by a gate that does not open.
         elif all(one.chance(STOP) in (NO, WILL) for one in about) and not any(
             one.stop_request == stop for one in about
         ):
@@ -134,7 +137,8 @@ def _forward(plan: Plan, happened: Happened) -> Iterator[Json]:
         is_stack = event["PhysicalResourceId"] == event["StackId"]
         if is_stack and event["ResourceStatus"] in _UNDO and not deletes:
             return
-        is_root = event["StackId"] == plan.stack.stack_id
+        # By name: a plan for a creation may be made with a stack that is deleted before.
+        is_root = event["StackName"] == plan.stack.name
         if is_stack and is_root and event["ResourceStatus"] in undo:
             return
         if event["ResourceType"] == RESOURCE_TYPE or event["LogicalResourceId"] in _ours(plan):
