@@ -17,6 +17,7 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted(readme.parent for readme in (ROOT / "examples").glob("*/README.md"))
+KINDS = {".py": "python", ".json": "json", ".yml": "yaml"}
 MERMAID = ROOT / "tests" / "site" / "node_modules" / "mermaid" / "dist" / "mermaid.min.js"
 LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!https?:|#)([^)#\s]*)(#[^)]*)?\)")
 
@@ -40,18 +41,16 @@ def _page_of(target: Path) -> str | None:
     if (ROOT / "docs") in target.parents:
         return str(target.relative_to(ROOT / "docs"))
     folder = target if target.is_dir() else target.parent
-    is_shown = target.is_dir() or target.name in ("app.py", "cdk.json", "README.md")
-    return f"examples/{folder.name}.md" if folder in EXAMPLES and is_shown else None
+    return f"examples/{folder.name}.md" if folder in EXAMPLES else None
 
 
 def _example(folder: Path) -> str:
-    """The page of an example: its README, and its code."""
-    code = folder / "app.py"
-    kind = "python"
-    if not code.exists():
-        code, kind = folder / "cdk.json", "json"
-    readme = (folder / "README.md").read_text()
-    return f"{readme}\n## {code.name}\n\n```{kind}\n{code.read_text()}```\n"
+    """The page of an example: its README, and its other files."""
+    page = (folder / "README.md").read_text()
+    for file in sorted(folder.iterdir()):
+        if file.suffix in KINDS:
+            page += f"\n## {file.name}\n\n```{KINDS[file.suffix]}\n{file.read_text()}```\n"
+    return page
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
