@@ -95,7 +95,7 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
 
 
 def on_page_content(html: str, **_: object) -> str:
-    """Give each cell the name of its column, which a phone shows beside it."""
+    """Name each cell's column, and an empty first cell's group: a phone shows them beside it."""
     return re.sub(
         r"<table>.*?</table>", lambda table: _named_cells(table[0]), html, flags=re.DOTALL
     )
@@ -107,9 +107,16 @@ def _named_cells(table: str) -> str:
         for name in re.findall(r"<th[^>]*>(.*?)</th>", table, re.DOTALL)
     ]
 
+    group = ""
+
     def row(match: re.Match[str]) -> str:
+        nonlocal group
         columns = iter(names)
-        return re.sub("<td", lambda _: f'<td data-column="{next(columns, "")}"', match[0])
+        first = re.search(r"<td[^>]*>(.*?)</td>", match[0], re.DOTALL)
+        if first and first[1].strip():
+            group = re.sub(r"<[^>]*>", "", first[1]).strip().replace('"', "&quot;")
+        named = re.sub("<td", lambda _: f'<td data-column="{next(columns, "")}"', match[0])
+        return named.replace("<td ", f'<td data-group="{group}" ', 1)
 
     with_columns = re.sub(r"<tr>.*?</tr>", row, table, flags=re.DOTALL)
     return re.sub(r"(<code>)(.*?)(</code>)", _whole_words, with_columns)
