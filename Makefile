@@ -16,6 +16,7 @@ VENV_LAMBDA := .venv-lambda/.done
 VENV_DOCS := .venv-docs/.done
 VENV_MUTANTS := .venv-mutants/.done
 NODE_MODULES := node_modules/.done
+NODE_SITE := tests/site/node_modules/.done
 LOCAL_AWS := $(VENV) $(VENV_EMULATOR) $(VENV_LAMBDA) $(NODE_MODULES)
 
 .DEFAULT_GOAL := help
@@ -74,8 +75,9 @@ build: $(VENV) ## Build the wheel and the sdist into dist/, and check them
 	@$(BIN)/python -m build --no-isolation --outdir dist . >/dev/null
 	@$(BIN)/twine check --strict dist/*
 
-docs: $(VENV_DOCS) ## Build the documentation into build/docs; a broken link fails
+docs: $(VENV_DOCS) $(NODE_SITE) ## Build the documentation into build/docs, and open each page; a broken link fails
 	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
+	@node tests/site/open.mjs build/docs
 
 explore: $(VENV) ## Play stories of CloudFormation, small ones first, then random ones; an hour
 	@$(BIN)/python -m tests.loopback.find --seconds 3000 --drawn 100000
@@ -101,7 +103,7 @@ local-aws: $(LOCAL_AWS) ## Start the local AWS alone and print how to use it
 
 clean: ## Remove the environments and everything that was built
 	rm -rf .venv .venv-oldest .venv-3.* .venv-emulator .venv-lambda .venv-docs .venv-mutants node_modules \
-		benchmarks/node/node_modules
+		benchmarks/node/node_modules tests/site/node_modules
 	rm -rf cdk.out build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find $(LINTED) -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -150,4 +152,9 @@ $(eval $(call without_project,.venv-docs,docs/requirements.txt))
 $(NODE_MODULES): package.json package-lock.json
 	@echo "creating node_modules ..."
 	@npm ci --silent --no-audit --no-fund
+	@touch $@
+
+$(NODE_SITE): tests/site/package.json tests/site/package-lock.json
+	@echo "creating tests/site/node_modules ..."
+	@cd tests/site && npm ci --silent --no-audit --no-fund --ignore-scripts
 	@touch $@

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import botocore.session
+import cfnlint
 
 from local_aws.environment import REGION
 
@@ -68,3 +69,16 @@ def test_what_is_tested_names_a_test_with_the_options() -> None:
         text = "".join((PAGE.parent / file).read_text() for file in files)
         for option in re.findall(r"--[\w-]+(?:=[\w-]+)?", way) if files else ():
             assert option in text, (way, option)
+
+
+def test_the_regions_of_the_native_resource_are_those_of_cfn_lint() -> None:
+    page = (ROOT / "docs" / "concepts" / "native-resource.md").read_text()
+    schemas = Path(cfnlint.__file__).parent / "data" / "schemas" / "providers"
+    known = {
+        file.stem
+        for file in schemas.glob("*.json")
+        if "AWS::SageMaker::InferenceExperiment" in json.loads(file.read_text())
+    }
+    rows = re.findall(r"^\| `aws.*? \| (.*) \|$", page, re.MULTILINE)
+    assert {region for row in rows for region in re.findall("`(.*?)`", row)} == known
+    assert f"cfn-lint {_pinned('requirements.txt', 'cfn-lint')} " in page

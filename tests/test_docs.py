@@ -135,7 +135,7 @@ def test_every_label_of_a_link_is_defined_and_used(page: Path) -> None:
 
 def test_every_page_is_in_the_navigation_and_on_the_first_page() -> None:
     pages = {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")} - {"index.md"}
-    navigation = re.findall(r"- (\S+\.md)\n", (ROOT / "mkdocs.yml").read_text())
+    navigation = re.findall(r"- (?:Start: )?(\S+\.md)\n", (ROOT / "mkdocs.yml").read_text())
     first = re.findall(r"\n- \[[^\]]+\]\((\S+\.md)\)", (DOCS / "index.md").read_text())
     assert navigation == ["index.md", *first]
     assert sorted(first) == sorted(pages)

@@ -6,7 +6,9 @@ Run with ``UPDATE_GOLDEN=1`` to write the files anew, and read what changed.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,8 @@ from .account import NATIVE, Account, added, change_set, modified, native, other
 from .past import PROMOTE, STACK, created, experiment, ours, variant
 
 GOLDEN = Path(__file__).parent / "golden"
+MANUAL = Path(__file__).parents[2] / "docs" / "reference" / "command.md"
+DAYS = (2026, 11, 25), (2026, 12, 2)
 END = 4_000_000_000.0
 EVIDENCE = {"MinInvocations": "100", "Alarms": ["too-slow"]}
 PROMOTING = ours(
@@ -121,6 +125,18 @@ def test_a_plan_is_said_in_text(
     check(f"{plan.__name__}.txt", text)
     assert max(map(len, text.splitlines())) <= 80
     assert not any(line.endswith(" ") for line in text.splitlines())
+
+
+def test_the_manual_shows_a_status_as_it_is_printed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    began, ends = (datetime(*day, 12, tzinfo=timezone.utc).timestamp() for day in DAYS)
+    account = running(sampling=100.0, created=began, scheduled_end=ends)
+    account.running["fraud"] = {"production": 4, "shadow": 1}
+    print_text(of_status([status_of(account, "shadow")]))
+    (shown,) = re.findall(r"```text\n(shadow \(.*?)```", MANUAL.read_text(), re.DOTALL)
+    assert capsys.readouterr().out == shown
 
 
 @pytest.mark.parametrize("status", ["Running", "Completed"])

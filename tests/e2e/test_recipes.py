@@ -78,7 +78,7 @@ def test_the_next_test_after_a_promotion_takes_its_name_new_actions_and_end_now_
 
     following = {"experiment_name": NEXT, "model_variant_actions": NEXT_ACTIONS}
     assert history.deploy(stopping(**following, end_now=True)) == "UPDATE_ROLLBACK_COMPLETE"
-    assert "'EndNow' is true, but this resource is new" in history.reason("CREATE_FAILED")
+    assert "'end_now' is true, but this resource is new" in history.reason("CREATE_FAILED")
     assert history.deploy(stopping(**following)) == "UPDATE_COMPLETE"
     assert history.experiment(NEXT)["Status"] == "Running"
     assert [call.request["Name"] for call in history.stops()] == [EXPERIMENT]
@@ -130,6 +130,6 @@ def test_end_now_together_with_a_rename_of_the_construct_fails_and_leaves_it_arm
 ) -> None:
     assert history.deploy(stopping()) == "CREATE_COMPLETE"
     assert history.deploy(renamed(end_now=True)) == "UPDATE_ROLLBACK_COMPLETE"
-    assert "'EndNow' is true, but this resource is new" in history.reason("CREATE_FAILED")
+    assert "'end_now' is true, but this resource is new" in history.reason("CREATE_FAILED")
     assert history.experiment()["Status"] == "Running"
     history.end(stops=1)

@@ -93,8 +93,8 @@ class TestCreate:
         seen = experiment(status)
         decision = decided(create(properties(EndNow="true"), seen=seen))
         assert (decision.verb, decision.row) == (Verb.FAIL, Row.CREATE_END_NOW)
-        assert "nothing was stopped: set 'EndNow' to false" in decision.why
-        assert "list Create in 'StopOn'" in decision.why
+        assert "nothing was stopped: set 'end_now' to False" in decision.why
+        assert "list CREATE in 'stop_on'" in decision.why
         # A remedy that the declaration already has is not named.
         decision = decided(create(properties(EndNow="true", StopOn=EVERY), seen=seen))
         assert decision.row is Row.CREATE_END_NOW

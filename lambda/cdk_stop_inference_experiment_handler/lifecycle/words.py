@@ -47,13 +47,13 @@ def absent_on_delete(name: str) -> str:
 
 
 def not_armed_before(experiment: Experiment, *, may_stop_on_create: bool) -> str:
-    """A Create with EndNow, of an experiment that has not ended."""
+    """A Create with ``end_now``, of an experiment that has not ended: in the words of the props."""
     remedy = (
-        "; to end the experiment at once, list Create in 'StopOn'" if may_stop_on_create else ""
+        "; to end the experiment at once, list CREATE in 'stop_on'" if may_stop_on_create else ""
     )
     return (
-        f"'EndNow' is true, but this resource is new, and {_named(experiment)} is "
-        f"{experiment.status}; nothing was stopped: set 'EndNow' to false and deploy{remedy}"
+        f"'end_now' is true, but this resource is new, and {_named(experiment)} is "
+        f"{experiment.status}; nothing was stopped: set 'end_now' to False and deploy{remedy}"
     )
 
 
