@@ -25,6 +25,7 @@ from cdk_stop_inference_experiment_handler.contract.declaration import (
 )
 from cdk_stop_inference_experiment_handler.contract.limits import (
     CANCELLED,
+    DESIRED_STATES,
     ERROR_METRICS,
     INSTANCE_TYPE,
     MAX_WORDS,
@@ -47,6 +48,7 @@ DECLARED_BY_TOKENS = "cdk-stop-inference-experiment:declaredByTokens"
 LONG_REASON = "cdk-stop-inference-experiment:longReason"
 UNKNOWN_NAME = "cdk-stop-inference-experiment:unknownName"
 SCHEDULE_IS_OVER = "cdk-stop-inference-experiment:scheduleIsOver"
+NATIVE_ENDS_IT = "cdk-stop-inference-experiment:nativeEndsIt"
 TOO_FEW_REQUESTS = "cdk-stop-inference-experiment:tooFewRequests"
 OTHER_INSTANCE_TYPE = "cdk-stop-inference-experiment:otherInstanceType"
 IMPLAUSIBLE_BOUND = "cdk-stop-inference-experiment:implausibleBound"
@@ -139,6 +141,14 @@ def find_warnings(
             f"'end_time'"
         )
         yield SCHEDULE_IS_OVER, text
+    state = KnownExperiment.of(experiment).desired_state if is_experiment(experiment) else None
+    if state in DESIRED_STATES:
+        text = (
+            f"'experiment' has a 'desired_state' of '{state}': CloudFormation's own resource stops "
+            f"a running experiment on any update, and keeps both variants, whatever this construct "
+            f"declares: leave 'desired_state' out, or use 'Running'"
+        )
+        yield NATIVE_ENDS_IT, text
     yield from _other_instance_type(properties, experiment)
     if combinations := _undocumented_combinations(properties):
         text = (

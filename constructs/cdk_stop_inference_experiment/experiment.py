@@ -89,6 +89,7 @@ class KnownExperiment:
             no shadow mode.
         end_time: When its schedule ends; None if that is a token or not set.
         instance_types: Those of the variants, by the variant's name, where they are known.
+        desired_state: The state that the resource declares; None if it is a token or not set.
     """
 
     name: str
@@ -97,6 +98,7 @@ class KnownExperiment:
     shadows: tuple[str, ...] | None
     end_time: str | None
     instance_types: Mapping[str, str] = field(default_factory=dict)
+    desired_state: str | None = None
 
     @classmethod
     def of(cls, experiment: Experiment) -> KnownExperiment:
@@ -124,6 +126,7 @@ class KnownExperiment:
             shadows=() if shadow_mode is None else shadows,
             end_time=known_text(end_time),
             instance_types=_instance_types(_read(experiment, "model_variants")),
+            desired_state=known_text(experiment.desired_state),
         )
 
     def ended_by_schedule(self) -> str | None:

@@ -373,3 +373,18 @@ def _with_type(variant: Any, instance_type: str | None) -> Any:
             ),
         ),
     )
+
+
+@pytest.mark.parametrize("state", ["Completed", "Cancelled"])
+def test_warns_of_a_native_resource_that_ends_the_experiment_itself(state: str) -> None:
+    stack = new_stack()
+    declare(stack, experiment=shadow_test(stack, desired_state=state))
+    (text,) = _warnings(stack)
+    assert text.startswith(f"'experiment' has a 'desired_state' of '{state}': ")
+
+
+@pytest.mark.parametrize("state", ["Running", None])
+def test_does_not_warn_of_a_native_resource_that_ends_nothing(state: str | None) -> None:
+    stack = new_stack()
+    declare(stack, experiment=shadow_test(stack, desired_state=state))
+    assert _warnings(stack) == []
