@@ -100,6 +100,10 @@ def test_with_every_permission_the_history_goes_as_declared(history: History) ->
     history.end(stops=1)
 
 
-@pytest.mark.parametrize("action", ACTIONS)
+# Only a creation that CloudFormation cancels needs it: see tests/loopback/test_waiting.py.
+SELDOM = "events:ListTargetsByRule"
+
+
+@pytest.mark.parametrize("action", [action for action in ACTIONS if action != SELDOM])
 def test_without_a_permission_the_history_goes_another_way(history: History, action: str) -> None:
     assert not goes_as_declared(history, action)

@@ -632,6 +632,9 @@ def deployed_properties(reader: Reader, place: Place) -> Json | None:
     except CannotPlan:
         return None
     declared = resolved(definition.get("Properties") or {}, parameters)
+    if not isinstance(declared, dict):
+        # Another value than an object may be a function that only the deployment resolves.
+        return None
     own = {name: one for name, one in declared.items() if name not in CLOUDFORMATION_PROPERTIES}
     return None if "Name" not in own or is_late(own) else declared
 
