@@ -14,12 +14,11 @@ from ..contract.request import Request
 from ..lifecycle.decide import needs_stack
 from ..lifecycle.history import History
 from ..lifecycle.situation import (
+    NOT_READ,
     Description,
     Events,
     Experiment,
-    Kind,
     Needs,
-    NotReadable,
     Prepared,
     Progress,
     Seen,
@@ -63,7 +62,7 @@ class Looker:
         """Look at the experiment, and at the stack if the decision depends on it."""
         self._is_throttled = prepared is not None and self._is_throttled
         request, now = self._request, time.time()
-        described: Seen[Experiment | None] = NotReadable(Kind.TRANSIENT, "it was not read")
+        described: Seen[Experiment | None] = NOT_READ
         if request.name and (request.held or request.type.value != "Delete"):
             described = self._seen(lambda: self._aws.describe(request.name))
         first = Situation(request, progress, now, described, None, prepared)
