@@ -291,6 +291,15 @@ class TestNeverDeployed:
         assert is_unread(of_delete(*removed).is_never_deployed, "oldest events are gone")
         assert is_unread(of_delete(*removed).deployed, "oldest events are gone")
 
+    def test_an_import_is_the_creation_of_a_stack_only_after_a_review(self) -> None:
+        """Otherwise it changes a stack that exists, and whose older events are gone."""
+        failed = S("IMPORT_IN_PROGRESS"), S("IMPORT_ROLLBACK_IN_PROGRESS")
+        undone = *failed, S("IMPORT_ROLLBACK_COMPLETE")
+        removed = S("DELETE_IN_PROGRESS"), R("DELETE_IN_PROGRESS", KEPT)
+        assert is_unread(of_delete(*undone, *removed).is_never_deployed, "oldest events are gone")
+        reviewed = S("REVIEW_IN_PROGRESS"), *undone
+        assert of_delete(*reviewed, *removed).is_never_deployed is True
+
     def test_where_it_was_created_after_the_base(self) -> None:
         added = S("UPDATE_IN_PROGRESS"), R("CREATE_IN_PROGRESS", KEPT), R("CREATE_COMPLETE", KEPT)
         undo = S("UPDATE_ROLLBACK_IN_PROGRESS"), R("DELETE_IN_PROGRESS", KEPT)

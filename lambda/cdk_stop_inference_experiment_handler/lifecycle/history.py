@@ -20,6 +20,7 @@ from .situation import Kind, NotReadable, Seen, Stack, StackEvent
 _BEGINS = ("CREATE", "UPDATE", "DELETE", "IMPORT")
 BEGIN_STATUSES = frozenset(f"{kind}_IN_PROGRESS" for kind in _BEGINS)
 CLEANUP_STATUS = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
+_CREATION = ("REVIEW_IN_PROGRESS", "CREATE_IN_PROGRESS")
 
 OWN_EVENT_SECONDS = 3.0
 """CloudFormation writes a resource's *_IN_PROGRESS up to 2 s before its request, whose date is cut
@@ -419,13 +420,13 @@ def _reaches(stack: Stack, at: float) -> bool:
 
 
 def _is_from_creation(stack: Stack) -> bool:
-    """Whether the events begin with the stack's own creation."""
+    """Whether the events begin with the stack's own creation.
+
+    A stack that an import creates is in REVIEW_IN_PROGRESS before, like any stack that a change set
+    creates. Any other import changes a stack that exists, whose older events are then gone.
+    """
     oldest = next((e for e in _oldest_first(stack) if e.physical_id == stack.stack_id), None)
-    return oldest is not None and oldest.status in (
-        "REVIEW_IN_PROGRESS",
-        "CREATE_IN_PROGRESS",
-        "IMPORT_IN_PROGRESS",
-    )
+    return oldest is not None and oldest.status in _CREATION
 
 
 def _members(properties: str) -> Mapping[str, object] | None:
