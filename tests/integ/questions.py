@@ -356,7 +356,7 @@ QUESTIONS = (
         "how long IAM needs to propagate a new policy",
         (
             Assumption(
-                f"{_HANDLER}/lifecycle/state.py, IAM_PROPAGATION_SECONDS",
+                f"{_HANDLER}/lifecycle/decision.py, IAM_PROPAGATION_SECONDS",
                 "60 s at most",
                 lambda facts: facts["seconds"] <= 60,
             ),

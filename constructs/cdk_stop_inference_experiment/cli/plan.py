@@ -756,9 +756,9 @@ def _ready_at(s: Situation, experiment: Experiment) -> float:
         return s.now
     if evidence.confidence is None:
         begin = windowed.question(evidence, experiment, s.now).begin
-        return begin + PERIOD + windowed.LATE_SECONDS
+        return begin + PERIOD + windowed.METRIC_DELAY_SECONDS
     begin = sequential.question(evidence, experiment, s.now).begin
-    return begin + (evidence.min_hours or 1) * HOUR + sequential.LATE_SECONDS
+    return begin + (evidence.min_hours or 1) * HOUR + sequential.METRIC_DELAY_SECONDS
 
 
 def _as_ended(experiment: Experiment, wanted: Wanted | None) -> Experiment:

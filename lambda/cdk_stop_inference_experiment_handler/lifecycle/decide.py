@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..contract.request import RequestType
+from ..contract.request import Request, RequestType
 from . import words
 from .decision import Decision, Row, Verb, fail, succeed
 from .end import after_stop
@@ -24,6 +24,11 @@ def decide(s: Situation) -> Decision:
     if decision.verb in _LATER and s.is_past_deadline:
         return fail(Row.DEADLINE, words.out_of_time(s, decision.why))
     return decision
+
+
+def needs_experiment(request: Request) -> bool:
+    """Whether the decision depends on the experiment: it has a name, and may be stopped."""
+    return request.name != "" and not _is_delete_of_another(request)
 
 
 def needs_stack(s: Situation) -> bool:
@@ -59,7 +64,11 @@ def _decide(s: Situation) -> Decision:
 
 def _delete_at_once(s: Situation) -> Decision | None:
     """The answer to a Delete that does not depend on the stack."""
-    request = s.request
-    if not request.held:
-        return succeed(Row.DELETE_NOT_HELD, words.not_held(request.physical_id))
+    if _is_delete_of_another(s.request):
+        return succeed(Row.DELETE_NOT_HELD, words.not_held(s.request.physical_id))
     return nothing_left(s)
+
+
+def _is_delete_of_another(request: Request) -> bool:
+    """Whether it deletes a resource whose physical id is not the ARN of an experiment."""
+    return request.type is RequestType.DELETE and not request.held

@@ -8,8 +8,11 @@ from enum import Enum
 from typing import Any
 
 from ..contract.request import RequestType
-from .situation import Kind, Needs, Situation
+from .situation import Kind, Needs, NotReadable, Situation
 from .stop_request import Wanted
+
+IAM_PROPAGATION_SECONDS = 60.0
+"""AccessDenied is retried for this long after the request: IAM may not know a new policy."""
 
 
 class Row(str, Enum):
@@ -123,6 +126,12 @@ def fail(row: Row, why: str) -> Decision:
 def wait(row: Row, why: str) -> Decision:
     """Look again after a pause."""
     return Decision(Verb.WAIT, row, why)
+
+
+def can_retry(unread: NotReadable, s: Situation) -> bool:
+    """Whether another attempt at a failed call can help: for a while, IAM may not know a policy."""
+    is_young = s.now < s.issued_at + IAM_PROPAGATION_SECONDS
+    return unread.kind is Kind.TRANSIENT or (unread.kind is Kind.DENIED and is_young)
 
 
 def doubt(s: Situation, row: Row, why: str, kind: Kind | None = None) -> Decision:

@@ -13,16 +13,9 @@ from dataclasses import replace
 
 from ..contract.request import RequestType
 from . import sequential, windowed, words
-from .decision import Decision, Row, Verb, fail
+from .decision import Decision, Row, Verb, can_retry, fail
 from .order import Order, needs_of
-from .situation import (
-    DOUBT_SECONDS,
-    Experiment,
-    Kind,
-    Needs,
-    NotReadable,
-    Situation,
-)
+from .situation import Experiment, Needs, NotReadable, Situation
 from .stop_request import names_instances, other_instance_type, takes_production_counts
 from .verdict import Verdict
 
@@ -108,8 +101,7 @@ def _may_pass(unread: NotReadable, s: Situation) -> bool:
     since = s.progress.unmeasured_since
     if s.is_past_deadline or (since is not None and s.now >= since + UNREADABLE_SECONDS):
         return False
-    is_young = s.now < s.issued_at + DOUBT_SECONDS
-    return unread.kind is Kind.TRANSIENT or (unread.kind is Kind.DENIED and is_young)
+    return can_retry(unread, s)
 
 
 def fitted(report: Mapping[str, object]) -> Mapping[str, object]:

@@ -14,16 +14,11 @@ from ..contract.limits import AVERAGE, ERROR_METRICS, HOUR, PERCENTILES
 from . import statistics, words
 from .situation import Experiment, Measured, Query, Question
 from .statistics import Bound, BoundKind, Forecast, Hour, HourlyValues
-from .verdict import WARM_UP_SECONDS, Result, Verdict, report
+from .verdict import WARM_UP_SECONDS, Result, Verdict, report, worst
 
-LATE_SECONDS = 900
+METRIC_DELAY_SECONDS = 900
 """An hour counts from this long after its end, since metrics arrive late."""
 
-_VERDICTS = {
-    statistics.Verdict.SUCCESSFUL: Verdict.SUCCESSFUL,
-    statistics.Verdict.INCONCLUSIVE: Verdict.INCONCLUSIVE,
-    statistics.Verdict.FAILED: Verdict.FAILED,
-}
 _Series = Mapping[float, float]
 
 
@@ -33,7 +28,7 @@ def question(evidence: Evidence, experiment: Experiment, at: float) -> Question:
     A window that slides would void the stated error, so there is none.
     """
     begin = math.ceil(((experiment.began or 0) + WARM_UP_SECONDS) / HOUR) * HOUR
-    end = math.floor((at - LATE_SECONDS) / HOUR) * HOUR
+    end = math.floor((at - METRIC_DELAY_SECONDS) / HOUR) * HOUR
     pair = experiment.production, experiment.shadows[0]
     queries = frozenset(_queries(evidence.comparisons, pair))
     return Question(experiment.endpoint_name, pair, begin, end, queries, evidence.alarms)
@@ -106,7 +101,7 @@ class _Judge:
             results = self._rates(one, one.metric)
         else:
             results = self._hours(one)
-        return max(results, key=lambda result: [*Verdict].index(result.verdict))
+        return worst(results)
 
     def _rates(self, one: Comparison, metric: str) -> list[Result]:
         errors, counts = (
@@ -138,10 +133,8 @@ class _Judge:
             }
             if bound.kind is BoundKind.MAX_INCREASE and found.upper is not None:
                 told["upper"] = found.upper + (found.production_rate or 0.0)
-            verdict = _VERDICTS[found.verdict]
-            results.append(
-                Result(verdict, words.judged_rate(one, told, verdict.value), _known(told))
-            )
+            why = words.judged_rate(one, told, found.verdict.value)
+            results.append(Result(found.verdict, why, _known(told)))
         return results
 
     def _hours(self, one: Comparison) -> list[Result]:
@@ -161,8 +154,8 @@ class _Judge:
             )
             self._note(one, found.forecast)
             told: dict[str, object] = {"hours": found.hours, "hoursFailed": found.broken}
-            verdict = _VERDICTS[found.verdict]
-            results.append(Result(verdict, words.judged_hours(one, told, verdict.value), told))
+            why = words.judged_hours(one, told, found.verdict.value)
+            results.append(Result(found.verdict, why, told))
         return results
 
     def _values(self, one: Comparison) -> tuple[Query, Query]:
@@ -213,7 +206,7 @@ def _forecast(forecasts: Sequence[Forecast], end: float) -> dict[str, object]:
         made["requests"] = max(requests)
     if hours and len(hours) == len(forecasts):
         made["hours"] = max(hours)
-        made["at"] = words.moment(end + max(hours) * HOUR + LATE_SECONDS)
+        made["at"] = words.moment(end + max(hours) * HOUR + METRIC_DELAY_SECONDS)
     return made
 
 

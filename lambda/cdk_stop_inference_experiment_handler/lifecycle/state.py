@@ -10,7 +10,7 @@ from dataclasses import replace
 from ..contract.declaration import Declaration, Outcome, VariantActions
 from ..contract.request import RequestType
 from . import words
-from .decision import Decision, Row, Verb, doubt, fail, succeed, wait
+from .decision import Decision, Row, Verb, can_retry, doubt, fail, succeed, wait
 from .end import contradictions, end
 from .gate import gate
 from .order import Order, needs_of
@@ -36,9 +36,6 @@ BEGIN_AND_STOP_SECONDS = 25 * 60
 
 REFUSED_SECONDS = 90.0
 """How long a Stop of a test that has not started is retried before it counts as refused."""
-
-IAM_PROPAGATION_SECONDS = 60.0
-"""AccessDenied is retried for this long after the request: IAM may not know a new policy."""
 
 
 def state(order: Order, s: Situation) -> Decision:
@@ -75,8 +72,7 @@ def state(order: Order, s: Situation) -> Decision:
 
 def unreadable(seen: NotReadable, s: Situation) -> Decision:
     """Look again while that can help; then the request fails."""
-    is_young = s.now < s.issued_at + IAM_PROPAGATION_SECONDS
-    if seen.kind is Kind.TRANSIENT or (seen.kind is Kind.DENIED and is_young):
+    if can_retry(seen, s):
         return wait(Row.AWS_REFUSED, seen.why)
     why = words.aws_refused(s.request.name, seen.why, may_be_stopped=s.progress.tried)
     return fail(Row.AWS_REFUSED, why)

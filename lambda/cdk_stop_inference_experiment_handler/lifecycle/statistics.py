@@ -1,7 +1,8 @@
 """Verdicts with a stated error: may a bound be called kept, broken, or neither yet?
 
 Pure arithmetic with the standard library: counts by the hour and a bound go in; a verdict, the
-numbers for a report and a forecast come out.
+numbers for a report and a forecast come out. *successful* means that "the shadow breaks the bound"
+is refuted, *failed* that "the shadow keeps the bound" is, *inconclusive* that neither is yet.
 
 Evidence is an *e-value*: what a bet against a hypothesis has made of one unit of stake. While the
 hypothesis holds, the chance that it *ever* reaches 1/alpha is at most alpha (Ville's inequality),
@@ -32,6 +33,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
+
+from .verdict import Verdict
 
 __all__ = [
     "Bound",
@@ -78,17 +81,6 @@ MOST_REQUESTS = 1e15
 """A forecast ends here: nobody waits for more."""
 
 _ROUNDING = 1e-9
-
-
-class Verdict(Enum):
-    """What the evidence says of a bound."""
-
-    SUCCESSFUL = "successful"
-    """That the shadow breaks the bound is refuted."""
-    INCONCLUSIVE = "inconclusive"
-    """Neither is refuted yet."""
-    FAILED = "failed"
-    """That the shadow keeps the bound is refuted."""
 
 
 class BoundKind(Enum):

@@ -21,6 +21,7 @@ from ..contract.declaration import (
 )
 from ..contract.limits import MAX_WORDS
 from ..contract.request import Request
+from ..contract.validation import as_mapping
 from .situation import Experiment
 
 
@@ -156,7 +157,7 @@ def other_instance_type(end: End, experiment: Experiment) -> tuple[str, str] | N
     if promoted is None:
         return None
     tested, wanted = (
-        _instances(_mapping(variants.get(promoted))).get("InstanceType")
+        _instances(as_mapping(variants.get(promoted))).get("InstanceType")
         for variants in (experiment.configured, _desired(end, experiment, {}))
     )
     return (str(tested), str(wanted)) if tested and wanted and tested != wanted else None
@@ -215,7 +216,7 @@ def _desired(
             if action is Action.PROMOTE:
                 instances = _promoted(end.how.instances, experiment, counts) or instances
             infrastructure = {
-                **_mapping(configured.get("InfrastructureConfig")),
+                **as_mapping(configured.get("InfrastructureConfig")),
                 "RealTimeInferenceConfig": instances,
             }
             desired[name] = {**configured, "InfrastructureConfig": infrastructure}
@@ -236,12 +237,8 @@ def _promoted(
 
 
 def _instances(variant: Mapping[str, object]) -> Mapping[str, object]:
-    infrastructure = _mapping(variant.get("InfrastructureConfig"))
-    return _mapping(infrastructure.get("RealTimeInferenceConfig"))
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else {}
+    infrastructure = as_mapping(variant.get("InfrastructureConfig"))
+    return as_mapping(infrastructure.get("RealTimeInferenceConfig"))
 
 
 def _as_json(end: End) -> dict[str, object]:

@@ -41,6 +41,11 @@ class Result(NamedTuple):
     told: Mapping[str, object] = {}
 
 
+def worst(results: Sequence[Result]) -> Result:
+    """The first of the worst results."""
+    return max(results, key=lambda result: [*Verdict].index(result.verdict))
+
+
 def report(
     asked: Question,
     measured: Measured,
@@ -61,10 +66,10 @@ def report(
     for name in asked.alarms:
         state = measured.alarms.get(name, "")
         judged.append(Result(_ALARMS.get(state, Verdict.ERROR), words.alarm(name, state)))
-    worst = instead or max(judged, key=lambda result: [*Verdict].index(result.verdict))
+    result = instead or worst(judged)
     return {
-        "verdict": worst.verdict.value,
-        "why": worst.why,
+        "verdict": result.verdict.value,
+        "why": result.why,
         "from": words.moment(asked.begin),
         "to": words.moment(asked.end),
         "samplingPercentage": sampling,

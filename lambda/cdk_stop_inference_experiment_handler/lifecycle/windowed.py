@@ -11,7 +11,7 @@ from . import words
 from .situation import Experiment, Measured, Query, Question
 from .verdict import WARM_UP_SECONDS, Result, Verdict, report
 
-LATE_SECONDS = 300
+METRIC_DELAY_SECONDS = 300
 """The window ends this long before the request, since metrics arrive late."""
 
 _ROUNDING = 1e-9
@@ -19,7 +19,7 @@ _ROUNDING = 1e-9
 
 def question(evidence: Evidence, experiment: Experiment, at: float) -> Question:
     """The metrics and alarms to read for a request that was made at a time."""
-    end = math.floor((at - LATE_SECONDS) / PERIOD) * PERIOD
+    end = math.floor((at - METRIC_DELAY_SECONDS) / PERIOD) * PERIOD
     earliest = (experiment.began or 0) + WARM_UP_SECONDS
     window = DEFAULT_WINDOW if evidence.window is None else evidence.window
     begin = math.ceil(max(end - window, earliest) / PERIOD) * PERIOD

@@ -17,6 +17,7 @@ from botocore.httpsession import ProxyConfiguration
 from botocore.utils import get_environ_proxies
 
 from ..contract.wire import STOP_REQUEST
+from .waiting import FIRST_PAUSE_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +26,6 @@ PUT_TIMEOUT = urllib3.Timeout(connect=5, read=10)
 RESERVE_SECONDS = 18
 """Time that is left when the retries end: for one more PUT that times out, and the clean-up."""
 
-FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 8.0
 
 _SHORTENED = "…"

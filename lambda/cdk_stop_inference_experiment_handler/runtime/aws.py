@@ -11,6 +11,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ..contract.validation import as_mapping
 from ..lifecycle.situation import (
     Description,
     Experiment,
@@ -209,9 +210,9 @@ def _metric_stat(endpoint_name: str, query: Query) -> dict[str, object]:
 
 def read_experiment(answer: Mapping[str, object]) -> Experiment:
     """Read the answer of DescribeInferenceExperiment as botocore parses it."""
-    endpoint = _mapping(answer.get("EndpointMetadata"))
-    schedule = _mapping(answer.get("Schedule"))
-    shadow_mode = _mapping(answer.get("ShadowModeConfig"))
+    endpoint = as_mapping(answer.get("EndpointMetadata"))
+    schedule = as_mapping(answer.get("Schedule"))
+    shadow_mode = as_mapping(answer.get("ShadowModeConfig"))
     shadows = _mappings(shadow_mode.get("ShadowModelVariants"))
     share = shadows[0].get("SamplingPercentage") if shadows else None
     return Experiment(
@@ -275,9 +276,5 @@ def _seconds(value: object) -> float | None:
     return value.timestamp() if isinstance(value, datetime) else None
 
 
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else {}
-
-
 def _mappings(value: object) -> list[Mapping[str, object]]:
-    return [_mapping(member) for member in value] if isinstance(value, list) else []
+    return [as_mapping(member) for member in value] if isinstance(value, list) else []

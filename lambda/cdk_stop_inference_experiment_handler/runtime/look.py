@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from ..contract.request import Request
-from ..lifecycle.decide import needs_stack
+from ..lifecycle.decide import needs_experiment, needs_stack
 from ..lifecycle.history import History
 from ..lifecycle.situation import (
     NOT_READ,
@@ -63,7 +63,7 @@ class Looker:
         self._is_throttled = prepared is not None and self._is_throttled
         request, now = self._request, time.time()
         described: Seen[Experiment | None] = NOT_READ
-        if request.name and (request.held or request.type.value != "Delete"):
+        if needs_experiment(request):
             described = self._seen(lambda: self._aws.describe(request.name))
         first = Situation(request, progress, now, described, None, prepared)
         situation = replace(first, progress=_remembering(first))
