@@ -16,8 +16,8 @@ from unittest import mock
 from cdk_stop_inference_experiment_handler.runtime import run
 from cdk_stop_inference_experiment_handler.runtime.waiting import (
     FIRST_PAUSE_SECONDS,
-    Fired,
     Invocation,
+    Trigger,
     Wait,
 )
 
@@ -31,7 +31,7 @@ _hand_over = run.Run._hand_over
 class _WaitInside(Wait):
     def __init__(self, invocation: Invocation, deadline: float) -> None:
         super().__init__(invocation, deadline)
-        is_first = invocation.fired is Fired.REQUEST
+        is_first = invocation.trigger is Trigger.REQUEST
         self._stays_until = float("inf") if is_first else time.time() + POLL_WINDOW_SECONDS
 
     def stop_accepted(self) -> None:

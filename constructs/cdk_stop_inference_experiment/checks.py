@@ -28,7 +28,7 @@ from cdk_stop_inference_experiment_handler.contract.limits import (
     DESIRED_STATES,
     ERROR_METRICS,
     INSTANCE_TYPE,
-    MAX_WORDS,
+    MAX_REASON_TEXT,
     MODEL_LATENCY,
 )
 from cdk_stop_inference_experiment_handler.contract.validation import as_mapping, either, shown
@@ -168,10 +168,10 @@ def find_warnings(
         )
         yield DECLARED_BY_TOKENS, text
     reason = known_text(properties.get("Reason"))
-    if reason is not None and len(reason) > MAX_WORDS:
+    if reason is not None and len(reason) > MAX_REASON_TEXT:
         text = (
-            f"'reason' should be at most {MAX_WORDS} characters, got {len(reason)}: the rest is "
-            f"cut off, since the function adds a digest by which it recognises its own stop"
+            f"'reason' should be at most {MAX_REASON_TEXT} characters, got {len(reason)}: the rest "
+            f"is cut off, since the function adds a digest by which it recognises its own stop"
         )
         yield LONG_REASON, text
 

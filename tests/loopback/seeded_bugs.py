@@ -117,7 +117,7 @@ def _event_answers_early() -> Iterator[None]:
 
     def hasty(self: run.Run) -> tuple[look.Look, Decision]:
         seen, found = step(self)
-        if self._invocation.fired is waiting.Fired.EVENT and self._progress.sent:
+        if self._invocation.trigger is waiting.Trigger.EVENT and self._progress.sent:
             found = decision.succeed(Row.END_AS_DECLARED, "the endpoint has settled")
         return seen, found
 
@@ -282,7 +282,9 @@ def _never_deployed_counts_as_deployed() -> Iterator[None]:
 
 
 def _the_request_says_what_is_deployed() -> Patch:
-    return mock.patch.object(History, "deployed", property(lambda self: self._told()))
+    return mock.patch.object(
+        History, "deployed", property(lambda self: self._deployed_by_request())
+    )
 
 
 def _what_completed_last_is_deployed() -> Patch:
@@ -290,7 +292,7 @@ def _what_completed_last_is_deployed() -> Patch:
 
     def newest(self: History) -> history.Deployed:
         completed = self.completions
-        return self._declared(completed[-1]) if completed else self._told()
+        return self._declared(completed[-1]) if completed else self._deployed_by_request()
 
     return mock.patch.object(History, "deployed", property(newest))
 
@@ -301,7 +303,9 @@ def _masked_properties_are_not_missed() -> Patch:
 
     def believed(self: History, event: situation.StackEvent) -> history.Deployed:
         declared: history.Deployed = read(self, event)
-        return self._told() if isinstance(declared, situation.NotReadable) else declared
+        return (
+            self._deployed_by_request() if isinstance(declared, situation.NotReadable) else declared
+        )
 
     return mock.patch.object(History, "_declared", believed)
 
@@ -482,7 +486,7 @@ def _kept_in_the_users_words() -> Patch:
     kept = stop_request.Wanted.kept
 
     def worded(self: stop_request.Wanted, why: str) -> stop_request.Wanted:
-        return replace(kept(self, why), words=self.words)
+        return replace(kept(self, why), reason_text=self.reason_text)
 
     return mock.patch.object(stop_request.Wanted, "kept", worded)
 

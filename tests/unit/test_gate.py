@@ -243,7 +243,7 @@ class TestWhatIsKeptInstead:
         kept = wanted(given).kept("evidence: error")
         assert kept.end.how == Outcome(OutcomeKind.KEEP_PRODUCTION)
         assert kept.promote_if is None
-        assert kept.words == "Deleted with CloudFormation stack shadow; evidence: error"
+        assert kept.reason_text == "Deleted with CloudFormation stack shadow; evidence: error"
         assert kept.digest != wanted(given).digest
 
 

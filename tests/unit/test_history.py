@@ -45,7 +45,7 @@ from cdk_stop_inference_experiment_handler.lifecycle.history import (
     OLDER_EVENTS,
     AsCreate,
     History,
-    Outcome,
+    OperationOutcome,
     OwnEvent,
     operations,
 )
@@ -75,7 +75,7 @@ def of_delete(*events: StackEvent, new: Properties = KEPT) -> History:
     return History(request("Delete", new), (stack(*events),), ISSUED)
 
 
-def outcomes(*events: StackEvent) -> list[tuple[str, Outcome]]:
+def outcomes(*events: StackEvent) -> list[tuple[str, OperationOutcome]]:
     found = operations(played(*events), STACK)
     return [(operation.status.partition("_")[0], operation.outcome) for operation in found]
 
@@ -90,43 +90,43 @@ class TestOperations:
     def test_begin_with_an_event_of_the_stack_itself(self, kind: str) -> None:
         begun = S(f"{kind}_IN_PROGRESS")
         assert outcomes(*created(), begun) == [
-            ("CREATE", Outcome.SUCCEEDED),
-            (kind, Outcome.UNDER_WAY),
+            ("CREATE", OperationOutcome.SUCCEEDED),
+            (kind, OperationOutcome.UNDER_WAY),
         ]
         assert len(outcomes(*created(), X(f"{kind}_IN_PROGRESS"))) == 1
 
     @pytest.mark.parametrize(
         ("status", "outcome"),
         [
-            ("CREATE_COMPLETE", Outcome.SUCCEEDED),
-            (CLEANUP, Outcome.SUCCEEDED),
-            ("UPDATE_COMPLETE", Outcome.SUCCEEDED),
-            ("IMPORT_COMPLETE", Outcome.SUCCEEDED),
-            ("ROLLBACK_COMPLETE", Outcome.UNDONE),
-            ("UPDATE_ROLLBACK_COMPLETE", Outcome.UNDONE),
-            ("IMPORT_ROLLBACK_COMPLETE", Outcome.UNDONE),
-            ("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", Outcome.UNDONE),
-            ("CREATE_FAILED", Outcome.BROKEN),
-            ("UPDATE_FAILED", Outcome.BROKEN),
-            ("DELETE_FAILED", Outcome.BROKEN),
-            ("ROLLBACK_FAILED", Outcome.BROKEN),
-            ("UPDATE_ROLLBACK_FAILED", Outcome.BROKEN),
-            ("UPDATE_ROLLBACK_IN_PROGRESS", Outcome.BROKEN),
+            ("CREATE_COMPLETE", OperationOutcome.SUCCEEDED),
+            (CLEANUP, OperationOutcome.SUCCEEDED),
+            ("UPDATE_COMPLETE", OperationOutcome.SUCCEEDED),
+            ("IMPORT_COMPLETE", OperationOutcome.SUCCEEDED),
+            ("ROLLBACK_COMPLETE", OperationOutcome.UNDONE),
+            ("UPDATE_ROLLBACK_COMPLETE", OperationOutcome.UNDONE),
+            ("IMPORT_ROLLBACK_COMPLETE", OperationOutcome.UNDONE),
+            ("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", OperationOutcome.UNDONE),
+            ("CREATE_FAILED", OperationOutcome.BROKEN),
+            ("UPDATE_FAILED", OperationOutcome.BROKEN),
+            ("DELETE_FAILED", OperationOutcome.BROKEN),
+            ("ROLLBACK_FAILED", OperationOutcome.BROKEN),
+            ("UPDATE_ROLLBACK_FAILED", OperationOutcome.BROKEN),
+            ("UPDATE_ROLLBACK_IN_PROGRESS", OperationOutcome.BROKEN),
         ],
     )
-    def test_end_as_their_stack_said_last(self, status: str, outcome: Outcome) -> None:
+    def test_end_as_their_stack_said_last(self, status: str, outcome: OperationOutcome) -> None:
         told = outcomes(S("UPDATE_IN_PROGRESS"), S(status), S("UPDATE_IN_PROGRESS"))
-        assert told == [("UPDATE", outcome), ("UPDATE", Outcome.UNDER_WAY)]
+        assert told == [("UPDATE", outcome), ("UPDATE", OperationOutcome.UNDER_WAY)]
 
     def test_an_older_one_without_a_last_word_is_broken(self) -> None:
         told = outcomes(S("UPDATE_IN_PROGRESS"), S("UPDATE_IN_PROGRESS"))
-        assert told[0] == ("UPDATE", Outcome.BROKEN)
+        assert told[0] == ("UPDATE", OperationOutcome.BROKEN)
 
     @pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_IN_PROGRESS"])
     def test_the_newest_one_is_under_way_while_its_last_word_is_in_progress(
         self, status: str
     ) -> None:
-        assert outcomes(S("UPDATE_IN_PROGRESS"), S(status))[-1][1] is Outcome.UNDER_WAY
+        assert outcomes(S("UPDATE_IN_PROGRESS"), S(status))[-1][1] is OperationOutcome.UNDER_WAY
 
     @pytest.mark.parametrize(
         "undo",
@@ -146,25 +146,27 @@ class TestOperations:
         ids=["at once", "continued", "ordered later"],
     )
     def test_a_rollback_belongs_to_the_operation_that_it_undoes(self, undo: tuple[str]) -> None:
-        assert outcomes(S("UPDATE_IN_PROGRESS"), *map(S, undo)) == [("UPDATE", Outcome.UNDONE)]
+        assert outcomes(S("UPDATE_IN_PROGRESS"), *map(S, undo)) == [
+            ("UPDATE", OperationOutcome.UNDONE)
+        ]
 
     def test_a_rollback_undoes_the_broken_ones_before_its_own(self) -> None:
         """RollbackStack goes back to the last stable state, over two updates that failed."""
         broken = S("UPDATE_IN_PROGRESS"), S("UPDATE_FAILED")
         undone = S("UPDATE_ROLLBACK_IN_PROGRESS"), S("UPDATE_ROLLBACK_COMPLETE")
         assert [outcome for _, outcome in outcomes(*broken, *created(), *broken, *broken)] == [
-            Outcome.BROKEN,
-            Outcome.SUCCEEDED,
-            Outcome.BROKEN,
-            Outcome.BROKEN,
+            OperationOutcome.BROKEN,
+            OperationOutcome.SUCCEEDED,
+            OperationOutcome.BROKEN,
+            OperationOutcome.BROKEN,
         ]
         told = outcomes(*broken, *created(), *broken, *broken, *undone, *broken)
         assert [outcome for _, outcome in told] == [
-            Outcome.BROKEN,
-            Outcome.SUCCEEDED,
-            Outcome.UNDONE,
-            Outcome.UNDONE,
-            Outcome.BROKEN,
+            OperationOutcome.BROKEN,
+            OperationOutcome.SUCCEEDED,
+            OperationOutcome.UNDONE,
+            OperationOutcome.UNDONE,
+            OperationOutcome.BROKEN,
         ]
 
 

@@ -75,7 +75,7 @@ def test_a_reason_is_one_line_as_the_pattern_of_the_api_says(model: Any) -> None
 
 
 def test_the_words_of_a_reason_leave_room_for_the_digest_after_them() -> None:
-    assert len("r" * limits.MAX_WORDS + " (0123abcd)") == limits.REASON.maximum
+    assert len("r" * limits.MAX_REASON_TEXT + " (0123abcd)") == limits.REASON.maximum
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,12 @@ import pytest
 from cdk_stop_inference_experiment_handler.runtime.polling import (
     MAX_INPUT_BYTES,
     event_pattern,
-    fired_by,
     input_transformer,
     pack,
+    trigger_of,
     unpack,
 )
-from cdk_stop_inference_experiment_handler.runtime.waiting import Fired
+from cdk_stop_inference_experiment_handler.runtime.waiting import Trigger
 
 ENDPOINT_EVENT = "SageMaker Endpoint State Change"
 PROPERTIES = {"Name": "fraud-shadow", "ModelVariantActions": {"shadow": "Promote"}}
@@ -86,11 +86,11 @@ def test_an_event_of_any_size_fits_the_rule() -> None:
 
 def test_the_input_says_what_fired() -> None:
     again = {**event(), "CrHelperPoll": True}
-    assert fired_by(event()) is Fired.REQUEST
-    assert fired_by(fired(again, ENDPOINT_EVENT)) is Fired.EVENT
-    assert fired_by(fired(again, "Scheduled Event")) is Fired.SCHEDULE
+    assert trigger_of(event()) is Trigger.REQUEST
+    assert trigger_of(fired(again, ENDPOINT_EVENT)) is Trigger.EVENT
+    assert trigger_of(fired(again, "Scheduled Event")) is Trigger.SCHEDULE
     # The next input is made of what the last one was.
-    assert fired_by(fired(fired(again, ENDPOINT_EVENT), "Scheduled Event")) is Fired.SCHEDULE
+    assert trigger_of(fired(fired(again, ENDPOINT_EVENT), "Scheduled Event")) is Trigger.SCHEDULE
 
 
 def test_the_pattern_is_for_an_endpoint_that_has_settled() -> None:

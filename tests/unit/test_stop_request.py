@@ -105,7 +105,7 @@ class TestReason:
         assert reworded.reason == f"v2 wins ({reworded.digest})"
         assert digest_in(reworded.reason) == reworded.digest
         default = wanted(promoting())
-        assert default.words == "Stopped by CloudFormation stack shadow, resource Stop"
+        assert default.reason_text == "Stopped by CloudFormation stack shadow, resource Stop"
 
     @pytest.mark.parametrize("length", [1013, 1014])
     def test_its_words_are_cut_at_1013_characters(self, length: int) -> None:

@@ -8,7 +8,7 @@ from cdk_stop_inference_experiment_handler.contract.wire import (
     seconds_to_answer,
     service_timeout_for,
 )
-from cdk_stop_inference_experiment_handler.runtime.waiting import Fired, Invocation, Wait
+from cdk_stop_inference_experiment_handler.runtime.waiting import Invocation, Trigger, Wait
 
 GRANTED = 900.0
 """Seconds that Lambda gives an invocation."""
@@ -24,7 +24,7 @@ class Clock:
         monkeypatch.setattr("time.time", lambda: ISSUED + self.at)
 
     def wait(
-        self, fired: Fired = Fired.REQUEST, *, is_late: bool = False, deadline: float = DEADLINE
+        self, fired: Trigger = Trigger.REQUEST, *, is_late: bool = False, deadline: float = DEADLINE
     ) -> Wait:
         return Wait(Invocation(fired, lambda: GRANTED, is_late), deadline)
 
@@ -40,10 +40,10 @@ def leaves(clock: Clock, wait: Wait, after: float) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("fired", "stays"), [(Fired.REQUEST, 20.0), (Fired.EVENT, 45.0), (Fired.SCHEDULE, 0.0)]
+    ("fired", "stays"), [(Trigger.REQUEST, 20.0), (Trigger.EVENT, 45.0), (Trigger.SCHEDULE, 0.0)]
 )
 def test_an_invocation_stays_as_long_as_its_reason_lasts(
-    clock: Clock, fired: Fired, stays: float
+    clock: Clock, fired: Trigger, stays: float
 ) -> None:
     wait = clock.wait(fired)
     if stays:
@@ -62,8 +62,8 @@ def test_after_a_stop_it_stays_for_20_seconds_unless_executions_are_short(clock:
         assert leaves(clock, wait, 100 + stays)
 
 
-@pytest.mark.parametrize("fired", [Fired.SCHEDULE, Fired.EVENT])
-def test_a_firing_within_70_seconds_of_the_deadline_stays(clock: Clock, fired: Fired) -> None:
+@pytest.mark.parametrize("fired", [Trigger.SCHEDULE, Trigger.EVENT])
+def test_a_firing_within_70_seconds_of_the_deadline_stays(clock: Clock, fired: Trigger) -> None:
     wait = clock.wait(fired)
     assert leaves(clock, wait, 3229.9)
     assert not leaves(clock, wait, 3230.0)

@@ -30,7 +30,7 @@ LONGEST = experiment(
     shadows=("w" * 63,),
 )
 MOMENT = words.moment(1e9)
-STANDING = words.standing(LONGEST)
+STANDING = words.status(LONGEST)
 LATE = at_deadline(update(properties(Name=NAME), properties(Name=NAME), seen=LONGEST))
 FAILURES = [
     words.absent(NAME, "ap-southeast-1"),
@@ -97,13 +97,13 @@ OTHERS = [
     words.armed(LONGEST) + words.on_other_instances(("ml.m5.xlarge", "ml.c5.large")),
     words.stop(LONGEST),
     words.stop_accepted(LONGEST),
-    words.standing(experiment("Stopping", name=NAME, endpoint_status="Updating")),
+    words.status(experiment("Stopping", name=NAME, endpoint_status="Updating")),
     words.ended(LONGEST),
     words.absent_on_delete(NAME),
     words.unchanged(NAME),
     words.not_in_stop_on(NAME, "Delete"),
     words.undone(NAME),
-    words.held(NAME, ["Other"]),
+    words.held_by_another(NAME, ["Other"]),
     words.not_held("never-created"),
     words.gate(NAME, {"verdict": "successful", "why": ""}),
     words.fewer_instances(1, LONGEST, 4),
@@ -196,7 +196,7 @@ def test_a_promotion_says_before_and_after_how_to_go_back() -> None:
 def test_what_is_not_known_is_left_out() -> None:
     """The middle of a sentence, where no other test looks."""
     bare = experiment("Cancelled", name="e", endpoint_status="")
-    assert words.standing(bare) == "inference experiment 'e' is Cancelled"
+    assert words.status(bare) == "inference experiment 'e' is Cancelled"
     assert words.ended(bare) == (
         "inference experiment 'e' has ended as Cancelled; SageMaker gives no reason"
     )

@@ -64,7 +64,7 @@ REASON = StringLimit(
     pattern=r"[^\n\r\u0085\u2028\u2029]*",
     described="one line",
 )
-MAX_WORDS = REASON.maximum - len(" (01234567)")
+MAX_REASON_TEXT = REASON.maximum - len(" (01234567)")
 """Characters of a user's reason that are sent; the rest is cut off, since a digest follows."""
 
 INSTANCE_TYPE = StringLimit(

@@ -51,7 +51,10 @@ class Reader:
     def refuse(self, problem: str) -> None:
         """Add a problem, on one line whatever names it quotes."""
         self.problems.append(
-            "".join(one if one.isprintable() else repr(one)[1:-1] for one in problem)
+            "".join(
+                character if character.isprintable() else repr(character)[1:-1]
+                for character in problem
+            )
         )
 
     def text(self, label: str, value: object, limit: StringLimit) -> str | None:
@@ -84,12 +87,12 @@ class Reader:
         for choice in allowed:
             if isinstance(value, str) and value == choice:
                 return choice
-        meant = [
+        similar = [
             choice
             for choice in allowed
             if isinstance(value, str) and choice.lower() == value.strip().lower()
         ]
-        remedy = f": did you mean '{meant[0]}'?" if meant else ""
+        remedy = f": did you mean '{similar[0]}'?" if similar else ""
         self.refuse(f"'{label}' must {verb} {either(allowed)}, got {shown(value)}{remedy}")
         return None
 

@@ -22,11 +22,11 @@ def after_stop(s: Situation, experiment: Experiment | None) -> Decision:
         return _milder(s, fail(Row.END_GONE, words.gone_while_waiting(s.request.name)))
     if not experiment.is_over:
         # Describe may still say Running after SageMaker accepted the Stop: do not stop again.
-        return wait(Row.END_AWAITED, words.standing(experiment))
+        return wait(Row.END_AWAITED, words.status(experiment))
     if not experiment.is_settled:
         if s.is_past_deadline:
             return _milder(s, fail(Row.END_UNSETTLED, words.unsettled(experiment)))
-        return wait(Row.END_UNSETTLED, words.standing(experiment))
+        return wait(Row.END_UNSETTLED, words.status(experiment))
     return end(s, experiment, s.progress.sent, _sent(s))
 
 
@@ -35,7 +35,9 @@ def _sent(s: Situation) -> Wanted | None:
     if not isinstance(s.request.new, Declaration):
         return None
     wanted = wanted_by(s.request.new, s.request)
-    return next((one for one in (wanted, wanted.kept("")) if one.digest == s.progress.sent), None)
+    return next(
+        (possible for possible in wanted.possible_ends if possible.digest == s.progress.sent), None
+    )
 
 
 def end(s: Situation, experiment: Experiment, digest: str, wanted: Wanted | None) -> Decision:

@@ -58,7 +58,7 @@ def gate(order: Order, s: Situation, experiment: Experiment) -> Decision:
 
 def _judged(stop: Decision, order: Order, s: Situation, experiment: Experiment) -> Decision:
     evidence = order.wanted.promote_if
-    assert evidence is not None  # noqa: S101 - asked before
+    assert evidence is not None  # noqa: S101 - the caller has asked
     report: Mapping[str, object]
     differ = other_instance_type(order.wanted.end, experiment)
     row = None
@@ -69,11 +69,11 @@ def _judged(stop: Decision, order: Order, s: Situation, experiment: Experiment) 
         report = {"verdict": Verdict.ERROR.value, "why": words.NO_PAIR}
     else:
         judges = windowed if evidence.confidence is None else sequential
-        asked = judges.question(evidence, experiment, s.progress.started_at)
-        if asked.begin >= asked.end:
-            report = {"verdict": Verdict.INCONCLUSIVE.value, "why": words.too_young(asked.begin)}
+        question = judges.question(evidence, experiment, s.progress.started_at)
+        if question.begin >= question.end:
+            report = {"verdict": Verdict.INCONCLUSIVE.value, "why": words.too_young(question.begin)}
         elif s.prepared is None or s.prepared.evidence is None:
-            needs = needs_of(s, Needs(takes_production_counts(order.wanted.end), False, asked))
+            needs = needs_of(s, Needs(takes_production_counts(order.wanted.end), False, question))
             return replace(stop, verb=Verb.PREPARE, needs=needs)
         elif isinstance(s.prepared.evidence, NotReadable):
             unread = s.prepared.evidence
@@ -83,7 +83,7 @@ def _judged(stop: Decision, order: Order, s: Situation, experiment: Experiment) 
                 )
             report = {"verdict": Verdict.ERROR.value, "why": unread.why}
         else:
-            report = judges.judge(evidence, asked, s.prepared.evidence, experiment.sampling)
+            report = judges.judge(evidence, question, s.prepared.evidence, experiment.sampling)
     verdict = Verdict(report["verdict"])
     row = row or GATES[verdict]
     why = words.gate(s.request.name, report)

@@ -29,7 +29,7 @@ to whole seconds."""
 OLDER_EVENTS = NotReadable(Kind.UNFINISHED, "DescribeStackEvents: there are older events to read")
 
 
-class Outcome(Enum):
+class OperationOutcome(Enum):
     """How an operation of a stack ended, by the last status that the stack wrote in it."""
 
     SUCCEEDED = "succeeded"
@@ -55,7 +55,7 @@ class Operation:
     status: str
     began: float
     ended: float | None
-    outcome: Outcome
+    outcome: OperationOutcome
     rolled_back: float | None = None
 
     def has(self, at: float) -> bool:
@@ -76,39 +76,38 @@ def operations(events: Sequence[StackEvent], stack_id: str) -> tuple[Operation, 
             groups.append([event])
         elif groups:
             groups[-1].append(event)
-    found = [_operation(group, is_newest=group is groups[-1]) for group in groups]
-    return _with_undone(found)
+    return _with_undone([_operation(group, is_newest=group is groups[-1]) for group in groups])
 
 
-def _operation(words: Sequence[StackEvent], *, is_newest: bool) -> Operation:
-    last = words[-1]
+def _operation(events: Sequence[StackEvent], *, is_newest: bool) -> Operation:
+    last = events[-1]
     is_open = last.status.endswith("_IN_PROGRESS")
-    rollbacks = [word.at for word in words if is_rollback(word.status)]
+    rollbacks = [event.at for event in events if is_rollback(event.status)]
     if last.status in _SUCCEEDED:
-        outcome = Outcome.SUCCEEDED
+        outcome = OperationOutcome.SUCCEEDED
     elif "ROLLBACK_COMPLETE" in last.status:
-        outcome = Outcome.UNDONE
+        outcome = OperationOutcome.UNDONE
     else:
-        outcome = Outcome.UNDER_WAY if is_open and is_newest else Outcome.BROKEN
+        outcome = OperationOutcome.UNDER_WAY if is_open and is_newest else OperationOutcome.BROKEN
     return Operation(
-        status=words[0].status,
-        began=words[0].at,
+        status=events[0].status,
+        began=events[0].at,
         ended=None if is_open else last.at,
         outcome=outcome,
         rolled_back=rollbacks[0] if rollbacks else None,
     )
 
 
-def _with_undone(found: Sequence[Operation]) -> tuple[Operation, ...]:
+def _with_undone(oldest_first: Sequence[Operation]) -> tuple[Operation, ...]:
     """A rollback also undoes the broken operations right before its own."""
     result: list[Operation] = []
     undoes = False
-    for operation in reversed(found):
-        if undoes and operation.outcome is Outcome.BROKEN:
-            result.append(replace(operation, outcome=Outcome.UNDONE))
+    for operation in reversed(oldest_first):
+        if undoes and operation.outcome is OperationOutcome.BROKEN:
+            result.append(replace(operation, outcome=OperationOutcome.UNDONE))
         else:
             result.append(operation)
-            undoes = operation.outcome is Outcome.UNDONE
+            undoes = operation.outcome is OperationOutcome.UNDONE
     return tuple(reversed(result))
 
 
@@ -173,19 +172,17 @@ class History:
     def base(self) -> Operation | None:
         """The newest operation that succeeded before the one under way."""
         older = reversed(self._timeline[:-1])
-        return next((one for one in older if one.outcome is Outcome.SUCCEEDED), None)
+        return next(
+            (operation for operation in older if operation.outcome is OperationOutcome.SUCCEEDED),
+            None,
+        )
 
     @cached_property
     def is_never_deployed(self) -> Seen[bool]:
         """Whether the resource has not been part of a stack that succeeded."""
         if (gap := self.gap) is not None:
             return gap
-        of_stacks = (
-            event
-            for stack in self.stacks[:-1]
-            for event in _oldest_first(stack)
-            if event.physical_id == stack.stack_id
-        )
+        of_stacks = (event for stack in self.stacks[:-1] for event in _of_stack(stack))
         return self.base is None or any(
             event.status == "CREATE_IN_PROGRESS" and self._is_after_base(event)
             for event in (*self._own, *of_stacks)
@@ -201,13 +198,13 @@ class History:
         if is_new and self.request.type is RequestType.UPDATE:
             completions = [event for event in self.completions if event in since]
             return self._declared(completions[-1]) if completions else AsCreate.AS_CREATE
-        told = self._told()
+        by_request = self._deployed_by_request()
         if not since:
-            return told
+            return by_request
         if self._is_all_restored(since):
             restored = [event for event in self.completions if event in since]
-            seen = self._declared(restored[-1])
-            return told if isinstance(seen, NotReadable) else seen
+            restored_to = self._declared(restored[-1])
+            return by_request if isinstance(restored_to, NotReadable) else restored_to
         completion = self._completion_of_base()
         if completion is None:
             return NotReadable(Kind.REFUSED, "the stack's events do not show what was deployed")
@@ -219,7 +216,7 @@ class History:
         older = self._timeline[:-1]
         broken: list[Operation] = []
         for operation in reversed(older):
-            if operation.outcome is not Outcome.BROKEN:
+            if operation.outcome is not OperationOutcome.BROKEN:
                 break
             broken.append(operation)
         return tuple(
@@ -261,7 +258,7 @@ class History:
         if self.base is None or not since or self._is_all_restored(since):
             return set()
         completion = self._completion_of_base()
-        if completion and any(one.began <= completion.at for one in self._operations):
+        if completion and any(operation.began <= completion.at for operation in self._operations):
             return set()
         searched = self.stacks[-1:] if completion else (self.stacks[0], self.stacks[-1])
         return {stack.stack_id for stack in searched if not _is_whole(stack)}
@@ -275,18 +272,20 @@ class History:
     @cached_property
     def _timeline(self) -> tuple[Operation, ...]:
         """The operations, and broken ones for events that lie outside of any."""
-        found = list(self._operations)
+        timeline = list(self._operations)
         for event in self._own:
-            if not any(operation.has(event.at) for operation in found):
-                ends = [one.began for one in self._operations if one.began > event.at]
+            if not any(operation.has(event.at) for operation in timeline):
+                ends = [other.began for other in self._operations if other.began > event.at]
                 end = min(ends) if ends else None
-                found.append(Operation("", event.at, end, Outcome.BROKEN))
-        return _with_undone(sorted(found, key=lambda operation: operation.began))
+                timeline.append(Operation("", event.at, end, OperationOutcome.BROKEN))
+        return _with_undone(sorted(timeline, key=lambda operation: operation.began))
 
     def _operation_of(self, at: float) -> Operation:
         """The operation in whose time an event was written."""
-        outside = Operation("", at, at, Outcome.BROKEN)
-        return next((one for one in reversed(self._timeline) if one.has(at)), outside)
+        outside = Operation("", at, at, OperationOutcome.BROKEN)
+        return next(
+            (operation for operation in reversed(self._timeline) if operation.has(at)), outside
+        )
 
     @cached_property
     def _own(self) -> tuple[StackEvent, ...]:
@@ -349,17 +348,17 @@ class History:
             return None
         for event in reversed(self.completions):
             operation = self._operation_of(event.at)
-            if operation.began <= base.began and operation.outcome is not Outcome.UNDONE:
+            if operation.began <= base.began and operation.outcome is not OperationOutcome.UNDONE:
                 return event
         return None
 
-    def _told(self) -> Deployed:
+    def _deployed_by_request(self) -> Deployed:
         """What the request itself says was deployed."""
         request = self.request
-        told = request.new if request.type is RequestType.DELETE else request.old
-        if told is None:
+        declared = request.new if request.type is RequestType.DELETE else request.old
+        if declared is None:
             return NotReadable(Kind.REFUSED, "the request has no OldResourceProperties")
-        return NotReadable(Kind.REFUSED, str(told)) if isinstance(told, Problems) else told
+        return _or_not_readable(declared)
 
     def _declared(self, event: StackEvent) -> Seen[Declaration]:
         """The declaration in an event's properties."""
@@ -367,10 +366,11 @@ class History:
         if members is None or is_masked(members) or self.own_event is OwnEvent.MASKED:
             why = f"the properties in {event.status} of {event.logical_id} are masked or missing"
             return NotReadable(Kind.REFUSED, why)
-        declared = parse(members)
-        if isinstance(declared, Problems):
-            return NotReadable(Kind.REFUSED, str(declared))
-        return declared
+        return _or_not_readable(parse(members))
+
+
+def _or_not_readable(declared: Declaration | Problems) -> Seen[Declaration]:
+    return NotReadable(Kind.REFUSED, str(declared)) if isinstance(declared, Problems) else declared
 
 
 def _oldest_first(stack: Stack) -> tuple[StackEvent, ...]:
@@ -380,22 +380,20 @@ def _oldest_first(stack: Stack) -> tuple[StackEvent, ...]:
     return tuple(event for event in reversed(stack.events.newest_first) if not event.is_aside)
 
 
+def _of_stack(stack: Stack) -> tuple[StackEvent, ...]:
+    """The events of the stack itself, oldest first."""
+    return tuple(event for event in _oldest_first(stack) if event.physical_id == stack.stack_id)
+
+
 def begin_of(stack: Stack) -> StackEvent | None:
     """The event with which the stack's newest operation began."""
-    return next(
-        (
-            event
-            for event in reversed(_oldest_first(stack))
-            if event.physical_id == stack.stack_id and event.status in BEGIN_STATUSES
-        ),
-        None,
-    )
+    own = reversed(_of_stack(stack))
+    return next((event for event in own if event.status in BEGIN_STATUSES), None)
 
 
 def newest_of(stack: Stack) -> StackEvent | None:
     """The newest event of the stack itself."""
-    own = (event for event in reversed(_oldest_first(stack)) if event.physical_id == stack.stack_id)
-    return next(own, None)
+    return next(reversed(_of_stack(stack)), None)
 
 
 def under_way(stack: Stack) -> tuple[StackEvent, ...]:
@@ -425,8 +423,8 @@ def _is_from_creation(stack: Stack) -> bool:
     A stack that an import creates is in REVIEW_IN_PROGRESS before, like any stack that a change set
     creates. Any other import changes a stack that exists, whose older events are then gone.
     """
-    oldest = next((e for e in _oldest_first(stack) if e.physical_id == stack.stack_id), None)
-    return oldest is not None and oldest.status in _CREATION
+    own = _of_stack(stack)
+    return bool(own) and own[0].status in _CREATION
 
 
 def _members(properties: str) -> Mapping[str, object] | None:

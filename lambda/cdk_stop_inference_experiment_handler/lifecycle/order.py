@@ -73,7 +73,7 @@ def _stop_under_way(s: Situation, row: Row) -> Decision | None:
         return replace(wait(row, s.experiment.why), in_doubt=True, stays=True)
     if s.experiment is None or not s.experiment.is_stopping or s.is_past_deadline:
         return None
-    return wait(row, words.standing(s.experiment))
+    return wait(row, words.status(s.experiment))
 
 
 def order(s: Situation, history: History, may: Permission) -> Order | Decision:
@@ -116,20 +116,20 @@ def _update(s: Situation, history: History, may: Permission, new: Declaration) -
     if not new.is_of(old.name):
         renamed = _create(s, new)
         return replace(renamed, row=Row.UPDATE_RENAMED) if isinstance(renamed, Order) else renamed
-    was = wanted_by(old, s.request)
+    old_wanted = wanted_by(old, s.request)
     if new.end_now and not old.end_now:
-        return Order(Row.UPDATE_END_NOW, True, wanted, was)
+        return Order(Row.UPDATE_END_NOW, True, wanted, old_wanted)
     experiment = s.experiment if isinstance(s.experiment, Experiment) else None
     tried = history.tried_since
-    known = [old, *(one for one in tried if isinstance(one, Declaration))]
-    if any(ends_alike(new, one, experiment) for one in known):
+    known = [old, *(each for each in tried if isinstance(each, Declaration))]
+    if any(ends_alike(new, declaration, experiment) for declaration in known):
         return _nothing(s, may, Row.UPDATE_UNCHANGED)
     if StopOn.UPDATE not in new.stop_on:
-        return Order(Row.UPDATE_CHANGED_NOT_IN_STOP_ON, False, wanted, was)
-    unread = next((one for one in tried if isinstance(one, NotReadable)), None)
+        return Order(Row.UPDATE_CHANGED_NOT_IN_STOP_ON, False, wanted, old_wanted)
+    unread = next((each for each in tried if isinstance(each, NotReadable)), None)
     if unread is not None:
         return _unknown(s, unread)
-    return Order(Row.UPDATE_CHANGED, True, wanted, was)
+    return Order(Row.UPDATE_CHANGED, True, wanted, old_wanted)
 
 
 def doubtful(s: Situation, may: Permission) -> Decision:
@@ -168,25 +168,27 @@ def _delete(s: Situation, history: History, may: Permission) -> Order | Decision
     if isinstance(deployed, AsCreate) or not deployed.is_of(request.held):
         return succeed(Row.DELETE_NOT_HELD, words.not_held(request.physical_id), warn=True)
     tried = history.tried_since
-    known = [deployed, *(one for one in tried if isinstance(one, Declaration))]
-    if any(StopOn.DELETE not in one.stop_on for one in known):
+    known = [deployed, *(each for each in tried if isinstance(each, Declaration))]
+    if any(StopOn.DELETE not in declaration.stop_on for declaration in known):
         # What was only tried may not be what its user wants any more.
         is_tried = StopOn.DELETE in deployed.stop_on
         why = words.not_in_stop_on(request.name, "Delete")
         return succeed(Row.DELETE_NOT_IN_STOP_ON, why, warn=is_tried)
-    if unread := next((one for one in tried if isinstance(one, NotReadable)), None):
+    if unread := next((each for each in tried if isinstance(each, NotReadable)), None):
         return _unknown(s, unread)
     if held := _held_elsewhere(s):
         return held
     wanted = wanted_by(deployed, request)
-    if deployed.end.promotes and any(not _promotes_the_same(one, deployed, s) for one in known):
+    if deployed.end.promotes and any(
+        not _promotes_the_same(declaration, deployed, s) for declaration in known
+    ):
         wanted = wanted.kept(words.NOT_EVERY_DECLARATION_PROMOTES)
     return Order(Row.DELETE_ENDS, True, wanted)
 
 
-def _promotes_the_same(one: Declaration, deployed: Declaration, s: Situation) -> bool:
+def _promotes_the_same(tried: Declaration, deployed: Declaration, s: Situation) -> bool:
     experiment = s.experiment if isinstance(s.experiment, Experiment) else None
-    return one.is_of(deployed.name) and ends_alike(one, deployed, experiment)
+    return tried.is_of(deployed.name) and ends_alike(tried, deployed, experiment)
 
 
 def _held_elsewhere(s: Situation) -> Decision | None:
@@ -200,7 +202,7 @@ def _held_elsewhere(s: Situation) -> Decision | None:
         return doubt(s, Row.DELETE_HOLDERS_UNKNOWN, why, kind)
     if not holders:
         return None
-    why = words.held(s.request.name, holders)
+    why = words.held_by_another(s.request.name, holders)
     if set(holders) == {s.request.logical_id}:
         return doubt(s, Row.DELETE_HELD_ELSEWHERE, why)
     return succeed(Row.DELETE_HELD_ELSEWHERE, why)

@@ -14,7 +14,7 @@ from ..contract.limits import AVERAGE, ERROR_METRICS, HOUR, PERCENTILES
 from . import statistics, words
 from .situation import Experiment, Measured, Query, Question
 from .statistics import Bound, BoundKind, Forecast, Hour, HourlyValues
-from .verdict import WARM_UP_SECONDS, Result, Verdict, report, worst
+from .verdict import WARM_UP_SECONDS, Result, Verdict, make_report, worst
 
 METRIC_DELAY_SECONDS = 900
 """An hour counts from this long after its end, since metrics arrive late."""
@@ -37,14 +37,16 @@ def question(evidence: Evidence, experiment: Experiment, at: float) -> Question:
 def _queries(comparisons: Sequence[Comparison], pair: tuple[str, str]) -> Iterator[Query]:
     for variant in pair:
         yield Query(variant, "Invocations", "Sum", HOUR)
-    for one in comparisons:
-        if isinstance(one.metric, str):
-            statistic = "Sum" if one.metric in ERROR_METRICS else one.statistic or AVERAGE
+    for comparison in comparisons:
+        if isinstance(comparison.metric, str):
+            statistic = (
+                "Sum" if comparison.metric in ERROR_METRICS else comparison.statistic or AVERAGE
+            )
             for variant in pair:
-                yield Query(variant, one.metric, statistic, HOUR)
-                yield Query(variant, one.metric, "SampleCount", HOUR)
+                yield Query(variant, comparison.metric, statistic, HOUR)
+                yield Query(variant, comparison.metric, "SampleCount", HOUR)
         else:
-            yield from map(_of_metric, one.metric)
+            yield from map(_of_metric, comparison.metric)
 
 
 def _of_metric(metric: Metric) -> Query:
@@ -52,15 +54,17 @@ def _of_metric(metric: Metric) -> Query:
 
 
 def judge(
-    evidence: Evidence, asked: Question, measured: Measured, sampling: float | None
+    evidence: Evidence, question: Question, measured: Measured, sampling: float | None
 ) -> dict[str, object]:
     """A report with the verdict, the first reason for it, all measurements and a forecast."""
     requests = [
-        measured.series[Query(variant, "Invocations", "Sum", HOUR)] for variant in asked.pair
+        measured.series[Query(variant, "Invocations", "Sum", HOUR)] for variant in question.pair
     ]
     production, shadow = (math.fsum(of.values()) for of in requests)
-    judges = _Judge(evidence.confidence or 0.0, evidence.min_hours or 0, asked, measured, requests)
-    compared = [(one, judges.result(one)) for one in evidence.comparisons]
+    judges = _Judge(
+        evidence.confidence or 0.0, evidence.min_hours or 0, question, measured, requests
+    )
+    compared = [(comparison, judges.result(comparison)) for comparison in evidence.comparisons]
     ratio = statistics.sample_ratio(production, shadow, (sampling or 0) / 100)
     instead = None
     if min(production, shadow) < evidence.min_invocations:
@@ -72,14 +76,14 @@ def judge(
     more: dict[str, object] = {"confidence": evidence.confidence}
     if ratio.missing_share is not None:
         more["missingShare"] = float(f"{ratio.missing_share:.3g}")
-    if forecast := _forecast(judges.forecasts, asked.end):
+    if forecast := _forecast(judges.forecasts, question.end):
         more["forecast"] = forecast
-    made = report(
-        asked, measured, sampling, (production, shadow), compared, instead=instead, more=more
+    report = make_report(
+        question, measured, sampling, (production, shadow), compared, instead=instead, more=more
     )
-    if forecast and made["verdict"] == Verdict.INCONCLUSIVE.value:
-        made["why"] = words.with_forecast(str(made["why"]), forecast)
-    return made
+    if forecast and report["verdict"] == Verdict.INCONCLUSIVE.value:
+        report["why"] = words.with_forecast(str(report["why"]), forecast)
+    return report
 
 
 @dataclass
@@ -88,27 +92,27 @@ class _Judge:
 
     confidence: float
     min_hours: int
-    asked: Question
+    question: Question
     measured: Measured
     requests: Sequence[_Series]
 
     def __post_init__(self) -> None:
         self.forecasts: list[Forecast] = []
 
-    def result(self, one: Comparison) -> Result:
+    def result(self, comparison: Comparison) -> Result:
         """The verdict on a comparison: each of its bounds has to be kept."""
-        if isinstance(one.metric, str) and one.metric in ERROR_METRICS:
-            results = self._rates(one, one.metric)
+        if isinstance(comparison.metric, str) and comparison.metric in ERROR_METRICS:
+            results = self._rates(comparison, comparison.metric)
         else:
-            results = self._hours(one)
+            results = self._hours(comparison)
         return worst(results)
 
-    def _rates(self, one: Comparison, metric: str) -> list[Result]:
+    def _rates(self, comparison: Comparison, metric: str) -> list[Result]:
         errors, counts = (
-            [self.measured.series[Query(name, metric, of, HOUR)] for name in self.asked.pair]
+            [self.measured.series[Query(name, metric, of, HOUR)] for name in self.question.pair]
             for of in ("Sum", "SampleCount")
         )
-        for name, of, requests in zip(self.asked.pair, counts, self.requests, strict=True):
+        for name, of, requests in zip(self.question.pair, counts, self.requests, strict=True):
             if requests and not of:
                 return [Result(Verdict.ERROR, words.not_measured(metric, name))]
         hours = [
@@ -116,99 +120,103 @@ class _Judge:
             Hour(*(of.get(at, 0.0) for of in (*self.requests, *errors)))
             if all(at in of for of in counts)
             else Hour(0.0, 0.0, 0.0, 0.0)
-            for at in range(self.asked.begin, self.asked.end, HOUR)
+            for at in range(self.question.begin, self.question.end, HOUR)
         ]
         results = []
-        for bound in _bounds(one):
-            found = statistics.compare_rates(
+        for bound in _bounds(comparison):
+            result = statistics.compare_rates(
                 hours, bound, confidence=self.confidence, min_hours=self.min_hours
             )
-            self._note(one, found.forecast)
-            told = {
-                "production": found.production_rate,
-                "shadow": found.shadow_rate,
-                "bound": bound.limit(found.production_rate or 0.0),
-                "upper": found.upper,
-                "hours": found.hours,
+            self._note(comparison, result.forecast)
+            values = {
+                "production": result.production_rate,
+                "shadow": result.shadow_rate,
+                "bound": bound.limit(result.production_rate or 0.0),
+                "upper": result.upper,
+                "hours": result.hours,
             }
-            if bound.kind is BoundKind.MAX_INCREASE and found.upper is not None:
-                told["upper"] = found.upper + (found.production_rate or 0.0)
-            why = words.judged_rate(one, told, found.verdict.value)
-            results.append(Result(found.verdict, why, _known(told)))
+            if bound.kind is BoundKind.MAX_INCREASE and result.upper is not None:
+                values["upper"] = result.upper + (result.production_rate or 0.0)
+            why = words.judged_rate(comparison, values, result.verdict.value)
+            results.append(Result(result.verdict, why, _known(values)))
         return results
 
-    def _hours(self, one: Comparison) -> list[Result]:
-        values = [self.measured.series[query] for query in self._values(one)]
-        hours = [at for at in sorted(values[0]) if at in values[1] and self._counts(one, at)]
-        dropped = (self.asked.end - self.asked.begin) // HOUR - len(hours)
+    def _hours(self, comparison: Comparison) -> list[Result]:
+        production, shadow = (self.measured.series[query] for query in self._queries(comparison))
+        hours = [at for at in sorted(production) if at in shadow and self._counts(comparison, at)]
+        dropped = (self.question.end - self.question.begin) // HOUR - len(hours)
         results = []
-        for bound in _bounds(one):
-            sign = -1.0 if one.at_least is not None and bound.value == -one.at_least else 1.0
-            pairs = [HourlyValues(sign * values[0][at], sign * values[1][at]) for at in hours]
-            found = statistics.compare_hours(
+        for bound in _bounds(comparison):
+            is_minimum = comparison.at_least is not None and bound.value == -comparison.at_least
+            sign = -1.0 if is_minimum else 1.0
+            pairs = [HourlyValues(sign * production[at], sign * shadow[at]) for at in hours]
+            result = statistics.compare_hours(
                 pairs,
                 bound,
                 dropped=dropped,
                 confidence=self.confidence,
                 min_hours=self.min_hours,
             )
-            self._note(one, found.forecast)
-            told: dict[str, object] = {"hours": found.hours, "hoursFailed": found.broken}
-            why = words.judged_hours(one, told, found.verdict.value)
-            results.append(Result(found.verdict, why, told))
+            self._note(comparison, result.forecast)
+            values: dict[str, object] = {"hours": result.hours, "hoursFailed": result.broken}
+            why = words.judged_hours(comparison, values, result.verdict.value)
+            results.append(Result(result.verdict, why, values))
         return results
 
-    def _values(self, one: Comparison) -> tuple[Query, Query]:
-        if isinstance(one.metric, str):
-            name, statistic = one.metric, one.statistic or AVERAGE
-            production, shadow = (Query(of, name, statistic, HOUR) for of in self.asked.pair)
+    def _queries(self, comparison: Comparison) -> tuple[Query, Query]:
+        if isinstance(comparison.metric, str):
+            name, statistic = comparison.metric, comparison.statistic or AVERAGE
+            production, shadow = (Query(of, name, statistic, HOUR) for of in self.question.pair)
             return production, shadow
-        production, shadow = map(_of_metric, one.metric)
+        production, shadow = map(_of_metric, comparison.metric)
         return production, shadow
 
-    def _counts(self, one: Comparison, at: float) -> bool:
+    def _counts(self, comparison: Comparison, at: float) -> bool:
         """Whether both variants had enough requests in an hour for the statistic."""
-        if not isinstance(one.metric, str):
+        if not isinstance(comparison.metric, str):
             return True
-        enough = PERCENTILES.get(one.statistic or AVERAGE, 1)
+        enough = PERCENTILES.get(comparison.statistic or AVERAGE, 1)
         return all(
-            self.measured.series[Query(name, one.metric, "SampleCount", HOUR)].get(at, 0) >= enough
-            for name in self.asked.pair
+            self.measured.series[Query(name, comparison.metric, "SampleCount", HOUR)].get(at, 0)
+            >= enough
+            for name in self.question.pair
         )
 
-    def _note(self, one: Comparison, forecast: Forecast | None) -> None:
-        if forecast is not None and not one.dry_run:
+    def _note(self, comparison: Comparison, forecast: Forecast | None) -> None:
+        if forecast is not None and not comparison.dry_run:
             self.forecasts.append(forecast)
 
 
-def _bounds(one: Comparison) -> list[Bound]:
+def _bounds(comparison: Comparison) -> list[Bound]:
     """The bounds of a comparison. "At least" is "at most" with the signs turned round."""
     given = {
-        BoundKind.MAX_INCREASE: one.max_increase,
-        BoundKind.MAX_RATE: one.max_rate,
-        BoundKind.MAX_RATIO: one.max_ratio,
-        BoundKind.MAX_VALUE: one.max_value,
+        BoundKind.MAX_INCREASE: comparison.max_increase,
+        BoundKind.MAX_RATE: comparison.max_rate,
+        BoundKind.MAX_RATIO: comparison.max_ratio,
+        BoundKind.MAX_VALUE: comparison.max_value,
     }
     bounds = [Bound(kind, value) for kind, value in given.items() if value is not None]
-    return bounds + ([] if one.at_least is None else [Bound(BoundKind.MAX_VALUE, -one.at_least)])
+    return bounds + (
+        [] if comparison.at_least is None else [Bound(BoundKind.MAX_VALUE, -comparison.at_least)]
+    )
 
 
 def _forecast(forecasts: Sequence[Forecast], end: float) -> dict[str, object]:
     """What the slowest comparison still needs; empty if nothing is known."""
     if any(forecast.production_breaks_bound for forecast in forecasts):
         return {"productionBreaksBound": True}
-    if not any(one.requests or one.hours for one in forecasts):
+    if not any(forecast.requests or forecast.hours for forecast in forecasts):
         return {}
-    requests = [one.requests for one in forecasts if one.requests is not None]
-    hours = [one.hours for one in forecasts if one.hours is not None]
-    made: dict[str, object] = {}
+    requests = [forecast.requests for forecast in forecasts if forecast.requests is not None]
+    hours = [forecast.hours for forecast in forecasts if forecast.hours is not None]
+    forecast: dict[str, object] = {}
     if requests:
-        made["requests"] = max(requests)
+        forecast["requests"] = max(requests)
     if hours and len(hours) == len(forecasts):
-        made["hours"] = max(hours)
-        made["at"] = words.moment(end + max(hours) * HOUR + METRIC_DELAY_SECONDS)
-    return made
+        forecast["hours"] = max(hours)
+        forecast["at"] = words.moment(end + max(hours) * HOUR + METRIC_DELAY_SECONDS)
+    return forecast
 
 
-def _known(told: Mapping[str, object]) -> dict[str, object]:
-    return {name: value for name, value in told.items() if value is not None}
+def _known(values: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in values.items() if value is not None}

@@ -289,13 +289,11 @@ class Situation:
         A name is not an experiment: one that was created after the request, or at another time
         than the one that the request has seen before, is not meant.
         """
-        found = self.described
-        if not isinstance(found, Experiment) or found.created is None:
-            return found
-        known = self.progress.created
-        if found.created > self.issued_at + CLOCK_SECONDS or known not in (None, found.created):
-            return None
-        return found
+        described, known = self.described, self.progress.created
+        if not isinstance(described, Experiment) or described.created is None:
+            return described
+        is_later = described.created > self.issued_at + CLOCK_SECONDS
+        return None if is_later or known not in (None, described.created) else described
 
     @property
     def issued_at(self) -> float:

@@ -60,7 +60,7 @@ def state(order: Order, s: Situation) -> Decision:
         why = words.armed(experiment) + words.on_other_instances(differ)
         return succeed(row, why, warn=not is_known or differ is not None)
     if experiment.status not in STOPPABLE_STATUSES:
-        return wait(Row.STATUS_UNKNOWN, words.standing(experiment))
+        return wait(Row.STATUS_UNKNOWN, words.status(experiment))
     if _is_refused(s, experiment):
         if is_delete:
             return succeed(Row.CREATED_REFUSED, words.not_begun_on_delete(experiment), warn=True)
@@ -95,10 +95,10 @@ def _ended(order: Order, s: Situation, experiment: Experiment) -> Decision:
     new, old, before = order.wanted, order.old, s.progress.scheduled_end
     if not experiment.is_settled:
         if not order.ends:
-            return succeed(Row.ENDED_UNSETTLED, words.standing(experiment), warn=True)
+            return succeed(Row.ENDED_UNSETTLED, words.status(experiment), warn=True)
         if s.is_past_deadline and s.request.type is RequestType.DELETE:
             return succeed(Row.ENDED_UNSETTLED, words.unsettled(experiment), warn=True)
-        return wait(Row.ENDED_UNSETTLED, words.standing(experiment))
+        return wait(Row.ENDED_UNSETTLED, words.status(experiment))
     ended = words.ended(experiment, before)
     if new.has_ended(experiment):
         if not order.ends:
@@ -125,14 +125,15 @@ def _stopping(order: Order, experiment: Experiment) -> Decision:
     """Wait for a stop under way; with our reason it is ours, whichever delivery sent it."""
     if not order.ends:
         return succeed(Row.STOPPING, words.armed(experiment), warn=True)
-    waiting = wait(Row.STOPPING, words.standing(experiment))
+    waiting = wait(Row.STOPPING, words.status(experiment))
     return replace(waiting, stop=_own_end(order.wanted, experiment))
 
 
 def _own_end(wanted: Wanted, experiment: Experiment) -> Wanted | None:
-    """The end that the experiment's StatusReason carries: the one wanted, or what a gate kept."""
-    ends = [wanted, wanted.kept("")] if wanted.end.promotes else [wanted]
-    return next((one for one in ends if one.has_ended(experiment)), None)
+    """The end that the request may have ordered and that the StatusReason carries, if any."""
+    return next(
+        (possible for possible in wanted.possible_ends if possible.has_ended(experiment)), None
+    )
 
 
 def _is_refused(s: Situation, experiment: Experiment) -> bool:
@@ -172,8 +173,8 @@ def _stop(order: Order, s: Situation, experiment: Experiment) -> Decision:
     if has_counts and isinstance(counts, NotReadable):
         return _instances_unknown(s, words.instances_unknown(experiment, counts.why), counts.kind)
     if has_counts and isinstance(counts, dict) and not counts.get(experiment.production):
-        found = counts.get(experiment.production)
-        shown = "no CurrentInstanceCount" if found is None else f"CurrentInstanceCount {found}"
+        count = counts.get(experiment.production)
+        shown = "no CurrentInstanceCount" if count is None else f"CurrentInstanceCount {count}"
         return _instances_unknown(s, words.instances_unknown(experiment, shown))
     return decision
 

@@ -19,7 +19,7 @@ from ..contract.declaration import (
     OutcomeKind,
     VariantActions,
 )
-from ..contract.limits import MAX_WORDS
+from ..contract.limits import MAX_REASON_TEXT
 from ..contract.request import Request
 from ..contract.validation import as_mapping
 from .situation import Experiment
@@ -30,7 +30,7 @@ class Wanted:
     """An end that is wanted of an experiment.
 
     Attributes:
-        words: The reason that SageMaker records, without the digest.
+        reason_text: The reason that SageMaker records, without the digest.
         promote_if: The evidence that a promotion needs; None if it needs none.
         otherwise: The outcome of a deletion whose promotion is not allowed.
         instead_of: The digest of the promotion that this end replaces; empty if none.
@@ -38,7 +38,7 @@ class Wanted:
 
     name: str
     end: End
-    words: str
+    reason_text: str
     stack_name: str
     promote_if: Evidence | None = None
     otherwise: OutcomeKind = OutcomeKind.KEEP_PRODUCTION
@@ -57,19 +57,24 @@ class Wanted:
 
     @property
     def reason(self) -> str:
-        """The reason to send: the words and the digest."""
-        return f"{self.words[:MAX_WORDS]} ({self.digest})"
+        """The reason to send: its text and the digest."""
+        return f"{self.reason_text[:MAX_REASON_TEXT]} ({self.digest})"
 
     def has_ended(self, experiment: Experiment) -> bool:
         """Whether the experiment's StatusReason carries this end's digest."""
         return digest_in(experiment.status_reason) == self.digest
+
+    @property
+    def possible_ends(self) -> tuple[Wanted, ...]:
+        """This end, and the one in its place if a deletion may not promote, with any reason."""
+        return (self, self.kept("")) if self.end.promotes else (self,)
 
     def kept(self, why: str) -> Wanted:
         """The end of a deletion that may not promote."""
         return replace(
             self,
             end=End(Outcome(self.otherwise), self.end.desired_state),
-            words=f"Deleted with CloudFormation stack {self.stack_name}; {why}",
+            reason_text=f"Deleted with CloudFormation stack {self.stack_name}; {why}",
             promote_if=None,
             instead_of=self.digest,
         )
@@ -81,7 +86,7 @@ def wanted_by(declared: Declaration, request: Request) -> Wanted:
     return Wanted(
         name=declared.name,
         end=declared.end,
-        words=declared.reason or source,
+        reason_text=declared.reason or source,
         stack_name=request.stack_name,
         promote_if=declared.promote_if,
         otherwise=declared.otherwise,
@@ -143,8 +148,10 @@ def promoted_instances(end: End, experiment: Experiment) -> int | None:
         wanted = end.how.instances
         return wanted.instance_count if isinstance(wanted, Instances) else None
     promoted = promoted_by(end, experiment)
-    named = (one for one in end.how.desired or () if one.variant_name == promoted)
-    return next((variant.instances.instance_count for variant in named), None)
+    promoted_variants = (
+        variant for variant in end.how.desired or () if variant.variant_name == promoted
+    )
+    return next((variant.instances.instance_count for variant in promoted_variants), None)
 
 
 def other_instance_type(end: End, experiment: Experiment) -> tuple[str, str] | None:
@@ -247,7 +254,8 @@ def _as_json(end: End) -> dict[str, object]:
     if isinstance(how, VariantActions):
         return {
             "ModelVariantActions": dict(how.actions),
-            "DesiredModelVariants": how.desired and [one.as_request() for one in how.desired],
+            "DesiredModelVariants": how.desired
+            and [variant.as_request() for variant in how.desired],
             "DesiredState": end.desired_state,
         }
     instances = how.instances

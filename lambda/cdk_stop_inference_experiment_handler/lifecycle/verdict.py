@@ -16,7 +16,7 @@ WARM_UP_SECONDS = 600
 
 
 class Verdict(str, Enum):
-    """What the evidence says. The worst one of several wins; it is last here."""
+    """What the evidence says. The worst of several decides; the members are in that order."""
 
     SUCCESSFUL = "successful"
     INCONCLUSIVE = "inconclusive"
@@ -38,7 +38,7 @@ class Result(NamedTuple):
 
     verdict: Verdict
     why: str = ""
-    told: Mapping[str, object] = {}
+    values: Mapping[str, object] = {}
 
 
 def worst(results: Sequence[Result]) -> Result:
@@ -46,8 +46,8 @@ def worst(results: Sequence[Result]) -> Result:
     return max(results, key=lambda result: [*Verdict].index(result.verdict))
 
 
-def report(
-    asked: Question,
+def make_report(
+    question: Question,
     measured: Measured,
     sampling: float | None,
     invocations: tuple[float, float],
@@ -61,37 +61,37 @@ def report(
     ``instead`` decides whatever the comparisons and the alarms say; ``more`` are further
     measurements.
     """
-    judged = [Result(Verdict.SUCCESSFUL)]
-    judged += [result for one, result in compared if not one.dry_run]
-    for name in asked.alarms:
+    results = [Result(Verdict.SUCCESSFUL)]
+    results += [result for comparison, result in compared if not comparison.dry_run]
+    for name in question.alarms:
         state = measured.alarms.get(name, "")
-        judged.append(Result(_ALARMS.get(state, Verdict.ERROR), words.alarm(name, state)))
-    result = instead or worst(judged)
+        results.append(Result(_ALARMS.get(state, Verdict.ERROR), words.alarm(name, state)))
+    result = instead or worst(results)
     return {
         "verdict": result.verdict.value,
         "why": result.why,
-        "from": words.moment(asked.begin),
-        "to": words.moment(asked.end),
+        "from": words.moment(question.begin),
+        "to": words.moment(question.end),
         "samplingPercentage": sampling,
         "invocations": {"production": invocations[0], "shadow": invocations[1]},
         **(more or {}),
         "comparisons": [
             {
-                **_named(one),
-                **{name: _rounded(value) for name, value in result.told.items()},
-                **({"dryRun": True} if one.dry_run else {}),
+                **_named(comparison),
+                **{name: _rounded(value) for name, value in result.values.items()},
+                **({"dryRun": True} if comparison.dry_run else {}),
                 "verdict": result.verdict.value,
             }
-            for one, result in compared
+            for comparison, result in compared
         ],
-        "alarms": {name: measured.alarms.get(name) for name in asked.alarms},
+        "alarms": {name: measured.alarms.get(name) for name in question.alarms},
     }
 
 
-def _named(one: Comparison) -> dict[str, object]:
-    if isinstance(one.metric, str):
-        return {"metric": one.metric, "statistic": one.statistic or AVERAGE}
-    _, shadow = one.metric
+def _named(comparison: Comparison) -> dict[str, object]:
+    if isinstance(comparison.metric, str):
+        return {"metric": comparison.metric, "statistic": comparison.statistic or AVERAGE}
+    _, shadow = comparison.metric
     return {"metric": f"{shadow.namespace} {shadow.name}", "statistic": shadow.statistic}
 
 

@@ -15,7 +15,7 @@ from .situation import Experiment, Situation
 MAX_QUOTED = 240
 """Characters of AWS's own text that are kept, so that a sentence stays under 1,024."""
 
-MAX_REASON = 480
+MAX_VERDICT_REASON = 480
 """Characters of the reason for a verdict, whose both ends say something."""
 
 _GO_ON = "deploy or delete again to continue waiting"
@@ -192,7 +192,7 @@ def parent_at_rest(name: str) -> str:
     )
 
 
-def held(name: str, holders: Iterable[str]) -> str:
+def held_by_another(name: str, holders: Iterable[str]) -> str:
     """The construct was renamed or moved: another resource now manages the experiment."""
     return (
         f"resource {_quoted(holders)} of this stack now manages inference experiment '{name}', "
@@ -220,7 +220,7 @@ def another_arn(experiment: Experiment, arn: str) -> str:
     return f"the stop of {_named(experiment)} was accepted for another ARN, {arn}"
 
 
-def standing(experiment: Experiment) -> str:
+def status(experiment: Experiment) -> str:
     """It has not ended yet."""
     endpoint = f", its endpoint {experiment.endpoint_status}" if experiment.endpoint_status else ""
     return f"{_named(experiment)} is {experiment.status}{endpoint}"
@@ -343,7 +343,7 @@ def gone_while_waiting(name: str) -> str:
 
 def out_of_time(s: Situation, trouble: str) -> str:
     """The deadline has passed; the experiment may still be ending."""
-    seen = standing(s.experiment) if isinstance(s.experiment, Experiment) else _shortened(trouble)
+    seen = status(s.experiment) if isinstance(s.experiment, Experiment) else _shortened(trouble)
     return (
         f"inference experiment '{s.request.name}' has not ended after "
         f"{s.deadline - s.progress.started_at:.0f} s: {_GO_ON}; last seen: {seen}"
@@ -373,7 +373,7 @@ def gate(name: str, report: Mapping[str, object]) -> str:
     """The verdict on a promotion, understandable without the report."""
     done = "can be" if report["verdict"] == "successful" else "was not"
     text = f"the shadow of inference experiment '{name}' {done} promoted: the evidence is "
-    why = _shortened(str(report["why"]), MAX_REASON)
+    why = _shortened(str(report["why"]), MAX_VERDICT_REASON)
     text += ": ".join(filter(None, [str(report["verdict"]), why]))
     if "from" in report:
         text += f"; measured from {report['from']} to {report['to']}"
@@ -421,15 +421,15 @@ def no_hour(statistic: str, least: int) -> str:
     return f"{statistic} needs a whole hour with {least} requests of each variant"
 
 
-def out_of_bound(one: Comparison, told: Mapping[str, float], hour: float) -> str:
+def out_of_bound(comparison: Comparison, values: Mapping[str, float], hour: float) -> str:
     """The shadow's value, production's value and the bound."""
-    unit, scale = ("ms", 1e-3) if one.metric == MODEL_LATENCY else ("%", 100)
+    unit, scale = ("ms", 1e-3) if comparison.metric == MODEL_LATENCY else ("%", 100)
     shadow, production, bound = (
-        f"{told[name] * scale:.6g} {unit}" for name in ("shadow", "production", "bound")
+        f"{values[name] * scale:.6g} {unit}" for name in ("shadow", "production", "bound")
     )
     at = f" in the hour from {moment(hour)}" if hour else ""
     return (
-        f"{one.metric} {one.statistic or AVERAGE} is {shadow} for the shadow and "
+        f"{comparison.metric} {comparison.statistic or AVERAGE} is {shadow} for the shadow and "
         f"{production} for production{at}; at most {bound} is allowed"
     )
 
@@ -442,35 +442,39 @@ def wrong_sample_ratio(production: float, shadow: float, sampling: float | None)
     )
 
 
-def judged_rate(one: Comparison, told: Mapping[str, object], verdict: str) -> str:
+def judged_rate(comparison: Comparison, values: Mapping[str, object], verdict: str) -> str:
     """The rates of both variants, the bound, and how high the shadow's may really be."""
-    if told["shadow"] is None or told["production"] is None:
-        return f"{one.metric}: the shadow has no requests yet"
-    shadow, production, bound = (_percent(told[name]) for name in ("shadow", "production", "bound"))
-    upper = f", which may be up to {_percent(told['upper'])}" if told["upper"] is not None else ""
+    if values["shadow"] is None or values["production"] is None:
+        return f"{comparison.metric}: the shadow has no requests yet"
+    shadow, production, bound = (
+        _percent(values[name]) for name in ("shadow", "production", "bound")
+    )
+    upper = (
+        f", which may be up to {_percent(values['upper'])}" if values["upper"] is not None else ""
+    )
     says = {
         "successful": "is at most",
         "failed": "exceeds",
     }.get(verdict, "is not yet known to be at most")
     return (
-        f"{one.metric} is {shadow} for the shadow{upper}, and {production} for production in "
-        f"{told['hours']} hours; it {says} {bound}"
+        f"{comparison.metric} is {shadow} for the shadow{upper}, and {production} for production "
+        f"in {values['hours']} hours; it {says} {bound}"
     )
 
 
-def judged_hours(one: Comparison, told: Mapping[str, object], verdict: str) -> str:
+def judged_hours(comparison: Comparison, values: Mapping[str, object], verdict: str) -> str:
     """How many hours break the bound."""
-    if isinstance(one.metric, str):
-        named = f"{one.metric} {one.statistic or AVERAGE}"
+    if isinstance(comparison.metric, str):
+        named = f"{comparison.metric} {comparison.statistic or AVERAGE}"
     else:
-        named = f"{one.metric[1].name} {one.metric[1].statistic}"
+        named = f"{comparison.metric[1].name} {comparison.metric[1].statistic}"
     says = {
         "successful": "fewer than half of the hours break it",
         "failed": "more than half of the hours break it",
     }.get(verdict, "it is not yet known whether fewer than half of the hours break it")
     return (
-        f"{named} of the shadow breaks its bound in {told['hoursFailed']} of "
-        f"{told['hours']} hours; {says}"
+        f"{named} of the shadow breaks its bound in {values['hoursFailed']} of "
+        f"{values['hours']} hours; {says}"
     )
 
 

@@ -50,12 +50,12 @@ def send(url: str, body: Mapping[str, Any], seconds_left: Callable[[], float]) -
     """
     encoded = encode(body)
     pause = FIRST_PAUSE_SECONDS
-    with _way(url) as http:
+    with _http_client(url) as http:
         while True:
             status = _put(http, url, encoded)
             if status is not None and 200 <= status < 300:
-                said = {"decision": "answered", "answer": body["Status"], "http": status}
-                logger.info("CloudFormation has the answer %s", body["Status"], extra=said)
+                fields = {"decision": "answered", "answer": body["Status"], "http": status}
+                logger.info("CloudFormation has the answer %s", body["Status"], extra=fields)
                 return True
             if status is not None and status < 500 and status not in (408, 429):
                 logger.error(
@@ -64,15 +64,15 @@ def send(url: str, body: Mapping[str, Any], seconds_left: Callable[[], float]) -
                 )
                 return False
             if seconds_left() <= RESERVE_SECONDS + pause:
-                said = {"decision": "answer later", "http": status}
-                logger.error("the answer was not delivered in this invocation", extra=said)
+                fields = {"decision": "answer later", "http": status}
+                logger.error("the answer was not delivered in this invocation", extra=fields)
                 raise NotDelivered(f"the answer was not delivered, HTTP status {status}")
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
-def _way(url: str) -> urllib3.PoolManager:
-    """The way that the SDK takes: with HTTPS_PROXY, NO_PROXY and AWS_CA_BUNDLE."""
+def _http_client(url: str) -> urllib3.PoolManager:
+    """A client that connects as the SDK does: with HTTPS_PROXY, NO_PROXY and AWS_CA_BUNDLE."""
     bundle = os.environ.get("AWS_CA_BUNDLE") or None
     proxies = ProxyConfiguration(get_environ_proxies(url))
     proxy = proxies.proxy_url_for(url)
@@ -94,8 +94,8 @@ def _put(http: urllib3.PoolManager, url: str, encoded: bytes) -> int | None:
         answer = http.request("PUT", url, body=encoded, headers={"content-type": ""})
     except (urllib3.exceptions.HTTPError, OSError) as error:
         # The exception's text may hold the URL and its signature: log only its type.
-        said = {"decision": "answer again", "error": type(error).__name__}
-        logger.warning("the answer did not get through; it is sent again", extra=said)
+        fields = {"decision": "answer again", "error": type(error).__name__}
+        logger.warning("the answer did not get through; it is sent again", extra=fields)
         return None
     # S3 answers so if the body arrives too slowly.
     return 408 if b"<Code>RequestTimeout<" in (answer.data or b"") else answer.status
@@ -118,9 +118,9 @@ def encode(body: Mapping[str, Any]) -> bytes:
         long = [name for name in data if len(str(data[name])) > 1]
         if long:
             longest = max(long, key=lambda name: _shortens(data[name]))
-            data[longest] = _head(str(data[longest]))
+            data[longest] = _beginning(str(data[longest]))
         elif len(str(shortened.get("Reason", ""))) > 1:
-            shortened["Reason"] = _ends(str(shortened["Reason"]))
+            shortened["Reason"] = _without_middle(str(shortened["Reason"]))
         else:
             break
     return _json(shortened)
@@ -130,11 +130,11 @@ def _shortens(value: object) -> tuple[bool, int]:
     return not str(value).startswith("{"), len(_json(value))
 
 
-def _head(text: str) -> str:
+def _beginning(text: str) -> str:
     return text[: len(text) * 3 // 4 - 1] + _SHORTENED if len(text) > 4 else ""
 
 
-def _ends(text: str) -> str:
+def _without_middle(text: str) -> str:
     kept = len(text) * 3 // 8 - 1
     return text[:kept] + _SHORTENED + text[-kept:] if len(text) > 8 else ""
 

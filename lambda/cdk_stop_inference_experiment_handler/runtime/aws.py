@@ -97,8 +97,8 @@ class Aws:
             AwsError: The call failed.
         """
         answer = _ask(partial(self._cloudformation.describe_stacks, StackName=stack_id))
-        found = answer["Stacks"][0]
-        return Description(str(found["StackStatus"]), str(found.get("ParentId") or ""))
+        stack = answer["Stacks"][0]
+        return Description(str(stack["StackStatus"]), str(stack.get("ParentId") or ""))
 
     def event_page(self, stack_id: str, token: str = "") -> tuple[tuple[StackEvent, ...], str]:
         """A page of a stack's events, newest first, and the token of the next; empty for the last.
@@ -169,8 +169,8 @@ class Aws:
             rest = [name for name in names if name not in states]
             if rest:
                 ask = partial(self._cloudwatch.describe_alarms, AlarmNames=rest, AlarmTypes=[kind])
-                found = _ask(ask).get(f"{kind}s", [])
-                states |= {alarm["AlarmName"]: alarm["StateValue"] for alarm in found}
+                alarms = _ask(ask).get(f"{kind}s", [])
+                states |= {alarm["AlarmName"]: alarm["StateValue"] for alarm in alarms}
         return states
 
     @cached_property

@@ -328,8 +328,8 @@ def _attempt(call: Callable[[], object]) -> bool:
         code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
         # A rule with targets of another request is that one's to delete.
         if code not in _ALREADY_GONE and "has targets" not in str(error):
-            said = {"decision": "clean up later"}
-            logger.warning("the polling rule is not removed yet: %s", error, extra=said)
+            fields = {"decision": "clean up later"}
+            logger.warning("the polling rule is not removed yet: %s", error, extra=fields)
             return False
     return True
 

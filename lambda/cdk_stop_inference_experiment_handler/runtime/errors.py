@@ -86,11 +86,10 @@ def error_of(error: ClientError | BotoCoreError) -> AwsError:
         if isinstance(error, ParamValidationError):
             text += "; deploy properties that this release of the library makes"
         return Refused(text)
-    said = error.response.get("Error", {})
-    code, message = str(said.get("Code", "")), str(said.get("Message", ""))
+    details = error.response.get("Error", {})
+    code, message = str(details.get("Code", "")), str(details.get("Message", ""))
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     text = ": ".join(filter(None, (error.operation_name, code, message)))
-    words = message.lower()
     if code in _THROTTLED or status == 429:
         return Throttled(text)
     if code in _TRANSIENT or status >= 500:
@@ -100,12 +99,12 @@ def error_of(error: ClientError | BotoCoreError) -> AwsError:
     # SageMaker also says as a ValidationException that an endpoint is in a change, and older calls
     # that a resource does not exist.
     is_invalid = code in ("ValidationException", "ValidationError")
-    if code == "ConflictException" or (is_invalid and _has(words, _CHANGING_WORDS)):
+    if code == "ConflictException" or (is_invalid and _has(message, _CHANGING_WORDS)):
         return Conflict(text)
-    if code in _GONE or (is_invalid and _has(words, _GONE_WORDS)):
+    if code in _GONE or (is_invalid and _has(message, _GONE_WORDS)):
         return Gone(text)
     return Refused(text)
 
 
-def _has(text: str, words: tuple[str, ...]) -> bool:
-    return any(word in text for word in words)
+def _has(message: str, words: tuple[str, ...]) -> bool:
+    return any(word in message.lower() for word in words)

@@ -55,7 +55,7 @@ class Looker:
     def __init__(self, request: Request, aws: Aws) -> None:
         self._request = request
         self._aws = aws
-        self._readers: dict[str, _Reader] = {}
+        self._readers: dict[str, _EventReader] = {}
         self._is_throttled = False
 
     def look(self, progress: Progress, prepared: Prepared | None = None) -> Look:
@@ -88,7 +88,7 @@ class Looker:
         """The current instance counts of an endpoint's variants."""
         return self._seen(lambda: self._aws.counts(endpoint_name))
 
-    def is_there(self) -> bool:
+    def experiment_exists(self) -> bool:
         """Whether the experiment exists, as far as is known."""
         return self._seen(lambda: self._aws.describe(self._request.name)) is not None
 
@@ -96,10 +96,10 @@ class Looker:
         """The request's stack and those that it is nested in, with the events that decide."""
         began, stacks, stack_id = time.time(), list[Stack](), self._request.stack_id
         while stack_id:
-            seen = self._seen_stack(stack_id)
-            stacks.append(seen)
-            found = seen.description
-            stack_id = found.parent_id if isinstance(found, Description) else ""
+            stack = self._seen_stack(stack_id)
+            stacks.append(stack)
+            description = stack.description
+            stack_id = description.parent_id if isinstance(description, Description) else ""
         has_older = False
         while not has_older or time.time() < began + LOOK_SECONDS:
             history = History(self._request, tuple(stacks), situation.issued_at)
@@ -115,7 +115,7 @@ class Looker:
         return tuple(stacks)
 
     def _seen_stack(self, stack_id: str) -> Stack:
-        reader = self._readers.setdefault(stack_id, _Reader(self._aws, stack_id))
+        reader = self._readers.setdefault(stack_id, _EventReader(self._aws, stack_id))
         description = self._seen(lambda: self._aws.stack(stack_id))
         return Stack(stack_id, description, self._seen(reader.newest))
 
@@ -127,7 +127,7 @@ class Looker:
             return error.as_not_readable
 
 
-class _Reader:
+class _EventReader:
     """The events of one stack, without gaps from the newest one on."""
 
     def __init__(self, aws: Aws, stack_id: str) -> None:
@@ -162,16 +162,16 @@ class _Reader:
 
 def _remembering(s: Situation) -> Progress:
     """The progress with what the request has seen of its experiment for the first time."""
-    seen, progress = s.experiment, s.progress
-    if not isinstance(seen, Experiment):
+    experiment, progress = s.experiment, s.progress
+    if not isinstance(experiment, Experiment):
         return progress
     is_new = progress.created is None
-    if seen.is_over:
-        return replace(progress, created=seen.created) if is_new else progress
-    is_before_stop = progress.failure_before is None and not seen.is_stopping
+    if experiment.is_over:
+        return replace(progress, created=experiment.created) if is_new else progress
+    is_before_stop = progress.failure_before is None and not experiment.is_stopping
     return replace(
         progress,
-        created=seen.created if is_new else progress.created,
-        scheduled_end=seen.scheduled_end,
-        failure_before=seen.endpoint_failure if is_before_stop else progress.failure_before,
+        created=experiment.created if is_new else progress.created,
+        scheduled_end=experiment.scheduled_end,
+        failure_before=experiment.endpoint_failure if is_before_stop else progress.failure_before,
     )

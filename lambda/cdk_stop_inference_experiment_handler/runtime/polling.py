@@ -11,7 +11,7 @@ import json
 import zlib
 from typing import Any
 
-from .waiting import Fired
+from .waiting import Trigger
 
 Event = dict[str, Any]
 
@@ -66,11 +66,11 @@ def input_transformer(event: Event) -> dict[str, Any]:
     }
 
 
-def fired_by(event: Event) -> Fired:
-    """Who started the invocation that got an event."""
+def trigger_of(event: Event) -> Trigger:
+    """What started the invocation that got an event."""
     if "CrHelperPoll" not in event:
-        return Fired.REQUEST
-    return Fired.EVENT if event.get(FIRED) == _ENDPOINT_EVENT else Fired.SCHEDULE
+        return Trigger.REQUEST
+    return Trigger.EVENT if event.get(FIRED) == _ENDPOINT_EVENT else Trigger.SCHEDULE
 
 
 def pack(event: Event) -> str:

@@ -28,8 +28,8 @@ from .aws import Aws
 from .crhelper_traits import ComeAgain, HandOverFailed, NoAnswer, Resource
 from .errors import AwsError, Conflict, Gone, Throttled
 from .look import LOOK_SECONDS, Look, Looker
-from .polling import PROGRESS, Event, fired_by
-from .waiting import LATE_SECONDS, Fired, Invocation, Wait
+from .polling import PROGRESS, Event, trigger_of
+from .waiting import LATE_SECONDS, Invocation, Trigger, Wait
 
 logger = logging.getLogger(__name__)
 
@@ -53,29 +53,29 @@ def fulfil(resource: Resource, aws: Aws, event: Event, context: Any) -> str | No
     """
     request = read_request(event)
     progress = Progress.read(event.get(PROGRESS), otherwise=_first_delivery(request))
-    fired = fired_by(event)
-    is_late = fired is Fired.REQUEST and time.time() > progress.started_at + LATE_SECONDS
-    invocation = Invocation(fired, resource.seconds_left, is_late)
-    rule = PollingRule(resource.hand_over, is_made=fired is not Fired.REQUEST)
-    answer = Run(request, progress, invocation, rule, aws).answer()
-    if answer is None:
+    trigger = trigger_of(event)
+    is_late = trigger is Trigger.REQUEST and time.time() > progress.started_at + LATE_SECONDS
+    invocation = Invocation(trigger, resource.seconds_left, is_late)
+    rule = PollingRule(resource.hand_over, is_made=trigger is not Trigger.REQUEST)
+    response = Run(request, progress, invocation, rule, aws).respond()
+    if response is None:
         return None
-    resource.Data = attributes(request, answer)
-    if not answer.succeeded:
-        raise RequestFailed(answer.why)
+    resource.Data = attributes(request, response)
+    if not response.succeeded:
+        raise RequestFailed(response.why)
     # Optional, and AWS does not document where CloudFormation shows it.
-    resource.Reason = answer.why
-    return physical_id(request, answer, _sagemaker_arn(context.invoked_function_arn))
+    resource.Reason = response.why
+    return physical_id(request, response, _sagemaker_arn(context.invoked_function_arn))
 
 
-def attributes(request: Request, answer: Answer) -> dict[str, str]:
+def attributes(request: Request, response: Response) -> dict[str, str]:
     """The attributes for ``Fn::GetAtt``: always all of them, empty if the experiment is gone.
 
     Nobody can read those of a resource that is deleted, and whose end it was is not known any more.
     """
-    if request.type is RequestType.DELETE and answer.experiment is None:
+    if request.type is RequestType.DELETE and response.experiment is None:
         return {}
-    experiment = answer.experiment or Experiment(request.physical_id, "", "")
+    experiment = response.experiment or Experiment(request.physical_id, "", "")
     statuses = json.dumps(experiment.variants) if experiment.variants else ""
     return {
         wire.EXPERIMENT_ARN: experiment.arn,
@@ -85,13 +85,13 @@ def attributes(request: Request, answer: Answer) -> dict[str, str]:
         wire.ENDPOINT_CONFIG_NAME: experiment.endpoint_config_name,
         wire.SCHEDULED_END: words.moment(experiment.scheduled_end),
         wire.VARIANT_STATUSES: statuses,
-        wire.STOPPED_BY_THIS_RESOURCE: "true" if answer.stopped_by_this_resource else "false",
-        wire.STOP_REQUEST: answer.stop_request,
-        wire.EVIDENCE: answer.evidence,
+        wire.STOPPED_BY_THIS_RESOURCE: "true" if response.stopped_by_this_resource else "false",
+        wire.STOP_REQUEST: response.stop_request,
+        wire.EVIDENCE: response.evidence,
     }
 
 
-def physical_id(request: Request, answer: Answer, sagemaker_arn: str) -> str:
+def physical_id(request: Request, response: Response, sagemaker_arn: str) -> str:
     """The id of a successful answer, the same for every answer to one request.
 
     ``sagemaker_arn``, ``arn:PARTITION:sagemaker:REGION:ACCOUNT``, is for an experiment that no
@@ -100,8 +100,8 @@ def physical_id(request: Request, answer: Answer, sagemaker_arn: str) -> str:
     is_renamed = request.type is RequestType.UPDATE and not request.holds_its_experiment
     if request.type is not RequestType.CREATE and not (is_renamed and request.name):
         return request.physical_id
-    if answer.experiment is not None:
-        return answer.experiment.arn
+    if response.experiment is not None:
+        return response.experiment.arn
     return f"{sagemaker_arn}:inference-experiment/{request.name}"
 
 
@@ -121,7 +121,7 @@ def _sagemaker_arn(function_arn: str) -> str:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """What to tell CloudFormation.
 
     Attributes:
@@ -162,8 +162,8 @@ class PollingRule:
         except HandOverFailed as error:
             self.trouble = str(error)
             self._again_at = time.time() + RULE_AGAIN_SECONDS
-            said = {"decision": "hand over later"}
-            logger.warning("the polling rule could not be made: %s", self.trouble, extra=said)
+            log_fields = {"decision": "hand over later"}
+            logger.warning("the polling rule could not be made: %s", self.trouble, extra=log_fields)
         else:
             self.is_made, self.trouble = True, ""
 
@@ -190,7 +190,7 @@ class Run:
         self._logged = ("", "")
         self._is_stop_throttled = False
 
-    def answer(self) -> Answer | None:
+    def respond(self) -> Response | None:
         """Find the answer to the request, or wait for it as long as this invocation can.
 
         Returns:
@@ -206,11 +206,11 @@ class Run:
             look, decision = self._step()
             if decision.verb is Verb.STOP:
                 decision = self._stop(decision, look, waiting)
-            self._log(decision)
+            self._log_decision(decision)
             if decision.verb is Verb.LEAVE:
                 raise NoAnswer(decision.why)
             if decision.verb is not Verb.WAIT:
-                return self._answered(decision)
+                return self._response(decision)
             is_throttled = look.is_throttled or self._is_stop_throttled
             if is_throttled:
                 waiting.throttled(has_stopped=bool(self._progress.sent))
@@ -218,7 +218,7 @@ class Run:
             is_due = may_leave or waiting.must_leave or bool(self._progress.sent)
             self._hand_over(is_due=is_due)
             if self._rule.is_made and (may_leave or waiting.must_leave):
-                self._say("the polling rule continues", "the polling rule continues to wait")
+                self._log("the polling rule continues", "the polling rule continues to wait")
                 return None
             if waiting.must_leave:
                 return self._without_rule(waiting)
@@ -247,7 +247,7 @@ class Run:
         since = progress.in_doubt_since
         if decision.evidence:
             verdict = words.gate(self._name, decision.evidence)
-            self._say("evidence", verdict, evidence=decision.evidence)
+            self._log("evidence", verdict, evidence=decision.evidence)
             progress = replace(progress, evidence=fitted(decision.evidence))
         if decision.is_unmeasured and progress.unmeasured_since is None:
             progress = replace(progress, unmeasured_since=now)
@@ -274,7 +274,7 @@ class Run:
             return wait(decision.row, "the look took too long: look again")
         counts = {} if isinstance(prepared.counts, NotReadable) else prepared.counts or {}
         members = members_of(wanted, experiment, counts)
-        self._log(decision, stopRequest=members)
+        self._log_decision(decision, stopRequest=members)
         before, text = self._progress.tried, json.dumps(members, ensure_ascii=False)
         self._progress = replace(self._progress, tried=True, request=text)
         try:
@@ -285,10 +285,10 @@ class Run:
             return self._not_stopped(error, decision, look, waiting)
         self._progress = replace(self._progress, sent=wanted.digest)
         waiting.stop_accepted()
-        self._say("stop accepted", words.stop_accepted(experiment), arn=arn)
+        self._log("stop accepted", words.stop_accepted(experiment), arn=arn)
         if arn.lower() != experiment.arn.lower():
             why = words.another_arn(experiment, arn)
-            self._say("another ARN", why, logging.WARNING, arn=arn, described=experiment.arn)
+            self._log("another ARN", why, logging.WARNING, arn=arn, described=experiment.arn)
         self._warn_of_fewer_instances(look, wanted)
         return wait(Row.END_AWAITED, decision.why)
 
@@ -305,14 +305,14 @@ class Run:
     ) -> Decision:
         s = look.situation
         if isinstance(error, Conflict):
-            self._say("stop later", f"the stop is refused for now: {error}")
+            self._log("stop later", f"the stop is refused for now: {error}")
             waiting.stop_refused()
             is_created = isinstance(s.experiment, Experiment) and s.experiment.status == "Created"
             since = self._progress.refused_at
             refused_at = (s.now if since is None else since) if is_created else None
             self._progress = replace(self._progress, refused_at=refused_at)
             return wait(decision.row, str(error))
-        if isinstance(error, Gone) and not self._looker.is_there():
+        if isinstance(error, Gone) and not self._looker.experiment_exists():
             # The next look answers. SageMaker reports a missing model with the same words.
             return wait(decision.row, str(error))
         return unreadable(error.as_not_readable, replace(s, progress=self._progress))
@@ -332,10 +332,10 @@ class Run:
         if counts is None:
             counts = self._looker.counts(experiment.endpoint_name)
         if isinstance(counts, NotReadable):
-            self._say("instances not compared", f"instances could not be counted: {counts.why}")
+            self._log("instances not compared", f"instances could not be counted: {counts.why}")
         elif declared < (runs := counts.get(experiment.production, 0)):
             why = words.fewer_instances(declared, experiment, runs)
-            self._say("fewer instances", why, logging.WARNING)
+            self._log("fewer instances", why, logging.WARNING)
 
     def _hand_over(self, *, is_due: bool) -> None:
         """Create the rule if it is due, and keep its input up to date."""
@@ -346,17 +346,17 @@ class Run:
             self._rule.make(self._progress, self._seen.endpoint_name if self._seen else "")
             self._handed_over = self._progress
 
-    def _without_rule(self, waiting: Wait) -> Answer:
-        why = words.cannot_hand_over(self._name, self._standing, self._rule.trouble)
+    def _without_rule(self, waiting: Wait) -> Response:
+        why = words.cannot_hand_over(self._name, self._status, self._rule.trouble)
         # Without a date in the request it is not known how often it has been delivered.
         is_dated = self._progress.started_at == self._request.issued_at
         if is_dated and waiting.is_delivered_again(self._progress.started_at):
             raise ComeAgain(why)
         decision = fail(Row.NO_RULE, why)
-        self._log(decision)
-        return self._answered(decision)
+        self._log_decision(decision)
+        return self._response(decision)
 
-    def _answered(self, decision: Decision) -> Answer:
+    def _response(self, decision: Decision) -> Response:
         experiment = self._seen
         ours = bool(self._progress.sent) or (
             experiment is not None
@@ -371,15 +371,15 @@ class Run:
         report = self._progress.evidence
         evidence = json.dumps(report) if report else ""
         is_success = decision.verb is Verb.SUCCEED
-        return Answer(is_success, decision.why, experiment, ours, sent, evidence)
+        return Response(is_success, decision.why, experiment, ours, sent, evidence)
 
-    def _log(self, decision: Decision, **facts: object) -> None:
+    def _log_decision(self, decision: Decision, **facts: object) -> None:
         """Log each decision once: to keep waiting or to retry is not a new one."""
-        told = (decision.row.value, f"{decision.verb.value} {decision.why}")
-        if told == self._logged:
+        entry = (decision.row.value, f"{decision.verb.value} {decision.why}")
+        if entry == self._logged:
             return
-        self._logged = told
-        self._say(
+        self._logged = entry
+        self._log(
             decision.verb.value,
             decision.why,
             logging.WARNING if decision.warn else logging.INFO,
@@ -390,7 +390,7 @@ class Run:
             **facts,
         )
 
-    def _say(
+    def _log(
         self, decision: str, sentence: str, level: int = logging.INFO, **facts: object
     ) -> None:
         """Log a sentence, with facts as keys beside it.
@@ -398,13 +398,13 @@ class Run:
         Lambda's JSON format writes them out:
         https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
         """
-        said = {"decision": decision, "experiment": self._name, **facts}
-        logger.log(level, "%s", sentence, extra=said)
+        log_fields = {"decision": decision, "experiment": self._name, **facts}
+        logger.log(level, "%s", sentence, extra=log_fields)
 
     @property
     def _name(self) -> str:
         return self._request.name
 
     @property
-    def _standing(self) -> str:
-        return words.standing(self._seen) if self._seen else "nothing"
+    def _status(self) -> str:
+        return words.status(self._seen) if self._seen else "nothing"

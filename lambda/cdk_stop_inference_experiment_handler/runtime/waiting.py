@@ -53,8 +53,8 @@ STOP_PAUSE_SECONDS = (1.0, 3.0)
 """After a Stop that was throttled, while the look that allows it is fresh."""
 
 
-class Fired(Enum):
-    """Who started an invocation."""
+class Trigger(Enum):
+    """What started an invocation."""
 
     REQUEST = "CloudFormation's request, or Lambda's retry of it"
     SCHEDULE = "the polling rule's schedule"
@@ -70,7 +70,7 @@ class Invocation:
         is_late: CloudFormation made the request long before it was delivered.
     """
 
-    fired: Fired
+    trigger: Trigger
     seconds_left: Callable[[], float]
     is_late: bool = False
 
@@ -88,17 +88,17 @@ class Wait:
         self._stays_until = (
             self._began
             + {
-                Fired.REQUEST: INSIDE_SECONDS,
-                Fired.SCHEDULE: 0.0,
-                Fired.EVENT: EVENT_SECONDS,
-            }[invocation.fired]
+                Trigger.REQUEST: INSIDE_SECONDS,
+                Trigger.SCHEDULE: 0.0,
+                Trigger.EVENT: EVENT_SECONDS,
+            }[invocation.trigger]
         )
 
     def stop_accepted(self) -> None:
         """Wait for its end: for a while, unless executions or calls are short."""
         self._pause = FIRST_PAUSE_SECONDS
         is_short = self._invocation.is_late or self._was_throttled
-        is_first = self._invocation.fired is Fired.REQUEST
+        is_first = self._invocation.trigger is Trigger.REQUEST
         self._stays_until = time.time() + (INSIDE_SECONDS if is_first and not is_short else 0.0)
 
     def stop_refused(self) -> None:
@@ -111,20 +111,20 @@ class Wait:
         Args:
             has_stopped: The Stop has been accepted.
         """
-        was_crowded, fired = self._is_crowded, self._invocation.fired
+        was_crowded, trigger = self._is_crowded, self._invocation.trigger
         self._was_throttled = True
-        self._is_crowded = not has_stopped and fired is not Fired.EVENT
-        if has_stopped and fired is Fired.REQUEST:
+        self._is_crowded = not has_stopped and trigger is not Trigger.EVENT
+        if has_stopped and trigger is Trigger.REQUEST:
             self._stays_until = time.time()
         elif self._is_crowded and not was_crowded:
             spread = random.uniform(0.0, SPREAD_SECONDS)  # noqa: S311 - jitter, not a secret
-            is_first = fired is Fired.REQUEST
+            is_first = trigger is Trigger.REQUEST
             self._stays_until = self._began + (spread if is_first else CROWDED_SECONDS)
 
     @property
     def may_leave(self) -> bool:
         """Whether the polling rule may do the rest."""
-        now, is_request = time.time(), self._invocation.fired is Fired.REQUEST
+        now, is_request = time.time(), self._invocation.trigger is Trigger.REQUEST
         is_near = not is_request and now >= self._deadline - NEAR_DEADLINE_SECONDS
         return not is_near and now >= self._stays_until
 
@@ -149,7 +149,7 @@ class Wait:
             shortest, longest = CROWDED_PAUSE_SECONDS
         elif is_throttled:
             shortest, longest = 0.0, THROTTLED_PAUSE_SECONDS
-        elif self._invocation.fired is Fired.EVENT:
+        elif self._invocation.trigger is Trigger.EVENT:
             shortest, longest = EVENT_PAUSE_SECONDS
         jittered = random.uniform(shortest, longest)  # noqa: S311 - jitter, not a secret
         left = self._deadline - time.time()
