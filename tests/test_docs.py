@@ -167,7 +167,7 @@ def test_the_table_of_attributes_has_each_with_its_property() -> None:
 def test_the_log_reference_has_every_decision_and_field_that_is_logged() -> None:
     code = "".join(file.read_text() for file in (HANDLER / "runtime").glob("*.py"))
     page = (DOCS / "reference" / "logs.md").read_text()
-    logged = set(re.findall(r'"decision": "([^"]+)"|_say\(\s*"([^"]+)"', code))
+    logged = set(re.findall(r'"decision": "([^"]+)"|_log\(\s*"([^"]+)"', code))
     described, decisions = page.split("Other lines have another")
     told = set(re.findall(r"^\| `([^`]+)` \| [A-Z]+ \|", decisions, re.MULTILINE))
     assert told == {name for names in logged for name in names if name}

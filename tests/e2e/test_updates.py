@@ -102,7 +102,7 @@ def test_history_5_a_later_failure_rolls_back_without_a_second_stop_and_the_log_
     failing = followed_by(actions=PROMOTE_SHADOW, breaks=True)
     assert history.deploy(failing) == "UPDATE_ROLLBACK_COMPLETE"
     assert history.experiment()["Status"] == "Completed"
-    assert eventually(lambda: "that is final" in history.log())
+    assert eventually(lambda: "this cannot be undone" in history.log())
     lines = [line for line in history.log().splitlines() if '"row"' in line]
     assert lines
     for line in map(json.loads, lines):

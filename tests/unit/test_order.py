@@ -158,7 +158,7 @@ class TestUpdateUndone:
         decision = decided(undo(update(properties(), promoting(), seen=BY_HAND)))
         assert decision.warn
         assert "has ended as Completed" in decision.why
-        assert "that is final" in decision.why
+        assert "this cannot be undone" in decision.why
 
     def test_it_looks_for_a_stop_under_way_for_a_minute(self) -> None:
         """Both reads of the experiment denied, at an undo."""

@@ -39,14 +39,14 @@ _PAIR = ("ProductionMetric", "ShadowMetric")
 """The members of a comparison of any two metrics."""
 
 
-class _Word(str, Enum):
+class _StringEnum(str, Enum):
     """An enum whose members are written as their values, whatever the release of Python."""
 
     def __str__(self) -> str:
         return str(self.value)
 
 
-class Action(_Word):
+class Action(_StringEnum):
     """What happens to a variant when the experiment stops: a ModelVariantAction."""
 
     RETAIN = "Retain"
@@ -57,7 +57,7 @@ class Action(_Word):
     """It becomes the production variant; only the shadow variant can."""
 
 
-class OutcomeKind(_Word):
+class OutcomeKind(_StringEnum):
     """How an experiment ends, without the names of its variants."""
 
     PROMOTE_SHADOW = "PromoteShadow"
@@ -80,7 +80,7 @@ _ACTIONS = {
 }
 
 
-class InstancesOf(_Word):
+class InstancesOf(_StringEnum):
     """The variant whose instances a promoted shadow variant gets."""
 
     PRODUCTION = "Production"
@@ -89,7 +89,7 @@ class InstancesOf(_Word):
     """The shadow's own instance type and count."""
 
 
-class StopOn(_Word):
+class StopOn(_StringEnum):
     """A CloudFormation event that ends the experiment."""
 
     CREATE = "Create"
@@ -311,7 +311,7 @@ def find_problems(
     names: Mapping[str, str],
     is_unresolved: Callable[[object], bool],
 ) -> list[str]:
-    """What :func:`parse` would refuse, for synth: props have names, and numbers are no text.
+    """What :func:`parse` would refuse, for synth, where numbers are not text.
 
     Args:
         properties: The resource's properties.
@@ -780,7 +780,7 @@ def same_properties(event: object, request: object) -> bool:
             {name: value for name, value in each.items() if name not in CLOUDFORMATION_PROPERTIES}
             for each in (event, request)
         )
-    # A stack of its own: properties can be nested more deeply than Python's calls.
+    # A stack instead of recursion: properties can be nested more deeply than Python's calls.
     pairs = [(event, request)]
     while pairs:
         seen, sent = pairs.pop()

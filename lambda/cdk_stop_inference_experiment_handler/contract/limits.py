@@ -122,7 +122,7 @@ class NumberLimit:
 
 
 _MOST = 10**15
-"""Of whole numbers: a float and JavaScript hold each of them."""
+"""The largest whole number: a float and JavaScript hold each one up to it."""
 _BOUND = NumberLimit(float, 5e-324, 1e308, "a number above 0")
 _SHARE = NumberLimit(float, 5e-324, 1, "a number above 0 and at most 1")
 MIN_INVOCATIONS = NumberLimit(int, 1, _MOST, "a whole number from 1 to 10^15")

@@ -15,7 +15,7 @@ from .situation import NotReadable, Situation
 from .state import nothing_left, state, unreadable
 
 _LATER = (Verb.WAIT, Verb.PREPARE, Verb.STOP)
-"""What cannot be done any more at the deadline: soon nobody waits for a Stop."""
+"""Too late for these at the deadline: soon CloudFormation no longer waits for an answer."""
 
 
 def decide(s: Situation) -> Decision:

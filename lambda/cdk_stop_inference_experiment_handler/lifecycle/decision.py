@@ -137,9 +137,9 @@ def can_retry(unread: NotReadable, s: Situation) -> bool:
 def doubt(s: Situation, row: Row, why: str, kind: Kind | None = None) -> Decision:
     """Look again; in the end nothing is stopped, and only a teardown succeeds.
 
-    A look that was throttled or did not finish is no answer, however often; any other doubt ends
-    after a minute. SUCCESS would be as final as a Stop: CloudFormation would take the order for
-    carried out.
+    A look that was throttled or unfinished says nothing, however often that happens; any other
+    doubt ends after a minute. SUCCESS would be as final as a Stop: CloudFormation would take the
+    order for carried out.
     """
     if kind in (Kind.TRANSIENT, Kind.UNFINISHED) and not s.is_past_deadline:
         return replace(wait(row, why), stays=kind is Kind.UNFINISHED)

@@ -77,7 +77,7 @@ def _judged(stop: Decision, order: Order, s: Situation, experiment: Experiment) 
             return replace(stop, verb=Verb.PREPARE, needs=needs)
         elif isinstance(s.prepared.evidence, NotReadable):
             unread = s.prepared.evidence
-            if _may_pass(unread, s):
+            if _can_read_later(unread, s):
                 return Decision(
                     Verb.WAIT, Row.GATE_ERROR, unread.why, order=order.row, is_unmeasured=True
                 )
@@ -96,7 +96,7 @@ def _judged(stop: Decision, order: Order, s: Situation, experiment: Experiment) 
     return replace(fail(row, why), order=order.row, evidence=report)
 
 
-def _may_pass(unread: NotReadable, s: Situation) -> bool:
+def _can_read_later(unread: NotReadable, s: Situation) -> bool:
     """Whether to try to read the evidence again: for five minutes at most."""
     since = s.progress.unmeasured_since
     if s.is_past_deadline or (since is not None and s.now >= since + UNREADABLE_SECONDS):

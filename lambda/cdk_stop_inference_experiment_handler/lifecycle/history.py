@@ -1,6 +1,6 @@
 """What a stack's events say about one resource: operations, and what is deployed.
 
-The words are those of docs/design/orders.md. Everything here is a pure function of events that were
+docs/design/orders.md defines the terms. Everything here is a pure function of the events that were
 read, so it can also say which older events it lacks.
 """
 
@@ -330,7 +330,7 @@ class History:
         )
 
     def _is_all_restored(self, since: Sequence[StackEvent]) -> bool:
-        """Whether the resource ends each operation since the base by a completion of its undo."""
+        """Whether its last event in each operation since the base completes an undo."""
         for operation in self._timeline:
             own = [event for event in since if self._operation_of(event.at) == operation]
             if own and not (

@@ -140,7 +140,7 @@ def doubtful(s: Situation, may: Permission) -> Decision:
 
 
 def _unless_it_ends(new: Declaration, decision: Decision) -> Decision:
-    """A doubt, or nothing where no deployed declaration whatever would make it an end."""
+    """The doubt; but SUCCESS after it if nothing that may be deployed makes this Update an end."""
     if new.end_now or new.stop_on & {StopOn.CREATE, StopOn.UPDATE}:
         return decision
     if decision.verb is Verb.FAIL:
@@ -170,7 +170,7 @@ def _delete(s: Situation, history: History, may: Permission) -> Order | Decision
     tried = history.tried_since
     known = [deployed, *(each for each in tried if isinstance(each, Declaration))]
     if any(StopOn.DELETE not in declaration.stop_on for declaration in known):
-        # What was only tried may not be what its user wants any more.
+        # The user may no longer want what was only tried.
         is_tried = StopOn.DELETE in deployed.stop_on
         why = words.not_in_stop_on(request.name, "Delete")
         return succeed(Row.DELETE_NOT_IN_STOP_ON, why, warn=is_tried)

@@ -24,7 +24,7 @@ from .history import (
 from .situation import CLOCK_SECONDS, Description, Kind, NotReadable, Situation, Stack
 
 SHOWN_SECONDS = 10.0
-"""After this long, an event of the request is surely visible."""
+"""After this long, the request's own event must be visible."""
 
 _DELETE = "DELETE_IN_PROGRESS"
 _UPDATE = "UPDATE_IN_PROGRESS"
@@ -97,8 +97,8 @@ def _is_undo(s: Situation, history: History) -> bool:
     statuses = [status for stack in history.stacks if (status := _status(stack))]
     newest = newest_of(history.stacks[0])
     if newest and (newest.at >= s.issued_at or history.own_event is OwnEvent.PRESENT):
-        # An older event without the request's own after it is perhaps all that can be read yet of
-        # the operation before: that would take an order for carried out.
+        # Without the request's own event, this may be an event of the operation before: an undo
+        # would then report an order as carried out.
         statuses.append(newest.status)
     if any(map(is_rollback, statuses)):
         return True

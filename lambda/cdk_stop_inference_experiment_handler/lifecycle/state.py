@@ -184,5 +184,5 @@ def _instances_unknown(s: Situation, why: str, kind: Kind | None = None) -> Deci
     if kind is Kind.REFUSED:
         return fail(Row.INSTANCES_UNKNOWN, why)
     decision = doubt(s, Row.INSTANCES_UNKNOWN, why, kind)
-    # SUCCESS of a teardown would leave the experiment running, and the endpoint is not known.
+    # With SUCCESS, a teardown would go on and leave the experiment running.
     return fail(decision.row, why) if decision.verb is Verb.SUCCEED else decision

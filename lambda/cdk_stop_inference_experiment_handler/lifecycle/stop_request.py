@@ -48,8 +48,7 @@ class Wanted:
     def digest(self) -> str:
         """Eight hexadecimal digits that identify this experiment and its declared end.
 
-        They are part of what is published: an end that one release ordered is recognised by the
-        next.
+        They must not change between releases: the next one recognises an end that this one ordered.
         """
         named = [self.stack_name, self.name.lower(), json.dumps(_as_json(self.end), sort_keys=True)]
         named += [self.instead_of] if self.instead_of else []

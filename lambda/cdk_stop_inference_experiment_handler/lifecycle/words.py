@@ -139,8 +139,8 @@ def doomed(name: str) -> str:
 def closed(name: str) -> str:
     """CloudFormation has the answer to this request, or has cancelled it."""
     return (
-        f"CloudFormation does not wait for this request any more; inference experiment '{name}' "
-        f"was not stopped by it"
+        f"CloudFormation no longer waits for this request, which did not stop inference experiment "
+        f"'{name}'"
     )
 
 
@@ -164,7 +164,8 @@ def holders_unknown(name: str, cause: str) -> str:
 def undone(name: str, experiment: Experiment | None = None) -> str:
     """An undo never stops an experiment that may outlive it."""
     if experiment is not None and experiment.has_ended:
-        return f"CloudFormation is undoing the operation, but {ended(experiment)}; that is final"
+        end = ended(experiment)
+        return f"CloudFormation is undoing the operation, but {end}; this cannot be undone"
     return f"CloudFormation is undoing the operation; inference experiment '{name}' was not stopped"
 
 
@@ -386,7 +387,7 @@ def instances_differ(tested: str, wanted: str) -> str:
     """Nothing was measured on the instances that the shadow would get by default."""
     return (
         f"it was measured on {tested}, and would be promoted on {wanted}: set 'Instances' to "
-        f"'Shadow', or to 'Production' to promote it all the same"
+        f"'Shadow', or to 'Production' to promote it anyway"
     )
 
 
@@ -438,7 +439,7 @@ def wrong_sample_ratio(production: float, shadow: float, sampling: float | None)
     """The shadow did not get the share of the requests that it should."""
     return (
         f"the shadow got {shadow:g} of production's {production:g} requests, which is not "
-        f"{sampling or 0:g} %: requests that never arrived are in no error rate"
+        f"{sampling or 0:g} %: requests that never arrived are not in the error rates"
     )
 
 

@@ -104,8 +104,8 @@ def _put(http: urllib3.PoolManager, url: str, encoded: bytes) -> int | None:
 def encode(body: Mapping[str, Any]) -> bytes:
     """The body as JSON within 4096 bytes; status, ids and the cause are kept.
 
-    The request to stop loses its reason first. Then attribute values are shortened, the longest one
-    that is no JSON object first, and then the answer's reason in its middle.
+    The request to stop loses its reason first. Then attribute values are shortened, JSON objects
+    last and the longest first, and then the answer's reason in its middle.
     """
     shortened: dict[str, Any] = {**body, "Data": dict(body.get("Data") or {})}
     if shortened["Data"].get(STOP_REQUEST) and len(_json(shortened)) > MAX_BODY_BYTES:

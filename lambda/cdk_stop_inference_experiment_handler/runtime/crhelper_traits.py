@@ -194,7 +194,7 @@ class Resource(CfnResource):
     def _is_last_answer(self, status: str) -> bool:
         """Whether CloudFormation deletes the resource, and perhaps the function, after this answer.
 
-        A repeated delivery may come when the resource has been made anew.
+        A repeated delivery may come after the resource has been created again.
         """
         is_delete = self._event["RequestType"] == RequestType.DELETE.value
         is_current = self._is_poll or not _may_be_redelivered(self._event)

@@ -31,7 +31,7 @@ class AwsError(Exception):
 
 
 class Refused(AwsError):
-    """AWS will not answer this call differently."""
+    """AWS would refuse the call again."""
 
 
 class Transient(AwsError):

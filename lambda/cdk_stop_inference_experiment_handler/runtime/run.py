@@ -71,7 +71,7 @@ def fulfil(resource: Resource, aws: Aws, event: Event, context: Any) -> str | No
 def attributes(request: Request, response: Response) -> dict[str, str]:
     """The attributes for ``Fn::GetAtt``: always all of them, empty if the experiment is gone.
 
-    Nobody can read those of a resource that is deleted, and whose end it was is not known any more.
+    Nobody reads those of a deleted resource, and without the experiment its source is not known.
     """
     if request.type is RequestType.DELETE and response.experiment is None:
         return {}
@@ -318,7 +318,7 @@ class Run:
         return unreadable(error.as_not_readable, replace(s, progress=self._progress))
 
     def _warn_of_fewer_instances(self, look: Look, wanted: Wanted | None = None) -> None:
-        """Warn about a promotion that reduces the instance count; must not delay a stop."""
+        """Warn about a promotion that reduces the instance count, but never delay a stop for it."""
         s, new = look.situation, self._request.new
         experiment = s.experiment
         if not isinstance(experiment, Experiment):
@@ -374,7 +374,7 @@ class Run:
         return Response(is_success, decision.why, experiment, ours, sent, evidence)
 
     def _log_decision(self, decision: Decision, **facts: object) -> None:
-        """Log each decision once: to keep waiting or to retry is not a new one."""
+        """Log each decision once, not at each look that repeats it."""
         entry = (decision.row.value, f"{decision.verb.value} {decision.why}")
         if entry == self._logged:
             return
