@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import constructs
@@ -24,83 +26,91 @@ def test_the_folder_lambda_is_no_package() -> None:
     assert not list((ROOT / "lambda").glob("*.py"))
 
 
-def test_the_handler_never_imports_the_construct() -> None:
-    for file in (ROOT / "lambda").rglob("*.py"):
-        text = file.read_text()
-        assert not re.search(r"(from|import) (aws_cdk|cdk_stop_inference_experiment)\b", text), file
-
-
-def _imported(files: Iterable[Path]) -> set[str]:
-    """What files import of the handler: its rooms and their modules."""
-    found: set[str] = set()
-    for file in files:
-        text = file.read_text()
-        handler = "from cdk_stop_inference_experiment_handler"
-        found |= set(re.findall(rf"{handler}\.([\w.]+) import", text))
-        found |= set(re.findall(rf"{handler} import (\w+)", text))
-        found |= {
-            f"lifecycle.{name}" for name in re.findall(rf"{handler}\.lifecycle import (\w+)", text)
-        }
-    return found
-
-
-def _rooms(imported: set[str]) -> set[str]:
-    return {name.split(".")[0] for name in imported}
-
-
-CONSTRUCT = ROOT / "constructs" / "cdk_stop_inference_experiment"
-
-
-def test_the_construct_imports_of_the_handler_only_what_needs_the_standard_library() -> None:
-    files = [file for file in CONSTRUCT.rglob("*.py") if CONSTRUCT / "cli" not in file.parents]
-    assert _rooms(_imported(files)) == {"contract"}
-
-
-def test_the_command_decides_with_the_functions_own_code_and_runs_nothing_of_it() -> None:
-    imported = _imported((CONSTRUCT / "cli").rglob("*.py"))
-    assert _rooms(imported) == {"contract", "lifecycle", "runtime"}
-    of_runtime = {name for name in imported if name.startswith("runtime")}
-    assert of_runtime == {"runtime.aws", "runtime.errors"}
-    assert "lifecycle.decide" in imported
-
-
-def test_the_construct_does_not_import_the_command() -> None:
-    for file in CONSTRUCT.glob("*.py"):
-        if file.name != "__main__.py":
-            assert "cli" not in re.findall(r"from \.(\w+)", file.read_text()), file
-
-
 def test_the_command_needs_neither_the_framework_nor_node() -> None:
     check = "import sys, cdk_stop_inference_experiment.cli.command; print('jsii' in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "False"
 
 
-ROOMS = {
-    "contract": set[str](),
-    "lifecycle": {"contract"},
-    "runtime": {"contract", "lifecycle"},
+_HANDLER, _CONSTRUCT = "cdk_stop_inference_experiment_handler", "cdk_stop_inference_experiment"
+_PRODUCT = {"contract", "lifecycle", "runtime", "construct", "template", "cli"}
+_USERS = {"loopback", "local_aws", "tests", "benchmarks"}
+
+_OUTSIDE = {
+    "contract": {"aws_cdk", "boto3", "botocore", "crhelper", "urllib3"},
+    "lifecycle": {"aws_cdk", "boto3", "botocore", "crhelper", "urllib3", "logging", "random"},
+    "runtime": {"aws_cdk"},
 }
-"""What each subpackage of the handler may import from the others."""
-
-OUTSIDE = {
-    "contract": re.compile(r"(boto3|botocore|crhelper|urllib3)"),
-    "lifecycle": re.compile(r"(boto3|botocore|crhelper|urllib3|logging|random)"),
-}
-"""What the pure subpackages may not import."""
+"""What the rooms of the handler may not import."""
 
 
-def test_imports_between_the_rooms_of_the_handler_run_one_way() -> None:
-    handler = ROOT / "lambda" / "cdk_stop_inference_experiment_handler"
-    rooms = {folder.name for folder in handler.iterdir() if (folder / "__init__.py").exists()}
-    assert rooms == set(ROOMS)
-    for room, allowed in ROOMS.items():
-        for file in (handler / room).glob("*.py"):
-            text = file.read_text()
-            assert set(re.findall(r"^from \.\.(\w+)", text, re.MULTILINE)) <= allowed, file
-            imported = re.findall(r"^(?:from|import) ([a-z]\w*)", text, re.MULTILINE)
-            forbidden = OUTSIDE.get(room)
-            assert not [name for name in imported if forbidden and forbidden.match(name)], file
+@cache
+def _modules() -> Mapping[str, set[str]]:
+    """What each module imports."""
+    return {module: _imports(module, file) for module, file in _files()}
+
+
+def _files() -> Iterator[tuple[str, Path]]:
+    for source_root in (ROOT / "constructs", ROOT / "lambda", ROOT):
+        folders = [ROOT / user for user in _USERS] if source_root == ROOT else [source_root]
+        for file in (file for folder in folders for file in folder.rglob("*.py")):
+            if "node_modules" not in file.parts:
+                yield ".".join(file.relative_to(source_root).with_suffix("").parts), file
+
+
+def _imports(module: str, file: Path) -> set[str]:
+    """What a module imports, wherever in its text: dotted names."""
+    names = set[str]()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            package = module.split(".")[: -node.level] if node.level else []
+            base = [*package, *([node.module] if node.module else [])]
+            names |= {".".join([*base, alias.name]) for alias in node.names}
+    return names
+
+
+def _room(module: str) -> str:
+    """The room of a module; any other name for what is not of this repository."""
+    top, below, *_ = (*module.split("."), "", "")
+    if top == _HANDLER:
+        return below if below in ("contract", "lifecycle") else "runtime"
+    if top == _CONSTRUCT:
+        return {"template": "template", "cli": "cli", "__main__": "cli"}.get(below, "construct")
+    return top
+
+
+def _arrows() -> set[tuple[str, str]]:
+    """The arrows of the picture in CONTRIBUTING.md."""
+    (picture,) = re.findall(r"```mermaid\nflowchart LR\n(.*?)```", CONTRIBUTING, re.DOTALL)
+    drawn = re.findall(r"^ +([\w &]+) --> ([\w &]+)$", picture, re.MULTILINE)
+    assert len(drawn) == picture.count("-->")
+    return {(a, b) for left, right in drawn for a in left.split(" & ") for b in right.split(" & ")}
+
+
+def test_the_picture_of_the_rooms_has_an_arrow_for_each_import_and_no_other() -> None:
+    imported = {(_room(module), _room(name)) for module, of in _modules().items() for name in of}
+    rooms = _PRODUCT | _USERS
+    whole = dict.fromkeys(_PRODUCT, "product")
+    real = {
+        (importer, whole.get(of, of) if importer in _USERS else of)
+        for importer, of in imported
+        if importer in rooms and of in rooms and importer != of
+    }
+    assert _arrows() == real
+
+
+def test_the_function_needs_no_cdk_and_its_pure_rooms_no_aws() -> None:
+    for module, names in _modules().items():
+        tops = {name.partition(".")[0] for name in names}
+        assert not tops & _OUTSIDE.get(_room(module), set()), module
+
+
+def test_the_command_runs_nothing_of_the_function_but_its_reads() -> None:
+    of_the_command = (names for module, names in _modules().items() if _room(module) == "cli")
+    used = {name for names in of_the_command for name in names if _room(name) == "runtime"}
+    assert {name.split(".")[2] for name in used} == {"aws", "errors"}
 
 
 def test_only_tests_import_from_tests() -> None:
