@@ -1,8 +1,8 @@
 """What an operation will do to each experiment, and how certain that is.
 
-A verdict is a list of *outcomes*: first what happens if everything stays as it is now, then what
-may happen instead, each with its reason. What all outcomes have in common *will* happen, what only
-some have *may* happen.
+A verdict is a list of *possibilities*: first what happens if everything stays as it is now, then
+what may happen instead, each with its reason. What all of them have in common *will* happen, what
+only some have *may* happen.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from cdk_stop_inference_experiment_handler.contract.wire import seconds_to_answe
 from cdk_stop_inference_experiment_handler.lifecycle import sequential, windowed, words
 from cdk_stop_inference_experiment_handler.lifecycle.decision import Row, Verb
 from cdk_stop_inference_experiment_handler.lifecycle.situation import (
+    ENDED_STATUSES,
     Experiment,
     NotReadable,
     Seen,
@@ -31,9 +32,8 @@ from cdk_stop_inference_experiment_handler.lifecycle.state import (
 from cdk_stop_inference_experiment_handler.lifecycle.stop_request import (
     Wanted,
     actions_of,
+    declared_instances,
     members_of,
-    promoted_instances,
-    wanted_by,
 )
 from cdk_stop_inference_experiment_handler.lifecycle.verdict import Verdict as Evidence
 
@@ -97,6 +97,11 @@ class Outcome:
     because: str = ""
     by_metrics: bool = False
 
+    @property
+    def for_reader(self) -> tuple[str, bool, bool, bool]:
+        """What makes it different for a reader."""
+        return self.effect, self.stops, self.promotes, self.fails
+
     def has(self, what: str) -> bool:
         """Whether it stops, promotes or fails."""
         return {STOP: self.stops, PROMOTE: self.promotes, FAIL: self.fails}[what]
@@ -144,8 +149,7 @@ class Verdict:
         """Will, may or unknown."""
         if self.effect == UNKNOWN:
             return UNKNOWN
-        ways = {(one.effect, one.stops, one.promotes, one.fails) for one in self.outcomes}
-        return WILL if len(ways) == 1 else MAY
+        return WILL if len({outcome.for_reader for outcome in self.outcomes}) == 1 else MAY
 
     def chance(self, what: str) -> str:
         """Whether it stops, promotes or fails: will, may, metrics, unknown or no.
@@ -311,8 +315,7 @@ def _with_failures_of_others(verdicts: list[Verdict]) -> Iterator[Verdict]:
             if one is not verdict and not (one.moment == CLEAN_UP and verdict.moment == UPDATE)
         ]
         if others and verdict.effect in (STOP, WAIT):
-            names = ", ".join(f"'{name}'" for name in others)
-            first = Outcome(NOTHING, because=f"{names} may fail first")
+            first = Outcome(NOTHING, because=f"{words.quoted(others)} may fail first")
             verdict = replace(verdict, outcomes=(*verdict.outcomes, first))  # noqa: PLW2901
         yield verdict
 
@@ -359,13 +362,11 @@ class Judge:
         request = request_of(step, alternatives[0].properties)
         base = replace(base, experiment=request.name)
         if step.refused:
-            outcome = Outcome(FAIL, fails=True)
-            return replace(self._seen(base), outcomes=(outcome,), why=step.refused)
+            return replace(self._seen(base), outcomes=(_failure(),), why=step.refused)
         description = self._function(step)
         if description is None:
             gone = f"its function does not exist any more: {step.service_token}"
-            outcome = Outcome(FAIL, fails=True)
-            return replace(self._seen(base), outcomes=(outcome,), why=gone)
+            return replace(self._seen(base), outcomes=(_failure(),), why=gone)
         found = [
             (case, self._decided(step, case.properties, experiment))
             for case in alternatives
@@ -378,19 +379,19 @@ class Judge:
         return verdict
 
     def _of(self, step: Sent, base: Verdict, found: list[tuple[Any, Decided]]) -> Verdict:
-        _, first = found[0]
+        case, first = found[0]
         outcomes = list(self._outcomes(step, first))
         for _, other in found[1:]:
-            if _way(other) != _way(first):
+            if _for_reader(other) != _for_reader(first):
                 late = [name for name, one in (step.properties or {}).items() if is_late(one)]
                 because = f"{', '.join(map(repr, late))}: known only during the deployment"
                 if not late:
                     because = "an earlier request of the operation may end it"
                 more = list(self._outcomes(step, other))
                 outcomes += [replace(more[0], because=more[0].because or because), *more[1:]]
-        for name in found[0][0].may_be_invalid:
+        for name in case.may_be_invalid:
             because = f"'{name}' may be invalid: it is known only during the deployment"
-            outcomes.append(Outcome(FAIL, fails=True, because=because))
+            outcomes.append(_failure(because))
         decision, s = first.decision, first.situation
         experiment = s.experiment if isinstance(s.experiment, Experiment) else None
         counts = s.prepared.counts if s.prepared else None
@@ -468,16 +469,15 @@ class Judge:
         yield from _other_evidence(decision.evidence, s.request, first)
         if not step.is_after and first.effect != FAIL:
             because = "the same deployment creates the experiment, perhaps later: add a dependency"
-            yield Outcome(FAIL, fails=True, because=because)
+            yield _failure(because)
         if first.effect in (STOP, WAIT):
             # What fails anyway also fails if something else comes first.
-            yield from _risks(step)
-            for why in step.may_fail:
-                yield Outcome(FAIL, fails=True, because=why)
+            yield from (Outcome(NOTHING, because=risk) for risk in step.risks)
+            yield from map(_failure, step.may_fail)
         if note := self._version_note(step):
             self.notes.append(note)
             yield Outcome(STOP, stops=True, promotes=True, because=note)
-            yield Outcome(FAIL, fails=True, because=note)
+            yield _failure(note)
 
     def _instead_of_stop(self, step: Sent, one: Decided) -> Iterator[Outcome]:
         s = one.situation
@@ -494,9 +494,8 @@ class Judge:
         actions = actions_of(stop.end, experiment)
         unknown = [name for name in actions if name not in experiment.variants]
         if unknown and experiment.variants:
-            names = ", ".join(f"'{name}'" for name in unknown)
-            because = f"SageMaker refuses to stop it by actions for {names}"
-            yield Outcome(FAIL, fails=True, because=because)
+            because = f"SageMaker refuses to stop it by actions for {words.quoted(unknown)}"
+            yield _failure(because)
         end = experiment.scheduled_end
         if end is not None and end < time.time() + SOON_SECONDS:
             ended = replace(_as_ended(experiment, None), completion_time=end)
@@ -529,7 +528,7 @@ class Judge:
             return self._unknown(verdict, seen.why)
         found = list(after or ([seen] if seen else []))
         state = (step.properties or {}).get("DesiredState")
-        ends = step.properties is None or state in _ENDED_STATES or is_late(state)
+        ends = step.properties is None or state in ENDED_STATUSES or is_late(state)
         stops = [one for one in found if ends and one.status == "Running"]
         perhaps = [
             one for one in found if ends and one.status in ("Creating", "Starting", "Updating")
@@ -598,11 +597,7 @@ class Judge:
         s, experiment = one.situation, one.situation.experiment
         if one.decision.row is not Row.STOPPABLE or not isinstance(experiment, Experiment):
             return
-        new = s.request.new
-        wanted = one.decision.stop or (
-            wanted_by(new, s.request) if isinstance(new, Declaration) else None
-        )
-        declared = promoted_instances(wanted.end, experiment) if wanted else None
+        declared = declared_instances(one.decision.stop, s.request, experiment)
         if declared is None:
             return
         counts = self._reader.counts(experiment.endpoint_name)
@@ -617,9 +612,6 @@ def _way_back(stop: Wanted | None, experiment: Experiment | None) -> str:
     if stop is None or experiment is None or not stop.end.promotes:
         return ""
     return words.way_back(experiment)
-
-
-_ENDED_STATES = ("Completed", "Cancelled")
 
 
 def kept_by(request: Mapping[str, Any]) -> str:
@@ -668,6 +660,10 @@ def _native_request(step: Native, experiment: Experiment) -> dict[str, Any]:
     return request | ({"Reason": reason} if reason else {})
 
 
+def _failure(because: str = "") -> Outcome:
+    return Outcome(FAIL, fails=True, because=because)
+
+
 def _outcome(one: Decided) -> Outcome:
     decision = one.decision
     effect = _EFFECTS.get(decision.verb, UNKNOWN)
@@ -682,15 +678,9 @@ def _outcome(one: Decided) -> Outcome:
     )
 
 
-def _way(one: Decided) -> tuple[object, ...]:
+def _for_reader(one: Decided) -> tuple[object, ...]:
     """What makes two decisions different for a reader."""
-    outcome = _outcome(one)
-    end = one.decision.stop.end if one.decision.stop else None
-    return (*_key(outcome), end)
-
-
-def _key(outcome: Outcome) -> tuple[object, ...]:
-    return outcome.effect, outcome.stops, outcome.promotes, outcome.fails
+    return _outcome(one).for_reader, one.decision.stop and one.decision.stop.end
 
 
 def _missing(one: Decided) -> str:
@@ -699,10 +689,6 @@ def _missing(one: Decided) -> str:
     if one.unread and (decision.row in _UNREAD_ROWS or decision.is_unmeasured):
         return "; ".join(dict.fromkeys(unread.why for unread in one.unread))
     return ""
-
-
-def _risks(step: Sent) -> Iterator[Outcome]:
-    yield from (Outcome(NOTHING, because=risk) for risk in step.risks)
 
 
 def _promotes(request: Request) -> bool:
@@ -716,16 +702,12 @@ def _other_evidence(
     if not evidence:
         return
     because = "the metrics may change"
-    is_open = evidence.get("verdict") == Evidence.SUCCESSFUL.value
-    if not is_open:
-        yield replace(_PROMOTES, because=because, by_metrics=True)
+    if evidence.get("verdict") != Evidence.SUCCESSFUL.value:
+        yield Outcome(STOP, stops=True, promotes=True, because=because, by_metrics=True)
     elif request.type is RequestType.DELETE:
         yield replace(first, promotes=False, because=because, by_metrics=True)
     else:
         yield Outcome(FAIL, fails=True, because=because, by_metrics=True)
-
-
-_PROMOTES = Outcome(STOP, stops=True, promotes=True)
 
 
 def _too_little_time(s: Situation) -> Iterator[Outcome]:

@@ -28,13 +28,12 @@ from cdk_stop_inference_experiment_handler.lifecycle.situation import (
     Question,
     Seen,
 )
-from cdk_stop_inference_experiment_handler.runtime.aws import Aws, client
+from cdk_stop_inference_experiment_handler.runtime.aws import Aws, ask, client
 from cdk_stop_inference_experiment_handler.runtime.errors import (
     AwsError,
     Gone,
     Throttled,
     Transient,
-    error_of,
 )
 
 from .templates import Json, parse_template
@@ -181,14 +180,14 @@ class Reader:
         return self._once("stack", name, lambda: self._read_stack(name))
 
     def _read_stack(self, name: str) -> StackSeen:
-        found = _asked(partial(self._cloudformation.describe_stacks, StackName=name))["Stacks"][0]
+        stack = _asked(partial(self._cloudformation.describe_stacks, StackName=name))["Stacks"][0]
         return StackSeen(
-            stack_id=found["StackId"],
-            name=found["StackName"],
-            status=found["StackStatus"],
-            parent_id=found.get("ParentId") or "",
-            is_protected=bool(found.get("EnableTerminationProtection")),
-            parameters=_parameters(found),
+            stack_id=stack["StackId"],
+            name=stack["StackName"],
+            status=stack["StackStatus"],
+            parent_id=stack.get("ParentId") or "",
+            is_protected=bool(stack.get("EnableTerminationProtection")),
+            parameters=_parameters(stack),
         )
 
     def change_set(self, name: str, stack: str | None = None) -> ChangeSet:
@@ -201,15 +200,16 @@ class Reader:
             CannotPlan: It does not exist, or it cannot be described.
         """
         place = {"ChangeSetName": name} | ({"StackName": stack} if stack else {})
-        pages = list(self._pages(place, IncludePropertyValues=True))
-        listed = {one["LogicalResourceId"]: one for page in pages for one in _changes(page)}
-        for page in self._pages(place):
-            for one in _changes(page):
-                logical_id = one["LogicalResourceId"]
-                if known := listed.get(logical_id):
-                    listed[logical_id] = {**known, "Details": [*_details(known), *_details(one)]}
-                else:
-                    listed[logical_id] = one
+        describe = partial(self._cloudformation.describe_change_set, **place)
+        pages = list(_pages(partial(describe, IncludePropertyValues=True)))
+        listed = {
+            change["LogicalResourceId"]: change for page in pages for change in _changes(page)
+        }
+        for change in (change for page in _pages(describe) for change in _changes(page)):
+            known = listed.setdefault(change["LogicalResourceId"], change)
+            if known is not change:
+                details = [*_details(known), *_details(change)]
+                listed[change["LogicalResourceId"]] = {**known, "Details": details}
         first = pages[0]
         return ChangeSet(
             arn=first["ChangeSetId"],
@@ -226,16 +226,6 @@ class Reader:
                 or []
             ),
         )
-
-    def _pages(self, place: Mapping[str, str], **options: object) -> Iterator[Json]:
-        token: dict[str, str] = {}
-        while True:
-            describe = self._cloudformation.describe_change_set
-            page = _asked(partial(describe, **place, **options, **token))
-            yield page
-            if not page.get("NextToken"):
-                return
-            token = {"NextToken": page["NextToken"]}
 
     def _change(self, change: Json) -> Change:
         nested = change.get("ChangeSetId")
@@ -262,23 +252,18 @@ class Reader:
         return self._once("resources", stack_id, lambda: self._read_resources(stack_id))
 
     def _read_resources(self, stack_id: str) -> tuple[Resource, ...]:
-        found: list[Resource] = []
-        token: dict[str, str] = {}
-        while True:
-            list_them = self._cloudformation.list_stack_resources
-            page = _asked(partial(list_them, StackName=stack_id, **token))
-            found += [
-                Resource(
-                    logical_id=one["LogicalResourceId"],
-                    physical_id=one.get("PhysicalResourceId") or "",
-                    resource_type=one.get("ResourceType") or "",
-                    status=one.get("ResourceStatus") or "",
-                )
-                for one in page.get("StackResourceSummaries") or []
-            ]
-            if not page.get("NextToken"):
-                return tuple(one for one in found if one.status != "DELETE_COMPLETE")
-            token = {"NextToken": page["NextToken"]}
+        pages = _pages(partial(self._cloudformation.list_stack_resources, StackName=stack_id))
+        resources = (
+            Resource(
+                logical_id=summary["LogicalResourceId"],
+                physical_id=summary.get("PhysicalResourceId") or "",
+                resource_type=summary.get("ResourceType") or "",
+                status=summary.get("ResourceStatus") or "",
+            )
+            for page in pages
+            for summary in page.get("StackResourceSummaries") or []
+        )
+        return tuple(resource for resource in resources if resource.status != "DELETE_COMPLETE")
 
     def template(self, stack_id: str) -> Json:
         """The deployed template, after CloudFormation has processed its transforms.
@@ -345,12 +330,8 @@ class Reader:
 
     def evidence(self, question: Question) -> Seen[Measured]:
         """What CloudWatch has measured so far, and the states of alarms."""
-        return self._once(
-            "evidence", repr(question), lambda: _seen(lambda: self._measured(question))
-        )
-
-    def _measured(self, question: Question) -> Measured:
-        return self.aws.evidence(question)
+        read = partial(self.aws.evidence, question)
+        return self._once("evidence", repr(question), lambda: _seen(read))
 
     def function(self, arn: str) -> Seen[str | None]:
         """The description of a Lambda function; None if there is no such function."""
@@ -359,7 +340,7 @@ class Reader:
     def _read_description(self, arn: str) -> str | None:
         call = partial(self._lambda.get_function_configuration, FunctionName=arn)
         try:
-            return str(_of_aws(call).get("Description") or "")
+            return str(ask(call).get("Description") or "")
         except Gone:
             return None
 
@@ -369,10 +350,10 @@ class Reader:
                 self._known[kind, key] = read()
             except CannotPlan as error:
                 self._known[kind, key] = error
-        found = self._known[kind, key]
-        if isinstance(found, CannotPlan):
-            raise found
-        return found  # type: ignore[no-any-return]
+        known = self._known[kind, key]
+        if isinstance(known, CannotPlan):
+            raise known
+        return known  # type: ignore[no-any-return]
 
     @cached_property
     def _cloudformation(self) -> Any:  # noqa: ANN401 - boto3 creates its clients' types at run time
@@ -383,20 +364,23 @@ class Reader:
         return client("lambda", self._session)
 
 
-def _of_aws(call: Callable[[], Any]) -> Any:  # noqa: ANN401
-    try:
-        return call()
-    except (ClientError, BotoCoreError) as error:
-        raise error_of(error) from error
-
-
 def _asked(call: Callable[[], Any]) -> Any:  # noqa: ANN401
     try:
-        return _patiently(lambda: _of_aws(call))
+        return _patiently(partial(ask, call))
     except AwsError as error:
         raise CannotPlan(str(error)) from error
     except ValueError as error:  # A time that is absent, though the API promises it.
         raise CannotPlan(f"an answer of AWS cannot be read: {error}") from error
+
+
+def _pages(call: Callable[..., Any]) -> Iterator[Json]:
+    token: dict[str, str] = {}
+    while True:
+        page = _asked(partial(call, **token))
+        yield page
+        if not page.get("NextToken"):
+            return
+        token = {"NextToken": page["NextToken"]}
 
 
 def _seen(read: Callable[[], T]) -> Seen[T]:
@@ -427,10 +411,10 @@ def _patiently(read: Callable[[], T]) -> T:
     return read()
 
 
-def _parameters(found: Json) -> Mapping[str, str]:
+def _parameters(answer: Json) -> Mapping[str, str]:
     return {
-        one["ParameterKey"]: str(one.get("ResolvedValue") or one.get("ParameterValue", ""))
-        for one in found.get("Parameters") or []
+        given["ParameterKey"]: str(given.get("ResolvedValue") or given.get("ParameterValue", ""))
+        for given in answer.get("Parameters") or []
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from cdk_stop_inference_experiment_handler.contract.request import (
     RequestType,
     read_request,
 )
+from cdk_stop_inference_experiment_handler.lifecycle import words
 from cdk_stop_inference_experiment_handler.lifecycle.decide import decide
 from cdk_stop_inference_experiment_handler.lifecycle.decision import Decision, Verb
 from cdk_stop_inference_experiment_handler.lifecycle.history import History
@@ -42,7 +43,7 @@ from cdk_stop_inference_experiment_handler.lifecycle.situation import (
     StackEvent,
 )
 
-from .operations import Sent, StackThen, name_of
+from .operations import DELETE_STATUS, Sent, StackThen, name_of
 from .reading import Reader
 from .templates import Json, is_late
 
@@ -83,11 +84,11 @@ def cases(properties: Json, old: Json | None) -> list[Case] | str:
         return "'Name', which may become another experiment's during the deployment"
     values = [list(_values(name, properties[name], (old or {}).get(name))) for name in late]
     if math.prod(map(len, values)) > MAX_CASES:
-        return f"{_quoted(late)}, which are known only during the deployment"
+        return f"{words.quoted(late)}, which are known only during the deployment"
     checked = tuple(name for name in late if name not in _NEVER_INVALID)
     return [
-        Case(_known({**properties, **dict(zip(late, one, strict=True))}), checked)
-        for one in itertools.product(*values)
+        Case(_known({**properties, **dict(zip(late, chosen, strict=True))}), checked)
+        for chosen in itertools.product(*values)
     ]
 
 
@@ -98,7 +99,7 @@ _ENUMERATED: Mapping[str, tuple[Any, ...]] = {
     "DesiredState": tuple(DESIRED_STATES),
     "Outcome": _KINDS,
     "Otherwise": _KINDS,
-    "StopOn": ([one.value for one in StopOn], *([one.value] for one in StopOn)),
+    "StopOn": ([event.value for event in StopOn], *([event.value] for event in StopOn)),
     "ServiceToken": (None,),
     "ServiceTimeout": (None,),
 }
@@ -111,44 +112,39 @@ def _values(name: str, value: object, old: object) -> Iterator[object]:
         yield from _ENUMERATED[name]
     elif name == "ModelVariantActions" and isinstance(value, Mapping):
         choices = [
-            [one.value for one in Action] if is_late(action) else [action]
+            [known.value for known in Action] if is_late(action) else [action]
             for action in value.values()
         ]
         for chosen in itertools.product(*choices):
             yield dict(zip(value, chosen, strict=True))
     else:
-        same = _filled(value, old)
+        same = _with_late(name, value, old, _as_now)
         if not is_late(same):
             yield same
-        if name == "PromoteIf":
-            yield None
-        else:
-            yield _assumed(name, value, old)
+        yield None if name == "PromoteIf" else _with_late(name, value, old, _assumed)
 
 
-def _filled(value: object, old: object) -> object:
-    """The value with the current values for parts that are only known later."""
+def _with_late(
+    name: str, value: object, old: object, choose: Callable[[str, object, object], object]
+) -> object:
+    """The value, with one that is chosen for each part that is known only later."""
     if isinstance(value, Mapping):
         known = old if isinstance(old, Mapping) else {}
-        return {key: _filled(item, known.get(key)) for key, item in value.items()}
+        return {key: _with_late(key, item, known.get(key), choose) for key, item in value.items()}
     if isinstance(value, list):
-        items = old if isinstance(old, list) else []
-        return [_filled(one, items[i] if i < len(items) else None) for i, one in enumerate(value)]
-    return old if is_late(value) and old is not None else value
+        items = [*old] if isinstance(old, list) else []
+        pairs = itertools.zip_longest(value, items[: len(value)])
+        return [_with_late(name, item, before, choose) for item, before in pairs]
+    return choose(name, value, old) if is_late(value) else value
 
 
-def _assumed(name: str, value: object, old: object) -> object:
-    """The value with others than the current ones for parts that are only known later."""
-    if isinstance(value, Mapping):
-        known = old if isinstance(old, Mapping) else {}
-        return {key: _assumed(key, item, known.get(key)) for key, item in value.items()}
-    if isinstance(value, list):
-        items = old if isinstance(old, list) else []
-        return [
-            _assumed(name, one, items[i] if i < len(items) else None) for i, one in enumerate(value)
-        ]
-    if not is_late(value):
-        return value
+def _as_now(_name: str, value: object, old: object) -> object:
+    """The current value; what is new stays unknown."""
+    return value if old is None else old
+
+
+def _assumed(name: str, _value: object, old: object) -> object:
+    """Another value than the current one."""
     if name == "InstanceCount":
         return str(int(str(old)) + 1) if str(old).isdigit() else "1"
     return _ASSUMED.get(name, PLACEHOLDER)
@@ -171,8 +167,8 @@ def situation(
     while True:
         stacks = _stacks(reader, sent, at)
         lacking = History(request, stacks, at).lacks
-        known = {one: reader.events(one) for one in lacking}
-        if not lacking or all(known[one] == reader.older(one) for one in lacking):
+        known = {stack_id: reader.events(stack_id) for stack_id in lacking}
+        if all(known[stack_id] == reader.older(stack_id) for stack_id in lacking):
             break
     return Situation(request, Progress(at), at, experiment, stacks)
 
@@ -213,7 +209,7 @@ def _event(sent: Sent, properties: Json, at: float) -> dict[str, Any]:
 
 def _stacks(reader: Reader, sent: Sent, at: float) -> tuple[Stack, ...]:
     """The request's stack and those that it is nested in, as they will be."""
-    found: list[Stack] = []
+    stacks: list[Stack] = []
     stack_id = sent.place.stack_id
     while stack_id:
         then = sent.stacks.get(stack_id)
@@ -221,14 +217,14 @@ def _stacks(reader: Reader, sent: Sent, at: float) -> tuple[Stack, ...]:
             # An ancestor that takes no part: the nested stack is operated on alone.
             seen = reader.stack(stack_id)
             description = Description(seen.status, seen.parent_id)
-            found.append(Stack(stack_id, description, reader.events(stack_id)))
+            stacks.append(Stack(stack_id, description, reader.events(stack_id)))
             stack_id = seen.parent_id
             continue
         own = _own_events(sent, at) if stack_id == sent.place.stack_id else ()
         description = Description(then.begun[-1], then.parent_id)
-        found.append(Stack(stack_id, description, _with(reader, then, own, at)))
+        stacks.append(Stack(stack_id, description, _with(reader, then, own, at)))
         stack_id = then.parent_id
-    return tuple(found)
+    return tuple(stacks)
 
 
 def _with(reader: Reader, then: StackThen, own: Sequence[StackEvent], at: float) -> Seen[Events]:
@@ -238,12 +234,10 @@ def _with(reader: Reader, then: StackThen, own: Sequence[StackEvent], at: float)
         return before
     name = name_of(then.stack_id)
     first, *ends = (StackEvent(at, name, then.stack_id, status) for status in then.begun)
-    during = [one for one in own if one.status != _DELETING]
-    coming = [first, *during, *ends, *(one for one in own if one.status == _DELETING)]
+    during = [event for event in own if event.status != DELETE_STATUS]
+    after = [event for event in own if event.status == DELETE_STATUS]
+    coming = [first, *during, *ends, *after]
     return Events((*reversed(coming), *before.newest_first), before.is_whole)
-
-
-_DELETING = "DELETE_IN_PROGRESS"
 
 
 def _own_events(sent: Sent, at: float) -> tuple[StackEvent, ...]:
@@ -287,7 +281,7 @@ def _unread(s: Situation) -> Iterator[NotReadable]:
         facts += [stack.description, stack.events]
     if s.prepared is not None:
         facts += [s.prepared.counts, s.prepared.evidence]
-    yield from (one for one in facts if isinstance(one, NotReadable))
+    yield from (fact for fact in facts if isinstance(fact, NotReadable))
 
 
 def ancestors(reader: Reader, stack_id: str, status: str) -> dict[str, StackThen]:
@@ -296,13 +290,9 @@ def ancestors(reader: Reader, stack_id: str, status: str) -> dict[str, StackThen
     Raises:
         CannotPlan: One of them cannot be described.
     """
-    found: dict[str, StackThen] = {}
+    stacks: dict[str, StackThen] = {}
     while stack_id:
         parent_id = reader.stack(stack_id).parent_id
-        found[stack_id] = StackThen(stack_id, parent_id, (status,))
+        stacks[stack_id] = StackThen(stack_id, parent_id, (status,))
         stack_id = parent_id
-    return found
-
-
-def _quoted(names: Sequence[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names)
+    return stacks

@@ -153,6 +153,15 @@ def promoted_instances(end: End, experiment: Experiment) -> int | None:
     return next((variant.instances.instance_count for variant in promoted_variants), None)
 
 
+def declared_instances(
+    wanted: Wanted | None, request: Request, experiment: Experiment
+) -> int | None:
+    """The instance count for the variant that a Stop, or the armed declaration, promotes."""
+    if wanted is None and isinstance(request.new, Declaration):
+        wanted = wanted_by(request.new, request)
+    return promoted_instances(wanted.end, experiment) if wanted else None
+
+
 def other_instance_type(end: End, experiment: Experiment) -> tuple[str, str] | None:
     """The instance type that the shadow was tested on, and another one for its promotion.
 

@@ -60,8 +60,8 @@ def not_armed_before(experiment: Experiment, *, may_stop_on_create: bool) -> str
 def unknown_variants(declared: Iterable[str], experiment: Experiment) -> str:
     """An action is declared for a variant that the experiment does not have."""
     return (
-        f"{_named(experiment)} has no variant {_quoted(declared)}; nothing was stopped: "
-        f"'ModelVariantActions' must name its variants, which are {_quoted(experiment.variants)}"
+        f"{_named(experiment)} has no variant {quoted(declared)}; nothing was stopped: "
+        f"'ModelVariantActions' must name its variants, which are {quoted(experiment.variants)}"
     )
 
 
@@ -69,7 +69,7 @@ def not_a_shadow(variant: str, experiment: Experiment) -> str:
     """Promote is declared for the production variant."""
     return (
         f"variant '{variant}' of {_named(experiment)} cannot be promoted; nothing was stopped: "
-        f"promote its shadow variant, which is {_quoted(experiment.shadows)}"
+        f"promote its shadow variant, which is {quoted(experiment.shadows)}"
     )
 
 
@@ -78,8 +78,8 @@ def not_a_pair(experiment: Experiment) -> str:
     return (
         f"{_named(experiment)} does not have one production variant and one shadow variant, which "
         f"'Outcome' needs; nothing was stopped: use 'ModelVariantActions' instead; found: "
-        f"production {_quoted([experiment.production])}, shadows {_quoted(experiment.shadows)}, "
-        f"variants {_quoted(experiment.variants)}"
+        f"production {quoted([experiment.production])}, shadows {quoted(experiment.shadows)}, "
+        f"variants {quoted(experiment.variants)}"
     )
 
 
@@ -196,7 +196,7 @@ def parent_at_rest(name: str) -> str:
 def held_by_another(name: str, holders: Iterable[str]) -> str:
     """The construct was renamed or moved: another resource now manages the experiment."""
     return (
-        f"resource {_quoted(holders)} of this stack now manages inference experiment '{name}', "
+        f"resource {quoted(holders)} of this stack now manages inference experiment '{name}', "
         f"which was not stopped"
     )
 
@@ -239,7 +239,7 @@ def serves(promoted: str | None, experiment: Experiment) -> str:
     by = experiment.endpoint_config_name
     return (
         f"; variant '{promoted}' serves production now"
-        f"{f', by endpoint configuration {_quoted([by])}' if by else ''}; to go back, see the page "
+        f"{f', by endpoint configuration {quoted([by])}' if by else ''}; to go back, see the page "
         f"'{_DAY_AFTER}'"
     )
 
@@ -249,7 +249,7 @@ def way_back(experiment: Experiment) -> str:
     model = experiment.configured.get(experiment.production, {}).get("ModelName")
     return (
         f"To go back after the promotion, update endpoint '{experiment.endpoint_name}' to a new "
-        f"endpoint configuration{f' for model {_quoted([str(model)])}' if model else ''}: see the "
+        f"endpoint configuration{f' for model {quoted([str(model)])}' if model else ''}: see the "
         f"page '{_DAY_AFTER}'"
     )
 
@@ -545,7 +545,8 @@ def _endpoint_cause(experiment: Experiment) -> str:
     return f"; endpoint: {cause}" if cause else ""
 
 
-def _quoted(names: Iterable[str]) -> str:
+def quoted(names: Iterable[str]) -> str:
+    """The names in quotes, with commas."""
     return ", ".join(f"'{name}'" for name in names if name) or "none"
 
 

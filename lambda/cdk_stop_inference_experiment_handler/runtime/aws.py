@@ -62,7 +62,7 @@ class Aws:
         """
         describe = self._sagemaker.describe_inference_experiment
         try:
-            return read_experiment(_ask(partial(describe, Name=name)))
+            return read_experiment(ask(partial(describe, Name=name)))
         except Gone:
             return None
 
@@ -76,7 +76,7 @@ class Aws:
             AwsError: The call failed.
         """
         describe = self._sagemaker.describe_endpoint
-        return read_counts(_ask(partial(describe, EndpointName=endpoint_name)))
+        return read_counts(ask(partial(describe, EndpointName=endpoint_name)))
 
     def stop(self, request: Mapping[str, object]) -> str:
         """Order the end of the experiment, which comes minutes later.
@@ -87,7 +87,7 @@ class Aws:
         Raises:
             AwsError: The call failed; if its answer was lost, it may have been carried out.
         """
-        answer = _ask(partial(self._sagemaker.stop_inference_experiment, **request))
+        answer = ask(partial(self._sagemaker.stop_inference_experiment, **request))
         return str(answer.get("InferenceExperimentArn", ""))
 
     def stack(self, stack_id: str) -> Description:
@@ -96,7 +96,7 @@ class Aws:
         Raises:
             AwsError: The call failed.
         """
-        answer = _ask(partial(self._cloudformation.describe_stacks, StackName=stack_id))
+        answer = ask(partial(self._cloudformation.describe_stacks, StackName=stack_id))
         stack = answer["Stacks"][0]
         return Description(str(stack["StackStatus"]), str(stack.get("ParentId") or ""))
 
@@ -108,7 +108,7 @@ class Aws:
         """
         page = {"NextToken": token} if token else {}
         describe = self._cloudformation.describe_stack_events
-        answer = _ask(partial(describe, StackName=stack_id, **page))
+        answer = ask(partial(describe, StackName=stack_id, **page))
         return tuple(map(read_event, answer["StackEvents"])), str(answer.get("NextToken") or "")
 
     def holders(self, stack_id: str, physical_id: str) -> tuple[str, ...]:
@@ -118,7 +118,7 @@ class Aws:
             AwsError: A call failed.
         """
         paginator = self._cloudformation.get_paginator("list_stack_resources")
-        pages = _ask(partial(_all, paginator.paginate, StackName=stack_id))
+        pages = ask(partial(_all, paginator.paginate, StackName=stack_id))
         return tuple(
             resource["LogicalResourceId"]
             for page in pages
@@ -151,7 +151,7 @@ class Aws:
                 continue
             statuses = {str(stat["Id"]): "missing" for stat in stats}
             read = partial(_all, pages, MetricDataQueries=stats, StartTime=begin, EndTime=end)
-            for page in _ask(read):
+            for page in ask(read):
                 for result in page["MetricDataResults"]:
                     statuses[result["Id"]] = result.get("StatusCode")
                     times = (at.timestamp() for at in result["Timestamps"])
@@ -168,8 +168,10 @@ class Aws:
         for kind in ("MetricAlarm", "LogAlarm", "CompositeAlarm"):
             rest = [name for name in names if name not in states]
             if rest:
-                ask = partial(self._cloudwatch.describe_alarms, AlarmNames=rest, AlarmTypes=[kind])
-                alarms = _ask(ask).get(f"{kind}s", [])
+                describe = partial(
+                    self._cloudwatch.describe_alarms, AlarmNames=rest, AlarmTypes=[kind]
+                )
+                alarms = ask(describe).get(f"{kind}s", [])
                 states |= {alarm["AlarmName"]: alarm["StateValue"] for alarm in alarms}
         return states
 
@@ -186,7 +188,8 @@ class Aws:
         return client("cloudwatch", self._session, self._attempts)
 
 
-def _ask(call: Callable[[], Any]) -> Any:  # noqa: ANN401
+def ask(call: Callable[[], Any]) -> Any:  # noqa: ANN401
+    """Make a call; its failure is one of the errors of :mod:`.errors`."""
     try:
         return call()
     except (ClientError, BotoCoreError) as error:

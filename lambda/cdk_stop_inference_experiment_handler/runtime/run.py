@@ -20,8 +20,8 @@ from ..lifecycle.situation import Experiment, NotReadable, Progress
 from ..lifecycle.state import unreadable
 from ..lifecycle.stop_request import (
     Wanted,
+    declared_instances,
     members_of,
-    promoted_instances,
     wanted_by,
 )
 from .aws import Aws
@@ -319,13 +319,11 @@ class Run:
 
     def _warn_of_fewer_instances(self, look: Look, wanted: Wanted | None = None) -> None:
         """Warn about a promotion that reduces the instance count, but never delay a stop for it."""
-        s, new = look.situation, self._request.new
+        s = look.situation
         experiment = s.experiment
         if not isinstance(experiment, Experiment):
             return
-        if wanted is None and isinstance(new, Declaration):
-            wanted = wanted_by(new, self._request)
-        declared = promoted_instances(wanted.end, experiment) if wanted else None
+        declared = declared_instances(wanted, self._request, experiment)
         if declared is None:
             return
         counts = s.prepared.counts if s.prepared else None
