@@ -12,7 +12,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 
-from . import arguments as told
+from .arguments import JSON, MARKDOWN, parse_arguments
+from .arguments import NO_CHANGE as ON_NO_CHANGE
 from .document import of_plan, of_status
 from .plan import Plan, plan_change_set, plan_destroy
 from .printing import print_json, print_markdown, print_text
@@ -24,7 +25,7 @@ OK, ERROR, HOLDS, NO_CHANGE = 0, 1, 2, 3
 
 def run(arguments: Sequence[str] | None) -> int:
     """Run the command; print an error on one line."""
-    options = told.parse_arguments(arguments)
+    options = parse_arguments(arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A terminal may lack a character that a reason or a name has.
@@ -50,9 +51,9 @@ def _plan(reader: Reader, options: argparse.Namespace) -> int:
         else plan_change_set(reader, options.stack, options.change_set)
     )
     _print(options.format, plan)
-    if not plan.changes and told.NO_CHANGE in options.fail_on:
+    if not plan.changes and ON_NO_CHANGE in options.fail_on:
         return NO_CHANGE
-    wanted = [what for what in options.fail_on if what != told.NO_CHANGE]
+    wanted = [what for what in options.fail_on if what != ON_NO_CHANGE]
     return HOLDS if any(plan.may(what) for what in wanted) else OK
 
 
@@ -65,7 +66,7 @@ def _status(session: boto3.Session, options: argparse.Namespace) -> int:
     if any(stack.error for stack in stacks):
         return ERROR
     soon = options.ends_within
-    ends = [one.ends_at for stack in stacks for one in stack.resources]
+    ends = [resource.ends_at for stack in stacks for resource in stack.resources]
     is_soon = soon is not None and any(end is not None and end < time.time() + soon for end in ends)
     return HOLDS if is_soon else OK
 
@@ -77,15 +78,15 @@ def _status_or_error(session: boto3.Session, name: str) -> StackStatus:
         return StackStatus.failed(name, _line(error, session))
 
 
-def _print(form: str, found: Plan | list[StackStatus]) -> None:
-    if form == told.JSON:
-        if isinstance(found, Plan):
-            print_json(found.to_json())
+def _print(form: str, result: Plan | list[StackStatus]) -> None:
+    if form == JSON:
+        if isinstance(result, Plan):
+            print_json(result.to_json())
         else:
-            print_json([one.to_json() for one in found])
+            print_json([stack.to_json() for stack in result])
         return
-    blocks = of_plan(found) if isinstance(found, Plan) else of_status(found)
-    print_markdown(blocks) if form == told.MARKDOWN else print_text(blocks)
+    blocks = of_plan(result) if isinstance(result, Plan) else of_status(result)
+    print_markdown(blocks) if form == MARKDOWN else print_text(blocks)
 
 
 def _line(error: Exception, session: boto3.Session | None) -> str:
@@ -119,8 +120,8 @@ _REMEDIES = {
 def _remedy(text: str, error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return ": check 'credential_process' in the AWS configuration"
-    found = (remedy for words, remedy in _REMEDIES.items() if words.lower() in text.lower())
-    remedy = next(found, "")
+    remedies = (remedy for part, remedy in _REMEDIES.items() if part.lower() in text.lower())
+    remedy = next(remedies, "")
     return f": {remedy}" if remedy else ""
 
 

@@ -21,7 +21,7 @@ from .plan import (
     Verdict,
     kept_by,
 )
-from .status import Answer, StackStatus, Standing, Variant
+from .status import ResourceStatus, StackStatus, Variant, WhatIf
 
 LOUD, QUIET, GOOD, WARNING, PLAIN = "loud", "quiet", "good", "warning", "plain"
 """How a block is meant."""
@@ -107,8 +107,7 @@ def _verdict(verdict: Verdict) -> Iterator[Block]:
     if verdict.effect == STOP and verdict.scheduled_end:
         yield Text(f"Otherwise it ends by itself at {verdict.scheduled_end}.")
     if verdict.evidence:
-        why = verdict.evidence.get("why")
-        yield Text(_sentence(f"Evidence now: {verdict.evidence.get('verdict')}{_after(why)}"))
+        yield _evidence(verdict.evidence)
     if verdict.stop_request:
         yield Text("A stop cannot be undone. The request to SageMaker:")
         yield Members(verdict.stop_request)
@@ -166,43 +165,42 @@ def of_status(stacks: Iterable[StackStatus]) -> Iterator[Block]:
         elif not stack.resources:
             yield Text("There is no inference experiment.", is_of_item=False)
         for resource in stack.resources:
-            yield from _standing(resource)
+            yield from _resource(resource)
 
 
-def _standing(one: Standing) -> Iterator[Block]:
-    since = f"{one.status} since {one.since}" if one.since else one.status
-    place = f"{one.stack}/{one.logical_id}"
-    yield Item(one.experiment or "an experiment", since or one.trouble, PLAIN, place)
-    if one.trouble and since:
-        yield Text(_sentence(one.trouble), WARNING)
-    if one.declared:
-        yield Text(_sentence(f"Declared end: {one.declared}"))
-    if one.ended:
-        yield Text(_sentence(one.ended))
-    elif one.scheduled_end:
-        yield Text(f"It ends by itself at {one.scheduled_end}.")
-    if one.variants:
+def _resource(resource: ResourceStatus) -> Iterator[Block]:
+    since = f"{resource.status} since {resource.since}" if resource.since else resource.status
+    place = f"{resource.stack}/{resource.logical_id}"
+    yield Item(resource.experiment or "an experiment", since or resource.trouble, PLAIN, place)
+    if resource.trouble and since:
+        yield Text(_sentence(resource.trouble), WARNING)
+    if resource.declared:
+        yield Text(_sentence(f"Declared end: {resource.declared}"))
+    if resource.ended:
+        yield Text(_sentence(resource.ended))
+    elif resource.scheduled_end:
+        yield Text(f"It ends by itself at {resource.scheduled_end}.")
+    if resource.variants:
         header = ("variant", "role", "model", "instances", "requests", "status")
-        yield Table(header, tuple(map(_variant, one.variants)))
-    if one.evidence:
-        why = one.evidence.get("why")
-        yield Text(_sentence(f"Evidence now: {one.evidence.get('verdict')}{_after(why)}"))
-    for answer in one.answers:
-        yield Text(_answer(answer))
+        yield Table(header, tuple(map(_variant, resource.variants)))
+    if resource.evidence:
+        yield _evidence(resource.evidence)
+    for what_if in resource.what_ifs:
+        yield Text(_what_if(what_if))
 
 
-def _answer(answer: Answer) -> str:
-    verdict = answer.verdict
+def _what_if(what_if: WhatIf) -> str:
+    verdict = what_if.verdict
     if verdict.effect == UNKNOWN:
-        return _sentence(f"{answer.what} has an effect that is {verdict.why}")
+        return _sentence(f"{what_if.what} has an effect that is {verdict.why}")
     if verdict.effect == NOTHING:
-        return _sentence(f"{answer.what} would stop nothing: {answer.why or verdict.why}")
+        return _sentence(f"{what_if.what} would stop nothing: {what_if.why or verdict.why}")
     if verdict.effect == FAIL:
-        return _sentence(f"{answer.what} would fail: {verdict.why}")
+        return _sentence(f"{what_if.what} would fail: {verdict.why}")
     if verdict.effect == WAIT:
-        return _sentence(f"{answer.what} would wait: {verdict.why}")
+        return _sentence(f"{what_if.what} would wait: {verdict.why}")
     stop, promote = verdict.chance(STOP), verdict.chance(PROMOTE)
-    ends = f"{answer.what} would stop it" + _promotes(stop, promote)
+    ends = f"{what_if.what} would stop it" + _promotes(stop, promote)
     if verdict.chance(FAIL) not in (NO, METRICS):
         ends += ", or fail"
     return _sentence(ends)
@@ -217,8 +215,9 @@ def _variant(variant: Variant) -> tuple[str, ...]:
     return variant.name, variant.role, variant.model, instances, traffic, variant.status
 
 
-def _after(why: object) -> str:
-    return f", {why}" if why else ""
+def _evidence(report: Mapping[str, object]) -> Text:
+    says = ", ".join(str(report[name]) for name in ("verdict", "why") if report.get(name))
+    return Text(_sentence(f"Evidence now: {says}"))
 
 
 def _sentence(text: str) -> str:

@@ -51,7 +51,7 @@ from .operations import (
     of_destroy,
 )
 from .reading import CannotPlan, ChangeSet, Reader, StackSeen
-from .situations import Decided, cases, decided, request_of, situation
+from .situations import Case, Decided, cases, decided, request_of, situation
 from .templates import Json, is_late
 
 SHAPE = 2
@@ -81,7 +81,7 @@ _UNREAD_ROWS = frozenset(
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Possibility:
     """One way in which a request may go.
 
     Attributes:
@@ -115,7 +115,7 @@ class Verdict:
         request: Create, Update or Delete; empty if the function gets none.
         moment: When it is sent: update, clean-up or deletion.
         is_native: CloudFormation's own resource does it, without the function.
-        outcomes: The first one is what happens if everything stays as it is now.
+        possibilities: The first one is what happens if everything stays as it is now.
         stop_request: The request to SageMaker, if any.
         evidence: The current report of the gate; empty if no evidence is declared.
         warnings: What the function will log as a warning, such as fewer instances.
@@ -124,7 +124,7 @@ class Verdict:
 
     place: Place
     experiment: str
-    outcomes: tuple[Outcome, ...]
+    possibilities: tuple[Possibility, ...]
     why: str
     request: str = ""
     moment: str = ""
@@ -141,15 +141,19 @@ class Verdict:
     @property
     def effect(self) -> str:
         """Stop, wait, fail, nothing or unknown."""
-        is_unknown = any(outcome.effect == UNKNOWN for outcome in self.outcomes)
-        return UNKNOWN if is_unknown else self.outcomes[0].effect
+        is_unknown = any(possibility.effect == UNKNOWN for possibility in self.possibilities)
+        return UNKNOWN if is_unknown else self.possibilities[0].effect
 
     @property
     def certainty(self) -> str:
         """Will, may or unknown."""
         if self.effect == UNKNOWN:
             return UNKNOWN
-        return WILL if len({outcome.for_reader for outcome in self.outcomes}) == 1 else MAY
+        return (
+            WILL
+            if len({possibility.for_reader for possibility in self.possibilities}) == 1
+            else MAY
+        )
 
     def chance(self, what: str) -> str:
         """Whether it stops, promotes or fails: will, may, metrics, unknown or no.
@@ -158,15 +162,18 @@ class Verdict:
         """
         if self.effect == UNKNOWN:
             return UNKNOWN
-        found = [outcome for outcome in self.outcomes if outcome.has(what)]
-        if len(found) in (0, len(self.outcomes)):
-            return WILL if found else NO
-        return METRICS if what == FAIL and all(one.by_metrics for one in found) else MAY
+        having = [possibility for possibility in self.possibilities if possibility.has(what)]
+        if len(having) in (0, len(self.possibilities)):
+            return WILL if having else NO
+        is_by_metrics = all(possibility.by_metrics for possibility in having)
+        return METRICS if what == FAIL and is_by_metrics else MAY
 
     @property
     def because(self) -> tuple[str, ...]:
         """Why it is not certain."""
-        return tuple(dict.fromkeys(one.because for one in self.outcomes if one.because))
+        return tuple(
+            dict.fromkeys(filter(None, (possibility.because for possibility in self.possibilities)))
+        )
 
     def to_json(self) -> dict[str, object]:
         """The verdict as JSON."""
@@ -237,20 +244,20 @@ def plan_change_set(reader: Reader, stack: str, name: str) -> Plan:
     """
     is_arn = name.startswith("arn:")
     change_set = reader.change_set(name, None if is_arn else stack)
-    seen = reader.stack(change_set.stack_id)
-    if is_arn and stack not in (seen.name, seen.stack_id):
+    described = reader.stack(change_set.stack_id)
+    if is_arn and stack not in (described.name, described.stack_id):
         raise CannotPlan(
-            f"change set '{change_set.name}' is of stack '{seen.name}', not of '{stack}': "
+            f"change set '{change_set.name}' is of stack '{described.name}', not of '{stack}': "
             f"name the stack that it is of"
         )
     if change_set.is_empty:
         note = f"the change set changes nothing: {change_set.reason.rstrip('.')}"
-        return Plan(seen, "change-set", change_set.arn, (), (note,), changes=False)
+        return Plan(described, "change-set", change_set.arn, (), (note,), changes=False)
     _check_is_executable(change_set)
-    steps = of_change_set(reader, change_set, seen)
+    steps = of_change_set(reader, change_set, described)
     versions = _versions_to_come(change_set)
     verdicts, notes = _judged(reader, steps, versions)
-    return Plan(seen, "change-set", change_set.arn, verdicts, notes)
+    return Plan(described, "change-set", change_set.arn, verdicts, notes)
 
 
 def plan_destroy(reader: Reader, stack: str) -> Plan:
@@ -259,13 +266,14 @@ def plan_destroy(reader: Reader, stack: str) -> Plan:
     Raises:
         CannotPlan: The stack does not exist, or cannot be read.
     """
-    seen = reader.stack(stack)
-    if seen.status.endswith("_IN_PROGRESS") and not seen.is_new:
+    described = reader.stack(stack)
+    if described.status.endswith("_IN_PROGRESS") and not described.is_new:
         raise CannotPlan(
-            f"stack '{seen.name}' is {seen.status}: run the plan when no operation is in progress"
+            f"stack '{described.name}' is {described.status}: run the plan when no operation is in "
+            f"progress"
         )
-    verdicts, notes = _judged(reader, of_destroy(reader, seen), {})
-    return Plan(seen, "destroy", "", verdicts, notes)
+    verdicts, notes = _judged(reader, of_destroy(reader, described), {})
+    return Plan(described, "destroy", "", verdicts, notes)
 
 
 def _check_is_executable(change_set: ChangeSet) -> None:
@@ -285,14 +293,14 @@ def _check_is_executable(change_set: ChangeSet) -> None:
 
 def _versions_to_come(change_set: ChangeSet) -> dict[str, str]:
     """The versions of the functions that the change set creates or updates, by physical id."""
-    found: dict[str, str] = {}
+    versions: dict[str, str] = {}
     for change in change_set.changes:
         version = version_in(str((change.after or {}).get("Description", "")))
         if change.resource_type == FUNCTION_TYPE and version:
-            found[change.physical_id] = version
+            versions[change.physical_id] = version
         if change.nested:
-            found |= _versions_to_come(change.nested)
-    return found
+            versions |= _versions_to_come(change.nested)
+    return versions
 
 
 def _judged(
@@ -307,16 +315,16 @@ def _judged(
 
 def _with_failures_of_others(verdicts: list[Verdict]) -> Iterator[Verdict]:
     """A request that fails may come before another one, or undo the deployment first."""
-    failing = [one for one in verdicts if one.chance(FAIL) not in (NO, METRICS)]
+    failing = [other for other in verdicts if other.chance(FAIL) not in (NO, METRICS)]
     for verdict in verdicts:
         others = [
-            one.place.logical_id
-            for one in failing
-            if one is not verdict and not (one.moment == CLEAN_UP and verdict.moment == UPDATE)
+            other.place.logical_id
+            for other in failing
+            if other is not verdict and not (other.moment == CLEAN_UP and verdict.moment == UPDATE)
         ]
         if others and verdict.effect in (STOP, WAIT):
-            first = Outcome(NOTHING, because=f"{words.quoted(others)} may fail first")
-            verdict = replace(verdict, outcomes=(*verdict.outcomes, first))  # noqa: PLW2901
+            first = Possibility(NOTHING, because=f"{words.quoted(others)} may fail first")
+            verdict = replace(verdict, possibilities=(*verdict.possibilities, first))  # noqa: PLW2901
         yield verdict
 
 
@@ -345,8 +353,10 @@ class Judge:
     def verdict(self, step: Step) -> Verdict:
         """The verdict on one step."""
         if isinstance(step, NotSent):
-            outcome = Outcome(NOTHING) if step.is_known else Outcome(UNKNOWN, because=step.why)
-            return Verdict(step.place, step.place.experiment, (outcome,), step.why)
+            possibility = (
+                Possibility(NOTHING) if step.is_known else Possibility(UNKNOWN, because=step.why)
+            )
+            return Verdict(step.place, step.place.experiment, (possibility,), step.why)
         if isinstance(step, Native):
             return self._native(step)
         base = Verdict(
@@ -362,36 +372,36 @@ class Judge:
         request = request_of(step, alternatives[0].properties)
         base = replace(base, experiment=request.name)
         if step.refused:
-            return replace(self._seen(base), outcomes=(_failure(),), why=step.refused)
+            return replace(self._seen(base), possibilities=(_failure(),), why=step.refused)
         description = self._function(step)
         if description is None:
             gone = f"its function does not exist any more: {step.service_token}"
-            return replace(self._seen(base), outcomes=(_failure(),), why=gone)
-        found = [
+            return replace(self._seen(base), possibilities=(_failure(),), why=gone)
+        results = [
             (case, self._decided(step, case.properties, experiment))
             for case in alternatives
             for experiment in self._experiments(step, request.name)
         ]
         # What stops comes first: it is what a reader must see.
-        found.sort(key=lambda one: one[1].decision.verb is not Verb.STOP)
-        verdict = self._of(step, base, found)
-        self._remember(verdict, found)
+        results.sort(key=lambda result: result[1].decision.verb is not Verb.STOP)
+        verdict = self._of(step, base, results)
+        self._remember(verdict, results)
         return verdict
 
-    def _of(self, step: Sent, base: Verdict, found: list[tuple[Any, Decided]]) -> Verdict:
-        case, first = found[0]
-        outcomes = list(self._outcomes(step, first))
-        for _, other in found[1:]:
+    def _of(self, step: Sent, base: Verdict, results: list[tuple[Case, Decided]]) -> Verdict:
+        case, first = results[0]
+        possibilities = list(self._possibilities(step, first))
+        for _, other in results[1:]:
             if _for_reader(other) != _for_reader(first):
-                late = [name for name, one in (step.properties or {}).items() if is_late(one)]
+                late = [name for name, value in (step.properties or {}).items() if is_late(value)]
                 because = f"{', '.join(map(repr, late))}: known only during the deployment"
                 if not late:
                     because = "an earlier request of the operation may end it"
-                more = list(self._outcomes(step, other))
-                outcomes += [replace(more[0], because=more[0].because or because), *more[1:]]
+                more = list(self._possibilities(step, other))
+                possibilities += [replace(more[0], because=more[0].because or because), *more[1:]]
         for name in case.may_be_invalid:
             because = f"'{name}' may be invalid: it is known only during the deployment"
-            outcomes.append(_failure(because))
+            possibilities.append(_failure(because))
         decision, s = first.decision, first.situation
         experiment = s.experiment if isinstance(s.experiment, Experiment) else None
         counts = s.prepared.counts if s.prepared else None
@@ -399,7 +409,7 @@ class Judge:
         known = counts if isinstance(counts, Mapping) else {}
         return replace(
             self._seen(base),
-            outcomes=tuple(outcomes),
+            possibilities=tuple(possibilities),
             why=_why(first),
             order=(decision.order or decision.row).value,
             row=decision.row.value,
@@ -411,15 +421,17 @@ class Judge:
 
     def _unknown(self, base: Verdict, missing: str) -> Verdict:
         why = f"not known: {missing}"
-        return replace(self._seen(base), outcomes=(Outcome(UNKNOWN, because=missing),), why=why)
+        return replace(
+            self._seen(base), possibilities=(Possibility(UNKNOWN, because=missing),), why=why
+        )
 
     def _seen(self, verdict: Verdict) -> Verdict:
         """A verdict with what SageMaker says of its experiment now."""
-        found = self._reader.experiment(verdict.experiment) if verdict.experiment else None
-        if not isinstance(found, Experiment):
+        experiment = self._reader.experiment(verdict.experiment) if verdict.experiment else None
+        if not isinstance(experiment, Experiment):
             return verdict
-        end = words.moment(found.scheduled_end)
-        return replace(verdict, status=found.status, scheduled_end=end)
+        end = words.moment(experiment.scheduled_end)
+        return replace(verdict, status=experiment.status, scheduled_end=end)
 
     def _experiments(self, step: Sent, name: str) -> list[Seen[Experiment | None]]:
         """The experiment as the request may find it."""
@@ -433,55 +445,54 @@ class Judge:
     ) -> Decided:
         return decided(self._reader, step, situation(self._reader, step, properties, experiment))
 
-    def _remember(self, verdict: Verdict, found: list[tuple[Any, Decided]]) -> None:
+    def _remember(self, verdict: Verdict, results: list[tuple[Case, Decided]]) -> None:
         """Keep what the experiment may be after this step."""
         ended = [
-            _as_ended(one.situation.experiment, one.decision.stop)
-            for _, one in found
-            if one.decision.verb is Verb.STOP
-            and one.decision.stop
-            and isinstance(one.situation.experiment, Experiment)
+            _as_ended(result.situation.experiment, result.decision.stop)
+            for _, result in results
+            if result.decision.verb is Verb.STOP
+            and result.decision.stop
+            and isinstance(result.situation.experiment, Experiment)
         ]
         self._keep(verdict, ended)
 
     def _keep(self, verdict: Verdict, ended: list[Experiment]) -> None:
         name = verdict.experiment.lower()
-        before: list[Experiment] = self._after.get(name) or [
-            one for one in [self._reader.experiment(name)] if isinstance(one, Experiment)
-        ]
+        now = self._reader.experiment(name)
+        before = self._after.get(name) or ([now] if isinstance(now, Experiment) else [])
         if ended and verdict.chance(STOP) == WILL:
             self._after[name] = ended[:1]
         elif ended:
             self._after[name] = [*before, ended[0]]
 
-    def _outcomes(self, step: Sent, one: Decided) -> Iterator[Outcome]:
+    def _possibilities(self, step: Sent, result: Decided) -> Iterator[Possibility]:
         """How a request may go in one Situation: first as everything is now."""
-        decision, s = one.decision, one.situation
-        if missing := _missing(one):
-            yield Outcome(UNKNOWN, because=missing)
+        decision, s = result.decision, result.situation
+        if missing := _missing(result):
+            yield Possibility(UNKNOWN, because=missing)
             return
-        first = _outcome(one)
+        first = _possibility(result)
         yield first
         if decision.verb is Verb.STOP:
-            yield from self._instead_of_stop(step, one)
+            yield from self._instead_of_stop(step, result)
         elif decision.verb is Verb.WAIT:
-            yield from self._after_wait(step, one)
+            yield from self._after_wait(step, result)
         yield from _other_evidence(decision.evidence, s.request, first)
         if not step.is_after and first.effect != FAIL:
             because = "the same deployment creates the experiment, perhaps later: add a dependency"
             yield _failure(because)
         if first.effect in (STOP, WAIT):
             # What fails anyway also fails if something else comes first.
-            yield from (Outcome(NOTHING, because=risk) for risk in step.risks)
+            yield from (Possibility(NOTHING, because=risk) for risk in step.risks)
             yield from map(_failure, step.may_fail)
         if note := self._version_note(step):
             self.notes.append(note)
-            yield Outcome(STOP, stops=True, promotes=True, because=note)
+            yield Possibility(STOP, stops=True, promotes=True, because=note)
             yield _failure(note)
 
-    def _instead_of_stop(self, step: Sent, one: Decided) -> Iterator[Outcome]:
-        s = one.situation
-        experiment, stop = s.experiment, one.decision.stop
+    def _instead_of_stop(self, step: Sent, result: Decided) -> Iterator[Possibility]:
+        s = result.situation
+        experiment, stop = s.experiment, result.decision.stop
         assert isinstance(experiment, Experiment) and stop  # noqa: S101, PT018 - a Stop has both
         is_delete = s.request.type is RequestType.DELETE
         if experiment.status != "Running":
@@ -489,8 +500,8 @@ class Judge:
             if experiment.status == "Created":
                 refused = replace(s.progress, refused_at=s.now - REFUSED_SECONDS)
                 later = decided(self._reader, step, replace(s, progress=refused))
-                yield replace(_outcome(later), because=because)
-            yield Outcome(NOTHING if is_delete else FAIL, fails=True, because=because)
+                yield replace(_possibility(later), because=because)
+            yield Possibility(NOTHING if is_delete else FAIL, fails=True, because=because)
         actions = actions_of(stop.end, experiment)
         unknown = [name for name in actions if name not in experiment.variants]
         if unknown and experiment.variants:
@@ -500,78 +511,80 @@ class Judge:
         if end is not None and end < time.time() + SOON_SECONDS:
             ended = replace(_as_ended(experiment, None), completion_time=end)
             later = decided(self._reader, step, replace(s, described=ended))
-            yield replace(_outcome(later), because=f"it ends by itself at {words.moment(end)}")
+            yield replace(_possibility(later), because=f"it ends by itself at {words.moment(end)}")
         yield from _too_little_time(s)
 
-    def _after_wait(self, step: Sent, one: Decided) -> Iterator[Outcome]:
+    def _after_wait(self, step: Sent, result: Decided) -> Iterator[Possibility]:
         """What may follow a wait: the answer after the end, and what the deadline makes of it."""
-        s, experiment = one.situation, one.situation.experiment
+        s, experiment = result.situation, result.situation.experiment
         if isinstance(experiment, Experiment) and experiment.is_stopping:
             status = experiment.status if experiment.is_over else COMPLETED
             ended = replace(experiment, status=status, endpoint_status="InService", variants={})
             later = decided(self._reader, step, replace(s, described=ended))
-            yield replace(_outcome(later), because="it has not ended yet")
+            yield replace(_possibility(later), because="it has not ended yet")
         else:
             # Of a status that is not known, anything may come.
             because = f"its status is {getattr(experiment, 'status', 'not known')}"
-            yield Outcome(STOP, stops=True, promotes=_promotes(s.request), because=because)
+            yield Possibility(STOP, stops=True, promotes=_promotes(s.request), because=because)
         late = decided(self._reader, step, replace(s, now=s.deadline))
         why = "the wait may not end in time"
-        yield replace(_outcome(late), because=why)
+        yield replace(_possibility(late), because=why)
 
     def _native(self, step: Native) -> Verdict:
         """What CloudFormation's own resource does, as its published handler decides by status."""
-        seen: Seen[Experiment | None] = self._reader.experiment(step.name)
+        now = self._reader.experiment(step.name)
         after = self._after.get(step.name.lower())
         verdict = Verdict(*(step.place, step.name, (), ""), moment=step.moment, is_native=True)
-        if isinstance(seen, NotReadable):
-            return self._unknown(verdict, seen.why)
-        found = list(after or ([seen] if seen else []))
+        if isinstance(now, NotReadable):
+            return self._unknown(verdict, now.why)
+        experiments = list(after or ([now] if now else []))
         state = (step.properties or {}).get("DesiredState")
         ends = step.properties is None or state in ENDED_STATUSES or is_late(state)
-        stops = [one for one in found if ends and one.status == "Running"]
+        stops = [each for each in experiments if ends and each.status == "Running"]
         perhaps = [
-            one for one in found if ends and one.status in ("Creating", "Starting", "Updating")
+            each
+            for each in experiments
+            if ends and each.status in ("Creating", "Starting", "Updating")
         ]
         if not stops and not perhaps:
-            outcomes: list[Outcome] = [Outcome(NOTHING)]
-            why = f"CloudFormation's own resource stops nothing: it {_is_what(step, found)}"
-            return replace(self._seen(verdict), outcomes=tuple(outcomes), why=why)
+            possibilities: list[Possibility] = [Possibility(NOTHING)]
+            why = f"CloudFormation's own resource stops nothing: it {_is_what(step, experiments)}"
+            return replace(self._seen(verdict), possibilities=tuple(possibilities), why=why)
         experiment = (stops or perhaps)[0]
         request = _native_request(step, experiment)
         promotes = "Promote" in request["ModelVariantActions"].values()
-        outcomes = [Outcome(STOP, stops=True, promotes=promotes)]
-        if len(stops) < len(found):
-            others = [one for one in found if one not in stops]
+        possibilities = [Possibility(STOP, stops=True, promotes=promotes)]
+        if len(stops) < len(experiments):
+            others = [each for each in experiments if each not in stops]
             is_ours = others[0].is_over
             because = f"it is {others[0].status}"
             if is_ours:
                 because = "an earlier request of the operation may end it"
-            outcomes.append(Outcome(NOTHING, because=because))
+            possibilities.append(Possibility(NOTHING, because=because))
         if is_late(state):
             because = "'DesiredState' is known only during the deployment"
-            outcomes.append(Outcome(NOTHING, because=because))
-        outcomes += [Outcome(NOTHING, because=risk) for risk in step.risks]
+            possibilities.append(Possibility(NOTHING, because=because))
+        possibilities += [Possibility(NOTHING, because=risk) for risk in step.risks]
         why = (
             f"CloudFormation's own resource will stop it and {kept_by(request)}; the function has "
             f"no part in it"
         )
-        made = replace(
+        verdict = replace(
             self._seen(verdict),
-            outcomes=tuple(outcomes),
+            possibilities=tuple(possibilities),
             why=why,
             stop_request=request,
             way_back=words.way_back(experiment) if promotes else "",
         )
-        self._keep(made, [_as_ended(experiment, None)])
-        return made
+        self._keep(verdict, [_as_ended(experiment, None)])
+        return verdict
 
     def _function(self, step: Sent) -> str | None:
         """The description of the function; None if there is none any more."""
         if not step.service_token:
             return ""
-        found = self._reader.function(step.service_token)
-        return "" if isinstance(found, NotReadable) else found
+        description = self._reader.function(step.service_token)
+        return "" if isinstance(description, NotReadable) else description
 
     def _version_note(self, step: Sent) -> str:
         """Why the function may have another version than this command; empty if it has not."""
@@ -581,10 +594,10 @@ class Judge:
             if version in (None, installed):
                 return ""
         elif version is None:
-            found = self._reader.function(step.service_token)
-            if isinstance(found, NotReadable):
-                return f"the function's version cannot be read: {found.why}"
-            version = version_in(found or "")
+            description = self._reader.function(step.service_token)
+            if isinstance(description, NotReadable):
+                return f"the function's version cannot be read: {description.why}"
+            version = version_in(description or "")
         if version == installed:
             return ""
         return (
@@ -592,12 +605,12 @@ class Judge:
             f"has version {installed}"
         )
 
-    def _warnings(self, one: Decided) -> Iterator[str]:
+    def _warnings(self, result: Decided) -> Iterator[str]:
         """What the function logs about a promotion that it makes or arms."""
-        s, experiment = one.situation, one.situation.experiment
-        if one.decision.row is not Row.STOPPABLE or not isinstance(experiment, Experiment):
+        s, experiment = result.situation, result.situation.experiment
+        if result.decision.row is not Row.STOPPABLE or not isinstance(experiment, Experiment):
             return
-        declared = declared_instances(one.decision.stop, s.request, experiment)
+        declared = declared_instances(result.decision.stop, s.request, experiment)
         if declared is None:
             return
         counts = self._reader.counts(experiment.endpoint_name)
@@ -623,13 +636,13 @@ def kept_by(request: Mapping[str, Any]) -> str:
     return "keep both variants" if kept == 2 else f"keep {kept} of {len(actions)} variants"
 
 
-def _is_what(step: Native, found: list[Experiment]) -> str:
-    if not found:
+def _is_what(step: Native, experiments: list[Experiment]) -> str:
+    if not experiments:
         return "is not there"
-    if step.properties is None and found[0].status == "Created":
+    if step.properties is None and experiments[0].status == "Created":
         return "has not started, and is deleted"
-    if step.properties is None or found[0].is_over:
-        return f"is {found[0].status}"
+    if step.properties is None or experiments[0].is_over:
+        return f"is {experiments[0].status}"
     return "does not say that it shall end"
 
 
@@ -643,9 +656,11 @@ def _native_request(step: Native, experiment: Experiment) -> dict[str, Any]:
             "DesiredState": COMPLETED,
         }
     declared = [
-        one for one in step.properties.get("ModelVariants") or [] if isinstance(one, Mapping)
+        variant
+        for variant in step.properties.get("ModelVariants") or []
+        if isinstance(variant, Mapping)
     ]
-    kept = {str(one.get("VariantName")) for one in declared}
+    kept = {str(variant.get("VariantName")) for variant in declared}
     source = experiment.production
     stays = "Retain" if source in kept else "Promote"
     actions = {source: "Retain" if source in kept else "Remove"}
@@ -660,17 +675,17 @@ def _native_request(step: Native, experiment: Experiment) -> dict[str, Any]:
     return request | ({"Reason": reason} if reason else {})
 
 
-def _failure(because: str = "") -> Outcome:
-    return Outcome(FAIL, fails=True, because=because)
+def _failure(because: str = "") -> Possibility:
+    return Possibility(FAIL, fails=True, because=because)
 
 
-def _outcome(one: Decided) -> Outcome:
-    decision = one.decision
+def _possibility(result: Decided) -> Possibility:
+    decision = result.decision
     effect = _EFFECTS.get(decision.verb, UNKNOWN)
     if effect == UNKNOWN:
-        return Outcome(UNKNOWN, because=decision.why)
+        return Possibility(UNKNOWN, because=decision.why)
     stop = decision.stop if decision.verb is Verb.STOP else None
-    return Outcome(
+    return Possibility(
         effect,
         stops=stop is not None,
         promotes=stop is not None and stop.end.promotes,
@@ -678,16 +693,16 @@ def _outcome(one: Decided) -> Outcome:
     )
 
 
-def _for_reader(one: Decided) -> tuple[object, ...]:
+def _for_reader(result: Decided) -> tuple[object, ...]:
     """What makes two decisions different for a reader."""
-    return _outcome(one).for_reader, one.decision.stop and one.decision.stop.end
+    return _possibility(result).for_reader, result.decision.stop and result.decision.stop.end
 
 
-def _missing(one: Decided) -> str:
+def _missing(result: Decided) -> str:
     """What would have to be known for a decision that rests on what could not be read."""
-    decision = one.decision
-    if one.unread and (decision.row in _UNREAD_ROWS or decision.is_unmeasured):
-        return "; ".join(dict.fromkeys(unread.why for unread in one.unread))
+    decision = result.decision
+    if result.unread and (decision.row in _UNREAD_ROWS or decision.is_unmeasured):
+        return "; ".join(dict.fromkeys(unread.why for unread in result.unread))
     return ""
 
 
@@ -696,36 +711,36 @@ def _promotes(request: Request) -> bool:
 
 
 def _other_evidence(
-    evidence: Mapping[str, Any], request: Request, first: Outcome
-) -> Iterator[Outcome]:
+    evidence: Mapping[str, Any], request: Request, first: Possibility
+) -> Iterator[Possibility]:
     """What another verdict on the evidence would make of the request."""
     if not evidence:
         return
     because = "the metrics may change"
     if evidence.get("verdict") != Evidence.SUCCESSFUL.value:
-        yield Outcome(STOP, stops=True, promotes=True, because=because, by_metrics=True)
+        yield Possibility(STOP, stops=True, promotes=True, because=because, by_metrics=True)
     elif request.type is RequestType.DELETE:
         yield replace(first, promotes=False, because=because, by_metrics=True)
     else:
-        yield Outcome(FAIL, fails=True, because=because, by_metrics=True)
+        yield Possibility(FAIL, fails=True, because=because, by_metrics=True)
 
 
-def _too_little_time(s: Situation) -> Iterator[Outcome]:
+def _too_little_time(s: Situation) -> Iterator[Possibility]:
     seconds = seconds_to_answer(s.request.service_timeout)
     if seconds < STOP_SECONDS:
         why = f"the end may take longer than the {seconds:.0f} s that 'ServiceTimeout' leaves"
-        yield Outcome(STOP, stops=True, promotes=_promotes(s.request), fails=True, because=why)
+        yield Possibility(STOP, stops=True, promotes=_promotes(s.request), fails=True, because=why)
 
 
-def _why(one: Decided) -> str:
+def _why(result: Decided) -> str:
     """The function's sentence, and when to deploy again if the test is too young."""
-    why, experiment = one.decision.why, one.situation.experiment
-    if missing := _missing(one):
+    why, experiment = result.decision.why, result.situation.experiment
+    if missing := _missing(result):
         return f"not known: {missing}"
-    if one.decision.row is not Row.GATE_INCONCLUSIVE or not isinstance(experiment, Experiment):
+    if result.decision.row is not Row.GATE_INCONCLUSIVE or not isinstance(experiment, Experiment):
         return why
-    ready = _ready_at(one.situation, experiment)
-    if one.situation.now < ready:
+    ready = _ready_at(result.situation, experiment)
+    if result.situation.now < ready:
         return f"{why}; deploy again after {words.moment(ready)}"
     return why
 

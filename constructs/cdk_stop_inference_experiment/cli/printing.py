@@ -71,8 +71,8 @@ def _paragraph(console: Console, text: str, style: str, indent: int) -> None:
         break_on_hyphens=False,
     )
     for line in lines or [""]:
-        told = RichText(line, style, no_wrap=True, overflow="ignore")
-        console.print(Padding(told, (0, 0, 0, indent), expand=False), soft_wrap=True)
+        rich_text = RichText(line, style, no_wrap=True, overflow="ignore")
+        console.print(Padding(rich_text, (0, 0, 0, indent), expand=False), soft_wrap=True)
 
 
 def _table(console: Console, block: Table) -> None:
@@ -88,10 +88,10 @@ def _table(console: Console, block: Table) -> None:
         console.print("\n".join(lines), soft_wrap=True, markup=False)
         return
     for row in block.rows:  # The terminal is too narrow for columns.
-        told = ", ".join(
+        cells = ", ".join(
             f"{name} {cell}" for name, cell in zip(block.header, row, strict=True) if cell
         )
-        _paragraph(console, told, "", 4)
+        _paragraph(console, cells, "", 4)
 
 
 def markdown(blocks: Iterable[Block]) -> Iterator[str]:

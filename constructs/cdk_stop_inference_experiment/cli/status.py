@@ -1,4 +1,4 @@
-"""The state of a stack's experiments, and what could be ordered would do now."""
+"""The state of a stack's experiments, and what each order would do now."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from cdk_stop_inference_experiment_handler.contract.declaration import (
 from cdk_stop_inference_experiment_handler.contract.limits import CANCELLED, COMPLETED
 from cdk_stop_inference_experiment_handler.contract.request import RequestType
 from cdk_stop_inference_experiment_handler.lifecycle import words
+from cdk_stop_inference_experiment_handler.lifecycle.decision import Row
 from cdk_stop_inference_experiment_handler.lifecycle.situation import Experiment, NotReadable
 from cdk_stop_inference_experiment_handler.lifecycle.stop_request import (
     Wanted,
@@ -49,8 +50,8 @@ class Variant:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What something that can be ordered would do now.
+class WhatIf:
+    """What an order would do if it were given now.
 
     Attributes:
         why: A shorter reason than the verdict's; empty if it has none.
@@ -62,7 +63,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Standing:
+class ResourceStatus:
     """A resource of ours and its experiment.
 
     Attributes:
@@ -97,8 +98,8 @@ class Standing:
     trouble: str = ""
 
     @property
-    def answers(self) -> Iterator[Answer]:
-        """What can be ordered, with its verdict."""
+    def what_ifs(self) -> Iterator[WhatIf]:
+        """The orders that can be given, each with its verdict."""
         for what, verdict, lists in (
             ("'end_now'", self.on_end_now, ""),
             ("A changed declaration", self.on_change, "Update"),
@@ -106,7 +107,7 @@ class Standing:
         ):
             if verdict is not None:
                 is_left_out = verdict.effect == NOTHING and verdict.order in _NOT_LISTED
-                yield Answer(
+                yield WhatIf(
                     what, verdict, f"'StopOn' does not list {lists}" if is_left_out else ""
                 )
 
@@ -132,7 +133,7 @@ class Standing:
         }
 
 
-_NOT_LISTED = ("update_changed_not_in_stop_on", "delete_not_in_stop_on")
+_NOT_LISTED = (Row.UPDATE_CHANGED_NOT_IN_STOP_ON.value, Row.DELETE_NOT_IN_STOP_ON.value)
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ class StackStatus:
     stack_id: str
     name: str
     status: str
-    resources: tuple[Standing, ...] = ()
+    resources: tuple[ResourceStatus, ...] = ()
     error: str = ""
 
     @classmethod
@@ -161,7 +162,7 @@ class StackStatus:
             "stack": self.stack_id or self.name,
             "stackStatus": self.status or None,
             "error": self.error or None,
-            "resources": [one.to_json() for one in self.resources],
+            "resources": [resource.to_json() for resource in self.resources],
         }
 
 
@@ -176,15 +177,17 @@ def status_of(reader: Reader, stack: str) -> StackStatus:
         (place, deployed_properties(reader, place))
         for place in resources_below(reader, seen.stack_id)
     ]
-    reader.describe_all(_name(*one) for one in deployed)
+    reader.describe_all(_name(*each) for each in deployed)
     teardown: Mapping[tuple[str, str], Verdict] = {}
     is_at_rest = not seen.status.endswith("_IN_PROGRESS")
     if is_at_rest:
         verdicts = plan_destroy(reader, seen.stack_id).verdicts
         teardown = {
-            (one.place.stack_id, one.place.logical_id): one for one in verdicts if not one.is_native
+            (verdict.place.stack_id, verdict.place.logical_id): verdict
+            for verdict in verdicts
+            if not verdict.is_native
         }
-    resources = tuple(_standing(reader, *one, teardown) for one in deployed)
+    resources = tuple(_resource_status(reader, *each, teardown) for each in deployed)
     return StackStatus(seen.stack_id, seen.name, seen.status, resources)
 
 
@@ -192,12 +195,12 @@ def _name(place: Place, properties: Json | None) -> str:
     return str((properties or {}).get("Name") or place.experiment)
 
 
-def _standing(
+def _resource_status(
     reader: Reader,
     place: Place,
     properties: Json | None,
     teardown: Mapping[tuple[str, str], Verdict],
-) -> Standing:
+) -> ResourceStatus:
     name = _name(place, properties)
     seen, trouble = reader.experiment(name) if name else None, ""
     if isinstance(seen, NotReadable):
@@ -218,7 +221,7 @@ def _standing(
         on_end_now, on_change = _ordered(reader, place, properties)
     end = experiment.scheduled_end
     since = experiment.completion_time or experiment.began
-    return Standing(
+    return ResourceStatus(
         stack=place.stack_name,
         logical_id=place.logical_id,
         experiment=name,
@@ -245,15 +248,15 @@ def _in_words(wanted: Wanted | None) -> str:
         return ""
     how = wanted.end.how
     if isinstance(how, Outcome):
-        said = {
+        text = {
             "PromoteShadow": "promote the shadow",
             "KeepProduction": "keep production",
             "KeepBoth": "keep both variants",
         }[how.kind.value]
     else:
-        said = ", ".join(f"{action.value} '{name}'" for name, action in how.actions.items())
-    said += f", as {wanted.end.desired_state}" if wanted.end.desired_state else ""
-    return said + (", if the evidence is successful" if wanted.promote_if else "")
+        text = ", ".join(f"{action.value} '{name}'" for name, action in how.actions.items())
+    text += f", as {wanted.end.desired_state}" if wanted.end.desired_state else ""
+    return text + (", if the evidence is successful" if wanted.promote_if else "")
 
 
 def _ended(wanted: Wanted | None, experiment: Experiment) -> tuple[str, str]:
@@ -263,16 +266,12 @@ def _ended(wanted: Wanted | None, experiment: Experiment) -> tuple[str, str]:
     if wanted is not None and wanted.has_ended(experiment):
         serves = words.serves(promoted_by(wanted.end, experiment), experiment)
         return f"This resource ended it, as it declares{serves}", "this resource"
-    if wanted is not None and wanted.end.promotes and wanted.kept("").has_ended(experiment):
-        return (
-            "This resource ended it without the declared promotion, which was not allowed",
-            "this resource",
-        )
-    why = (
-        f"the reason is '{experiment.status_reason}'"
-        if experiment.status_reason
-        else ("SageMaker gives no reason; it may have ended by its schedule")
-    )
+    if wanted is not None and any(end.has_ended(experiment) for end in wanted.possible_ends):
+        why = "This resource ended it without the declared promotion, which was not allowed"
+        return why, "this resource"
+    why = "SageMaker gives no reason; it may have ended by its schedule"
+    if experiment.status_reason:
+        why = f"the reason is '{experiment.status_reason}'"
     return f"It did not end by what this resource declares now: {why}", "another"
 
 

@@ -9,6 +9,8 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
+from cdk_stop_inference_experiment_handler.contract.validation import as_mapping
+
 Json = Mapping[str, Any]
 
 LATER = "{{changeSet:KNOWN_AFTER_APPLY}}"
@@ -39,13 +41,13 @@ def _parse_yaml(text: str) -> object:
     loader = type("Loader", (yaml.BaseLoader,), {})
     loader.add_multi_constructor("!", partial(_function, yaml))  # type: ignore[attr-defined]
     try:
-        found = yaml.load(text, loader)
-        json.dumps(found)  # An alias can make an object a part of itself.
+        template = yaml.load(text, loader)
+        json.dumps(template)  # An alias can make an object a part of itself.
     except yaml.YAMLError as error:
         raise ValueError(f"the template is neither JSON nor YAML: {error}") from error
     except RecursionError as error:
         raise ValueError("the template is nested too deeply") from error
-    return found
+    return template
 
 
 def _function(yaml: Any, loader: Any, suffix: str, node: Any) -> Json:  # noqa: ANN401 - of PyYAML
@@ -65,15 +67,15 @@ def _function(yaml: Any, loader: Any, suffix: str, node: Any) -> Json:  # noqa: 
 def definitions(template: Json) -> Mapping[str, Json]:
     """The resources of a template by logical id; none if it has no such section.
 
-    Each has properties, if only none.
+    Each has Properties, perhaps none.
     """
-    found = template.get("Resources")
-    if not isinstance(found, Mapping):
+    resources = template.get("Resources")
+    if not isinstance(resources, Mapping):
         return {}
     return {
-        name: one if isinstance(one.get("Properties"), Mapping) else {**one, "Properties": {}}
-        for name, one in found.items()
-        if isinstance(one, Mapping)
+        name: {**resource, "Properties": as_mapping(resource.get("Properties"))}
+        for name, resource in resources.items()
+        if isinstance(resource, Mapping)
     }
 
 
