@@ -106,9 +106,9 @@ def _verdict(verdict: Verdict) -> Iterator[Block]:
         yield Text(_sentence(f"Warning: {warning}"), WARNING)
     if verdict.effect == STOP and verdict.scheduled_end:
         yield Text(f"Otherwise it ends by itself at {verdict.scheduled_end}.")
-    if verdict.evidence:
-        why = verdict.evidence.get("why")
-        yield Text(_sentence(f"Evidence now: {verdict.evidence.get('verdict')}{_after(why)}"))
+    # A gate that does not open has said why already.
+    if verdict.evidence and not _has_said(verdict):
+        yield Text(_evidence(verdict.evidence))
     if verdict.stop_request:
         yield Text("A stop cannot be undone. The request to SageMaker:")
         yield Members(verdict.stop_request)
@@ -185,8 +185,7 @@ def _standing(one: Standing) -> Iterator[Block]:
         header = ("variant", "role", "model", "instances", "requests", "status")
         yield Table(header, tuple(map(_variant, one.variants)))
     if one.evidence:
-        why = one.evidence.get("why")
-        yield Text(_sentence(f"Evidence now: {one.evidence.get('verdict')}{_after(why)}"))
+        yield Text(_evidence(one.evidence))
     for answer in one.answers:
         yield Text(_answer(answer))
 
@@ -198,7 +197,11 @@ def _answer(answer: Answer) -> str:
     if verdict.effect == NOTHING:
         return _sentence(f"{answer.what} would stop nothing: {answer.why or verdict.why}")
     if verdict.effect == FAIL:
-        return _sentence(f"{answer.what} would fail: {verdict.why}")
+        why = verdict.why
+        if _has_said(verdict):
+            why = f"the evidence is {verdict.evidence['verdict']}"
+            why += f"; deploy again after {verdict.deploy_after}" if verdict.deploy_after else ""
+        return _sentence(f"{answer.what} would fail: {why}")
     if verdict.effect == WAIT:
         return _sentence(f"{answer.what} would wait: {verdict.why}")
     stop, promote = verdict.chance(STOP), verdict.chance(PROMOTE)
@@ -217,8 +220,15 @@ def _variant(variant: Variant) -> tuple[str, ...]:
     return variant.name, variant.role, variant.model, instances, traffic, variant.status
 
 
-def _after(why: object) -> str:
-    return f", {why}" if why else ""
+def _has_said(verdict: Verdict) -> bool:
+    """Whether the reason for the verdict includes that of the evidence."""
+    why = str(verdict.evidence.get("why") or "")
+    return bool(why) and why in verdict.why
+
+
+def _evidence(report: Mapping[str, object]) -> str:
+    why = f", {report['why']}" if report.get("why") else ""
+    return _sentence(f"Evidence now: {report.get('verdict')}{why}")
 
 
 def _sentence(text: str) -> str:

@@ -113,6 +113,7 @@ class Verdict:
         outcomes: The first one is what happens if everything stays as it is now.
         stop_request: The request to SageMaker, if any.
         evidence: The current report of the gate; empty if no evidence is declared.
+        deploy_after: When a test that is too young is worth another try; ``why`` says it, too.
         warnings: What the function will log as a warning, such as fewer instances.
         way_back: How a promotion can be taken back; empty if there is none.
     """
@@ -130,6 +131,7 @@ class Verdict:
     status: str = ""
     scheduled_end: str = ""
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    deploy_after: str = ""
     warnings: tuple[str, ...] = ()
     way_back: str = ""
 
@@ -404,6 +406,7 @@ class Judge:
             row=decision.row.value,
             stop_request=members_of(stop, experiment, known) if stop and experiment else None,
             evidence=decision.evidence,
+            deploy_after=_ready(first),
             warnings=tuple(self._warnings(first)),
             way_back=_way_back(stop, experiment),
         )
@@ -737,15 +740,20 @@ def _too_little_time(s: Situation) -> Iterator[Outcome]:
 
 def _why(one: Decided) -> str:
     """The function's sentence, and when to deploy again if the test is too young."""
-    why, experiment = one.decision.why, one.situation.experiment
     if missing := _missing(one):
         return f"not known: {missing}"
-    if one.decision.row is not Row.GATE_INCONCLUSIVE or not isinstance(experiment, Experiment):
-        return why
+    ready = _ready(one)
+    return one.decision.why + (f"; deploy again after {ready}" if ready else "")
+
+
+def _ready(one: Decided) -> str:
+    """When to deploy again if the test is too young; empty if it is not, or a forecast says it."""
+    decision, experiment = one.decision, one.situation.experiment
+    is_inconclusive = decision.row is Row.GATE_INCONCLUSIVE and "forecast" not in decision.evidence
+    if not is_inconclusive or not isinstance(experiment, Experiment):
+        return ""
     ready = _ready_at(one.situation, experiment)
-    if one.situation.now < ready:
-        return f"{why}; deploy again after {words.moment(ready)}"
-    return why
+    return words.moment(ready) if one.situation.now < ready else ""
 
 
 def _ready_at(s: Situation, experiment: Experiment) -> float:

@@ -77,19 +77,27 @@ def judge(
     more: dict[str, object] = {"confidence": evidence.confidence}
     if ratio.missing_share is not None:
         more["missingShare"] = float(f"{ratio.missing_share:.3g}")
-    if forecast := _forecast(judges.forecasts, asked.end):
+    judges.needs_invocations(evidence.min_invocations)
+    # No number of further requests makes a wrong share right.
+    forecast = {} if ratio.is_wrong else _forecast(judges.forecasts, asked.end)
+    if forecast:
         more["forecast"] = forecast
     made = report(
         asked, measured, sampling, (production, shadow), compared, instead=instead, more=more
     )
     if forecast and made["verdict"] == Verdict.INCONCLUSIVE.value:
-        made["why"] = words.with_forecast(str(made["why"]), forecast)
+        made["why"] = words.with_forecast(str(made["why"]), forecast, judges.breaks)
     return made
 
 
 @dataclass
 class _Judge:
-    """Judges the comparisons of one report."""
+    """Judges the comparisons of one report.
+
+    Attributes:
+        forecasts: What each requirement still needs; None for one of which nothing is known yet.
+        breaks: The metric of which production itself breaks a bound; empty if there is none.
+    """
 
     confidence: float
     min_hours: int
@@ -98,7 +106,17 @@ class _Judge:
     requests: Sequence[_Series]
 
     def __post_init__(self) -> None:
-        self.forecasts: list[Forecast] = []
+        self.forecasts: list[Forecast | None] = []
+        self.breaks = ""
+
+    def needs_invocations(self, least: int) -> None:
+        """Forecast when both variants have the requests that the declaration asks for."""
+        production, shadow = (math.fsum(of.values()) for of in self.requests)
+        fewest = min(production, shadow)
+        if 0 < fewest < least:
+            hours = (self.asked.end - self.asked.begin) // HOUR
+            further = ((least - fewest) * so_far / fewest for so_far in (shadow, hours))
+            self.forecasts.append(Forecast(*map(math.ceil, further)))
 
     def result(self, one: Comparison) -> Result:
         """The verdict on a comparison: each of its bounds has to be kept."""
@@ -150,7 +168,8 @@ class _Judge:
         dropped = (self.asked.end - self.asked.begin) // HOUR - len(hours)
         results = []
         for bound in _bounds(one):
-            sign = -1.0 if one.at_least is not None and bound.value == -one.at_least else 1.0
+            is_least = one.at_least is not None and bound.kind is BoundKind.MAX_VALUE
+            sign = -1.0 if is_least else 1.0
             pairs = [HourlyValues(sign * values[0][at], sign * values[1][at]) for at in hours]
             found = statistics.compare_hours(
                 pairs,
@@ -184,8 +203,11 @@ class _Judge:
         )
 
     def _note(self, one: Comparison, forecast: Forecast | None) -> None:
-        if forecast is not None and not one.dry_run:
-            self.forecasts.append(forecast)
+        if one.dry_run:
+            return
+        self.forecasts.append(forecast)
+        if forecast is not None and forecast.production_breaks_bound:
+            self.breaks = self.breaks or str(one.metric)
 
 
 def _bounds(one: Comparison) -> list[Bound]:
@@ -200,14 +222,15 @@ def _bounds(one: Comparison) -> list[Bound]:
     return bounds + ([] if one.at_least is None else [Bound(BoundKind.MAX_VALUE, -one.at_least)])
 
 
-def _forecast(forecasts: Sequence[Forecast], end: float) -> dict[str, object]:
-    """What the slowest comparison still needs; empty if nothing is known."""
-    if any(forecast.production_breaks_bound for forecast in forecasts):
+def _forecast(forecasts: Sequence[Forecast | None], end: float) -> dict[str, object]:
+    """What the slowest requirement still needs; a time only if it is known of all."""
+    known = [one for one in forecasts if one is not None]
+    if any(one.production_breaks_bound for one in known):
         return {"productionBreaksBound": True}
-    if not any(one.requests or one.hours for one in forecasts):
+    if not any(one.requests or one.hours for one in known):
         return {}
-    requests = [one.requests for one in forecasts if one.requests is not None]
-    hours = [one.hours for one in forecasts if one.hours is not None]
+    requests = [one.requests for one in known if one.requests is not None]
+    hours = [one.hours for one in known if one.hours is not None]
     made: dict[str, object] = {}
     if requests:
         made["requests"] = max(requests)
