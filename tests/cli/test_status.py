@@ -169,8 +169,7 @@ def test_a_forecast_is_said_once_in_text_and_markdown_and_is_in_the_json(
     gate = {"Confidence": "0.95", "Comparisons": [bound]}
     account.happened[STACK] = created(ModelVariantActions=PROMOTE, PromoteIf=gate)
     status = status_of(account, "shadow")
-    (standing,) = status.to_json()["resources"]  # type: ignore[misc]
-    forecast = standing["evidence"]["forecast"]
+    forecast = status.resources[0].to_json()["evidence"]["forecast"]  # type: ignore[index]
     assert forecast["requests"] > 100_000
     assert forecast["hours"] == math.ceil(forecast["requests"] / 5_000)
     needs = f"000 more requests, at this traffic by {forecast['at']}."

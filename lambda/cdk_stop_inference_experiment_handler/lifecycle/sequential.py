@@ -115,8 +115,8 @@ class _Judge:
         fewest = min(production, shadow)
         if 0 < fewest < least:
             hours = (self.asked.end - self.asked.begin) // HOUR
-            further = ((least - fewest) * so_far / fewest for so_far in (shadow, hours))
-            self.forecasts.append(Forecast(*map(math.ceil, further)))
+            share = (least - fewest) / fewest
+            self.forecasts.append(Forecast(math.ceil(share * shadow), math.ceil(share * hours)))
 
     def result(self, one: Comparison) -> Result:
         """The verdict on a comparison: each of its bounds has to be kept."""
