@@ -108,11 +108,53 @@ class TestHours:
         assert found["hours"] == len(hours()) - 1
 
 
+def test_every_series_is_of_the_hour_and_of_both_variants() -> None:
+    metric = {"Namespace": "Quality", "MetricName": "Score", "Statistic": "p50"}
+    declared = evidence(
+        rate(MaxRate=0.01),
+        {"Metric": "ModelLatency", "MaxRatio": 1.1},
+        {"Metric": "ModelLatency", "Statistic": "p99", "MaxRatio": 1.1},
+        {"ProductionMetric": metric, "ShadowMetric": {**metric, "MetricName": "New"}, "AtLeast": 1},
+        Alarms=["slow"],
+    )
+    asked = question(declared, seen(), NOON)
+    assert asked.queries == {
+        *(
+            Query(variant, name, statistic, HOUR)
+            for variant in ("production", "shadow")
+            for name, statistics in (
+                ("Invocations", ["Sum"]),
+                (ERRORS, ["Sum", "SampleCount"]),
+                ("ModelLatency", ["Average", "p99", "SampleCount"]),
+            )
+            for statistic in statistics
+        ),
+        Query("", "Score", "p50", HOUR, "Quality"),
+        Query("", "New", "p50", HOUR, "Quality"),
+    }
+    assert (asked.pair, asked.alarms) == (("production", "shadow"), ("slow",))
+
+
 def test_an_equal_shadow_is_successful() -> None:
     report = judged(evidence(rate(MaxIncrease=0.0005)), counted(errors=(5, 2.5)))
     assert report["verdict"] == "successful"
+    assert report["samplingPercentage"] == 50
+    assert report["invocations"] == {"production": 590_000, "shadow": 295_000}
+    assert report["confidence"] == 0.95
     (found,) = report["comparisons"]
     assert found["shadow"] < found["upper"] <= found["bound"]
+
+
+def test_one_hour_has_rates_but_no_upper_bound() -> None:
+    series = {
+        query: dict([*found.items()][:1]) for query, found in counted(errors=(50, 25)).items()
+    }
+    report = judged(evidence(rate(MaxRate=0.01)), series)
+    assert report["why"].startswith(
+        "Invocation5XXErrors is 0.48 % for the shadow, and 0.49 % for production in 1 hours; it is "
+        "not yet known to be at most 1 %; "
+    )
+    assert "upper" not in report["comparisons"][0]
 
 
 def test_a_shadow_that_breaks_the_bound_has_failed() -> None:
