@@ -644,6 +644,19 @@ def test_a_rollback_trigger_may_undo_the_deployment_before_the_request() -> None
     assert verdict.because == ("a rollback trigger may undo the deployment first: too-slow",)
 
 
+@pytest.mark.parametrize(("instances", "fails"), [(None, "will"), ("Shadow", "metrics")])
+def test_evidence_of_other_instances_fails_whatever_the_metrics_say(
+    instances: str | None, fails: str
+) -> None:
+    old = experiment(created=time.time() - 10**6, sampling=50.0)
+    account = Measuring(experiments={"fraud-shadow": old}, running={"fraud": {"production": 2}})
+    promoting = {"Outcome": "PromoteShadow", "PromoteIf": ALARMED["PromoteIf"]}
+    after = ours(ModelVariantActions=None, Instances=instances, **promoting)
+    verdict = only(planned(modified(after=after), account=account))
+    assert verdict.chance(FAIL) == fails
+    assert ("it was measured on ml.m5.xlarge" in verdict.why) is (instances is None)
+
+
 class Measuring(Account):
     """CloudWatch has enough requests, and an alarm in a state."""
 

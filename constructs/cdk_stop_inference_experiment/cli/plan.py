@@ -468,7 +468,8 @@ class Judge:
             yield from self._instead_of_stop(step, one)
         elif decision.verb is Verb.WAIT:
             yield from self._after_wait(step, one)
-        yield from _other_evidence(decision.evidence, s.request, first)
+        if decision.row is not Row.INSTANCES_DIFFER:  # That is declared, not measured.
+            yield from _other_evidence(decision.evidence, s.request, first)
         if not step.is_after and first.effect != FAIL:
             because = "the same deployment creates the experiment, perhaps later: add a dependency"
             yield Outcome(FAIL, fails=True, because=because)
