@@ -24,7 +24,7 @@ COPY = ROOT / "build" / "mutants"
 HANDLER, CONSTRUCT = "cdk_stop_inference_experiment_handler", "cdk_stop_inference_experiment"
 
 PARTS = {
-    "handler": (f"{HANDLER}/lifecycle/*.py", f"{HANDLER}/contract/[dw]*.py"),
+    "handler": (f"{HANDLER}/lifecycle/*.py", f"{HANDLER}/contract/[drw]*.py"),
     "checks": (
         f"{HANDLER}/contract/validation.py",
         *(

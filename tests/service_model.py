@@ -25,8 +25,14 @@ FILE = FOLDER / SERVICE / API_VERSION / "service-2.json"
 OPERATIONS = ("DescribeEndpoint", "DescribeInferenceExperiment", "StopInferenceExperiment")
 READ = {
     "DescribeEndpointOutput": ("ProductionVariants", "ShadowProductionVariants"),
-    "ProductionVariantSummary": ("VariantName", "CurrentInstanceCount", "CurrentServerlessConfig"),
+    "ProductionVariantSummary": (
+        "VariantName",
+        "CurrentInstanceCount",
+        "CurrentServerlessConfig",
+        "InstancePools",
+    ),
     "ProductionVariantServerlessConfig": (),
+    "InstancePoolSummary": (),
     "DescribeInferenceExperimentResponse": (
         "Arn",
         "Name",
@@ -41,6 +47,9 @@ READ = {
     ),
 }
 """Members of answers that the handler reads; other structures keep all of theirs."""
+
+SINCE = {"InstancePools"}
+"""Of these, members that the oldest supported botocore does not know."""
 
 UNUSED = ("documentation", "enum", "max", "pattern")
 """What botocore makes no use of: of a string's limits it only checks the minimum."""
@@ -75,7 +84,8 @@ def pruned(model: Json) -> Json:
 def _shape(name: str, shape: Json) -> Json:
     kept = _used(shape)
     if name in READ:
-        kept["members"] = {member: kept["members"][member] for member in READ[name]}
+        known = [one for one in READ[name] if one in kept["members"] or one not in SINCE]
+        kept["members"] = {member: kept["members"][member] for member in known}
         kept["required"] = [one for one in kept.get("required", ()) if one in READ[name]]
     if "members" in kept:
         kept["members"] = {member: _used(one) for member, one in kept["members"].items()}

@@ -549,6 +549,46 @@ def test_evidence_that_is_known_only_later_leaves_no_declaration_without_it() ->
     )
 
 
+def with_a_new_alarm(account: Account) -> tuple[Account, dict[str, Any]]:
+    """A promotion whose evidence names an alarm that the change set creates."""
+    declared = ours(ModelVariantActions=PROMOTE_SHADOW, PromoteIf={"MinInvocations": "100"})
+    alarms = {"Alarms": [{"Ref": "Slow"}]}
+    template = {**declared, "PromoteIf": {**declared["PromoteIf"], **alarms}}
+    account.new_templates[CHANGE_SET] = {RESOURCE: {"Type": RESOURCE_TYPE, "Properties": template}}
+    return account, {**declared, "PromoteIf": {**declared["PromoteIf"], "Alarms": [LATER]}}
+
+
+def new_alarm(kind: str = "Alarm") -> Change:
+    return other("Add", f"AWS::CloudWatch::{kind}", "Slow")
+
+
+@pytest.mark.parametrize("kind", ["Alarm", "CompositeAlarm", "LogAlarm"])
+def test_a_creation_that_arms_has_a_valid_alarm_of_the_same_stack(kind: str) -> None:
+    account, after = with_a_new_alarm(new_stack())
+    verdict = only(planned(added(after=after), new_alarm(kind), account=account))
+    assert said(verdict) == ("Create", "nothing", "will", "stoppable")
+    assert verdict.because == ()
+
+
+def test_an_alarm_that_the_same_deployment_creates_has_insufficient_data() -> None:
+    old = experiment(created=time.time() - 10**6, sampling=50.0)
+    account, after = with_a_new_alarm(Measuring(experiments={"fraud-shadow": old}))
+    cause = dynamic("PromoteIf", "Slow", "ResourceReference")
+    change = modified(after=after, details=(cause,))
+    verdict = only(planned(change, new_alarm(), account=account))
+    assert said(verdict) == ("Update", "fail", "may", "gate_inconclusive")
+    assert verdict.evidence["why"] == (
+        "alarm 'Slow, which the same deployment creates' is INSUFFICIENT_DATA"
+    )
+    assert chances(verdict) == {"stop": "may", "promote": "may", "fail": "may"}
+
+
+def test_another_resource_that_is_new_may_have_no_valid_name_of_an_alarm() -> None:
+    account, after = with_a_new_alarm(new_stack())
+    verdict = only(planned(added(after=after), other("Add", logical_id="Slow"), account=account))
+    assert chances(verdict) == {"stop": "no", "promote": "no", "fail": "may"}
+
+
 def test_a_deletion_stops_whatever_the_evidence_says_and_may_promote() -> None:
     young = experiment(created=time.time(), sampling=50.0)
     account = Account(experiments={"fraud-shadow": young})
@@ -602,6 +642,19 @@ def test_a_rollback_trigger_may_undo_the_deployment_before_the_request() -> None
     verdict = only(plan)
     assert (verdict.effect, verdict.certainty) == ("stop", "may")
     assert verdict.because == ("a rollback trigger may undo the deployment first: too-slow",)
+
+
+@pytest.mark.parametrize(("instances", "fails"), [(None, "will"), ("Shadow", "metrics")])
+def test_evidence_of_other_instances_fails_whatever_the_metrics_say(
+    instances: str | None, fails: str
+) -> None:
+    old = experiment(created=time.time() - 10**6, sampling=50.0)
+    account = Measuring(experiments={"fraud-shadow": old}, running={"fraud": {"production": 2}})
+    promoting = {"Outcome": "PromoteShadow", "PromoteIf": ALARMED["PromoteIf"]}
+    after = ours(ModelVariantActions=None, Instances=instances, **promoting)
+    verdict = only(planned(modified(after=after), account=account))
+    assert verdict.chance(FAIL) == fails
+    assert ("it was measured on ml.m5.xlarge" in verdict.why) is (instances is None)
 
 
 class Measuring(Account):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from dataclasses import replace
@@ -11,16 +12,23 @@ from typing import Any, cast
 import pytest
 
 from cdk_stop_inference_experiment.cli import main
-from cdk_stop_inference_experiment.cli.document import of_status
+from cdk_stop_inference_experiment.cli.document import of_plan, of_status
 from cdk_stop_inference_experiment.cli.operations import Place, Sent
-from cdk_stop_inference_experiment.cli.printing import print_text
+from cdk_stop_inference_experiment.cli.plan import plan_destroy
+from cdk_stop_inference_experiment.cli.printing import print_markdown, print_text
 from cdk_stop_inference_experiment.cli.reading import Reader, Resource
 from cdk_stop_inference_experiment.cli.situations import request_of
 from cdk_stop_inference_experiment.cli.status import status_of
 from cdk_stop_inference_experiment_handler.contract.declaration import Declaration
+from cdk_stop_inference_experiment_handler.contract.limits import HOUR
 from cdk_stop_inference_experiment_handler.contract.request import RequestType
 from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
-from cdk_stop_inference_experiment_handler.lifecycle.situation import Experiment
+from cdk_stop_inference_experiment_handler.lifecycle.situation import (
+    Experiment,
+    Measured,
+    Query,
+    Question,
+)
 from cdk_stop_inference_experiment_handler.lifecycle.stop_request import wanted_by
 
 from .account import Account
@@ -131,18 +139,69 @@ def test_status_says_the_declared_end_and_what_each_order_would_do() -> None:
     account.happened[STACK] = created(Outcome="KeepBoth", ModelVariantActions=None)
     (standing,) = status_of(account, "shadow").resources
     assert standing.declared == "keep both variants"
-    told = {answer.what: answer.verdict.effect for answer in standing.answers}
+    told = {answer.what: answer.verdict.effect for answer in standing.what_ifs}
     assert told == {"'end_now'": "stop", "A changed declaration": "stop", "A teardown": "stop"}
 
 
-def test_status_has_the_evidence_as_it_is_now() -> None:
-    account = Account(experiments={"fraud-shadow": experiment(created=time.time(), sampling=50.0)})
-    gate = {"MinInvocations": "100", "Alarms": ["too-slow"]}
+class Counting(Account):
+    """CloudWatch has 5,000 requests to the shadow an hour, and more errors than production's."""
+
+    def evidence(self, question: Question) -> Measured:
+        series: dict[Query, dict[float, float]] = {}
+        for query in question.queries:
+            requests = {"production": 10_000.0, "shadow": 5_000.0}[query.variant]
+            is_errors = query.metric != "Invocations" and query.statistic == "Sum"
+            series[query] = {
+                # Not the same number in each hour: counts that never vary are no counts of errors.
+                float(at): 5.0 + at // HOUR % 3 - 1 if is_errors else requests
+                for at in range(question.begin, question.end, HOUR)
+            }
+        return Measured(series)
+
+
+def test_a_forecast_is_said_once_in_text_and_markdown_and_is_in_the_json(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "2000")
+    began = time.time() - 30 * HOUR
+    account = Counting(experiments={"fraud-shadow": experiment(created=began, sampling=50.0)})
+    bound = {"Metric": "Invocation5XXErrors", "MaxIncrease": "0.0005"}
+    gate = {"Confidence": "0.95", "Comparisons": [bound]}
     account.happened[STACK] = created(ModelVariantActions=PROMOTE, PromoteIf=gate)
-    (standing,) = status_of(account, "shadow").resources
+    status = status_of(account, "shadow")
+    forecast = status.resources[0].to_json()["evidence"]["forecast"]  # type: ignore[index]
+    assert forecast["requests"] > 100_000
+    assert forecast["hours"] == math.ceil(forecast["requests"] / 5_000)
+    needs = f"000 more requests, at this traffic by {forecast['at']}."
+    print_text(of_status([status]))
+    told = capsys.readouterr().out
+    print_markdown(of_status([status]))
+    assert needs in capsys.readouterr().out
+    assert needs in told
+    assert told.count("Invocation5XXErrors") == 1
+    assert "'end_now' would fail: the evidence is inconclusive.\n" in told
+    print_text(of_plan(plan_destroy(account, "shadow")))
+    assert forecast["at"] in (planned := capsys.readouterr().out)
+    assert planned.count("Invocation5XXErrors") == 1
+    assert "deploy again after" not in told + planned
+
+
+@pytest.mark.parametrize("end_now", ["true", "false"])
+def test_status_has_the_evidence_and_when_a_test_that_is_too_young_is_worth_another_try(
+    capsys: pytest.CaptureFixture[str], end_now: str
+) -> None:
+    account = Account(experiments={"fraud-shadow": experiment(created=time.time(), sampling=50.0)})
+    gate = {"Confidence": "0.95", "Alarms": ["too-slow"]}
+    account.happened[STACK] = created(ModelVariantActions=PROMOTE, PromoteIf=gate, EndNow=end_now)
+    status = status_of(account, "shadow")
+    (standing,) = status.resources
     assert standing.evidence["verdict"] == "inconclusive"
-    assert standing.on_end_now is not None
-    assert "deploy again after" in standing.on_end_now.why
+    assert standing.on_change is not None
+    print_text(of_status([status]))
+    assert (
+        f"A changed declaration would fail: the evidence is inconclusive; deploy again after "
+        f"{standing.on_change.deploy_after}."
+    ) in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(("hours", "status"), [(23, 2), (25, 0)])

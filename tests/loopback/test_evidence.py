@@ -94,13 +94,16 @@ class TestQuestion:
         answered(world, world.request("Update", GATED))
         assert [one["AlarmTypes"] for one in asked(world, "DescribeAlarms")] == [["MetricAlarm"]]
 
-    def test_a_composite_alarm_counts(self, world: World) -> None:
-        def composite(_: CloudWatch, members: Members) -> Members:
+    @pytest.mark.parametrize("kind", ["CompositeAlarm", "LogAlarm"])
+    def test_an_alarm_of_another_kind_counts(self, kind: str) -> None:
+        def described(_: CloudWatch, members: Members) -> Members:
             known = [{"AlarmName": ALARM, "StateValue": "OK"}]
-            is_asked = members["AlarmTypes"] == ["CompositeAlarm"]
-            return {"MetricAlarms": [], "CompositeAlarms": known if is_asked else []}
+            return {
+                "MetricAlarms": [],
+                **({f"{kind}s": known} if members["AlarmTypes"] == [kind] else {}),
+            }
 
-        with mock.patch.object(CloudWatch, "describe_alarms", composite), World().installed() as w:
+        with mock.patch.object(CloudWatch, "describe_alarms", described), World().installed() as w:
             w.stack.status = FORWARD
             w.experiment("Running", SHORT)
             assert answered(w, w.request("Update", GATED))["Status"] == "SUCCESS"

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from ..service_model import FILE, FOLDER, OPERATIONS, botocores, pruned, written
+from cdk_stop_inference_experiment_handler.runtime.aws import read_counts
+
+from ..service_model import FILE, FOLDER, OPERATIONS, SINCE, botocores, pruned, written
 
 Json = dict[str, Any]
 
@@ -35,11 +37,16 @@ def as_in_the_function(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _meant(model: Json, name: str) -> Json:
-    """What a shape says on the wire: its names, types and required members, without shape names."""
+    """What a shape says on the wire: its names, types and required members, without shape names.
+
+    Members that are newer than the oldest botocore are left out.
+    """
     shape = model["shapes"][name]
     required = sorted(shape.get("required", ()))
     meant: Json = {"type": shape["type"], "required": required, "min": shape.get("min") or 0}
     for member, of in shape.get("members", {}).items():
+        if member in SINCE:
+            continue
         meant[f".{member}"] = _meant(model, of["shape"])
     for part in ("member", "key", "value"):
         if part in shape:
@@ -61,6 +68,23 @@ def test_says_the_same_as_this_environments_botocore(operation: str) -> None:
         name = ours[part]["shape"]
         assert _meant(OURS, name) == _meant(theirs, name)
     assert theirs["metadata"].items() <= OURS["metadata"].items()
+
+
+@pytest.mark.usefixtures("as_in_the_function")
+@pytest.mark.parametrize("more", ["InstancePools", "CurrentServerlessConfig"])
+def test_a_variant_without_one_instance_type_has_no_count(more: str) -> None:
+    from botocore.parsers import create_parser
+
+    pool = [{"InstanceType": "ml.m5.large", "CurrentInstanceCount": 2}]
+    value = pool if more == "InstancePools" else {"MemorySizeInMB": 1024, "MaxConcurrency": 1}
+    variants = [
+        {"VariantName": "plain", "CurrentInstanceCount": 2},
+        {"VariantName": "other", "CurrentInstanceCount": 2, more: value},
+    ]
+    shape = _client("eu-west-1").meta.service_model.operation_model("DescribeEndpoint").output_shape
+    body = json.dumps({"ProductionVariants": variants}).encode()
+    answer = create_parser("json").parse({"body": body, "headers": {}, "status_code": 200}, shape)
+    assert read_counts(answer) == {"plain": 2}
 
 
 @pytest.mark.usefixtures("as_in_the_function")

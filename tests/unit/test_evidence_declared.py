@@ -206,11 +206,11 @@ class TestTwoMetrics:
             ({**PAIR, "AtLeast": 1, "MaxValue": 1}, "cannot have 'MaxValue'"),
             (
                 {"ShadowMetric": PAIR["ShadowMetric"], "AtLeast": 1},
-                "ProductionMetric' must be an object, got None",
+                "'PromoteIf.Comparisons[0].ProductionMetric' must be an object, got None",
             ),
             (
                 {**PAIR, "ShadowMetric": {**PAIR["ShadowMetric"], "Namespace": ":"}, "AtLeast": 1},
-                "ShadowMetric.Namespace' must be a namespace",
+                "'PromoteIf.Comparisons[0].ShadowMetric.Namespace' must be a namespace",
             ),
             (
                 {
@@ -223,7 +223,9 @@ class TestTwoMetrics:
         ],
     )
     def test_are_refused(self, comparison: dict[str, Any], said: str) -> None:
-        assert said in refused({**SEQUENTIAL, "Comparisons": [comparison]})
+        found = refused({**SEQUENTIAL, "Comparisons": [comparison]})
+        assert found.startswith("'PromoteIf.Comparisons[0]")
+        assert said in found
 
 
 @pytest.mark.parametrize(
@@ -256,7 +258,9 @@ class TestTwoMetrics:
 )
 def test_refuses_of_a_latency(member: str, good: Any, bad: Any, said: str) -> None:
     assert refused(promote_if({**LATENCY, member: good})) == ""
-    assert said in refused(promote_if({**LATENCY, member: bad}))
+    found = refused(promote_if({**LATENCY, member: bad}))
+    assert found.startswith(f"'PromoteIf.Comparisons[0].{member}' must be ")
+    assert said in found
 
 
 @pytest.mark.parametrize(
@@ -290,7 +294,9 @@ def test_refuses_of_a_rate(member: str, good: Any, bad: Any, said: str) -> None:
     ],
 )
 def test_refuses_a_comparison(comparison: Any, said: str) -> None:
-    assert said in refused(promote_if(comparison))
+    found = refused(promote_if(comparison))
+    assert found.startswith(("'PromoteIf.Comparisons[0]' ", "'PromoteIf.Comparisons[0].Fail"))
+    assert said in found
 
 
 @pytest.mark.parametrize(
@@ -299,18 +305,22 @@ def test_refuses_a_comparison(comparison: Any, said: str) -> None:
         (
             {"MinInvocations": None},
             {"MinInvocations": 1},
-            "from 1 to 10^15, got None",
+            "'PromoteIf.MinInvocations' must be a whole number from 1 to 10^15, got None",
         ),
         (
             {"MinInvocations": 0},
             {"MinInvocations": 1},
             "a whole number from 1 to 10^15, got 0",
         ),
-        ({"Window": 3599}, {"Window": 3600}, "needs a 'Window' of at least 3600 seconds, got 3599"),
+        (
+            {"Window": 3599},
+            {"Window": 3600},
+            "'PromoteIf.Comparisons[0]' needs a 'Window' of at least 3600 seconds, got 3599",
+        ),
         (
             {"Window": 2_592_001},
             {"Window": 2_592_000},
-            "300 to 2592000 whole seconds, got 2592001",
+            "'PromoteIf.Window' must be 300 to 2592000 whole seconds, got 2592001",
         ),
         ({"Window": 3600.5}, {"Window": 3600}, "whole seconds, got 3600.5"),
         (
@@ -326,7 +336,7 @@ def test_refuses_a_comparison(comparison: Any, said: str) -> None:
         (
             {"Alarms": ["a" * 256]},
             {"Alarms": ["a" * 255]},
-            "must be at most 255 characters, got 256",
+            "'PromoteIf.Alarms[0]' must be at most 255 characters, got 256",
         ),
         ({"Alarms": [""]}, {"Alarms": ["a"]}, "must be at least 1 character, got an empty"),
         ({"Alarms": "a"}, {"Alarms": ["a"]}, "Alarms' must be a list of at most 10, got 'a'"),

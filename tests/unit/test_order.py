@@ -411,8 +411,11 @@ class TestDelete:
         failed = R("UPDATE_IN_PROGRESS", properties()), R("UPDATE_FAILED"), S("UPDATE_FAILED")
         deployed = *created(lets_go), S("UPDATE_IN_PROGRESS"), *failed
         tried = *created(), *updated(lets_go, ends="UPDATE_FAILED")
-        for past in (deployed, tried):
-            assert answer(delete(past=past)) == (Verb.SUCCEED, Row.DELETE_NOT_IN_STOP_ON)
+        for past, warns in ((deployed, False), (tried, True)):
+            decision = decided(delete(past=past))
+            assert (decision.verb, decision.row) == (Verb.SUCCEED, Row.DELETE_NOT_IN_STOP_ON)
+            # What was only tried may not be what its user wants any more.
+            assert bool(decision.warn) is warns
         # The request says what was never deployed.
         failed = R("UPDATE_IN_PROGRESS", lets_go), R("UPDATE_FAILED"), S("UPDATE_FAILED")
         never = delete(lets_go, past=(*created(), S("UPDATE_IN_PROGRESS"), *failed))

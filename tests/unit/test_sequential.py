@@ -108,11 +108,53 @@ class TestHours:
         assert found["hours"] == len(hours()) - 1
 
 
+def test_every_series_is_of_the_hour_and_of_both_variants() -> None:
+    metric = {"Namespace": "Quality", "MetricName": "Score", "Statistic": "p50"}
+    declared = evidence(
+        rate(MaxRate=0.01),
+        {"Metric": "ModelLatency", "MaxRatio": 1.1},
+        {"Metric": "ModelLatency", "Statistic": "p99", "MaxRatio": 1.1},
+        {"ProductionMetric": metric, "ShadowMetric": {**metric, "MetricName": "New"}, "AtLeast": 1},
+        Alarms=["slow"],
+    )
+    asked = question(declared, seen(), NOON)
+    assert asked.queries == {
+        *(
+            Query(variant, name, statistic, HOUR)
+            for variant in ("production", "shadow")
+            for name, statistics in (
+                ("Invocations", ["Sum"]),
+                (ERRORS, ["Sum", "SampleCount"]),
+                ("ModelLatency", ["Average", "p99", "SampleCount"]),
+            )
+            for statistic in statistics
+        ),
+        Query("", "Score", "p50", HOUR, "Quality"),
+        Query("", "New", "p50", HOUR, "Quality"),
+    }
+    assert (asked.pair, asked.alarms) == (("production", "shadow"), ("slow",))
+
+
 def test_an_equal_shadow_is_successful() -> None:
     report = judged(evidence(rate(MaxIncrease=0.0005)), counted(errors=(5, 2.5)))
     assert report["verdict"] == "successful"
+    assert report["samplingPercentage"] == 50
+    assert report["invocations"] == {"production": 590_000, "shadow": 295_000}
+    assert report["confidence"] == 0.95
     (found,) = report["comparisons"]
     assert found["shadow"] < found["upper"] <= found["bound"]
+
+
+def test_one_hour_has_rates_but_no_upper_bound() -> None:
+    series = {
+        query: dict([*found.items()][:1]) for query, found in counted(errors=(50, 25)).items()
+    }
+    report = judged(evidence(rate(MaxRate=0.01)), series)
+    assert report["why"].startswith(
+        "Invocation5XXErrors is 0.48 % for the shadow, and 0.49 % for production in 1 hours; it is "
+        "not yet known to be at most 1 %; "
+    )
+    assert "upper" not in report["comparisons"][0]
 
 
 def test_a_shadow_that_breaks_the_bound_has_failed() -> None:
@@ -132,9 +174,12 @@ def test_a_shadow_at_the_bound_is_inconclusive_and_no_number_of_hours_is_stated_
 
 
 def test_production_that_breaks_the_bound_itself_makes_no_forecast() -> None:
-    report = judged(evidence(rate(MaxRate=0.0005)), counted(errors=(10, 2.5)))
-    assert report["verdict"] == "inconclusive"
-    assert "production itself breaks this bound" in report["why"]
+    slow = {"Metric": "ModelLatency", "MaxRatio": 1.1}
+    both = evidence(slow, rate(MaxRate=0.0005), MinHours=72)
+    report = judged(both, counted(errors=(10, 2.5)), latencies("Average", 0.0))
+    assert report["forecast"] == {"productionBreaksBound": True}
+    assert report["why"].startswith("ModelLatency")
+    assert "production itself breaks the bound of Invocation5XXErrors" in report["why"]
 
 
 def test_every_bound_of_a_comparison_has_to_be_kept() -> None:
@@ -157,6 +202,16 @@ def test_a_share_of_the_requests_that_is_wrong_is_inconclusive(shadow: float, ve
     assert report["verdict"] == verdict
     assert ("which is not 50 %" in report["why"]) is (verdict == "inconclusive")
     assert report["missingShare"] == pytest.approx(1 - shadow / 5_000)
+
+
+def test_sampling_that_was_switched_off_is_a_wrong_share_which_waiting_does_not_cure() -> None:
+    report = judged(evidence(rate(MaxIncrease=0.0005), MinHours=72), counted(), of=seen(0.0))
+    assert report["verdict"] == "inconclusive"
+    assert report["why"] == (
+        "the shadow got 295,000 of production's 590,000 requests, which is not 0 %: requests that "
+        "never arrived are not in the error rates"
+    )
+    assert not report.keys() & {"forecast", "missingShare"}
 
 
 @pytest.mark.parametrize("statistic", ["Average", "p99"])
@@ -193,6 +248,17 @@ def test_two_metrics_of_any_kind_are_compared_by_the_hour(value: float, verdict:
     report = judged(evidence(comparison), counted(), series)
     assert report["verdict"] == verdict
     assert report["comparisons"][0]["metric"] == "Quality ShadowAgreement"
+
+
+def test_a_least_value_does_not_turn_round_another_bound_of_the_same_size() -> None:
+    metric = {"Namespace": "Quality", "MetricName": "Score", "Statistic": "Average"}
+    shadow = {**metric, "MetricName": "ShadowScore"}
+    both = {"ProductionMetric": metric, "ShadowMetric": shadow, "AtLeast": -0.5, "MaxIncrease": 0.5}
+    series: Series = {
+        Query("", name, "Average", HOUR, "Quality"): dict.fromkeys(hours(), value)
+        for name, value in (("Score", 0.0), ("ShadowScore", 0.6))
+    }
+    assert judged(evidence(both), counted(), series)["verdict"] == "failed"
 
 
 def test_a_dry_run_is_reported_and_does_not_decide() -> None:
@@ -238,6 +304,28 @@ def test_hours_that_are_missing_where_the_requests_are_enough_are_forecast_as_a_
     assert report["why"].endswith(
         "; if it is as good as production, wait until 2025-11-25T00:15:00Z"
     )
+
+
+def test_requests_that_are_asked_for_are_part_of_the_forecast() -> None:
+    declared = evidence(rate(MaxIncrease=0.0005), MinInvocations=1_000_000)
+    report = judged(declared, counted(errors=(5, 2.5)))
+    assert report["forecast"] == {"requests": 705_000, "hours": 141, "at": "2025-11-30T08:15:00Z"}
+    assert report["why"] == (
+        "production got 590,000 requests and the shadow 295,000; 1,000,000 are needed; if it is as "
+        "good as production, it needs about 700,000 more requests, at this traffic by "
+        "2025-11-30T08:15:00Z"
+    )
+
+
+def test_a_comparison_of_which_nothing_is_known_yet_leaves_no_time() -> None:
+    slow = latencies("p99", 5)
+    slow[Query("shadow", "ModelLatency", "SampleCount", HOUR)] = dict.fromkeys(hours(), 999.0)
+    declared = evidence(
+        rate(MaxIncrease=0.0005), {"Metric": "ModelLatency", "Statistic": "p99", "MaxRatio": 1.1}
+    )
+    report = judged(declared, counted(errors=(5, 5)), slow)
+    assert report["forecast"] == {"requests": 154_657}
+    assert report["why"].endswith("it needs about 150,000 more requests")
 
 
 def test_ten_comparisons_and_alarms_fit_and_are_understood_without_the_report() -> None:

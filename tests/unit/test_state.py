@@ -200,8 +200,9 @@ class TestEndByCreateOrUpdate:
             (ISSUED - 8, "; SageMaker gives no reason"),
             (ISSUED - 9, ", by its schedule, which ended it at 2026-11-22T10:14:51Z"),
         ):
-            late_order = ending(promoting(), seen=over, scheduled_end=before)
-            assert decided(late_order).why.endswith(said)
+            for late_order in (promoting(), outcome("KeepBoth")):
+                late = ending(late_order, seen=over, scheduled_end=before)
+                assert decided(late).why.endswith(said)
 
     def test_stopping_is_adopted(self, ending: Any) -> None:
         adopted = ending(promoting(), seen=experiment("Stopping", status_reason="by hand"))

@@ -708,6 +708,8 @@ def test_values_of_hours_have_no_max_rate() -> None:
         (10**6, 0, 0.5, True),
         (0, 0, 0.5, False),
         (0, 1, 0.5, True),
+        (10**6, 0, 0, False),
+        (10**6, 1, 0, True),
     ],
 )
 def test_a_sample_ratio_is_wrong_beyond_two_percent_and_chance(

@@ -106,7 +106,8 @@ def _verdict(verdict: Verdict) -> Iterator[Block]:
         yield Text(_sentence(f"Warning: {warning}"), WARNING)
     if verdict.effect == STOP and verdict.scheduled_end:
         yield Text(f"Otherwise it ends by itself at {verdict.scheduled_end}.")
-    if verdict.evidence:
+    # A gate that does not open has said why already.
+    if verdict.evidence and not _has_said(verdict):
         yield _evidence(verdict.evidence)
     if verdict.stop_request:
         yield Text("A stop cannot be undone. The request to SageMaker:")
@@ -196,7 +197,11 @@ def _what_if(what_if: WhatIf) -> str:
     if verdict.effect == NOTHING:
         return _sentence(f"{what_if.what} would stop nothing: {what_if.why or verdict.why}")
     if verdict.effect == FAIL:
-        return _sentence(f"{what_if.what} would fail: {verdict.why}")
+        why = verdict.why
+        if _has_said(verdict):
+            why = f"the evidence is {verdict.evidence['verdict']}"
+            why += f"; deploy again after {verdict.deploy_after}" if verdict.deploy_after else ""
+        return _sentence(f"{what_if.what} would fail: {why}")
     if verdict.effect == WAIT:
         return _sentence(f"{what_if.what} would wait: {verdict.why}")
     stop, promote = verdict.chance(STOP), verdict.chance(PROMOTE)
@@ -213,6 +218,12 @@ def _variant(variant: Variant) -> tuple[str, ...]:
         instances += f" ({variant.configured} configured)"
     traffic = "" if variant.traffic is None else f"{variant.traffic}%"
     return variant.name, variant.role, variant.model, instances, traffic, variant.status
+
+
+def _has_said(verdict: Verdict) -> bool:
+    """Whether the reason for the verdict includes that of the evidence."""
+    why = str(verdict.evidence.get("why") or "")
+    return bool(why) and why in verdict.why
 
 
 def _evidence(report: Mapping[str, object]) -> Text:

@@ -116,6 +116,7 @@ class Sent:
         refused: Why CloudFormation itself refuses to send it; empty if it does not.
         made: The experiment that the operation creates.
         is_after: Whether the experiment that the operation creates is certainly there before.
+        new_alarms: What stands for the names of alarms that the operation creates.
     """
 
     place: Place
@@ -132,6 +133,7 @@ class Sent:
     missing: str = ""
     made: Experiment | None = None
     is_after: bool = True
+    new_alarms: tuple[str, ...] = ()
 
     @property
     def service_token(self) -> str:
@@ -429,11 +431,13 @@ class _Update:
             after = {**declared, **_token(old, declared)} if definition else old
         late = _dynamic(change, tree) if change else set()
         late |= _of_missing(definition, tree)
+        alarms = _new_alarms(tree)
         missing = ""
         if after is None:
             missing = "its new properties: neither the change set nor its template has them"
         else:
             after = {**after, **{name: _late(after.get(name)) for name in late}}
+            after = _with_new_alarms(after, definition, alarms)
         if kind is RequestType.UPDATE and old is None:
             missing = missing or _NO_PROPERTIES
         refused = may_fail = ""
@@ -454,6 +458,7 @@ class _Update:
             missing=missing,
             made=self._made.get(name),
             is_after=name not in self._made or name in tree.made_before(place.logical_id),
+            new_alarms=tuple(map(_new_alarm, alarms)),
         )
 
     def _delete(self, tree: Tree, place: Place, completed: str = "") -> Sent:
@@ -677,12 +682,47 @@ def _is_unchanged(change: Change, found: Resource, tree: Tree) -> bool:
 
 def _dynamic(change: Change, tree: Tree) -> set[str]:
     """The properties whose new value only the execution tells, whatever the change set shows."""
+    alarms = _new_alarms(tree)
     return {
         one.name
         for one in change.details
         if one.is_dynamic and one.attribute == "Properties" and one.name
-        if _may_differ(one, tree)
+        if _may_differ(one, tree) and not (one.name == "PromoteIf" and one.cause in alarms)
     }
+
+
+_ALARM_TYPES = frozenset(f"AWS::CloudWatch::{kind}Alarm" for kind in ("", "Composite", "Log"))
+
+
+def _new_alarms(tree: Tree) -> frozenset[str]:
+    """The logical ids of the alarms that the operation creates in a stack."""
+    return frozenset(
+        name
+        for name, change in tree.changes.items()
+        if change.action == "Add" and change.resource_type in _ALARM_TYPES
+    )
+
+
+def _new_alarm(logical_id: str) -> str:
+    return f"{logical_id}, which the same deployment creates"
+
+
+def _with_new_alarms(after: Json, definition: Json, alarms: frozenset[str]) -> Json:
+    """The properties in which names of new alarms, which are known only later, are replaced."""
+    evidence, declared = (
+        one if isinstance(one, Mapping) else {}
+        for one in (after.get("PromoteIf"), (definition.get("Properties") or {}).get("PromoteIf"))
+    )
+    names, refs = evidence.get("Alarms"), declared.get("Alarms")
+    if not (isinstance(names, list) and isinstance(refs, list) and len(names) == len(refs)):
+        return after
+    named = [
+        _new_alarm(ref["Ref"])
+        if is_late(name) and isinstance(ref, Mapping) and ref.get("Ref") in alarms
+        else name
+        for name, ref in zip(names, refs, strict=True)
+    ]
+    return {**after, "PromoteIf": {**evidence, "Alarms": named}}
 
 
 def _of_missing(definition: Json, tree: Tree) -> set[str]:

@@ -118,6 +118,7 @@ class Verdict:
         possibilities: The first one is what happens if everything stays as it is now.
         stop_request: The request to SageMaker, if any.
         evidence: The current report of the gate; empty if no evidence is declared.
+        deploy_after: When a test that is too young is worth another try; ``why`` says it, too.
         warnings: What the function will log as a warning, such as fewer instances.
         way_back: How a promotion can be taken back; empty if there is none.
     """
@@ -135,6 +136,7 @@ class Verdict:
     status: str = ""
     scheduled_end: str = ""
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    deploy_after: str = ""
     warnings: tuple[str, ...] = ()
     way_back: str = ""
 
@@ -415,6 +417,7 @@ class Judge:
             row=decision.row.value,
             stop_request=members_of(stop, experiment, known) if stop and experiment else None,
             evidence=decision.evidence,
+            deploy_after=_ready(first),
             warnings=tuple(self._warnings(first)),
             way_back=_way_back(stop, experiment),
         )
@@ -477,7 +480,8 @@ class Judge:
             yield from self._instead_of_stop(step, result)
         elif decision.verb is Verb.WAIT:
             yield from self._after_wait(step, result)
-        yield from _other_evidence(decision.evidence, s.request, first)
+        if decision.row is not Row.INSTANCES_DIFFER:  # That is declared, not measured.
+            yield from _other_evidence(decision.evidence, s.request, first)
         if not step.is_after and first.effect != FAIL:
             because = "the same deployment creates the experiment, perhaps later: add a dependency"
             yield _failure(because)
@@ -734,15 +738,20 @@ def _too_little_time(s: Situation) -> Iterator[Possibility]:
 
 def _why(result: Decided) -> str:
     """The function's sentence, and when to deploy again if the test is too young."""
-    why, experiment = result.decision.why, result.situation.experiment
     if missing := _missing(result):
         return f"not known: {missing}"
-    if result.decision.row is not Row.GATE_INCONCLUSIVE or not isinstance(experiment, Experiment):
-        return why
+    ready = _ready(result)
+    return result.decision.why + (f"; deploy again after {ready}" if ready else "")
+
+
+def _ready(result: Decided) -> str:
+    """When to deploy again if the test is too young; empty if it is not, or a forecast says it."""
+    decision, experiment = result.decision, result.situation.experiment
+    is_inconclusive = decision.row is Row.GATE_INCONCLUSIVE and "forecast" not in decision.evidence
+    if not is_inconclusive or not isinstance(experiment, Experiment):
+        return ""
     ready = _ready_at(result.situation, experiment)
-    if result.situation.now < ready:
-        return f"{why}; deploy again after {words.moment(ready)}"
-    return why
+    return words.moment(ready) if result.situation.now < ready else ""
 
 
 def _ready_at(s: Situation, experiment: Experiment) -> float:

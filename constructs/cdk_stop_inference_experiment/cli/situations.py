@@ -33,10 +33,12 @@ from cdk_stop_inference_experiment_handler.lifecycle.situation import (
     Description,
     Events,
     Experiment,
+    Measured,
     Needs,
     NotReadable,
     Prepared,
     Progress,
+    Question,
     Seen,
     Situation,
     Stack,
@@ -270,8 +272,20 @@ def _prepared(reader: Reader, sent: Sent, needs: Needs, experiment: Experiment) 
     return Prepared(
         counts=reader.counts(experiment.endpoint_name) if needs.counts else None,
         holders=sent.holders if needs.holders else None,
-        evidence=None if question is None else reader.evidence(question),
+        evidence=None if question is None else _measured(reader, question, sent.new_alarms),
     )
+
+
+def _measured(reader: Reader, question: Question, new: tuple[str, ...]) -> Seen[Measured]:
+    """The evidence now, and the state in which new alarms begin.
+
+    https://docs.aws.amazon.com/autoscaling/application/userguide/cloudwatch-alarm-notifications.html
+    """
+    known = tuple(name for name in question.alarms if name not in new)
+    found = reader.evidence(question._replace(alarms=known))
+    if isinstance(found, NotReadable):
+        return found
+    return found._replace(alarms={**found.alarms, **dict.fromkeys(new, "INSUFFICIENT_DATA")})
 
 
 def _unread(s: Situation) -> Iterator[NotReadable]:

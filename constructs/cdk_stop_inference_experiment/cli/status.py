@@ -234,7 +234,7 @@ def _resource_status(
         ended=ended,
         ended_by=ended_by,
         ends_at=None if experiment.is_over else end,
-        evidence=on_end_now.evidence if on_end_now else {},
+        evidence=next((one.evidence for one in (on_end_now, on_change) if one), {}),
         on_end_now=on_end_now,
         on_change=on_change,
         on_teardown=teardown.get((place.stack_id, place.logical_id)),

@@ -58,8 +58,7 @@ def _decide(s: Situation) -> Decision:
         return ordered
     if ordered.ends and may.answer is not Answer.ALLOWED:
         return replace(doubtful(s, may), order=ordered.row)
-    decision = state(ordered, s)
-    return decision if decision.order else replace(decision, order=ordered.row)
+    return replace(state(ordered, s), order=ordered.row)
 
 
 def _delete_at_once(s: Situation) -> Decision | None:

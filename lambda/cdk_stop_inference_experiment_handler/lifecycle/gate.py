@@ -43,7 +43,6 @@ def gate(order: Order, s: Situation, experiment: Experiment) -> Decision:
         Row.STOPPABLE,
         words.stop(experiment) + words.on_other_instances(differ),
         warn=differ is not None,
-        order=order.row,
         stop=wanted,
     )
     if wanted.promote_if is None or not wanted.end.promotes:
@@ -78,9 +77,7 @@ def _judged(stop: Decision, order: Order, s: Situation, experiment: Experiment) 
         elif isinstance(s.prepared.evidence, NotReadable):
             unread = s.prepared.evidence
             if _can_read_later(unread, s):
-                return Decision(
-                    Verb.WAIT, Row.GATE_ERROR, unread.why, order=order.row, is_unmeasured=True
-                )
+                return Decision(Verb.WAIT, Row.GATE_ERROR, unread.why, is_unmeasured=True)
             report = {"verdict": Verdict.ERROR.value, "why": unread.why}
         else:
             report = judges.judge(evidence, question, s.prepared.evidence, experiment.sampling)
@@ -93,7 +90,7 @@ def _judged(stop: Decision, order: Order, s: Situation, experiment: Experiment) 
     if s.request.type is RequestType.DELETE:
         kept = order.wanted.kept(f"evidence: {verdict.value}")
         return replace(stop, row=row, why=why, warn=True, stop=kept, evidence=report)
-    return replace(fail(row, why), order=order.row, evidence=report)
+    return replace(fail(row, why), evidence=report)
 
 
 def _can_read_later(unread: NotReadable, s: Situation) -> bool:

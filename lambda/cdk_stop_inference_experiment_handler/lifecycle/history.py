@@ -255,7 +255,7 @@ class History:
     def _lacks_completion(self) -> set[str]:
         """What is missing if what is deployed has to be found before the base."""
         since = self._since_base
-        if self.base is None or not since or self._is_all_restored(since):
+        if self.base is None or self._is_all_restored(since):
             return set()
         completion = self._completion_of_base()
         if completion and any(operation.began <= completion.at for operation in self._operations):

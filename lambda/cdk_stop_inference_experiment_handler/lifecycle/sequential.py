@@ -76,19 +76,27 @@ def judge(
     more: dict[str, object] = {"confidence": evidence.confidence}
     if ratio.missing_share is not None:
         more["missingShare"] = float(f"{ratio.missing_share:.3g}")
-    if forecast := _forecast(judges.forecasts, question.end):
+    judges.needs_invocations(evidence.min_invocations)
+    # No number of further requests makes a wrong share right.
+    forecast = {} if ratio.is_wrong else _forecast(judges.forecasts, question.end)
+    if forecast:
         more["forecast"] = forecast
     report = make_report(
         question, measured, sampling, (production, shadow), compared, instead=instead, more=more
     )
     if forecast and report["verdict"] == Verdict.INCONCLUSIVE.value:
-        report["why"] = words.with_forecast(str(report["why"]), forecast)
+        report["why"] = words.with_forecast(str(report["why"]), forecast, judges.breaks)
     return report
 
 
 @dataclass
 class _Judge:
-    """Judges the comparisons of one report."""
+    """Judges the comparisons of one report.
+
+    Attributes:
+        forecasts: What each requirement still needs; None for one of which nothing is known yet.
+        breaks: The metric of which production itself breaks a bound; empty if there is none.
+    """
 
     confidence: float
     min_hours: int
@@ -97,7 +105,17 @@ class _Judge:
     requests: Sequence[_Series]
 
     def __post_init__(self) -> None:
-        self.forecasts: list[Forecast] = []
+        self.forecasts: list[Forecast | None] = []
+        self.breaks = ""
+
+    def needs_invocations(self, least: int) -> None:
+        """Forecast when both variants have the requests that the declaration asks for."""
+        production, shadow = (math.fsum(of.values()) for of in self.requests)
+        fewest = min(production, shadow)
+        if 0 < fewest < least:
+            hours = (self.question.end - self.question.begin) // HOUR
+            share = (least - fewest) / fewest
+            self.forecasts.append(Forecast(math.ceil(share * shadow), math.ceil(share * hours)))
 
     def result(self, comparison: Comparison) -> Result:
         """The verdict on a comparison: each of its bounds has to be kept."""
@@ -147,7 +165,7 @@ class _Judge:
         dropped = (self.question.end - self.question.begin) // HOUR - len(hours)
         results = []
         for bound in _bounds(comparison):
-            is_minimum = comparison.at_least is not None and bound.value == -comparison.at_least
+            is_minimum = comparison.at_least is not None and bound.kind is BoundKind.MAX_VALUE
             sign = -1.0 if is_minimum else 1.0
             pairs = [HourlyValues(sign * production[at], sign * shadow[at]) for at in hours]
             result = statistics.compare_hours(
@@ -183,8 +201,11 @@ class _Judge:
         )
 
     def _note(self, comparison: Comparison, forecast: Forecast | None) -> None:
-        if forecast is not None and not comparison.dry_run:
-            self.forecasts.append(forecast)
+        if comparison.dry_run:
+            return
+        self.forecasts.append(forecast)
+        if forecast is not None and forecast.production_breaks_bound:
+            self.breaks = self.breaks or str(comparison.metric)
 
 
 def _bounds(comparison: Comparison) -> list[Bound]:
@@ -201,14 +222,15 @@ def _bounds(comparison: Comparison) -> list[Bound]:
     )
 
 
-def _forecast(forecasts: Sequence[Forecast], end: float) -> dict[str, object]:
-    """What the slowest comparison still needs; empty if nothing is known."""
-    if any(forecast.production_breaks_bound for forecast in forecasts):
+def _forecast(forecasts: Sequence[Forecast | None], end: float) -> dict[str, object]:
+    """What the slowest requirement still needs; a time only if it is known of all."""
+    known = [one for one in forecasts if one is not None]
+    if any(one.production_breaks_bound for one in known):
         return {"productionBreaksBound": True}
-    if not any(forecast.requests or forecast.hours for forecast in forecasts):
+    if not any(one.requests or one.hours for one in known):
         return {}
-    requests = [forecast.requests for forecast in forecasts if forecast.requests is not None]
-    hours = [forecast.hours for forecast in forecasts if forecast.hours is not None]
+    requests = [one.requests for one in known if one.requests is not None]
+    hours = [one.hours for one in known if one.hours is not None]
     forecast: dict[str, object] = {}
     if requests:
         forecast["requests"] = max(requests)

@@ -164,7 +164,7 @@ def _stop(order: Order, s: Situation, experiment: Experiment) -> Decision:
     wanted = decision.stop
     assert wanted is not None  # noqa: S101 - STOP has it
     if isinstance(wanted.end.how, Outcome) and is_no_pair(experiment):
-        return replace(fail(Row.NOT_A_PAIR, words.not_a_pair(experiment)), order=order.row)
+        return fail(Row.NOT_A_PAIR, words.not_a_pair(experiment))
     has_counts = takes_production_counts(wanted.end)
     if s.prepared is None or (has_counts and s.prepared.counts is None):
         needs = needs_of(s, Needs(counts=has_counts))

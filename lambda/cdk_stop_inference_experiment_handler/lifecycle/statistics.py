@@ -213,7 +213,8 @@ class SampleRatio:
 
     Attributes:
         is_wrong: It did not: what was measured may be of other requests than production's.
-        log_e: The logarithm of the e-value against "within the tolerance"; 0 inside it.
+        log_e: The logarithm of the e-value against "within the tolerance"; 0 inside it, infinite if
+            no request was to arrive and one did.
         missing_share: The share of the expected requests that never arrived, and are in no rate
             of errors; negative if more arrived. None: nothing was expected.
     """
@@ -719,6 +720,8 @@ def sample_ratio(
     expected = share * production_invocations
     missing = 1 - shadow_invocations / expected if expected else None
     log_e, most = 0.0, (1 + RATIO_TOLERANCE) * production_invocations
+    if not share:  # Sampling was switched off: one request refutes it.
+        return SampleRatio(shadow_invocations > 0, math.inf if shadow_invocations else 0.0, None)
     # More than all requests are no sample of them: they count as all.
     sampled = min(shadow_invocations, production_invocations)
     low, high = (1 - RATIO_TOLERANCE) * share, (1 + RATIO_TOLERANCE) * share

@@ -404,7 +404,10 @@ def on_other_instances(differ: tuple[str, str] | None) -> str:
 
 def too_few_requests(production: float, shadow: float, least: int) -> str:
     """Too few requests for a verdict."""
-    return f"production got {production:g} requests and the shadow {shadow:g}; {least} are needed"
+    return (
+        f"production got {production:,.0f} requests and the shadow {shadow:,.0f}; {least:,} are "
+        f"needed"
+    )
 
 
 def too_young(earliest: float) -> str:
@@ -438,7 +441,7 @@ def out_of_bound(comparison: Comparison, values: Mapping[str, float], hour: floa
 def wrong_sample_ratio(production: float, shadow: float, sampling: float | None) -> str:
     """The shadow did not get the share of the requests that it should."""
     return (
-        f"the shadow got {shadow:g} of production's {production:g} requests, which is not "
+        f"the shadow got {shadow:,.0f} of production's {production:,.0f} requests, which is not "
         f"{sampling or 0:g} %: requests that never arrived are not in the error rates"
     )
 
@@ -479,10 +482,16 @@ def judged_hours(comparison: Comparison, values: Mapping[str, object], verdict: 
     )
 
 
-def with_forecast(why: str, forecast: Mapping[str, object]) -> str:
-    """An inconclusive verdict, and what it still needs if the shadow is as good as production."""
+def with_forecast(why: str, forecast: Mapping[str, object], breaks: str = "") -> str:
+    """An inconclusive verdict, and what it still needs if the shadow is as good as production.
+
+    ``breaks`` is the metric of which production itself breaks a bound.
+    """
     if forecast.get("productionBreaksBound"):
-        return f"{why}; production itself breaks this bound, so no number of requests is enough"
+        return (
+            f"{why}; production itself breaks the bound of {breaks}, so no number of requests is "
+            f"enough"
+        )
     at = forecast.get("at")
     if forecast.get("requests"):
         by = f", at this traffic by {at}" if at else ""

@@ -246,7 +246,11 @@ def read_experiment(answer: Mapping[str, object]) -> Experiment:
 
 
 def read_counts(answer: Mapping[str, object]) -> dict[str, int]:
-    """Read the answer of DescribeEndpoint as botocore parses it."""
+    """Read the answer of DescribeEndpoint as botocore parses it.
+
+    Serverless variants and those of instance pools have no count of one instance type. The model
+    that the function uses knows that they are there, not what is in them.
+    """
     variants = (
         variant
         for kind in ("ProductionVariants", "ShadowProductionVariants")
@@ -256,8 +260,8 @@ def read_counts(answer: Mapping[str, object]) -> dict[str, int]:
         str(variant.get("VariantName")): count
         for variant in variants
         if isinstance(count := variant.get("CurrentInstanceCount"), int)
-        and not variant.get("CurrentServerlessConfig")
-        and not variant.get("InstancePools")
+        and variant.get("CurrentServerlessConfig") is None
+        and variant.get("InstancePools") is None
     }
 
 
