@@ -131,7 +131,7 @@ def test_status_says_the_declared_end_and_what_each_order_would_do() -> None:
     account.happened[STACK] = created(Outcome="KeepBoth", ModelVariantActions=None)
     (standing,) = status_of(account, "shadow").resources
     assert standing.declared == "keep both variants"
-    told = {answer.what: answer.verdict.effect for answer in standing.answers}
+    told = {answer.what: answer.verdict.effect for answer in standing.what_ifs}
     assert told == {"'end_now'": "stop", "A changed declaration": "stop", "A teardown": "stop"}
 
 
