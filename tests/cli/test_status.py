@@ -20,7 +20,7 @@ from cdk_stop_inference_experiment.cli.status import status_of
 from cdk_stop_inference_experiment_handler.contract.declaration import Declaration
 from cdk_stop_inference_experiment_handler.contract.request import RequestType
 from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
-from cdk_stop_inference_experiment_handler.lifecycle.situation import Experiment
+from cdk_stop_inference_experiment_handler.lifecycle.situation import Experiment, Seen
 from cdk_stop_inference_experiment_handler.lifecycle.stop_request import wanted_by
 
 from .account import Account
@@ -35,11 +35,9 @@ class Described(Account):
     SageMaker answers for the second only together with the third; the first is described alone.
     """
 
-    experiment = Reader.experiment
-
     def __init__(self) -> None:
         super().__init__()
-        self._known = {}
+        self.known = {}
         self.aws = cast("Any", self)
         self.calls = Counter[str]()
         self.together = Barrier(len(NAMES) - 1, timeout=30)
@@ -48,6 +46,9 @@ class Described(Account):
         self.deployed[STACK] = [
             Resource(name, arn, RESOURCE_TYPE, "CREATE_COMPLETE") for name, arn in arns.items()
         ]
+
+    def experiment(self, name: str) -> Seen[Experiment | None]:
+        return Reader.experiment(self, name)
 
     def describe(self, name: str) -> Experiment:
         self.calls[name] += 1

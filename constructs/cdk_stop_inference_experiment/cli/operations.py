@@ -309,7 +309,7 @@ def _changed_stacks(
     except CannotPlan:
         is_new, is_failed = True, False  # A nested stack that the operation creates.
     try:
-        template = reader.template_of(change_set)
+        template = reader.template_of(change_set.arn)
     except CannotPlan:
         template = {}
     resources = () if is_new else reader.resources(change_set.stack_id)
