@@ -359,7 +359,7 @@ class _Update:
         for name in stack.declared(STACK_TYPE):
             change, resource = stack.changes.get(name), stack.has.get(name)
             if resource is not None and resource.physical_id and resource.status == "CREATE_FAILED":
-                # What never was stable is deleted by the next operation, then created.
+                # CloudFormation deletes what was never stable, and creates it again.
                 seen = self._reader.stack(resource.physical_id)
                 yield from _deletion(self._reader, seen, UPDATE, self._forward, ())
             if change is None or change.nested is None:
@@ -414,7 +414,7 @@ class _Update:
             yield NotSent(place, why, is_known=False)
         elif resource is None or resource.status == "CREATE_FAILED":
             if resource is not None and resource.physical_id:
-                # What never was stable is deleted by the next operation, then created.
+                # CloudFormation deletes what was never stable, and creates it again.
                 yield Sent(
                     *(place, RequestType.DELETE, {"Name": place.experiment or "-"}, UPDATE),
                     stacks=self._forward,
@@ -564,7 +564,8 @@ _ANOTHER_FUNCTION = (
     "let go of the experiment with 'stop_on' first, and give the construct another id"
 )
 _PERHAPS_ANOTHER_FUNCTION = (
-    "CloudFormation refuses another ServiceToken, and whether it changes is known only then"
+    "CloudFormation refuses another ServiceToken, and whether it changes is known only during the "
+    "deployment"
 )
 _RETAINED = "it is retained: CloudFormation deletes nothing"
 _RETAINED_STACK = "its nested stack is retained: CloudFormation deletes nothing"
