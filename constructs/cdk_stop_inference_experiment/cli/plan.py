@@ -458,11 +458,11 @@ class Judge:
 
     def _keep(self, verdict: Verdict, ended: list[Experiment]) -> None:
         name = verdict.experiment.lower()
-        now = self._reader.experiment(name)
-        before = self._after.get(name) or ([now] if isinstance(now, Experiment) else [])
         if ended and verdict.chance(STOP) == WILL:
             self._after[name] = ended[:1]
         elif ended:
+            now = self._reader.experiment(name)
+            before = self._after.get(name) or ([now] if isinstance(now, Experiment) else [])
             self._after[name] = [*before, ended[0]]
 
     def _possibilities(self, step: Sent, result: Decided) -> Iterator[Possibility]:
