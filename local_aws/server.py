@@ -82,7 +82,7 @@ class LocalAws:
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
-        traceback: TracebackType | None,
+        _traceback: TracebackType | None,
     ) -> None:
         """End the local AWS and everything it started."""
         self.stop()

@@ -43,6 +43,9 @@ class Fault:
     hit_at: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        kinds = PUT_KINDS if self.operation == PUT else CALL_KINDS
+        if self.kind not in (*kinds, SLOW):
+            raise ValueError(f"a fault of {self.operation} is one of {kinds}, got '{self.kind}'")
         if not self.attempts:
             repeats = self.operation != PUT and self.kind not in ("denied", "killed", SLOW)
             self.attempts = SDK_ATTEMPTS if repeats else 1

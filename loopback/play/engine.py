@@ -236,7 +236,7 @@ class Engine(Provisioning):
         was_failed = self.root.status in ("UPDATE_FAILED", "CREATE_FAILED")
         if not was_failed:
             for resource in self.resources.values():
-                resource.before, resource.before_id = resource.deployed, resource.physical_id
+                resource.before = resource.deployed
                 resource.is_new = resource.is_touched = resource.is_armed = False
                 resource.replaced = []
             self._stable = (dict(self.template), self.has_nested)

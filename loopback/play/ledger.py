@@ -51,7 +51,6 @@ class Order:
     is_due: bool
     is_doubtful: bool = False
     signs: list[Sign] = field(default_factory=list)
-    withdrawn_at: float = float("inf")
 
 
 @dataclass

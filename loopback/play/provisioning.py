@@ -56,7 +56,6 @@ class Resource:
     is_armed: bool = False
     replaced: list[tuple[str, Declaration]] = field(default_factory=list)
     standing: tuple[Declaration, ...] = ()
-    before_id: str = ""
     attempted: Declaration | None = None
 
 
@@ -95,7 +94,6 @@ class Provisioning:
         self._waiting: object | None = None
         self._task: Task | None = None
         self._broken_level: int | None = None
-        self._rolled_back: list[Order] = []
         self._granted: set[str] = set()
         self._has_role = False
         self._sibling_is_due = False

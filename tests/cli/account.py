@@ -74,10 +74,10 @@ class Account(Reader):
     def template(self, stack_id: str) -> Json:
         return {"Resources": self.templates.get(stack_id, {})}
 
-    def template_of(self, change_set: ChangeSet) -> Json:
-        if change_set.arn not in self.new_templates:
+    def template_of(self, change_set_arn: str) -> Json:
+        if change_set_arn not in self.new_templates:
             raise CannotPlan("GetTemplate: AccessDenied")
-        return {"Resources": self.new_templates[change_set.arn]}
+        return {"Resources": self.new_templates[change_set_arn]}
 
     def events(self, stack_id: str) -> Seen[Events]:
         found = tuple(reversed(self.happened.get(stack_id, [])))

@@ -296,7 +296,7 @@ def test_a_function_that_does_not_exist_any_more_will_fail() -> None:
     ):
         verdict = only(plan)
         assert (verdict.effect, verdict.certainty) == ("fail", "will")
-        assert "its function does not exist any more" in verdict.why
+        assert "its function no longer exists" in verdict.why
 
 
 def test_a_wait_that_may_not_end_in_time_may_fail() -> None:
@@ -398,7 +398,7 @@ def test_a_change_set_of_another_stack_is_an_error() -> None:
     account = Account()
     account.change_sets[CHANGE_SET] = change_set(modified(after=ours()))
     assert plan_change_set(account, "shadow", CHANGE_SET).verdicts
-    with pytest.raises(CannotPlan, match="is of stack 'shadow', not of 'other'"):
+    with pytest.raises(CannotPlan, match="belongs to stack 'shadow', not to 'other'"):
         plan_change_set(account, "other", CHANGE_SET)
 
 

@@ -28,6 +28,7 @@ from cdk_stop_inference_experiment_handler.lifecycle.situation import (
     Measured,
     Query,
     Question,
+    Seen,
 )
 from cdk_stop_inference_experiment_handler.lifecycle.stop_request import wanted_by
 
@@ -43,11 +44,9 @@ class Described(Account):
     SageMaker answers for the second only together with the third; the first is described alone.
     """
 
-    experiment = Reader.experiment
-
     def __init__(self) -> None:
         super().__init__()
-        self._known = {}
+        self.known = {}
         self.aws = cast("Any", self)
         self.calls = Counter[str]()
         self.together = Barrier(len(NAMES) - 1, timeout=30)
@@ -56,6 +55,9 @@ class Described(Account):
         self.deployed[STACK] = [
             Resource(name, arn, RESOURCE_TYPE, "CREATE_COMPLETE") for name, arn in arns.items()
         ]
+
+    def experiment(self, name: str) -> Seen[Experiment | None]:
+        return Reader.experiment(self, name)
 
     def describe(self, name: str) -> Experiment:
         self.calls[name] += 1
@@ -129,9 +131,11 @@ def test_an_end_as_declared_says_so_and_what_serves_production() -> None:
 
 
 def test_an_end_by_somebody_else_says_its_reason() -> None:
-    (standing,) = status_of(ended(status_reason="by hand"), "shadow").resources
-    assert "not end by what this resource declares now: the reason is 'by hand'" in standing.ended
-    assert standing.ended_by == "another"
+    (resource,) = status_of(ended(status_reason="by hand"), "shadow").resources
+    assert (
+        "What this resource declares now did not end it: the reason is 'by hand'" in resource.ended
+    )
+    assert resource.ended_by == "another"
 
 
 def test_status_says_the_declared_end_and_what_each_order_would_do() -> None:

@@ -49,7 +49,6 @@ class Tally:
 
     plans: int = 0
     verdicts: int = 0
-    not_planned: int = 0
     said: Counter[str] = field(default_factory=Counter)
     happened: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
@@ -117,9 +116,7 @@ def play(world: World, seed: int, tally: Tally) -> None:
         told.append(f"deploy{' without rollback' if keeps else ''} {declared}")
         try:
             plan = stack.prepare(declared)
-        except CannotPlan as error:
-            tally.not_planned += 1
-            told.append(f"cannot plan: {error}")
+        except CannotPlan:
             return
         if plan.changes:
             tally.add(plan, stack.execute(disable_rollback=keeps), told)

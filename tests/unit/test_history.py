@@ -504,9 +504,6 @@ class TestTriedSince:
         assert is_unread(unread, "masked")
 
 
-OUTER = (S("CREATE_IN_PROGRESS", ROOT), S("CREATE_COMPLETE", ROOT))
-
-
 def of_nested(
     own: tuple[StackEvent, ...], root: tuple[StackEvent, ...], kind: str = "Update"
 ) -> History:

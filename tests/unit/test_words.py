@@ -204,3 +204,8 @@ def test_what_is_not_known_is_left_out() -> None:
     assert words.moment(None) == ""
     assert words.not_begun(bare).endswith("deploy again after it has started")
     assert "shadows none" in words.not_a_pair(replace(bare, shadows=()))
+
+
+def test_names_are_quoted_and_none_is_said_to_be_none() -> None:
+    assert words.quoted(["a", "", "b"]) == "'a', 'b'"
+    assert words.quoted([]) == "none"

@@ -95,5 +95,5 @@ def stack_name(text: str) -> str:
 def _ends_within(text: str) -> float:
     match = re.fullmatch(r"ends-within=(\d{1,9})([mhd])", text, re.ASCII)
     if not match:
-        raise argparse.ArgumentTypeError(f"must be such as ends-within=24h, got '{text}'")
+        raise argparse.ArgumentTypeError(f"must look like ends-within=24h, got '{text}'")
     return int(match[1]) * {"m": 60.0, "h": 3600.0, "d": 86400.0}[match[2]]

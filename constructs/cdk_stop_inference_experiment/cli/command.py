@@ -93,7 +93,7 @@ def _line(error: Exception, session: boto3.Session | None) -> str:
     """What went wrong, where, and what to do, on one line."""
     text = " ".join(str(error).split()).rstrip(".")
     if session is None:
-        return f"{text}: name one with --profile that the AWS configuration has"
+        return f"{text}: use --profile with a name from the AWS configuration"
     place = [f"region {session.region_name or 'not set'}"]
     if isinstance(error, CannotPlan) and isinstance(error.__cause__, Exception):
         place.append(f"account {_account(session)}")

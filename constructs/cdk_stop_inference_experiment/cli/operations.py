@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import zip_longest
+from typing import Any
 
 from cdk_stop_inference_experiment_handler.contract.declaration import CLOUDFORMATION_PROPERTIES
 from cdk_stop_inference_experiment_handler.contract.request import RequestType, held_by
@@ -162,10 +163,10 @@ Step = NotSent | Sent | Native
 
 def of_change_set(reader: Reader, root: ChangeSet, seen: StackSeen) -> list[Step]:
     """What a change set's execution sends, in CloudFormation's order."""
-    trees = list(_trees(reader, root, seen.parent_id))
-    update = _Update(reader, root, trees)
-    forward = [step for one in trees for step in update.forward(one)]
-    return [*forward, *(step for one in trees for step in update.clean_up(one))]
+    stacks = list(_changed_stacks(reader, root, seen.parent_id))
+    update = _Update(reader, root, stacks)
+    forward = [step for stack in stacks for step in update.forward(stack)]
+    return [*forward, *(step for stack in stacks for step in update.clean_up(stack))]
 
 
 def of_destroy(reader: Reader, seen: StackSeen) -> list[Step]:
@@ -183,15 +184,15 @@ def name_of(stack_id: str) -> str:
 
 def resources_below(reader: Reader, stack_id: str) -> Iterator[Place]:
     """Our resources in a stack and in its nested stacks."""
-    for found in reader.resources(stack_id):
-        if found.resource_type == RESOURCE_TYPE:
-            yield Place(stack_id, found.logical_id, found.physical_id)
-        elif found.resource_type == STACK_TYPE and found.physical_id:
-            yield from resources_below(reader, found.physical_id)
+    for resource in reader.resources(stack_id):
+        if resource.resource_type == RESOURCE_TYPE:
+            yield Place(stack_id, resource.logical_id, resource.physical_id)
+        elif resource.resource_type == STACK_TYPE and resource.physical_id:
+            yield from resources_below(reader, resource.physical_id)
 
 
 @dataclass(frozen=True)
-class Tree:
+class ChangedStack:
     """One stack of a change set.
 
     Attributes:
@@ -232,12 +233,25 @@ class Tree:
         return {change.logical_id: change for change in self.change_set.changes}
 
     @cached_property
+    def definitions(self) -> Mapping[str, Json]:
+        """The resources of the new template by logical id."""
+        return definitions(self.template)
+
+    def definition(self, logical_id: str) -> Json:
+        """A resource in the new template; empty if that has none."""
+        return self.definitions.get(logical_id, {})
+
+    def resolved_properties(self, logical_id: str) -> Any:  # noqa: ANN401 - see resolved()
+        """Its properties, as far as they are known before the execution."""
+        return resolved(self.definition(logical_id).get("Properties") or {}, self.known)
+
+    @cached_property
     def known(self) -> Mapping[str, str]:
         """What ``Ref`` says, as far as it does not change."""
         stays = {
-            name: one.physical_id
-            for name, one in self.has.items()
-            if one.physical_id and not _may_be_replaced(self.changes.get(name))
+            name: resource.physical_id
+            for name, resource in self.has.items()
+            if resource.physical_id and not _may_be_replaced(self.changes.get(name))
         }
         parts = (self.stack_id.split(":") + [""] * 6)[:6]
         pseudo = {
@@ -255,20 +269,20 @@ class Tree:
         Without the template, those that the change set and the stack have.
         """
         if self.template:
-            found = definitions(self.template)
-            return [name for name, one in found.items() if one.get("Type") == resource_type]
-        types = {one.logical_id: one.resource_type for one in self.has.values()}
-        types |= {one.logical_id: one.resource_type for one in self.changes.values()}
-        names = [name for name, found_type in types.items() if found_type == resource_type]
-        return [name for name in names if not self.is_removed(name)]
+            types = {name: each.get("Type") for name, each in self.definitions.items()}
+        else:
+            known: list[Resource | Change] = [*self.has.values(), *self.changes.values()]
+            types = {each.logical_id: each.resource_type for each in known}
+        names = [name for name, type_ in types.items() if type_ == resource_type]
+        return names if self.template else [name for name in names if not self.is_removed(name)]
 
     def made_before(self, logical_id: str) -> frozenset[str]:
         """The names of experiments that are certainly created before a resource."""
-        made = [one for one in self.change_set.changes if one.resource_type == NATIVE_TYPE]
         names = {
-            str((one.after or {}).get("Name", "")).lower()
-            for one in made
-            if logical_id in dependents(self.template, one.logical_id)
+            str((change.after or {}).get("Name", "")).lower()
+            for change in self.change_set.changes
+            if change.resource_type == NATIVE_TYPE
+            and logical_id in dependents(self.template, change.logical_id)
         }
         return self.after | names
 
@@ -281,15 +295,15 @@ class Tree:
         """The resources of a type that the stack has and the new template does not."""
         declared = self.declared(resource_type)
         return [
-            one
-            for name, one in self.has.items()
-            if one.resource_type == resource_type and name not in declared
+            resource
+            for name, resource in self.has.items()
+            if resource.resource_type == resource_type and name not in declared
         ]
 
 
-def _trees(
+def _changed_stacks(
     reader: Reader, change_set: ChangeSet, parent_id: str, after: frozenset[str] = frozenset()
-) -> Iterator[Tree]:
+) -> Iterator[ChangedStack]:
     """A change set and its nested ones, each with its stack."""
     try:
         seen = reader.stack(change_set.stack_id)
@@ -297,29 +311,30 @@ def _trees(
     except CannotPlan:
         is_new, is_failed = True, False  # A nested stack that the operation creates.
     try:
-        template = reader.template_of(change_set)
+        template = reader.template_of(change_set.arn)
     except CannotPlan:
         template = {}
-    has = {} if is_new else {one.logical_id: one for one in reader.resources(change_set.stack_id)}
-    tree = Tree(change_set, parent_id, is_new, is_failed, template, has, after)
-    yield tree
+    resources = () if is_new else reader.resources(change_set.stack_id)
+    has = {resource.logical_id: resource for resource in resources}
+    stack = ChangedStack(change_set, parent_id, is_new, is_failed, template, has, after)
+    yield stack
     for change in change_set.changes:
         if change.nested:
-            before = tree.made_before(change.logical_id)
-            yield from _trees(reader, change.nested, change_set.stack_id, before)
+            before = stack.made_before(change.logical_id)
+            yield from _changed_stacks(reader, change.nested, change_set.stack_id, before)
 
 
 class _Update:
     """The execution of a change set, of its stack and those nested in it."""
 
-    def __init__(self, reader: Reader, root: ChangeSet, trees: list[Tree]) -> None:
+    def __init__(self, reader: Reader, root: ChangeSet, stacks: list[ChangedStack]) -> None:
         self._reader = reader
-        self._forward = {one.stack_id: one.then for one in trees}
-        self._cleaning = {one.stack_id: one.cleaning for one in trees}
-        self._changes = [change for one in trees for change in one.change_set.changes]
+        self._forward = {stack.stack_id: stack.then for stack in stacks}
+        self._cleaning = {stack.stack_id: stack.cleaning for stack in stacks}
+        self._changes = [change for stack in stacks for change in stack.change_set.changes]
         self._made = dict(_made(self._changes))
         self._touched = set(_touched(self._changes))
-        self._triggers = [one.rpartition(":")[2] for one in root.triggers]
+        self._triggers = [arn.rpartition(":")[2] for arn in root.triggers]
 
     def _risks(self, place: Place) -> list[str]:
         """What may come before a request, so that the operation is undone first."""
@@ -331,96 +346,98 @@ class _Update:
             and not (change.resource_type == STACK_TYPE and change.nested)
             and change.logical_id != place.logical_id
         ]
-        found = [_may_come_first(names)] if names else []
+        risks = [_may_come_first(names)] if names else []
         if self._triggers:
             undo = "a rollback trigger may undo the deployment first: "
-            found.append(undo + ", ".join(self._triggers))
-        return found
+            risks.append(undo + ", ".join(self._triggers))
+        return risks
 
-    def forward(self, tree: Tree) -> Iterator[Step]:
+    def forward(self, stack: ChangedStack) -> Iterator[Step]:
         """What happens while the stack is created or updated."""
-        for name in tree.declared(NATIVE_TYPE):
-            yield from self._native(tree, name)
-        for name in tree.declared(RESOURCE_TYPE):
-            yield from self._ours(tree, name)
-        for name in tree.declared(STACK_TYPE):
-            change, found = tree.changes.get(name), tree.has.get(name)
-            if found is not None and found.physical_id and found.status == "CREATE_FAILED":
-                # What never was stable is deleted by the next operation, then created.
-                seen = self._reader.stack(found.physical_id)
+        for name in stack.declared(NATIVE_TYPE):
+            yield from self._native(stack, name)
+        for name in stack.declared(RESOURCE_TYPE):
+            yield from self._ours(stack, name)
+        for name in stack.declared(STACK_TYPE):
+            change, resource = stack.changes.get(name), stack.has.get(name)
+            if resource is not None and resource.physical_id and resource.status == "CREATE_FAILED":
+                # CloudFormation deletes what was never stable, and creates it again.
+                seen = self._reader.stack(resource.physical_id)
                 yield from _deletion(self._reader, seen, UPDATE, self._forward, ())
             if change is None or change.nested is None:
-                yield from self._nested(tree, name, change)
+                yield from self._nested(stack, name, change)
 
-    def clean_up(self, tree: Tree) -> Iterator[Step]:
+    def clean_up(self, stack: ChangedStack) -> Iterator[Step]:
         """What happens after the update has succeeded."""
-        retained = _retained(self._reader, tree)
-        yield from self._nested_removed(tree, retained)
-        for found in tree.removed(RESOURCE_TYPE):
-            place = Place(tree.stack_id, found.logical_id, found.physical_id)
-            if found.logical_id in retained:
+        retained = _retained(self._reader, stack)
+        yield from self._nested_removed(stack, retained)
+        for resource in stack.removed(RESOURCE_TYPE):
+            place = Place(stack.stack_id, resource.logical_id, resource.physical_id)
+            if resource.logical_id in retained:
                 yield NotSent(place, _RETAINED)
-            elif found.physical_id:
-                yield self._delete(tree, place)
-        yield from self._renamed(tree)
-        yield from self._natives_removed(tree, retained)
+            elif resource.physical_id:
+                yield self._delete(stack, place)
+        yield from self._renamed(stack)
+        yield from self._natives_removed(stack, retained)
 
-    def _nested_removed(self, tree: Tree, retained: set[str]) -> Iterator[Step]:
-        for found in tree.removed(STACK_TYPE):
-            if not found.physical_id:
+    def _nested_removed(self, stack: ChangedStack, retained: set[str]) -> Iterator[Step]:
+        for resource in stack.removed(STACK_TYPE):
+            if not resource.physical_id:
                 continue
-            if found.logical_id in retained:
-                for place in resources_below(self._reader, found.physical_id):
+            if resource.logical_id in retained:
+                for place in resources_below(self._reader, resource.physical_id):
                     yield NotSent(place, _RETAINED_STACK)
                 continue
-            seen = self._reader.stack(found.physical_id)
+            seen = self._reader.stack(resource.physical_id)
             yield from _deletion(
                 self._reader,
                 seen,
                 CLEAN_UP,
                 self._cleaning,
-                tuple(self._risks(Place(tree.stack_id, found.logical_id))),
+                tuple(self._risks(Place(stack.stack_id, resource.logical_id))),
             )
 
-    def _natives_removed(self, tree: Tree, retained: set[str]) -> Iterator[Step]:
-        for found in tree.removed(NATIVE_TYPE):
-            if found.logical_id not in retained and found.physical_id:
-                yield self._native_deleted(tree, found)
-        for name, change in tree.changes.items():
+    def _natives_removed(self, stack: ChangedStack, retained: set[str]) -> Iterator[Step]:
+        for resource in stack.removed(NATIVE_TYPE):
+            if resource.logical_id not in retained and resource.physical_id:
+                yield self._native_deleted(stack, resource)
+        for name, change in stack.changes.items():
             if change.resource_type == NATIVE_TYPE and change.replaced in ("True", "Conditional"):
-                definition = definitions(tree.template).get(name, {})
-                found_one = tree.has.get(name)
-                if found_one and not is_retained(definition, "UpdateReplacePolicy"):
-                    yield self._native_deleted(tree, found_one, change.replaced)
+                definition = stack.definition(name)
+                replaced = stack.has.get(name)
+                if replaced and not is_retained(definition, "UpdateReplacePolicy"):
+                    yield self._native_deleted(stack, replaced, change.replaced)
 
-    def _ours(self, tree: Tree, name: str) -> Iterator[Step]:
-        change, found = tree.changes.get(name), tree.has.get(name)
-        place = Place(tree.stack_id, name, found.physical_id if found else "")
+    def _ours(self, stack: ChangedStack, name: str) -> Iterator[Step]:
+        change, resource = stack.changes.get(name), stack.has.get(name)
+        place = Place(stack.stack_id, name, resource.physical_id if resource else "")
         if change is not None and change.action not in ("Add", "Modify", "Remove"):
             why = f"CloudFormation does not say what it will do with it: {change.action}"
             yield NotSent(place, why, is_known=False)
-        elif found is None or found.status == "CREATE_FAILED":
-            if found is not None and found.physical_id:
-                # What never was stable is deleted by the next operation, then created.
+        elif resource is None or resource.status == "CREATE_FAILED":
+            if resource is not None and resource.physical_id:
+                # CloudFormation deletes what was never stable, and creates it again.
                 yield Sent(
                     *(place, RequestType.DELETE, {"Name": place.experiment or "-"}, UPDATE),
                     stacks=self._forward,
                 )
-            has_condition = "Condition" in definitions(tree.template).get(name, {})
-            if change is None and has_condition and not tree.is_failed:
+            has_condition = "Condition" in stack.definition(name)
+            if change is None and has_condition and not stack.is_failed:
                 return  # Its condition is false.
-            yield self._sent(tree, replace(place, physical_id=""), RequestType.CREATE, change)
-        elif change is None and not tree.is_failed:
+            yield self._sent(stack, replace(place, physical_id=""), RequestType.CREATE, change)
+        elif change is None and not stack.is_failed:
             yield NotSent(place, "the change set does not change it")
-        elif change is not None and _is_unchanged(change, found, tree):
+        elif change is not None and _is_unchanged(change, resource, stack):
             yield NotSent(place, "its properties do not change")
         else:
-            yield self._sent(tree, place, RequestType.UPDATE, change)
+            yield self._sent(stack, place, RequestType.UPDATE, change)
 
-    def _sent(self, tree: Tree, place: Place, kind: RequestType, change: Change | None) -> Sent:
+    def _sent(
+        self, stack: ChangedStack, place: Place, kind: RequestType, change: Change | None
+    ) -> Sent:
         """A Create or an Update."""
-        definition = definitions(tree.template).get(place.logical_id, {})
-        declared = resolved(definition.get("Properties") or {}, tree.known)
+        definition = stack.definition(place.logical_id)
+        declared = stack.resolved_properties(place.logical_id)
         old = None
         if kind is RequestType.UPDATE:
             old = change.before if change else None
@@ -429,9 +446,9 @@ class _Update:
         after = change.after if change else None
         if after is None:
             after = {**declared, **_token(old, declared)} if definition else old
-        late = _dynamic(change, tree) if change else set()
-        late |= _of_missing(definition, tree)
-        alarms = _new_alarms(tree)
+        late = _dynamic(change, stack) if change else set()
+        late |= _of_missing(definition, stack)
+        alarms = _new_alarms(stack)
         missing = ""
         if after is None:
             missing = "its new properties: neither the change set nor its template has them"
@@ -442,7 +459,7 @@ class _Update:
             missing = missing or _NO_PROPERTIES
         refused = may_fail = ""
         if old is not None and after is not None and not missing:
-            refused, may_fail = _another_function(old, after, definition, tree)
+            refused, may_fail = _another_function(old, after, definition, stack)
         name = str((after or {}).get("Name", "")).lower()
         risks = self._risks(place)
         if name in self._made:
@@ -457,86 +474,89 @@ class _Update:
             refused=refused,
             missing=missing,
             made=self._made.get(name),
-            is_after=name not in self._made or name in tree.made_before(place.logical_id),
+            is_after=name not in self._made or name in stack.made_before(place.logical_id),
             new_alarms=tuple(map(_new_alarm, alarms)),
         )
 
-    def _delete(self, tree: Tree, place: Place, completed: str = "") -> Sent:
+    def _delete(self, stack: ChangedStack, place: Place, completed: str = "") -> Sent:
         """A Delete in the clean-up of the update."""
-        change = tree.changes.get(place.logical_id)
+        change = stack.changes.get(place.logical_id)
         risks = self._risks(place)
-        others = [name for name in tree.declared(RESOURCE_TYPE) if name != place.logical_id]
+        others = [name for name in stack.declared(RESOURCE_TYPE) if name != place.logical_id]
         if others:
             risks.append(_may_come_first(others))
         sent = _deleted(self._reader, place, CLEAN_UP, self._cleaning, tuple(risks))
         if sent.properties is None and change is not None and change.before is not None:
             sent = replace(sent, properties=change.before, missing="")
-        return replace(sent, completed=completed, holders=self._holders(tree, place))
+        return replace(sent, completed=completed, holders=self._holders(stack, place))
 
-    def _renamed(self, tree: Tree) -> Iterator[Step]:
+    def _renamed(self, stack: ChangedStack) -> Iterator[Step]:
         """After an update to another experiment, CloudFormation deletes the old physical id."""
-        for name in tree.declared(RESOURCE_TYPE):
-            change, found = tree.changes.get(name), tree.has.get(name)
-            if change is None or found is None or not _is_renamed(change):
+        for name in stack.declared(RESOURCE_TYPE):
+            change, resource = stack.changes.get(name), stack.has.get(name)
+            if change is None or resource is None or not _is_renamed(change):
                 continue
-            place = Place(tree.stack_id, name, found.physical_id)
-            if is_retained(definitions(tree.template).get(name, {}), "UpdateReplacePolicy"):
+            place = Place(stack.stack_id, name, resource.physical_id)
+            if is_retained(stack.definition(name), "UpdateReplacePolicy"):
                 yield NotSent(place, "the old experiment is retained: UpdateReplacePolicy says so")
                 continue
-            sent = self._delete(tree, place, json.dumps(change.after))
+            sent = self._delete(stack, place, json.dumps(change.after))
             gone = (
                 "the permission for the old experiment may be deleted first, and the clean-up "
                 "then leaves the experiment as it is"
             )
             yield replace(sent, may_fail=(gone,))
 
-    def _nested(self, tree: Tree, name: str, change: Change | None) -> Iterator[Step]:
+    def _nested(self, stack: ChangedStack, name: str, change: Change | None) -> Iterator[Step]:
         """The resources of a nested stack that has no change set."""
-        found = tree.has.get(name)
-        place = Place(tree.stack_id, name)
-        if found is None or not found.physical_id:
-            if change is not None or tree.is_failed:
+        resource = stack.has.get(name)
+        place = Place(stack.stack_id, name)
+        if resource is None or not resource.physical_id:
+            if change is not None or stack.is_failed:
                 yield NotSent(place, _NO_NESTED_CHANGE_SET, is_known=False)
             return
-        is_known = change is None and not self._reader.stack(found.physical_id).is_failed
+        is_known = change is None and not self._reader.stack(resource.physical_id).is_failed
         why = "the change set does not change its stack" if is_known else _NO_NESTED_CHANGE_SET
-        for below in resources_below(self._reader, found.physical_id):
+        for below in resources_below(self._reader, resource.physical_id):
             yield NotSent(below, why, is_known)
 
-    def _native(self, tree: Tree, name: str) -> Iterator[Step]:
-        change, found = tree.changes.get(name), tree.has.get(name)
-        if found is None or not found.physical_id or found.status == "CREATE_FAILED":
+    def _native(self, stack: ChangedStack, name: str) -> Iterator[Step]:
+        change, resource = stack.changes.get(name), stack.has.get(name)
+        if resource is None or not resource.physical_id or resource.status == "CREATE_FAILED":
             return
-        if change is None and not tree.is_failed:
+        if change is None and not stack.is_failed:
             return
-        if change is not None and (change.replaced == "True" or _is_unchanged(change, found, tree)):
+        if change is not None and (
+            change.replaced == "True" or _is_unchanged(change, resource, stack)
+        ):
             return
         after = change.after if change else None
         if after is None:
-            declared = definitions(tree.template).get(name, {}).get("Properties") or {}
-            after = resolved(declared, tree.known)
-        late = _dynamic(change, tree) if change else set()
+            after = stack.resolved_properties(name)
+        late = _dynamic(change, stack) if change else set()
         after = {**after, **dict.fromkeys(late, LATER)}
-        place = Place(tree.stack_id, name, found.physical_id)
-        yield Native(place, _native_name(found), UPDATE, after, tuple(self._risks(place)))
+        place = Place(stack.stack_id, name, resource.physical_id)
+        yield Native(place, _native_name(resource), UPDATE, after, tuple(self._risks(place)))
 
-    def _native_deleted(self, tree: Tree, found: Resource, replaced: str = "True") -> Native:
-        place = Place(tree.stack_id, found.logical_id, found.physical_id)
+    def _native_deleted(
+        self, stack: ChangedStack, resource: Resource, replaced: str = "True"
+    ) -> Native:
+        place = Place(stack.stack_id, resource.logical_id, resource.physical_id)
         risks = self._risks(place)
-        if ours := tree.declared(RESOURCE_TYPE):
+        if ours := stack.declared(RESOURCE_TYPE):
             risks.append(_may_come_first(ours))
         if replaced == "Conditional":
             risks.append("whether it is replaced is known only during the deployment")
-        return Native(place, _native_name(found), CLEAN_UP, None, tuple(risks))
+        return Native(place, _native_name(resource), CLEAN_UP, None, tuple(risks))
 
-    def _holders(self, tree: Tree, place: Place) -> tuple[str, ...]:
+    def _holders(self, stack: ChangedStack, place: Place) -> tuple[str, ...]:
         """The resources that will hold a physical id after the update."""
         wanted = place.experiment.lower()
         held: list[str] = []
-        for name in tree.declared(RESOURCE_TYPE):
-            change, found = tree.changes.get(name), tree.has.get(name)
+        for name in stack.declared(RESOURCE_TYPE):
+            change, resource = stack.changes.get(name), stack.has.get(name)
             after = (change.after if change else None) or {}
-            experiment = held_by(found.physical_id) if found else ""
+            experiment = held_by(resource.physical_id) if resource else ""
             if change is not None and (change.action == "Add" or _is_renamed(change)):
                 experiment = str(after.get("Name", ""))
             if wanted and experiment.lower() == wanted:
@@ -549,7 +569,8 @@ _ANOTHER_FUNCTION = (
     "let go of the experiment with 'stop_on' first, and give the construct another id"
 )
 _PERHAPS_ANOTHER_FUNCTION = (
-    "CloudFormation refuses another ServiceToken, and whether it changes is known only then"
+    "CloudFormation refuses another ServiceToken, and whether it changes is known only during the "
+    "deployment"
 )
 _RETAINED = "it is retained: CloudFormation deletes nothing"
 _RETAINED_STACK = "its nested stack is retained: CloudFormation deletes nothing"
@@ -572,28 +593,28 @@ def _deletion(
     except CannotPlan as error:
         template, why = {}, f"the template cannot be read, and may retain it: {error}"
     named, natives = definitions(template), list[Step]()
-    for found in reader.resources(seen.stack_id):
-        place = Place(seen.stack_id, found.logical_id, found.physical_id)
-        retains = is_retained(named.get(found.logical_id, {}))
-        later = dependents(template, found.logical_id)
+    for resource in reader.resources(seen.stack_id):
+        place = Place(seen.stack_id, resource.logical_id, resource.physical_id)
+        retains = is_retained(named.get(resource.logical_id, {}))
+        later = dependents(template, resource.logical_id)
         may = (*risks, why) if why else risks
         may += (f"{', '.join(later[:3])} must be deleted before it",) if later else ()
-        if not found.physical_id:
+        if not resource.physical_id:
             continue
-        if found.resource_type == STACK_TYPE and retains:
-            for below in resources_below(reader, found.physical_id):
+        if resource.resource_type == STACK_TYPE and retains:
+            for below in resources_below(reader, resource.physical_id):
                 yield NotSent(below, _RETAINED_STACK)
-        elif found.resource_type == STACK_TYPE:
-            nested = reader.stack(found.physical_id)
+        elif resource.resource_type == STACK_TYPE:
+            nested = reader.stack(resource.physical_id)
             yield from _deletion(reader, nested, moment, stacks, risks)
-        elif found.resource_type == NATIVE_TYPE and not retains:
-            ours = [name for name, one in named.items() if one.get("Type") == RESOURCE_TYPE]
+        elif resource.resource_type == NATIVE_TYPE and not retains:
+            ours = [name for name, each in named.items() if each.get("Type") == RESOURCE_TYPE]
             first = [name for name in later if name not in ours]
             own = (*risks, _may_come_first(first)) if first else risks
-            natives.append(Native(place, _native_name(found), moment, None, own))
-        elif found.resource_type == RESOURCE_TYPE and retains:
+            natives.append(Native(place, _native_name(resource), moment, None, own))
+        elif resource.resource_type == RESOURCE_TYPE and retains:
             yield NotSent(place, _RETAINED)
-        elif found.resource_type == RESOURCE_TYPE:
+        elif resource.resource_type == RESOURCE_TYPE:
             yield _deleted(reader, place, moment, stacks, may)
     yield from natives  # Ours depend on them, and are deleted first.
 
@@ -640,12 +661,12 @@ def deployed_properties(reader: Reader, place: Place) -> Json | None:
     if not isinstance(declared, dict):
         # Another value than an object may be a function that only the deployment resolves.
         return None
-    own = {name: one for name, one in declared.items() if name not in CLOUDFORMATION_PROPERTIES}
+    own = {name: declared[name] for name in declared.keys() - set(CLOUDFORMATION_PROPERTIES)}
     return None if "Name" not in own or is_late(own) else declared
 
 
 def _completed(newest_first: tuple[StackEvent, ...], logical_id: str) -> Json | None:
-    own = [one for one in newest_first if one.logical_id == logical_id and not one.is_aside]
+    own = [event for event in newest_first if event.logical_id == logical_id and not event.is_aside]
     for event, before in zip_longest(own, own[1:]):
         if event.status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
             continue
@@ -667,38 +688,39 @@ def _token(old: Json | None, declared: Json) -> Json:
     return {"ServiceToken": token} if token and is_late(declared.get("ServiceToken")) else {}
 
 
-def _is_unchanged(change: Change, found: Resource, tree: Tree) -> bool:
+def _is_unchanged(change: Change, resource: Resource, stack: ChangedStack) -> bool:
     """Whether a listed resource gets no request, since its properties stay as they are."""
-    if change.action != "Modify" or found.status == "UPDATE_FAILED":
+    if change.action != "Modify" or resource.status == "UPDATE_FAILED":
         return False
     if change.scope and "Properties" not in change.scope:
         return True
-    details = [one for one in change.details if one.attribute == "Properties"]
-    if not details or not all(one.is_dynamic for one in details):
+    details = [detail for detail in change.details if detail.attribute == "Properties"]
+    if not details or not all(detail.is_dynamic for detail in details):
         return False
     is_same = change.after is None or change.after == change.before
-    return is_same and not any(_may_differ(one, tree) for one in details)
+    return is_same and not any(_may_differ(detail, stack) for detail in details)
 
 
-def _dynamic(change: Change, tree: Tree) -> set[str]:
+def _dynamic(change: Change, stack: ChangedStack) -> set[str]:
     """The properties whose new value only the execution tells, whatever the change set shows."""
-    alarms = _new_alarms(tree)
+    alarms = _new_alarms(stack)
     return {
-        one.name
-        for one in change.details
-        if one.is_dynamic and one.attribute == "Properties" and one.name
-        if _may_differ(one, tree) and not (one.name == "PromoteIf" and one.cause in alarms)
+        detail.name
+        for detail in change.details
+        if detail.is_dynamic and detail.attribute == "Properties" and detail.name
+        if _may_differ(detail, stack)
+        and not (detail.name == "PromoteIf" and detail.cause in alarms)
     }
 
 
 _ALARM_TYPES = frozenset(f"AWS::CloudWatch::{kind}Alarm" for kind in ("", "Composite", "Log"))
 
 
-def _new_alarms(tree: Tree) -> frozenset[str]:
+def _new_alarms(stack: ChangedStack) -> frozenset[str]:
     """The logical ids of the alarms that the operation creates in a stack."""
     return frozenset(
         name
-        for name, change in tree.changes.items()
+        for name, change in stack.changes.items()
         if change.action == "Add" and change.resource_type in _ALARM_TYPES
     )
 
@@ -725,21 +747,21 @@ def _with_new_alarms(after: Json, definition: Json, alarms: frozenset[str]) -> J
     return {**after, "PromoteIf": {**evidence, "Alarms": named}}
 
 
-def _of_missing(definition: Json, tree: Tree) -> set[str]:
+def _of_missing(definition: Json, stack: ChangedStack) -> set[str]:
     """The properties that refer to a resource which a failed operation never reached."""
-    declared = definitions(tree.template)
-    lacks = {name for name in declared if name not in tree.has} if tree.is_failed else set()
+    declared = stack.definitions
+    lacks = {name for name in declared if name not in stack.has} if stack.is_failed else set()
     properties = definition.get("Properties") or {}
     return {name for name, value in properties.items() if lacks & set(named_in(value))}
 
 
-def _may_differ(detail: Detail, tree: Tree) -> bool:
+def _may_differ(detail: Detail, stack: ChangedStack) -> bool:
     """Whether an attribute of another resource that is changed may get another value.
 
     A resource that is modified and not replaced keeps its physical id, and a function its ARN.
     """
     logical_id, _, attribute = detail.cause.partition(".")
-    cause = tree.changes.get(logical_id)
+    cause = stack.changes.get(logical_id)
     if cause is None or cause.action != "Modify" or cause.replaced != "False":
         return True
     is_custom = cause.resource_type.startswith(("Custom::", "AWS::CloudFormation::"))
@@ -747,23 +769,25 @@ def _may_differ(detail: Detail, tree: Tree) -> bool:
     return not (is_id or (cause.resource_type == FUNCTION_TYPE and attribute == "Arn"))
 
 
-def _another_function(old: Json, after: Json, definition: Json, tree: Tree) -> tuple[str, str]:
+def _another_function(
+    old: Json, after: Json, definition: Json, stack: ChangedStack
+) -> tuple[str, str]:
     """Why CloudFormation refuses the update, and why it may: it gets another function."""
     token = after.get("ServiceToken")
     if not is_late(token):
         return (_ANOTHER_FUNCTION if old.get("ServiceToken") not in (None, token) else "", "")
-    is_another = _function_of(definition, tree)
+    is_another = _function_of(definition, stack)
     if is_another == "False":
         return "", ""
     return (_ANOTHER_FUNCTION, "") if is_another == "True" else ("", _PERHAPS_ANOTHER_FUNCTION)
 
 
-def _function_of(definition: Json, tree: Tree) -> str:
+def _function_of(definition: Json, stack: ChangedStack) -> str:
     """Whether the function that a template names is another one: True, False, or not known."""
     token = (definition.get("Properties") or {}).get("ServiceToken")
     names = list(token.values()) if isinstance(token, Mapping) else []
     name = names[0][0] if names and isinstance(names[0], list) and names[0] else ""
-    change = tree.changes.get(str(name))
+    change = stack.changes.get(str(name))
     if change is not None and change.resource_type == FUNCTION_TYPE:
         return "True" if change.action == "Add" else change.replaced
     return ""
@@ -785,18 +809,18 @@ def _may_come_first(names: list[str]) -> str:
     return f"other resources change, too ({shown}), and a failure of one may come first"
 
 
-def _retained(reader: Reader, tree: Tree) -> set[str]:
+def _retained(reader: Reader, stack: ChangedStack) -> set[str]:
     """The removed resources that CloudFormation leaves as they are."""
     by_policy = {
         name
-        for name, one in tree.changes.items()
-        if one.policy in ("Retain", "RetainExceptOnCreate")
+        for name, change in stack.changes.items()
+        if change.policy in ("Retain", "RetainExceptOnCreate")
     }
     try:
-        old = definitions(reader.template(tree.stack_id)) if tree.has else {}
+        old = definitions(reader.template(stack.stack_id)) if stack.has else {}
     except CannotPlan:
         return by_policy
-    return by_policy | {name for name, one in old.items() if is_retained(one)}
+    return by_policy | {name for name, definition in old.items() if is_retained(definition)}
 
 
 def _made(changes: list[Change]) -> Iterator[tuple[str, Experiment]]:
@@ -816,10 +840,11 @@ def _experiment(name: str, properties: Json) -> Experiment:
         arn=f":inference-experiment/{name}",
         name=name,
         status="Running",
-        variants={str(one.get("VariantName")): "InService" for one in variants},
+        variants={str(variant.get("VariantName")): "InService" for variant in variants},
         production=str(mode.get("SourceModelVariantName") or ""),
         shadows=tuple(
-            str(one.get("ShadowModelVariantName")) for one in mode.get("ShadowModelVariants") or []
+            str(shadow.get("ShadowModelVariantName"))
+            for shadow in mode.get("ShadowModelVariants") or []
         ),
     )
 
@@ -831,14 +856,16 @@ def _touched(changes: list[Change]) -> Iterator[str]:
             yield str((change.before or {}).get("Name") or change.physical_id).lower()
 
 
-def _native_name(found: Resource) -> str:
+def _native_name(resource: Resource) -> str:
     """The name in the physical id of CloudFormation's own resource, which is a name or an ARN."""
-    return found.physical_id.rpartition("/")[2]
+    return resource.physical_id.rpartition("/")[2]
 
 
 def _is_renamed(change: Change) -> bool:
     """Whether an update names another experiment, as far as is known."""
     if change.action == "Remove" or change.before is None or change.after is None:
         return False
-    old, new = (str(one.get("Name", "")).lower() for one in (change.before, change.after))
+    old, new = (
+        str(properties.get("Name", "")).lower() for properties in (change.before, change.after)
+    )
     return old != new and not is_late(change.after.get("Name"))

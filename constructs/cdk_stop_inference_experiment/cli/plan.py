@@ -249,8 +249,8 @@ def plan_change_set(reader: Reader, stack: str, name: str) -> Plan:
     described = reader.stack(change_set.stack_id)
     if is_arn and stack not in (described.name, described.stack_id):
         raise CannotPlan(
-            f"change set '{change_set.name}' is of stack '{described.name}', not of '{stack}': "
-            f"name the stack that it is of"
+            f"change set '{change_set.name}' belongs to stack '{described.name}', not to "
+            f"'{stack}': name its stack"
         )
     if change_set.is_empty:
         note = f"the change set changes nothing: {change_set.reason.rstrip('.')}"
@@ -377,7 +377,7 @@ class Judge:
             return replace(self._seen(base), possibilities=(_failure(),), why=step.refused)
         description = self._function(step)
         if description is None:
-            gone = f"its function does not exist any more: {step.service_token}"
+            gone = f"its function no longer exists: {step.service_token}"
             return replace(self._seen(base), possibilities=(_failure(),), why=gone)
         results = [
             (case, self._decided(step, case.properties, experiment))
@@ -461,11 +461,11 @@ class Judge:
 
     def _keep(self, verdict: Verdict, ended: list[Experiment]) -> None:
         name = verdict.experiment.lower()
-        now = self._reader.experiment(name)
-        before = self._after.get(name) or ([now] if isinstance(now, Experiment) else [])
         if ended and verdict.chance(STOP) == WILL:
             self._after[name] = ended[:1]
         elif ended:
+            now = self._reader.experiment(name)
+            before = self._after.get(name) or ([now] if isinstance(now, Experiment) else [])
             self._after[name] = [*before, ended[0]]
 
     def _possibilities(self, step: Sent, result: Decided) -> Iterator[Possibility]:
@@ -509,7 +509,9 @@ class Judge:
         actions = actions_of(stop.end, experiment)
         unknown = [name for name in actions if name not in experiment.variants]
         if unknown and experiment.variants:
-            because = f"SageMaker refuses to stop it by actions for {words.quoted(unknown)}"
+            because = (
+                f"SageMaker refuses actions for {words.quoted(unknown)}, which it does not have"
+            )
             yield _failure(because)
         end = experiment.scheduled_end
         if end is not None and end < time.time() + SOON_SECONDS:
@@ -551,9 +553,9 @@ class Judge:
             if ends and each.status in ("Creating", "Starting", "Updating")
         ]
         if not stops and not perhaps:
-            possibilities: list[Possibility] = [Possibility(NOTHING)]
-            why = f"CloudFormation's own resource stops nothing: it {_is_what(step, experiments)}"
-            return replace(self._seen(verdict), possibilities=tuple(possibilities), why=why)
+            because = _why_native_stops_nothing(step, experiments)
+            why = f"CloudFormation's own resource stops nothing: {because}"
+            return replace(self._seen(verdict), possibilities=(Possibility(NOTHING),), why=why)
         experiment = (stops or perhaps)[0]
         request = _native_request(step, experiment)
         promotes = "Promote" in request["ModelVariantActions"].values()
@@ -640,14 +642,14 @@ def kept_by(request: Mapping[str, Any]) -> str:
     return "keep both variants" if kept == 2 else f"keep {kept} of {len(actions)} variants"
 
 
-def _is_what(step: Native, experiments: list[Experiment]) -> str:
+def _why_native_stops_nothing(step: Native, experiments: list[Experiment]) -> str:
     if not experiments:
-        return "is not there"
+        return "the experiment does not exist"
     if step.properties is None and experiments[0].status == "Created":
-        return "has not started, and is deleted"
+        return "the experiment has not started, and is deleted"
     if step.properties is None or experiments[0].is_over:
-        return f"is {experiments[0].status}"
-    return "does not say that it shall end"
+        return f"the experiment is {experiments[0].status}"
+    return "its declaration does not end the experiment"
 
 
 def _native_request(step: Native, experiment: Experiment) -> dict[str, Any]:

@@ -10,10 +10,10 @@ import json
 import random
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property, partial, wraps
 from typing import Any, TypeVar
 
 import boto3
@@ -39,6 +39,7 @@ from cdk_stop_inference_experiment_handler.runtime.errors import (
 from .templates import Json, parse_template
 
 T = TypeVar("T")
+Key = TypeVar("Key", bound=Hashable)
 
 AT_ONCE = 8
 """How many experiments are described at the same time."""
@@ -162,24 +163,40 @@ class StackSeen:
         return self.status.endswith("_FAILED")
 
 
+def _once(read: Callable[[Reader, Key], T]) -> Callable[[Reader, Key], T]:
+    """Keep what a reader has read, and also why it could not."""
+
+    @wraps(read)
+    def known(reader: Reader, key: Key) -> T:
+        fact = (read.__name__, key)
+        if fact not in reader.known:
+            try:
+                reader.known[fact] = read(reader, key)
+            except CannotPlan as error:
+                reader.known[fact] = error
+        if isinstance(reader.known[fact], CannotPlan):
+            raise reader.known[fact]
+        return reader.known[fact]  # type: ignore[no-any-return]
+
+    return known
+
+
 class Reader:
     """Reads from AWS, each fact once."""
 
     def __init__(self, session: boto3.Session) -> None:
         self.aws = Aws(session)
         self._session = session
-        self._known: dict[tuple[str, str], Any] = {}
+        self.known: dict[tuple[str, Hashable], Any] = {}
         self._events: dict[str, tuple[Seen[Events], str]] = {}
 
+    @_once
     def stack(self, name: str) -> StackSeen:
         """A stack, by its name or ARN.
 
         Raises:
             CannotPlan: It does not exist, or cannot be read.
         """
-        return self._once("stack", name, lambda: self._read_stack(name))
-
-    def _read_stack(self, name: str) -> StackSeen:
         stack = _asked(partial(self._cloudformation.describe_stacks, StackName=name))["Stacks"][0]
         return StackSeen(
             stack_id=stack["StackId"],
@@ -243,15 +260,13 @@ class Reader:
             nested=self.change_set(nested) if nested else None,
         )
 
+    @_once
     def resources(self, stack_id: str) -> tuple[Resource, ...]:
         """The resources of a stack that are not deleted.
 
         Raises:
             CannotPlan: They cannot be listed.
         """
-        return self._once("resources", stack_id, lambda: self._read_resources(stack_id))
-
-    def _read_resources(self, stack_id: str) -> tuple[Resource, ...]:
         pages = _pages(partial(self._cloudformation.list_stack_resources, StackName=stack_id))
         resources = (
             Resource(
@@ -265,22 +280,23 @@ class Reader:
         )
         return tuple(resource for resource in resources if resource.status != "DELETE_COMPLETE")
 
+    @_once
     def template(self, stack_id: str) -> Json:
         """The deployed template, after CloudFormation has processed its transforms.
 
         Raises:
             CannotPlan: It cannot be read.
         """
-        return self._once("template", stack_id, lambda: self._template(StackName=stack_id))
+        return self._template(StackName=stack_id)
 
-    def template_of(self, change_set: ChangeSet) -> Json:
+    @_once
+    def template_of(self, change_set_arn: str) -> Json:
         """The template of a change set.
 
         Raises:
             CannotPlan: It cannot be read.
         """
-        read = partial(self._template, ChangeSetName=change_set.arn)
-        return self._once("new template", change_set.arn, read)
+        return self._template(ChangeSetName=change_set_arn)
 
     def _template(self, **place: str) -> Json:
         get = partial(self._cloudformation.get_template, **place, TemplateStage="Processed")
@@ -319,41 +335,33 @@ class Reader:
         with ThreadPoolExecutor(AT_ONCE) as threads:
             list(threads.map(self.experiment, wanted[1:]))
 
+    @_once
     def experiment(self, name: str) -> Seen[Experiment | None]:
         """An experiment; None if SageMaker does not know it."""
-        return self._once("experiment", name, lambda: _seen(lambda: self.aws.describe(name)))
+        return _seen(lambda: self.aws.describe(name))
 
+    @_once
     def counts(self, endpoint_name: str) -> Seen[Mapping[str, int]]:
         """The current instance count of each variant of an endpoint."""
-        read = partial(self.aws.counts, endpoint_name)
-        return self._once("counts", endpoint_name, lambda: _seen(read))
+        return _seen(lambda: self.aws.counts(endpoint_name))
 
+    @_once
     def evidence(self, question: Question) -> Seen[Measured]:
         """What CloudWatch has measured so far, and the states of alarms."""
-        read = partial(self.aws.evidence, question)
-        return self._once("evidence", repr(question), lambda: _seen(read))
+        return _seen(lambda: self.aws.evidence(question))
 
+    @_once
     def function(self, arn: str) -> Seen[str | None]:
         """The description of a Lambda function; None if there is no such function."""
-        return self._once("function", arn, lambda: _seen(lambda: self._read_description(arn)))
 
-    def _read_description(self, arn: str) -> str | None:
-        call = partial(self._lambda.get_function_configuration, FunctionName=arn)
-        try:
-            return str(ask(call).get("Description") or "")
-        except Gone:
-            return None
-
-    def _once(self, kind: str, key: str, read: Callable[[], T]) -> T:
-        if (kind, key) not in self._known:
+        def read() -> str | None:
+            call = partial(self._lambda.get_function_configuration, FunctionName=arn)
             try:
-                self._known[kind, key] = read()
-            except CannotPlan as error:
-                self._known[kind, key] = error
-        known = self._known[kind, key]
-        if isinstance(known, CannotPlan):
-            raise known
-        return known  # type: ignore[no-any-return]
+                return str(ask(call).get("Description") or "")
+            except Gone:
+                return None
+
+        return _seen(read)
 
     @cached_property
     def _cloudformation(self) -> Any:  # noqa: ANN401 - boto3 creates its clients' types at run time

@@ -272,7 +272,7 @@ def _ended(wanted: Wanted | None, experiment: Experiment) -> tuple[str, str]:
     why = "SageMaker gives no reason; it may have ended by its schedule"
     if experiment.status_reason:
         why = f"the reason is '{experiment.status_reason}'"
-    return f"It did not end by what this resource declares now: {why}", "another"
+    return f"What this resource declares now did not end it: {why}", "another"
 
 
 def _ordered(

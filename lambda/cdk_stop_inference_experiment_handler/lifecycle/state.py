@@ -70,11 +70,11 @@ def state(order: Order, s: Situation) -> Decision:
     return _stop(order, s, experiment)
 
 
-def unreadable(seen: NotReadable, s: Situation) -> Decision:
+def unreadable(failed: NotReadable, s: Situation) -> Decision:
     """Look again while that can help; then the request fails."""
-    if can_retry(seen, s):
-        return wait(Row.AWS_REFUSED, seen.why)
-    why = words.aws_refused(s.request.name, seen.why, may_be_stopped=s.progress.tried)
+    if can_retry(failed, s):
+        return wait(Row.AWS_REFUSED, failed.why)
+    why = words.aws_refused(s.request.name, failed.why, may_be_stopped=s.progress.tried)
     return fail(Row.AWS_REFUSED, why)
 
 
