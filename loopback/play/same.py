@@ -16,7 +16,7 @@ rule takes faults away, and a fault can only be an excuse.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from .allowed import State, is_allowed
@@ -106,6 +106,18 @@ class Known:
             if len(story.operations) < MOST_REMEMBERED:
                 self._same[key] = found
         return found
+
+    def settle(self, story: Story, play: Callable[[Story], Facts]) -> Story:
+        """As ``same_as``, but play what has to be played first.
+
+        Args:
+            play: Plays a story that is the beginning of others, or has a fault less.
+        """
+        while True:
+            try:
+                return self.same_as(story)
+            except Missing as missing:  # noqa: PERF203 - what is missing is played
+                self.learn(missing.story, play(missing.story))
 
     def _find(self, story: Story) -> Story:
         settings, before = story.settings, story.operations[:-1]

@@ -116,7 +116,10 @@ CORE: tuple[Operation, ...] = (
     Deploy(change="end", rollback=False, fails="while"),
     Deploy(change="end", express=True, fails="while"),
     Deploy(change="end", fails="while", undo_fails=True),
-    Deploy(change="end", fails="after", troubles=(Trouble(request=2, kind="never"),)),
+    *(
+        Deploy(change="end", fails=fails, troubles=(Trouble(request=2, kind="never"),))
+        for fails in ("after", "while")
+    ),
     ContinueRollback(),
     ContinueRollback(how="skip"),
     RollBack(),

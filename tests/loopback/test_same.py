@@ -6,7 +6,8 @@ import random
 
 import pytest
 
-from loopback.play.same import Known, Missing, Refused
+from loopback.play.facts import Facts
+from loopback.play.same import Known, Refused
 from loopback.play.search import KINDS, SETTINGS, WAITS
 from loopback.play.stage import Played, play
 from loopback.play.story import (
@@ -35,12 +36,12 @@ ENOUGH = {
 
 def settled(known: Known, story: Story, met: dict[Story, Played]) -> Story:
     """The story that is played instead of one, once all is played that has to be known."""
-    while True:
-        try:
-            return known.same_as(story)
-        except Missing as missing:  # noqa: PERF203 - what is missing is played
-            met[missing.story] = play(missing.story, digests=True)
-            known.learn(missing.story, met[missing.story].facts)
+
+    def first(missing: Story) -> Facts:
+        met[missing] = play(missing, digests=True)
+        return met[missing].facts
+
+    return known.settle(story, first)
 
 
 def seen(found: Played) -> tuple[object, ...]:
