@@ -187,12 +187,19 @@ def digest_of(world: World, engine: Engine) -> str:
             return ""
         if name.startswith("SageMaker"):
             pending.append((at, name))
-    if world.function.running or any(fault.hits < fault.attempts for fault in world.faults):
+    if world.function.running:
         return ""
+    # What has not struck yet waits for the next operation.
+    faults = [
+        (fault.operation, fault.kind, fault.skip, fault.attempts - fault.hits)
+        for fault in world.faults
+        if fault.hits < fault.attempts
+    ]
     told = _Teller(engine)
     parts = (
         world.clock.now,
         pending,
+        faults,
         {name: value for name, value in vars(engine).items() if name not in _NEXT | _ELSEWHERE},
         vars(engine.ledger),
         [vars(each) for each in engine._kept],

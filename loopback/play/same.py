@@ -3,8 +3,9 @@
 Each rule rests on worlds being deterministic, and loses nothing:
 
 - *Refused.* CloudFormation refuses the operation in the state that the ones before have left.
-- *The moment never comes.* The story was played without a fault (or without a sibling's failure
-  while ours is handled), and by then it could strike, nothing was left to be struck.
+- *The moment never comes.* The story was played without a fault of its last operation (or without
+  a sibling's failure while ours is handled), and when it could strike, nothing was left to be
+  struck. What begins another story is not judged so: the fault may wait for the next operation.
 - *Never asked for.* The story was played with the usual value of an undocumented setting, and the
   engine did not ask for it.
 - *The same world.* Two beginnings have led to the same world, down to each call, event, answer and
@@ -62,6 +63,7 @@ class Known:
         self.usual = frozenset(usual)
         self._facts: dict[Key, Facts] = {}
         self._same: dict[Key, Story] = {}
+        self._begun: dict[Key, Story] = {}
         self._worlds: dict[tuple[Settings, str, frozenset[str]], list[tuple[Operation, ...]]] = {}
         self._numbers: dict[object, int] = {}
         self._met: dict[int, tuple[object, int]] = {}
@@ -102,9 +104,19 @@ class Known:
         key = self.key(story)
         found = self._same.get(key)
         if found is None:
-            found = self._find(story)
+            found = self._of_last(self._of_settings(story, self._played))
             if len(story.operations) < MOST_REMEMBERED:
                 self._same[key] = found
+        return found
+
+    def _beginning(self, story: Story) -> Story:
+        """The one that leads to the same, whatever comes next."""
+        key = self.key(story)
+        found = self._begun.get(key)
+        if found is None:
+            found = self._begun[key] = self._of_settings(story, self._beginning)
+        if not self.is_played(found):
+            raise Missing(found, is_prefix=True)
         return found
 
     def settle(self, story: Story, play: Callable[[Story], Facts]) -> Story:
@@ -119,30 +131,33 @@ class Known:
             except Missing as missing:  # noqa: PERF203 - what is missing is played
                 self.learn(missing.story, play(missing.story))
 
-    def _find(self, story: Story) -> Story:
+    def _of_settings(self, story: Story, played: Callable[[Story], Story]) -> Story:
         settings, before = story.settings, story.operations[:-1]
         state = _at_first(settings)
         if before:
-            played = self._played(Story(settings, before), is_prefix=True)
-            facts = self._facts[self.key(played)]
+            begun = self._beginning(Story(settings, before))
+            facts = self._facts[self.key(begun)]
             state = facts.state
-            before = self._shortest(played, facts)
+            before = self._shortest(begun, facts)
         if not is_allowed(story.operations[-1], state, settings):
             raise Refused
         found = Story(settings, (*before, story.operations[-1]))
         for usual, name in self._usual(settings):
-            other = self._played(Story(usual, found.operations))
+            other = played(Story(usual, found.operations))
             if name not in self._facts[self.key(other)].consulted:
                 return other
+        return found
+
+    def _of_last(self, found: Story) -> Story:
         for smaller, fault in _without_one(found):
             if self._is_idle(smaller, found.operations[-1], fault):
                 return self._played(smaller)
         return found
 
-    def _played(self, story: Story, *, is_prefix: bool = False) -> Story:
+    def _played(self, story: Story) -> Story:
         found = self.same_as(story)
         if not self.is_played(found):
-            raise Missing(found, is_prefix=is_prefix)
+            raise Missing(found)
         return found
 
     def _usual(self, settings: Settings) -> Iterator[tuple[Settings, str]]:

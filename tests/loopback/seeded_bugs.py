@@ -518,17 +518,21 @@ SEEDED_BUGS = (
     SeededBug(
         "an event's firing answers early",
         _event_answers_early,
-        test=test_waiting.test_events_out_of_order_answer_no_sooner_than_the_end,
+        FAULT,
+        (oracle.LOST,),
+        having='"events ',
     ),
     SeededBug(
         "the endpoint is not awaited",
         _of(Experiment, "is_settled", True),
-        test=test_requests.test_an_update_stops_waits_for_the_endpoint_to_settle_and_then_succeeds,
+        ONE,
+        (oracle.LOST,),
     ),
     SeededBug(
         "a stop while a describe lags",
         _stops_while_a_describe_lags,
-        test=lambda world: test_waiting.test_a_firing_stops_what_has_begun_to_run_once(world, ()),
+        ONE,
+        (oracle.UNEXPECTED,),
     ),
     SeededBug(
         "the deadline restarts",
@@ -548,7 +552,9 @@ SEEDED_BUGS = (
     SeededBug(
         "a failed Create with the ARN",
         _failed_create_has_the_arn,
-        test=test_requests.test_create_of_a_missing_experiment_fails_under_a_marker_that_its_delete_ignores,
+        ONE,
+        (oracle.WRONG_ID,),
+        having='"kind": "Create"',
     ),
     SeededBug(
         "a leaked rule",
@@ -580,11 +586,9 @@ SEEDED_BUGS = (
     SeededBug(
         "a PUT without a retry",
         _puts_once,
-        test=lambda world: (
-            test_lasting_faults.test_an_answer_that_nobody_takes_is_tried_again_by_the_next_delivery(
-                world, "error"
-            )
-        ),
+        FAULT,
+        (oracle.UNANSWERED,),
+        having='"call": "PUT"',
     ),
     SeededBug(
         "crhelper turns an answer that was not delivered into FAILED",
@@ -599,11 +603,8 @@ SEEDED_BUGS = (
     SeededBug(
         "clean-up turns the answer",
         _clean_up_turns_the_answer,
-        test=lambda world: (
-            test_waiting.test_a_rule_that_cannot_be_removed_for_a_while_fires_and_removes_itself(
-                world, "Update"
-            )
-        ),
+        ONE,
+        (oracle.UNEXPECTED,),
     ),
     SeededBug(
         "StopOn is ignored",

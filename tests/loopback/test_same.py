@@ -24,12 +24,12 @@ from loopback.play.story import (
 
 SEED = "same"
 ENOUGH = {
-    "one": 15,
-    "one with a fault": 25,
-    "one with two faults": 10,
-    "two": 15,
-    "two with a fault": 15,
-    "three": 5,
+    "one": 8,
+    "one with a fault": 10,
+    "one with two faults": 5,
+    "two": 5,
+    "two with a fault": 5,
+    "three": 2,
 }
 """How many stories of each kind are played although the explorer leaves them out."""
 
@@ -62,9 +62,9 @@ def seen(found: Played) -> tuple[object, ...]:
 @pytest.mark.parametrize("kind", ENOUGH)
 def test_what_is_left_out_is_the_same_as_what_is_played(kind: str) -> None:
     known, met, count = Known(SETTINGS), dict[Story, Played](), 0
-    few = [Settings(), *random.Random(SEED).sample(SETTINGS, 3)]
+    few = [Settings(), *random.Random(SEED).sample(SETTINGS, 1)]
     # Those whose undocumented settings are never asked for.
-    few += [WAITS, *(each for each in SETTINGS if each.restores_failed or each.same_request_id)]
+    few += [WAITS, *(each for each in SETTINGS if each.restores_failed)]
     stories = [story for story in KINDS[kind]() if story.settings in few]
     random.Random(SEED).shuffle(stories)
     for story in stories:
@@ -86,15 +86,16 @@ def test_what_is_left_out_is_the_same_as_what_is_played(kind: str) -> None:
 def test_what_is_refused_is_refused_when_it_is_played() -> None:
     known, met, count = Known(SETTINGS), dict[Story, Played](), 0
     stories = list(KINDS["two"]())
-    for story in random.Random(SEED).sample(stories, 60):
+    for story in random.Random(SEED).sample(stories, 25):
         try:
             settled(known, story, met)
         except Refused:  # noqa: PERF203 - it is what is asked
             assert play(story).ledger.refused, story.tell()
             count += 1
-    assert count > 10
+    assert count > 5
 
 
+NO_STOP = Trouble(call="StopInferenceExperiment", kind="denied", attempts=1_000_000)
 ONCE = Story(WAITS, (Deploy(change="end"),))
 
 
@@ -108,6 +109,10 @@ ONCE = Story(WAITS, (Deploy(change="end"),))
         Story(WAITS, (Deploy(change="end", fails="while"),)),
         Story(Settings(restores_failed=True), (Deploy(change="end", fails="while"),)),
         Story(WAITS, (Deploy(change="end now"), Delete())),
+        # It waits for a call of the next operation.
+        Story(WAITS, (Deploy(change="reason", troubles=(NO_STOP,)), Deploy(change="end now"))),
+        # It comes when the first operation is over, but matters for the next one.
+        Story(Settings(), (Deploy(meanwhile=(Happening("recreated", 400.0),)), Delete())),
     ],
     ids=lambda story: story.tell().replace("\n", " "),
 )
