@@ -35,6 +35,7 @@ class Event:
     status: str
     properties: str = ""
     reason: str = ""
+    detailed: str = ""
 
     @functools.lru_cache(maxsize=10_000)  # noqa: B019 - small, and the same in thousands of worlds
     def xml(self, stack_name: str, stack_arn: str, number: int) -> str:
@@ -50,6 +51,7 @@ class Event:
             "ResourceType": self.kind,
             "Timestamp": stamp,
             "ResourceStatus": self.status,
+            "DetailedStatus": self.detailed,
             "ResourceStatusReason": escape(self.reason),
             "ResourceProperties": escape(self.properties),
         }

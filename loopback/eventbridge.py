@@ -43,6 +43,8 @@ class EventBridge:
         fires: How often each firing reaches its targets: once, or twice if a test says so.
         event_delays: Seconds after which an event reaches its rules, once for each; none at all
             for an event that is lost.
+        every_other: Seconds by which every other event is later, so that two change places.
+        changed_at: When endpoints have changed, or said so.
         max_rules: How many rules the bus may have.
         effective_after: Seconds until a new rule, or a new pattern, takes effect.
     """
@@ -53,6 +55,8 @@ class EventBridge:
         self.fires = 1
         self.fired = 0
         self.event_delays: tuple[float, ...] = (1.0,)
+        self.every_other = 0.0
+        self.changed_at: list[float] = []
         self.effective_after = 0.0
         self.max_rules = MAX_RULES
         self._clock = clock
@@ -113,8 +117,10 @@ class EventBridge:
             "detail-type": ENDPOINT_EVENT,
             "detail": {"EndpointName": name, "EndpointStatus": status},
         }
+        later = self.every_other if len(self.changed_at) % 2 else 0.0
+        self.changed_at.append(self._clock.now)
         for delay in self.event_delays:
-            self._clock.call_at(self._clock.now + delay, lambda: self._deliver(event))
+            self._clock.call_at(self._clock.now + delay + later, lambda: self._deliver(event))
 
     def _deliver(self, event: dict[str, Any]) -> None:
         for rule in list(self.rules.values()):

@@ -69,6 +69,7 @@ class Function:
         permitted_rules: What the names of the rules begin with that the template's permission
             names; empty without such a permission.
         told: What each invocation was invoked with, by number.
+        began: When each invocation began, by number.
     """
 
     clock: Clock
@@ -88,6 +89,7 @@ class Function:
     is_deleted: bool = False
     permitted_rules: str = "stop-ie-"
     told: dict[int, dict[str, Any]] = field(default_factory=dict)
+    began: dict[int, float] = field(default_factory=dict)
     _idle: list[Handler] = field(default_factory=list)
 
     def add_permission(self, request: HttpRequest) -> HttpResponse:
@@ -147,6 +149,7 @@ class Function:
         self.invocations += 1
         number = self.invocations
         self.told[number] = event
+        self.began[number] = now
         limit = now + self.limit
         payload = json.loads(json.dumps(event))
         task = self.clock.spawn(lambda: self._run(number, payload, limit), limit=limit)

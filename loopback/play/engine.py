@@ -38,7 +38,6 @@ class Engine(Provisioning):
     def start(self) -> None:
         """Prepare the world, and schedule the first operation."""
         self.begin()
-        self.states: list[State] = []
         self._was_created = self.settings.deployed
         self._task = self.clock.spawn(self._play, limit=float("inf"))
 
@@ -74,8 +73,7 @@ class Engine(Provisioning):
     def _play(self) -> None:
         for number, operation in enumerate(self.story.operations):
             self._sleep(operation.pause if number else 5.0)
-            self.states.append(self.state)
-            if not is_allowed(operation, self.state, self.settings):
+            if not is_allowed(operation, self.state, self.story.settings):
                 self.ledger.refused.append(number)
                 continue
             self._sent_before = self._sent
@@ -83,13 +81,22 @@ class Engine(Provisioning):
             self._broken_level, self._sibling_is_due = None, True
             self._is_cancelled = self._failed_kept = False
             self.ledger.played += 1
+            self.ledger.began.append(self.clock.now)
+            self.ledger.closed.append(self.clock.now)
+            self.ledger.undone.append(False)
             self._note(f"operation {number + 1}: {type(operation).__name__}")
             for happening in operation.meanwhile:
                 at = self.clock.now + happening.after
                 self.clock.call_at(at, lambda happening=happening: self._happen(happening))  # type: ignore[misc]
             self._carry_out(operation)
-            self._is_cancellable = False
+            self._close()
         self.is_done = True
+
+    def _close(self) -> None:
+        """From now on, no sibling fails and nobody cancels."""
+        if self._is_cancellable:
+            self._is_cancellable = False
+            self.ledger.closed[-1] = self.clock.now
 
     @property
     def state(self) -> State:
@@ -133,7 +140,7 @@ class Engine(Provisioning):
             )
             self.home.events.append(event)
         ok = self._create_level(0, operation)
-        self._is_cancellable = False
+        self._close()
         if ok:
             self._settle_creation()
             return
@@ -206,7 +213,7 @@ class Engine(Provisioning):
 
     def _from_home(self, level: int) -> int:
         """How many stacks are between ours and the one at a level."""
-        return self.settings.depth - level
+        return int(self.settings.depth) - level
 
     def _create_resource(self, logical_id: str, declared: Declaration) -> bool:
         self._grant()
@@ -231,7 +238,7 @@ class Engine(Provisioning):
     # Update.
 
     def _update(self, operation: Deploy) -> None:
-        following = target(operation, self.state, self.settings)
+        following = target(operation, self.state, self.story.settings)
         assert following is not None
         was_failed = self.root.status in ("UPDATE_FAILED", "CREATE_FAILED")
         if not was_failed:
@@ -249,7 +256,7 @@ class Engine(Provisioning):
         self._is_cancellable = True
         self._enter(0, "UPDATE_IN_PROGRESS")
         ok = self._update_level(0, operation, following, nested=nested)
-        self._is_cancellable = False
+        self._close()
         self.template = following
         if ok:
             self._finish_update(following, nested=nested)
@@ -377,7 +384,7 @@ class Engine(Provisioning):
     def _keep_resource(self, resource: Resource, declared: Declaration) -> None:
         """Without rollback, our resource failed."""
         before = resource.before
-        if self.settings.restores_failed:
+        if self.operation.express or self.settings.restores_failed:
             self._sleep(2.0)
             if self._ask("Update", resource, before, declared, phase=UNDO) == SUCCESS:
                 resource.deployed = before

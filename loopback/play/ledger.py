@@ -98,7 +98,10 @@ class Ledger:
         gone: Experiments that were deleted, with the time.
         refused: Operations that CloudFormation did not allow.
         played: Operations that it carried out.
-        doubts: Why CloudFormation's state could not be known for a while.
+        began: When each of those began.
+        closed: When each could no longer be cancelled, and no sibling could fail in it any more;
+            when it began, if it never could.
+        undone: Whether each had a rollback, or was one.
         events: Lines for people: what happened when.
     """
 
@@ -111,6 +114,9 @@ class Ledger:
     played: int = 0
     events: list[tuple[float, str]] = field(default_factory=list)
     removed_at: list[float] = field(default_factory=list)
+    began: list[float] = field(default_factory=list)
+    closed: list[float] = field(default_factory=list)
+    undone: list[bool] = field(default_factory=list)
 
 
 def is_end_of(members: Mapping[str, Any], declared: Declaration) -> bool:

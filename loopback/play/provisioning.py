@@ -13,7 +13,17 @@ from ..delivery import as_delivered
 from ..sagemaker import Experiment, Pace, arn_of
 from ..world import World
 from .ledger import CLEANUP, EVENTS, FORWARD, STATUS, Ledger, Order, Request, Sign, Stop
-from .story import NAME, OTHER_NAME, Create, Declaration, Operation, Story, Trouble
+from .story import (
+    NAME,
+    OF_EVENTS,
+    OTHER_NAME,
+    Consulted,
+    Create,
+    Declaration,
+    Operation,
+    Story,
+    Trouble,
+)
 
 DAY = 86_400.0
 LOGICAL_ID = "StopShadowTest4D1E2F3A"
@@ -27,6 +37,9 @@ NAMES = ("fraud", "fraud-Tests-1ABC", "fraud-Tests-1ABC-Shadow-2DEF")
 NESTED_IDS = ("", "Tests", "Shadow")
 EVENTS_PER_PAGE = 4
 SECONDS_PER_PAGE = 0.3
+CONFIGURED_AFTER = 3.0
+"""Seconds until the siblings of a resource are configured, in Express mode."""
+
 AFTER_EVENT = 0.3
 """Seconds between a resource's event and its request."""
 
@@ -78,7 +91,7 @@ class Provisioning:
     def __init__(self, world: World, story: Story) -> None:
         self.world = world
         self.story = story
-        self.settings = story.settings
+        self.settings = Consulted(story.settings)
         self.ledger = Ledger()
         self.clock = world.clock
         self.resources: dict[str, Resource] = {}
@@ -257,6 +270,7 @@ class Provisioning:
         stack.status = status
         self._note(f"{_place(level)} {status}")
         if "ROLLBACK_IN_PROGRESS" in status:
+            self.ledger.undone[-1] = True
             self._sign(level, EVENTS, status)
             self._sign(level, STATUS, status)
 
@@ -351,6 +365,8 @@ class Provisioning:
         self._deliver(request)
         if phase == FORWARD and self.operation.fails == "while":
             self._fail_sibling_later(self.operation)
+        if phase == FORWARD and self.operation.express:
+            self._configured_later(self.operation)
         result = self._wait(request)
         answer = request.asked.answer
         if result == ABANDONED:
@@ -407,7 +423,7 @@ class Provisioning:
         self._sent += 1
         request_id = f"request-{self._sent}"
         former = self._last_ids.get(resource.logical_id)
-        if self.settings.same_request_id and asking.phase != FORWARD and former:
+        if asking.phase != FORWARD and former and self.settings.same_request_id:
             request_id = former
         self._last_ids[resource.logical_id] = request_id
         event: dict[str, Any] = {
@@ -455,6 +471,8 @@ class Provisioning:
                 delay = trouble.seconds
             elif trouble.kind == "never":
                 delay = None
+            elif trouble.kind in OF_EVENTS:
+                self._fail_events(trouble)
             else:
                 self._trouble(trouble, request)
         event = request.event
@@ -468,6 +486,19 @@ class Provisioning:
         if trouble.seconds:
             at = self.clock.now + trouble.seconds
             self.clock.call_at(at, lambda: setattr(fault, "attempts", fault.hits))
+
+    def _fail_events(self, trouble: Trouble) -> None:
+        events, seconds = self.world.events, trouble.seconds
+        if trouble.kind == "events lost":
+            events.event_delays = ()
+        elif trouble.kind == "events late":
+            events.event_delays = (seconds,)
+        elif trouble.kind == "events twice":
+            events.event_delays = (*events.event_delays, 1.0 + seconds)
+        elif trouble.kind == "events swapped":
+            events.every_other = seconds
+        else:
+            events.effective_after = seconds
 
     def _trouble(self, trouble: Trouble, request: Request) -> None:
         at = self.clock.now + trouble.seconds
@@ -524,12 +555,40 @@ class Provisioning:
             at = self.clock.now + operation.fails_after
             self.clock.call_at(at, lambda: self._fail_sibling(operation, operation.level))
 
+    def _configured_later(self, operation: Operation) -> None:
+        """Stacks say CONFIGURATION_COMPLETE in the middle of an operation."""
+
+        def say() -> None:
+            if operation is not self.operation or not self._is_cancellable:
+                return
+            for stack in self._levels:
+                status = stack.status
+                if status in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"):
+                    event = Event(
+                        self.clock.now,
+                        stack.name,
+                        stack.arn,
+                        STACK_TYPE,
+                        status,
+                        detailed="CONFIGURATION_COMPLETE",
+                    )
+                    stack.events.append(event)
+                    self._note(f"{stack.name} {status}, CONFIGURATION_COMPLETE")
+
+        for after in (CONFIGURED_AFTER, 10 * CONFIGURED_AFTER):
+            self.clock.call_at(self.clock.now + after, say)
+
     def _fail_sibling(self, operation: Operation, level: int) -> None:
         if operation is not self.operation or not self._is_cancellable:
             return
         verb = "CREATE" if isinstance(operation, Create) else "UPDATE"
         self._write_sibling(level, f"{verb}_FAILED")
         self._failed_kept = True
+        if operation.express and verb == "UPDATE":
+            # The failed resource alone is restored, and that inside the operation.
+            for after, status in ((0.2, "UPDATE_IN_PROGRESS"), (0.4, "UPDATE_COMPLETE")):
+                at = self.clock.now + after
+                self.clock.call_at(at, lambda status=status: self._write_sibling(level, status))  # type: ignore[misc]
         if not operation.keeps:
             self._sign(level, EVENTS, "a sibling failed")
             self._broken_level = level

@@ -70,7 +70,7 @@ BEFORE_IT_EXISTS: tuple[Settings, ...] = (
     Settings(deployed=False, experiment="absent"),
 )
 
-FAILURES: tuple[dict[str, Any], ...] = (
+FAILS: tuple[dict[str, Any], ...] = (
     {},
     {"fails": "before"},
     {"fails": "while"},
@@ -78,11 +78,16 @@ FAILURES: tuple[dict[str, Any], ...] = (
     {"fails": "while", "fails_after": 58.0},
     {"fails": "after"},
     {"fails": "while", "level": 1},
+)
+FAILURES: tuple[dict[str, Any], ...] = (
+    *FAILS,
     {"lingers": 600.0},
     {"fails": "while", "undo_fails": True},
     {"fails": "while", "troubles": (Trouble(request=2, kind="never"),)},
     {"fails": "after", "troubles": (Trouble(request=2, kind="never"),)},
     {"meanwhile": (Happening("cancel", 20.0),)},
+    {"express": True},
+    *({"express": True, **FAILS[number]} for number in range(1, 6)),
 )
 AFTERWARDS: tuple[Operation, ...] = (
     ContinueRollback(),
@@ -97,20 +102,24 @@ DEPLOYS: tuple[Operation, ...] = tuple(
     for change in CHANGES
     for failure in FAILURES
     for rollback in (True, False)
-    if failure or rollback
+    if (failure or rollback) and not ("express" in failure and not rollback)
 )
 CREATIONS: tuple[Operation, ...] = tuple(
     Create(on_failure=on_failure, experiment=experiment, **failure)
     for experiment in ("outside", "created", "imported")
     for on_failure in ("ROLLBACK", "DELETE", "DO_NOTHING")
-    for failure in FAILURES[:6]
+    for failure in FAILS[:6]
 )
 CORE: tuple[Operation, ...] = (
     *(Deploy(change=change) for change in ("end", "end now", "release", "remove", "reason")),
     *(Deploy(change=change, fails="while") for change in ("end", "end now")),
     Deploy(change="end", rollback=False, fails="while"),
+    Deploy(change="end", express=True, fails="while"),
     Deploy(change="end", fails="while", undo_fails=True),
-    Deploy(change="end", fails="after", troubles=(Trouble(request=2, kind="never"),)),
+    *(
+        Deploy(change="end", fails=fails, troubles=(Trouble(request=2, kind="never"),))
+        for fails in ("after", "while")
+    ),
     ContinueRollback(),
     ContinueRollback(how="skip"),
     RollBack(),
@@ -180,8 +189,17 @@ CALLS: tuple[Trouble, ...] = (
     ),
     *(Trouble(call="PUT", kind=kind) for kind in ("lost", "taken", "error", "reset", "killed")),
 )
-FAULTS: tuple[Trouble | Happening, ...] = (*DELIVERIES, *CALLS, *HAPPENINGS)
-FREQUENT: tuple[Trouble | Happening, ...] = (*DELIVERIES, *CALLS[:9], *HAPPENINGS)
+EVENTS: tuple[Trouble, ...] = (
+    Trouble(kind="events lost"),
+    *(Trouble(kind="events late", seconds=seconds) for seconds in (20.0, 300.0)),
+    *(Trouble(kind="events twice", seconds=seconds) for seconds in (0.5, 90.0)),
+    Trouble(kind="events swapped", seconds=40.0),
+    Trouble(kind="rules slow", seconds=60.0),
+)
+"""Each from a request on."""
+
+FAULTS: tuple[Trouble | Happening, ...] = (*DELIVERIES, *EVENTS, *CALLS, *HAPPENINGS)
+FREQUENT: tuple[Trouble | Happening, ...] = (*DELIVERIES, *EVENTS, *CALLS[:9], *HAPPENINGS)
 
 
 def singles() -> Iterator[Story]:

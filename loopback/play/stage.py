@@ -9,11 +9,11 @@ from ..clock import EPOCH
 from ..containers import fresh_index
 from ..function import Handler
 from ..world import World
-from .allowed import State
 from .engine import Engine
+from .facts import Facts, digest_of, facts_of
 from .ledger import Ledger
 from .oracle import Finding, judge
-from .story import Story
+from .story import Operation, Story
 
 HOURS_PER_OPERATION = 6
 AFTERWARDS_SECONDS = 7300.0
@@ -27,7 +27,7 @@ class Played:
     story: Story
     findings: tuple[Finding, ...]
     ledger: Ledger
-    states: tuple[State, ...]
+    facts: Facts
 
     def tell(self) -> str:
         """For people: the story, what happened when, and what was wrong with it."""
@@ -36,15 +36,26 @@ class Played:
         return "\n".join([*lines, "", *(str(finding) for finding in self.findings)])
 
 
-def play(story: Story, load: Callable[[], Handler] = fresh_index) -> Played:
-    """Play a story in a world of its own."""
+def play(
+    story: Story, load: Callable[[], Handler] = fresh_index, *, digests: bool = False
+) -> Played:
+    """Play a story in a world of its own.
+
+    Args:
+        digests: Say what its world has come to when another operation could begin.
+    """
     with World(load=load).installed() as world:
         engine = Engine(world, story)
         engine.start()
         horizon = EPOCH + HOURS_PER_OPERATION * 3600.0 * (len(story.operations) + 1)
         world.clock.run_until(horizon, stop=lambda: engine.is_done)
-        world.clock.run_to_quiet(world.clock.now + AFTERWARDS_SECONDS)
+        quiet = world.clock.now + AFTERWARDS_SECONDS
+        if digests:
+            world.clock.run_until(world.clock.now + Operation().pause)
+        digest = digest_of(world, engine) if digests else ""
+        world.clock.run_to_quiet(quiet)
         if not engine.is_done:
             message = f"the engine did not come to its end: {story.key}"
             raise AssertionError(message)
-        return Played(story, tuple(judge(world, engine)), engine.ledger, tuple(engine.states))
+        facts = facts_of(world, engine, digest)
+        return Played(story, tuple(judge(world, engine)), engine.ledger, facts)

@@ -94,8 +94,8 @@ class Trouble:
         request: Which of the operation's requests, from 1.
         kind: Of its delivery: ``twice``, ``late``, ``never``, ``killed`` or ``after the answer``,
             ``seconds`` later. Of a call: a kind of ``loopback.faults``, for so many ``seconds`` if
-            there are any.
-        call: The operation of AWS, or PUT. Empty: the delivery.
+            there are any. Of the endpoint's events from then on: one of ``OF_EVENTS``.
+        call: The operation of AWS, or PUT. Empty: the delivery, or events.
         skip: Calls of the operation that succeed before it.
         attempts: HTTP attempts that fail; 0 for all that the SDK makes for one call.
     """
@@ -106,6 +106,16 @@ class Trouble:
     seconds: float = 0.0
     skip: int = 0
     attempts: int = 0
+
+
+OF_EVENTS = {
+    "events lost": "never come",
+    "events late": "come {0:g} s late",
+    "events twice": "come twice, {0:g} s apart",
+    "events swapped": "come out of order, every other one {0:g} s later",
+    "rules slow": "do not reach a new rule for {0:g} s",
+}
+"""What can befall the endpoint's events."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +145,8 @@ class Operation:
         fails_after: Seconds between our resource's event and the sibling's failure.
         undo_fails: A sibling cannot be undone either.
         lingers: Seconds that siblings go on after ours is done.
+        express: In Express mode: without rollback; the failed resource is restored inside the
+            operation, and stacks say CONFIGURATION_COMPLETE in the middle of it.
     """
 
     pause: float = 900.0
@@ -143,6 +155,7 @@ class Operation:
     fails_after: float = 30.0
     undo_fails: bool = False
     lingers: float = 0.0
+    express: bool = False
     troubles: tuple[Trouble, ...] = ()
     meanwhile: tuple[Happening, ...] = ()
 
@@ -167,7 +180,7 @@ class Create(Operation):
     @property
     def keeps(self) -> bool:
         """Whether a failure is not rolled back."""
-        return self.on_failure == "DO_NOTHING"
+        return self.on_failure == "DO_NOTHING" or self.express
 
 
 @dataclass(frozen=True)
@@ -176,7 +189,7 @@ class Deploy(Operation):
 
     Attributes:
         change: One of ``CHANGES``.
-        rollback: False for ``--no-rollback`` and Express mode.
+        rollback: False for ``--no-rollback``.
     """
 
     change: str = "nothing"
@@ -185,7 +198,7 @@ class Deploy(Operation):
     @property
     def keeps(self) -> bool:
         """Whether a failure is not rolled back."""
-        return not self.rollback
+        return not self.rollback or self.express
 
 
 @dataclass(frozen=True)
@@ -273,6 +286,18 @@ class Settings:
     masked: bool = False
     same_request_id: bool = False
     pages: int = 0
+
+
+class Consulted:
+    """Settings that remember which of them were asked for."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.names: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        self.names.add(name)
+        return getattr(self._settings, name)
 
 
 @dataclass(frozen=True)
@@ -427,6 +452,8 @@ def told_operation(operation: Operation) -> str:
         said.append("A sibling cannot be undone.")
     if operation.lingers:
         said.append(f"Siblings go on for {operation.lingers:g} s after ours.")
+    if operation.express:
+        said.append("It is in Express mode.")
     said += [_told_happening(each) for each in operation.meanwhile]
     said += [_told_trouble(each) for each in operation.troubles]
     if operation.pause != Operation().pause:
@@ -473,6 +500,9 @@ def _told_trouble(trouble: Trouble) -> str:
         if trouble.attempts >= 1_000:
             attempts = f" for {trouble.seconds:g} s" if trouble.seconds else " for good"
         return f"In {request}, {trouble.call} is {trouble.kind}{skipped}{attempts}."
+    if trouble.kind in OF_EVENTS:
+        what = OF_EVENTS[trouble.kind].format(trouble.seconds)
+        return f"From {request} on, the endpoint's events {what}."
     what = {
         "twice": f"is delivered again after {trouble.seconds:g} s",
         "late": f"is delivered {trouble.seconds:g} s late",

@@ -1,6 +1,7 @@
 """``python -m tests.loopback.find``: play stories of CloudFormation, and print what breaks.
 
-Every small story first, then random ones from a seed. A story that breaks the promise is made as
+Every small story first, then random ones from a seed. Small ones that are provably the same as
+another are left out (``loopback/play/same.py``). A story that breaks the promise is made as
 small as possible; one that has everything of a known one is only counted. Exits with 1 if
 something broke that is not stored in ``histories`` as broken.
 """
@@ -18,147 +19,250 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from multiprocessing.pool import Pool
 from pathlib import Path
 from typing import Any
 
-from loopback.play.allowed import State, is_allowed
-from loopback.play.search import KINDS, drawn, is_contained, shrunk
+from loopback.play.facts import Facts
+from loopback.play.same import Key, Known, Missing, Refused
+from loopback.play.search import KINDS, SETTINGS, drawn, is_contained, shrunk
 from loopback.play.stage import play
 from loopback.play.story import Story
 
 from .stored import stored
 
-CHUNK = 40
+CHUNK = 10
+PART = 8_000
+SHARE = 0.9
+"""Of the time is for the small stories, at most."""
 
 
 @dataclass
 class Sum:
-    """What was played so far."""
+    """What was played so far of one kind, or of all.
+
+    Attributes:
+        same: Stories that another one stands for.
+        refused: Stories in which CloudFormation refuses an operation.
+        left: Stories for which there was no time.
+    """
 
     histories: int = 0
     operations: int = 0
     requests: int = 0
     stops: int = 0
-    broken: Counter[str] = field(default_factory=Counter)
+    same: int = 0
     refused: int = 0
+    left: int = 0
+    seconds: float = 0.0
+
+    def add(self, other: Sum) -> None:
+        """Add another one."""
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.histories} histories, {self.operations} operations, {self.requests} requests, "
+            f"{self.stops} Stops, {self.seconds:.0f} s; {self.same} more are the same as one of "
+            f"them, in {self.refused} CloudFormation refuses an operation; {self.left} left"
+        )
 
 
-Told = tuple[dict[str, Any], int, int, int, tuple[tuple[str, str], ...]]
-_MOST_REMEMBERED = 20_000
-_states: dict[Story, State] = {}
-"""In which state stories have left their stack, so that a worker need not play them again."""
+@dataclass
+class Result:
+    """What came of one story in a worker."""
+
+    told: dict[str, Any]
+    is_refused: bool
+    operations: int
+    requests: int
+    stops: int
+    findings: tuple[tuple[str, str], ...]
+    facts: Facts
 
 
-def played(told: dict[str, Any]) -> Told | None:
-    """Play one story in a worker; None if CloudFormation refuses its last operation."""
+def played(asked: tuple[dict[str, Any], bool]) -> Result:
+    """Play one story in a worker."""
+    told, is_beginning = asked
     story = Story.from_json(told)
-    before = _states.get(replace(story, operations=story.operations[:-1]))
-    if before is not None and not is_allowed(story.operations[-1], before, story.settings):
-        return None
     try:
-        result = play(story)
+        result = play(story, digests=is_beginning)
     except Exception:
         print(story.key, file=sys.stderr)
         raise
-    if len(_states) > _MOST_REMEMBERED:
-        _states.clear()
-    for number, state in enumerate(result.states):
-        _states[replace(story, operations=story.operations[:number])] = state
     ledger = result.ledger
-    if len(story.operations) - 1 in ledger.refused:
-        return None
     left = [each for number, each in enumerate(story.operations) if number not in ledger.refused]
-    findings = tuple((finding.kind, finding.what) for finding in result.findings)
-    told = replace(story, operations=tuple(left)).to_json()
-    return told, ledger.played, len(ledger.requests), len(ledger.stops), findings
+    return Result(
+        replace(story, operations=tuple(left)).to_json(),
+        len(story.operations) - 1 in ledger.refused,
+        ledger.played,
+        len(ledger.requests),
+        len(ledger.stops),
+        tuple((finding.kind, finding.what) for finding in result.findings),
+        result.facts,
+    )
+
+
+class Search:
+    """One run of the command."""
+
+    def __init__(self, options: argparse.Namespace, pool: Pool) -> None:
+        self.options = options
+        self.pool = pool
+        self.known = [(kind, history.story) for history in stored() for kind in history.breaks]
+        self.new: list[tuple[str, Story]] = []
+        self.broken: Counter[str] = Counter()
+        self.sums: dict[str, Sum] = {}
+        self.same = Known(SETTINGS)
+        self._beginnings: set[Key] = set()
+        self._started = time.monotonic()
+
+    @property
+    def total(self) -> Sum:
+        """Of all kinds."""
+        found = Sum()
+        for each in self.sums.values():
+            found.add(each)
+        return found
+
+    def run(self) -> None:
+        """Play the small stories, and then random ones."""
+        options = self.options
+        print(f"--seed {options.seed}", flush=True)
+        kinds = [kind for kind in options.kind or KINDS if kind in KINDS]
+        until = self._started + options.seconds
+        spares = options.every == 1
+        if spares:
+            self._look_ahead(kinds)
+        for kind in kinds:
+            stories = list(KINDS[kind]())
+            random.Random(options.seed).shuffle(stories)
+            stories = stories[:: options.every]
+            share = self._started + SHARE * options.seconds if options.drawn else until
+            self._play(kind, stories, share, spares=spares)
+        if options.drawn:
+            random_ones = itertools.islice(drawn(options.seed), options.drawn)
+            self._play("drawn", random_ones, until, spares=False)
+
+    def _look_ahead(self, kinds: list[str]) -> None:
+        """Find the beginnings that stories have in common."""
+        for kind in kinds:
+            for story in KINDS[kind]():
+                if len(story.operations) > 1:
+                    before = replace(story, operations=story.operations[:-1])
+                    self._beginnings.add(self.same.key(before))
+        self.same.forget_met()
+
+    def _play(self, kind: str, stories: Iterable[Story], until: float, *, spares: bool) -> None:
+        found = self.sums[kind] = Sum()
+        began, rest = time.monotonic(), iter(stories)
+        waiting: list[Story] = []
+        try:
+            while part := [*waiting, *itertools.islice(rest, PART if spares else 20 * CHUNK)]:
+                if time.monotonic() > until:
+                    waiting = part
+                    break
+                asked, waiting = self._asked(part, found, spares=spares)
+                tasks = ((told.to_json(), is_beginning) for told, is_beginning in asked.values())
+                results = self.pool.imap(played, tasks, chunksize=CHUNK)
+                for number, (result, (story, _)) in enumerate(
+                    zip(results, asked.values(), strict=True), start=1
+                ):
+                    self._count(result, found, kind)
+                    if spares:
+                        self.same.learn(story, result.facts)
+                    if number % (2 * CHUNK) == 0 and time.monotonic() > until:
+                        found.left += len(asked) - number
+                        break
+        finally:
+            found.left += len(waiting) + (0 if kind == "drawn" else sum(1 for _ in rest))
+            found.seconds = time.monotonic() - began
+            self.same.forget_met()
+        print(f"{kind}: {found}", flush=True)
+
+    def _asked(
+        self, part: list[Story], found: Sum, *, spares: bool
+    ) -> tuple[dict[Key, tuple[Story, bool]], list[Story]]:
+        """What to play now, and what has to wait for it."""
+        asked: dict[Key, tuple[Story, bool]] = {}
+        waiting = []
+        for story in part:
+            if not spares:
+                asked[len(asked),] = story, False
+                continue
+            try:
+                same = self.same.same_as(story)
+            except Refused:
+                found.refused += 1
+                continue
+            except Missing as missing:
+                same = missing.story
+                key = self.same.key(same)
+                is_beginning = missing.is_prefix or key in self._beginnings
+                asked.setdefault(key, (same, is_beginning))
+                waiting.append(story)
+                continue
+            key = self.same.key(same)
+            if key in asked or self.same.is_played(same):
+                found.same += 1
+                continue
+            asked[key] = same, key in self._beginnings
+        return asked, waiting
+
+    def _count(self, result: Result, found: Sum, kind: str) -> None:
+        if result.is_refused:
+            found.refused += 1
+            return
+        found.histories += 1
+        found.operations += result.operations
+        found.requests += result.requests
+        found.stops += result.stops
+        for broken in sorted({each for each, _ in result.findings}):
+            self.broken[broken] += 1
+            self._break(broken, Story.from_json(result.told), f"{found.histories} of {kind!r}")
+
+    def _break(self, kind: str, story: Story, after: str) -> None:
+        if any(is_contained(small, story) for _, small in self.known):
+            return
+        small = shrunk(story, lambda smaller: _breaks(smaller, kind))
+        if any(is_contained(each, small) for _, each in self.known):
+            return
+        again = play(small)
+        print(f"\n=== after {after}\n{again.tell()}\n", flush=True)
+        self.known.append((kind, small))
+        self.new.append((kind, small))
+        if self.options.store:
+            _store(small, after, self.options)
+
+    def report(self) -> None:
+        """Say what was played, and what broke."""
+        for kind, found in self.sums.items():
+            print(f"{kind}: {found}")
+        small = Sum()
+        for kind in KINDS:
+            small.add(self.sums.get(kind, Sum(left=sum(1 for _ in KINDS[kind]()))))
+        complete = "complete" if not small.left and self.options.every == 1 else "NOT complete"
+        print(f"The small ones are {complete}: {small}")
+        print(f"In all: {self.total}; {len(self.new)} are new")
+        for kind, count in self.broken.most_common():
+            print(f"{count:6} with {kind}")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
     options = _parser().parse_args(arguments)
-    started, total = time.monotonic(), Sum()
-    known = [(kind, history.story) for history in stored() for kind in history.breaks]
-    new: list[tuple[str, Story]] = []
-    until = started + options.seconds
     context = multiprocessing.get_context("spawn")
     with context.Pool(options.processes, initializer=_settle_down) as pool:
+        search = Search(options, pool)
         try:
-            batches = _batches(options)
-            for number, (name, stories) in enumerate(batches):
-                before, at, end = total.histories, time.monotonic(), "all"
-                # What one kind leaves of its share is for the others.
-                share = (until - at) / (len(batches) - number)
-                for part in _parts(stories):
-                    told = [story.to_json() for story in part]
-                    for result in pool.imap(played, told, chunksize=CHUNK):
-                        _count(result, total, known, new, options)
-                    if time.monotonic() > at + share:
-                        end = "not all"
-                        break
-                count, seconds = total.histories - before, time.monotonic() - at
-                print(f"{name} ({end}): {count} histories, {seconds:.0f} s", flush=True)
+            search.run()
         except KeyboardInterrupt:
             print("interrupted")
-    _report(total, new, time.monotonic() - started)
-    return 1 if new else 0
-
-
-def _batches(options: argparse.Namespace) -> list[tuple[str, Iterable[Story]]]:
-    """The stories of each kind, in an order that depends on the seed, and the random ones."""
-    kinds = [kind for kind in options.kind or KINDS if kind in KINDS]
-    batches: list[tuple[str, Iterable[Story]]] = [
-        (kind, _shuffled(kind, options)) for kind in kinds
-    ]
-    if options.drawn:
-        batches.append(("drawn", itertools.islice(drawn(options.seed), options.drawn)))
-    print(f"--seed {options.seed}", flush=True)
-    return batches
-
-
-def _shuffled(kind: str, options: argparse.Namespace) -> Iterator[Story]:
-    stories = list(KINDS[kind]())
-    random.Random(options.seed).shuffle(stories)
-    yield from stories[:: options.every]
-
-
-def _parts(stories: Iterable[Story]) -> Iterator[list[Story]]:
-    """Some hundred stories at a time."""
-    rest = iter(stories)
-    while part := list(itertools.islice(rest, CHUNK * 10)):
-        yield part
-
-
-def _count(
-    result: Told | None,
-    total: Sum,
-    known: list[tuple[str, Story]],
-    new: list[tuple[str, Story]],
-    options: argparse.Namespace,
-) -> None:
-    if result is None:
-        total.refused += 1
-        return
-    told, operations, requests, stops, findings = result
-    total.histories += 1
-    total.operations += operations
-    total.requests += requests
-    total.stops += stops
-    for kind in sorted({kind for kind, _ in findings}):
-        total.broken[kind] += 1
-        story = Story.from_json(told)
-        if any(is_contained(small, story) for _, small in known):
-            continue
-        small = shrunk(story, lambda smaller, kind=kind: _breaks(smaller, kind))  # type: ignore[misc]
-        if any(is_contained(each, small) for _, each in known):
-            continue
-        again = play(small)
-        print(f"\n=== after {total.histories} histories\n{again.tell()}\n", flush=True)
-        known.append((kind, small))
-        new.append((kind, small))
-        if options.store:
-            _store(small, total.histories, options)
+    search.report()
+    return 1 if search.new else 0
 
 
 def _breaks(story: Story, kind: str) -> bool:
@@ -166,7 +270,7 @@ def _breaks(story: Story, kind: str) -> bool:
     return not result.ledger.refused and any(each.kind == kind for each in result.findings)
 
 
-def _store(story: Story, after: int, options: argparse.Namespace) -> None:
+def _store(story: Story, after: str, options: argparse.Namespace) -> None:
     result = play(story)
     folder = Path(options.store)
     folder.mkdir(parents=True, exist_ok=True)
@@ -175,7 +279,7 @@ def _store(story: Story, after: int, options: argparse.Namespace) -> None:
         "state": "broken",
         "reason": "",
         "breaks": sorted({finding.kind for finding in result.findings}),
-        "found": f"after {after} histories, --seed {options.seed}",
+        "found": f"after {after}, --seed {options.seed}",
         "story": story.to_json(),
         "told": [*story.tell().splitlines(), *map(str, result.findings)],
     }
@@ -200,16 +304,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--store", default="", metavar="FOLDER", help="where to write what breaks")
     return parser
-
-
-def _report(total: Sum, new: list[tuple[str, Story]], seconds: float) -> None:
-    print(
-        f"{total.histories} histories, {total.operations} operations, {total.requests} requests, "
-        f"{total.stops} Stops, {seconds:.0f} s; in {total.refused} more, CloudFormation refuses "
-        f"an operation; {len(new)} are new"
-    )
-    for kind, count in total.broken.most_common():
-        print(f"{count:6} with {kind}")
 
 
 if __name__ == "__main__":
