@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from cdk_stop_inference_experiment.cli.plan import Plan, Verdict, plan_change_set
 from cdk_stop_inference_experiment.cli.reading import (
     CannotPlan,
     Change,
@@ -27,8 +28,9 @@ from cdk_stop_inference_experiment_handler.lifecycle.situation import (
     Seen,
     StackEvent,
 )
+from tests.unit.situations import ARN, RESOURCE, STACK
 
-from .past import ARN, RESOURCE, STACK, TOKEN, created, experiment, ours
+from .past import TOKEN, created, experiment, ours
 
 CHANGE_SET = "arn:aws:cloudformation:eu-west-1:123456789012:changeSet/verdict/id"
 NATIVE = "AWS::SageMaker::InferenceExperiment"
@@ -142,6 +144,19 @@ def change_set(*changes: Change, **more: Any) -> ChangeSet:
     """A change set that can be executed."""
     made = ChangeSet(CHANGE_SET, "verdict", STACK, "CREATE_COMPLETE", "", "AVAILABLE", changes)
     return replace(made, **more)
+
+
+def planned(*changes: Change, account: Account | None = None, **more: Any) -> Plan:
+    """The plan of a change set."""
+    account = account or Account()
+    account.change_sets["verdict"] = change_set(*changes, **more)
+    return plan_change_set(account, "shadow", "verdict")
+
+
+def only(plan: Plan) -> Verdict:
+    """The verdict of a plan that has one."""
+    (verdict,) = plan.verdicts
+    return verdict
 
 
 def native(action: str = "Modify", **more: Any) -> Change:

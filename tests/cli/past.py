@@ -4,25 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from cdk_stop_inference_experiment_handler.lifecycle.situation import Experiment, StackEvent
+from tests.unit import situations
+from tests.unit.situations import ARN, RESOURCE, STACK, properties
 
-ARN = "arn:aws:sagemaker:eu-west-1:123456789012:inference-experiment/fraud-shadow"
-OTHER_ARN = "arn:aws:sagemaker:eu-west-1:123456789012:inference-experiment/other"
-STACK = "arn:aws:cloudformation:eu-west-1:123456789012:stack/shadow/id"
 PARENT = "arn:aws:cloudformation:eu-west-1:123456789012:stack/parent/id"
-RESOURCE = "Stop"
 TOKEN = "arn:aws:lambda:eu-west-1:123456789012:function:stopper"
-KEEP = {"production": "Retain", "shadow": "Remove"}
-PROMOTE = {"production": "Remove", "shadow": "Promote"}
-
-
-def properties(**changes: Any) -> dict[str, Any]:
-    """The properties of a resource, without its function."""
-    declared = {"Name": "fraud-shadow", "ModelVariantActions": KEEP, **changes}
-    return {name: value for name, value in declared.items() if value is not None}
 
 
 def ours(**changes: Any) -> dict[str, Any]:
@@ -31,37 +20,8 @@ def ours(**changes: Any) -> dict[str, Any]:
 
 
 def experiment(status: str = "Running", **facts: Any) -> Experiment:
-    """An experiment with a production variant and a shadow."""
-    running = Experiment(
-        arn=ARN,
-        name="fraud-shadow",
-        status=status,
-        created=50.0,
-        endpoint_name="fraud",
-        endpoint_status="InService",
-        variants={"production": "InService", "shadow": "InService"},
-        configured={
-            "production": variant("production", 2, of_type="ml.c5.large"),
-            "shadow": variant("shadow", 1, model="fraud-v2"),
-        },
-        production="production",
-        shadows=("shadow",),
-    )
-    return replace(running, **facts)
-
-
-def variant(
-    name: str, count: object = "2", *, model: str = "fraud-v1", of_type: str = "ml.m5.xlarge"
-) -> dict[str, object]:
-    """A ModelVariantConfig."""
-    return {
-        "ModelName": model,
-        "VariantName": name,
-        "InfrastructureConfig": {
-            "InfrastructureType": "RealTimeInference",
-            "RealTimeInferenceConfig": {"InstanceType": of_type, "InstanceCount": count},
-        },
-    }
+    """An experiment that is older than the events."""
+    return situations.experiment(status, **{"created": 50.0, **facts})
 
 
 def of_stack(status: str, at: float, stack_id: str = STACK) -> StackEvent:

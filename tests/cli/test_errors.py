@@ -24,9 +24,10 @@ from cdk_stop_inference_experiment.cli.reading import Reader
 from cdk_stop_inference_experiment.cli.templates import definitions, parse_template
 from cdk_stop_inference_experiment.version import installed_version
 from cdk_stop_inference_experiment_handler.lifecycle.situation import Events, Experiment
+from tests.unit.situations import RESOURCE, STACK
 
 from .account import Account, change_set, modified
-from .past import RESOURCE, STACK, created, ours
+from .past import created, ours
 
 ARGUMENTS = (
     ("status", "FraudShadowTest"),

@@ -20,10 +20,11 @@ from cdk_stop_inference_experiment.cli.reading import STACK_TYPE, Change, Detail
 from cdk_stop_inference_experiment.cli.templates import definitions, parse_template
 from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
 from cdk_stop_inference_experiment_handler.lifecycle.situation import StackEvent
+from tests.unit.situations import ARN, OTHER_ARN, RESOURCE, STACK
 from tests.unit.test_declaration import SOUND, TEXTS, WORDS, damaged
 
 from .account import CHANGE_SET, FUNCTION, NATIVE, Account, change_set
-from .past import ARN, OTHER_ARN, RESOURCE, STACK, TOKEN, created, experiment, ours
+from .past import TOKEN, created, experiment, ours
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60")) * 2
 STATUSES = {0, 1, 2, 3}

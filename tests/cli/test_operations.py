@@ -28,6 +28,8 @@ from cdk_stop_inference_experiment.cli.reading import (
     StackSeen,
 )
 from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
+from tests.unit.situations import ARN, OTHER_ARN, RESOURCE, STACK, variant
+from tests.unit.situations import PROMOTE as PROMOTE_SHADOW
 
 from .account import (
     CHANGE_SET,
@@ -39,40 +41,17 @@ from .account import (
     dynamic,
     modified,
     native,
+    only,
     other,
+    planned,
     removed,
 )
-from .past import (
-    ARN,
-    OTHER_ARN,
-    PARENT,
-    RESOURCE,
-    STACK,
-    TOKEN,
-    created,
-    experiment,
-    of_resource,
-    of_stack,
-    ours,
-    variant,
-)
-from .past import PROMOTE as PROMOTE_SHADOW
+from .past import PARENT, TOKEN, created, experiment, of_resource, of_stack, ours
 
 LATER = "{{changeSet:KNOWN_AFTER_APPLY}}"
 OTHER_TOKEN = TOKEN.replace("stopper", "another")
 BOTH = [variant("production"), variant("shadow")]
 TEST = Resource("Test", "fraud-shadow", NATIVE, "CREATE_COMPLETE")
-
-
-def planned(*changes: Change, account: Account | None = None, **more: Any) -> Plan:
-    account = account or Account()
-    account.change_sets["verdict"] = change_set(*changes, **more)
-    return plan_change_set(account, "shadow", "verdict")
-
-
-def only(plan: Plan) -> Verdict:
-    (verdict,) = plan.verdicts
-    return verdict
 
 
 def of(plan: Plan, logical_id: str) -> Verdict:

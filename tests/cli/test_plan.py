@@ -7,7 +7,6 @@ import re
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,7 +15,6 @@ from cdk_stop_inference_experiment.cli.plan import (
     FAIL,
     PROMOTE,
     STOP,
-    Plan,
     Verdict,
     plan_change_set,
     plan_destroy,
@@ -35,6 +33,8 @@ from cdk_stop_inference_experiment_handler.lifecycle.situation import (
     NotReadable,
     Question,
 )
+from tests.unit.situations import ARN, OTHER_ARN, RESOURCE, STACK, variant
+from tests.unit.situations import PROMOTE as PROMOTE_SHADOW
 
 from .account import (
     CHANGE_SET,
@@ -43,39 +43,16 @@ from .account import (
     change_set,
     dynamic,
     modified,
+    only,
     other,
+    planned,
     removed,
 )
-from .past import (
-    ARN,
-    OTHER_ARN,
-    PARENT,
-    RESOURCE,
-    STACK,
-    TOKEN,
-    created,
-    experiment,
-    of_resource,
-    of_stack,
-    ours,
-    variant,
-)
-from .past import PROMOTE as PROMOTE_SHADOW
+from .past import PARENT, TOKEN, created, experiment, of_resource, of_stack, ours
 
 LATER = "{{changeSet:KNOWN_AFTER_APPLY}}"
 NOTHING = {"stop": "no", "promote": "no", "fail": "no"}
 UNKNOWN = {"stop": "unknown", "promote": "unknown", "fail": "unknown"}
-
-
-def planned(*changes: Change, account: Account | None = None, **more: Any) -> Plan:
-    account = account or Account()
-    account.change_sets["verdict"] = change_set(*changes, **more)
-    return plan_change_set(account, "shadow", "verdict")
-
-
-def only(plan: Plan) -> Verdict:
-    (verdict,) = plan.verdicts
-    return verdict
 
 
 def chances(verdict: Verdict) -> dict[str, str]:

@@ -19,9 +19,10 @@ from cdk_stop_inference_experiment.cli.printing import markdown, print_text
 from cdk_stop_inference_experiment.cli.reading import Change, Resource
 from cdk_stop_inference_experiment.cli.status import status_of
 from cdk_stop_inference_experiment_handler.lifecycle.situation import Kind, NotReadable
+from tests.unit.situations import PROMOTE, STACK, variant
 
 from .account import NATIVE, Account, added, change_set, modified, native, other
-from .past import PROMOTE, STACK, created, experiment, ours, variant
+from .past import created, experiment, ours
 
 GOLDEN = Path(__file__).parent / "golden"
 MANUAL = Path(__file__).parents[2] / "docs" / "reference" / "command.md"
@@ -83,7 +84,7 @@ def needs_evidence() -> Plan:
 def is_native() -> Plan:
     account = running()
     account.happened[STACK] = created(StopOn=["Update"])
-    ends = {"DesiredState": "Completed", "ModelVariants": [variant("production")]}
+    ends = {"DesiredState": "Completed", "ModelVariants": [variant("production", "2")]}
     account.deployed[STACK].append(Resource("Test", "fraud-shadow", NATIVE, "CREATE_COMPLETE"))
     return of(native(after=ends), account=account)
 

@@ -31,9 +31,10 @@ from cdk_stop_inference_experiment_handler.lifecycle.situation import (
     Seen,
 )
 from cdk_stop_inference_experiment_handler.lifecycle.stop_request import wanted_by
+from tests.unit.situations import ARN, PROMOTE, STACK
 
 from .account import Account
-from .past import ARN, PROMOTE, STACK, created, experiment, ours
+from .past import created, experiment, ours
 
 NAMES = "first", "second", "third"
 

@@ -158,32 +158,6 @@ class TestOneExperiment:
         assert [*told["alarms"].values()] == ["OK"]
         history.end(stops=1)
 
-    def test_an_alarm_that_is_on_closes(self, history: History) -> None:
-        history.aws.traffic(hours=1, shadow={**GOOD, "latency_ms": 70})
-        assert history.deploy(gated(end_now=True)) == "UPDATE_ROLLBACK_COMPLETE"
-        assert "is ALARM" in history.log()
-        assert not history.stops()
-
-    def test_a_missing_metric_is_an_error(self, history: History) -> None:
-        lacks = {**GOOD, "lacks": ["Invocation5XXErrors"]}
-        history.aws.traffic(hours=36, production=PRODUCTION, shadow=lacks)
-        assert history.deploy(gated(end_now=True)) == "UPDATE_ROLLBACK_COMPLETE"
-        assert "CloudWatch has no Invocation5XXErrors of variant 'shadow'" in history.log()
-
-    def test_metrics_in_pages_count_as_a_whole(self, history: History) -> None:
-        history.aws.configure(metrics_page_size=100)
-        assert history.deploy(gated(end_now=True)) == "UPDATE_COMPLETE"
-        assert len(history.aws.calls("GetMetricData")) > 5
-
-    def test_throttling_for_a_while_delays_only(self, history: History) -> None:
-        history.aws.fail("GetMetricData", "ThrottlingException", seconds=120)
-        assert history.deploy(gated(end_now=True)) == "UPDATE_COMPLETE"
-
-    def test_a_looser_bound_promotes_nobody(self, history: History) -> None:
-        assert history.deploy(gated(min_invocations=1)) == "UPDATE_COMPLETE"
-        assert not history.stops()
-        assert not history.aws.calls("GetMetricData")
-
     @pytest.mark.parametrize("action", ["cloudwatch:GetMetricData", "cloudwatch:DescribeAlarms"])
     def test_without_the_permission_production_and_shadow_are_kept(
         self, history: History, action: str

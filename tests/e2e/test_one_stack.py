@@ -5,11 +5,12 @@ from __future__ import annotations
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 
+from cdk_stop_inference_experiment import Instances, Outcome
 from local_aws.synthesis import synthesise
 
 from .history import History
-from .shadow_stack import ENDPOINT, shadow_stack, shadow_test
-from .synthesis import EXPERIMENT, PROMOTE_SHADOW, stop_shadow_test
+from .shadow_stack import shadow_stack, shadow_test
+from .synthesis import PROMOTE_SHADOW, stop_shadow_test
 
 
 def nothing_is_left_of_the_shadow_test(history: History) -> bool:
@@ -75,17 +76,6 @@ def test_a_destruction_ends_the_experiment_before_it_deletes_its_role_and_the_po
     history.end(stops=1)
 
 
-def test_an_experiment_of_the_stack_is_promoted_by_an_update_and_destroyed(
-    history: History,
-) -> None:
-    assert history.deploy(shadow_stack()) == "CREATE_COMPLETE"
-    assert history.deploy(shadow_stack(model_variant_actions=PROMOTE_SHADOW)) == "UPDATE_COMPLETE"
-    assert history.experiment()["Status"] == "Completed"
-    endpoint = history.sagemaker.describe_endpoint(EndpointName=ENDPOINT)
-    assert [item["VariantName"] for item in endpoint["ProductionVariants"]] == ["shadow"]
-    history.end(stops=1)
-
-
 def test_history_6_a_failing_creation_leaves_the_stacks_own_experiment_to_cloudformation(
     history: History,
 ) -> None:
@@ -99,12 +89,13 @@ def test_history_6_a_failing_creation_leaves_the_stacks_own_experiment_to_cloudf
     history.end(stops=1)
 
 
-def test_without_the_construct_a_destruction_keeps_both_variants_until_the_endpoint_goes(
+def test_an_experiment_of_the_stack_is_promoted_with_a_permission_on_its_endpoint_only(
     history: History,
 ) -> None:
-    assert history.deploy(shadow_stack(with_stop=False)) == "CREATE_COMPLETE"
-    assert history.experiment(EXPERIMENT)["Status"] == "Running"
-    assert history.destroy() == "DELETE_COMPLETE"
+    outcome = Outcome.promote_shadow(Instances.production())
+    assert history.deploy(shadow_stack(outcome=outcome)) == "CREATE_COMPLETE"
+    history.aws.scale_variant("fraud", "production", current=3)
+    assert history.deploy(shadow_stack(outcome=outcome, end_now=True)) == "UPDATE_COMPLETE"
     (stop,) = history.stops()
-    assert stop.request["ModelVariantActions"] == {"production": "Retain", "shadow": "Retain"}
-    history.end(stops=1)
+    (wanted,) = stop.request["DesiredModelVariants"]
+    assert wanted["InfrastructureConfig"]["RealTimeInferenceConfig"]["InstanceCount"] == 3

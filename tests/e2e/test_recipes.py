@@ -123,13 +123,3 @@ def test_a_verdict_together_with_a_rename_of_the_construct_is_armed_and_not_appl
     (stop,) = history.stops()
     assert stop.request["ModelVariantActions"]["shadow"] == "Promote"
     history.end(stops=1)
-
-
-def test_end_now_together_with_a_rename_of_the_construct_fails_and_leaves_it_armed_as_before(
-    history: History,
-) -> None:
-    assert history.deploy(stopping()) == "CREATE_COMPLETE"
-    assert history.deploy(renamed(end_now=True)) == "UPDATE_ROLLBACK_COMPLETE"
-    assert "'end_now' is true, but this resource is new" in history.reason("CREATE_FAILED")
-    assert history.experiment()["Status"] == "Running"
-    history.end(stops=1)

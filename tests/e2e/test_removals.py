@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from aws_cdk import CfnResource, Stack
 
-from cdk_stop_inference_experiment import StopInferenceExperimentProvider, StopOn
-from local_aws.shadow_test import create_shadow_test, wait_for_experiment
+from cdk_stop_inference_experiment import StopInferenceExperimentProvider
+from local_aws.shadow_test import create_shadow_test
 from local_aws.synthesis import Template, synthesise
 
 from .history import History
-from .synthesis import EXPERIMENT, stop_shadow_test, stopping
+from .synthesis import stop_shadow_test, stopping
 
 
 def bystander(stack: Stack) -> None:
@@ -76,39 +76,4 @@ def test_history_9_removing_the_construct_ends_its_experiment_as_declared(
     assert history.experiment()["Status"] == "Completed"
     assert history.experiment()["StatusReason"].startswith("removed (")
     assert not history.left_behind()
-    history.end(stops=1)
-
-
-@pytest.mark.usefixtures("shadow_test")
-def test_history_10_removing_the_construct_that_acts_on_updates_only_leaves_it_running(
-    history: History,
-) -> None:
-    assert history.deploy(with_bystander(stop_on=[StopOn.UPDATE])) == "CREATE_COMPLETE"
-    assert history.deploy(synthesise(bystander)) == "UPDATE_COMPLETE"
-    assert history.experiment()["Status"] == "Running"
-    history.end(stops=0)
-
-
-@pytest.mark.usefixtures("shadow_test")
-def test_history_13_an_experiment_deleted_by_hand_does_not_hinder_the_destruction(
-    history: History,
-) -> None:
-    assert history.deploy(stopping()) == "CREATE_COMPLETE"
-    history.aws.end_experiment(EXPERIMENT)
-    history.sagemaker.delete_inference_experiment(Name=EXPERIMENT)
-    assert history.destroy() == "DELETE_COMPLETE"
-    history.end(stops=0)
-
-
-@pytest.mark.usefixtures("shadow_test")
-def test_history_17_a_failed_deletion_succeeds_once_its_cause_is_fixed(history: History) -> None:
-    assert history.deploy(stopping()) == "CREATE_COMPLETE"
-    history.disturbed = True
-    refusal = "the endpoint's model was deleted"
-    history.aws.fail("StopInferenceExperiment", "ValidationException", message=refusal)
-    assert history.destroy() == "DELETE_FAILED"
-    assert refusal in history.reason("DELETE_FAILED")
-    assert history.experiment()["Status"] == "Running"
-    assert history.destroy() == "DELETE_COMPLETE"
-    wait_for_experiment(history.sagemaker, EXPERIMENT, "Completed")
     history.end(stops=1)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from loopback.sagemaker import Pace, arn_of
-from loopback.world import KEEP, LOGICAL_ID, NAME, RESOURCE_TYPE, World
+from loopback.world import KEEP, LOGICAL_ID, NAME, PROMOTE, RESOURCE_TYPE, World
 
 from .asking import FORWARD, SHORT, answered, operations, stops
 
@@ -51,6 +51,16 @@ def test_instances_are_counted_anew_before_each_stop(world: World) -> None:
     world.run_to_quiet()
 
     assert count(sent(world)) == 7
+
+
+def test_fewer_declared_instances_than_run_are_warned_of_in_the_log(world: World) -> None:
+    world.experiment("Running", SHORT)
+    world.sagemaker.experiments[NAME].run_instances("production", 5)
+    answered(world, world.request("Create", PROMOTE))
+
+    warning = "is to be promoted on 2 instances, but variant 'production' now runs 5"
+    assert any(warning in line and "WARNING" in line for line in world.journal.lines())
+    assert stops(world) == 0
 
 
 def test_the_same_end_as_an_outcome_is_no_order(world: World) -> None:
