@@ -524,8 +524,9 @@ SEEDED_BUGS = (
     SeededBug(
         "an event's firing answers early",
         _event_answers_early,
-        ALL,
+        FAULT,
         (oracle.LOST,),
+        having='"events ',
     ),
     SeededBug(
         "the endpoint is not awaited",
