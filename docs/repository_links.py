@@ -1,8 +1,9 @@
 """A hook of MkDocs: what the pages link to outside ``docs/``, diagrams, and tables.
 
 In the repository, a link out of ``docs/`` works as it is. The site has no other files of the
-repository: an example gets a page of its own with its README and its code, the local AWS one with its
-README, an image is copied, and any other link shows the file's path. A file that does not exist stops the build.
+repository: an example gets a page of its own with its README and its code, the local AWS one with
+its README, an image is copied, and any other link shows the file's path. A file that does not exist
+stops the build.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted(readme.parent for readme in (ROOT / "examples").glob("*/README.md"))
 LOCAL_AWS = ROOT / "local_aws" / "README.md"
 LOCAL_AWS_PAGE = "aws/local-aws.md"
+LISTS = ("index.md", "examples/", "reference/api.md")
+"""Pages that a search shows after those that explain."""
+
 KINDS = {".py": "python", ".json": "json", ".yml": "yaml"}
 MERMAID = ROOT / "tests" / "site" / "node_modules" / "mermaid" / "dist" / "mermaid.min.js"
 LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!https?:|#)([^)#\s]*)(#[^)]*)?\)")
@@ -81,6 +85,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
     """Let links out of the documentation lead to what the site has, or show the file's path."""
     source = page.file.src_uri
+    if source.startswith(LISTS):
+        page.meta["search"] = {"boost": 0.5}
     up = "../" * source.count("/")
 
     def replaced(match: re.Match[str]) -> str:
