@@ -137,7 +137,8 @@ def test_every_page_is_in_the_navigation_and_on_the_first_page() -> None:
     pages = {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")} - {"index.md"}
     pages.add("aws/local-aws.md")  # of the site alone: docs/repository_links.py makes it
     navigation = re.findall(r"- (?:Start: )?(\S+\.md)\n", (ROOT / "mkdocs.yml").read_text())
-    listed = re.findall(r"\n- \[[^\]]+\]\((\S+\.md)\)", (DOCS / "index.md").read_text())
+    lists = (DOCS / "index.md").read_text().partition("\n## Guide\n")[2]
+    listed = re.findall(r"\[[^\]]+\]\((\S+\.md)\)", lists)
     first = ["aws/local-aws.md" if "local_aws" in page else page for page in listed]
     assert navigation == ["index.md", *first]
     assert sorted(first) == sorted(pages)
