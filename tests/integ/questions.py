@@ -87,7 +87,7 @@ QUESTIONS = (
     Question(
         "default-state",
         "In which state does an experiment end if the stop names none?",
-        "it accepts both: an early conclusion shows as Cancelled ([documented][describe])",
+        "both states are accepted: an early conclusion shows as Cancelled ([documented][describe])",
         (
             Assumption(
                 f"{_SETTINGS}, default_desired_state", "Completed", _is("status", "Completed")
