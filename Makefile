@@ -31,6 +31,13 @@ help: ## List the targets
 
 environments: $(LOCAL_AWS) ## Create every environment, and do nothing else
 
+# Side by side: each installation waits for the network, and unpacks on one core.
+.PHONY: environments-first
+environments-first:
+	@$(MAKE) --no-print-directory --question environments 2>/dev/null || { \
+		echo "The first run makes four environments, which takes one to three minutes on two cores."; \
+		$(MAKE) --no-print-directory --jobs=4 environments; }
+
 # In the order of the folders: by their number of tests, the long files of tests/e2e would come last.
 test: lint $(LOCAL_AWS) $(VENV_OLDEST) ## Lint, every test, then test-oldest
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
@@ -95,10 +102,10 @@ fuzz: $(VENV) ## Props, events and the command's inputs of any shape, far more t
 mutants: $(VENV_MUTANTS) ## Which changes of the pure parts no test notices; see benchmarks/MUTANTS.md
 	@nice -n 15 .venv-mutants/bin/python -m tests.mutants
 
-demo: $(LOCAL_AWS) ## The whole life of an experiment on the embedded local AWS
+demo: environments-first ## The whole life of an experiment on the embedded local AWS
 	@$(BIN)/python -m local_aws.demo
 
-local-aws: $(LOCAL_AWS) ## Start the local AWS alone and print how to use it
+local-aws: environments-first ## Start the local AWS alone and print how to use it
 	@$(BIN)/python -m local_aws
 
 clean: ## Remove the environments and everything that was built
@@ -108,16 +115,19 @@ clean: ## Remove the environments and everything that was built
 	find $(LINTED) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # $(call environment,folder,requirements): a fresh virtual environment that holds the requirements.
+# Python compiles a module at its first import: most of aws-cdk-lib is never imported.
 define environment
-@echo "creating $(1) ..."
+@echo "$(1): installing $(2) ..."
 @rm -rf $(1)
 @$(PYTHON) -m venv $(1)
-@$(1)/bin/python -m pip install -qq --requirement $(2)
+@$(1)/bin/python -m pip install -qq --no-compile --requirement $(2)
+@echo "$(1): $(2) is installed"
 endef
 
 # The project itself is installed editable: its two source roots are put on the path. A change of
 # pyproject.toml redoes this alone.
 define editable
+@echo "$(1): installing this project ..."
 @$(1)/bin/python -m pip install -qq --no-deps --no-build-isolation --editable .
 endef
 
@@ -150,11 +160,11 @@ $(eval $(call without_project,.venv-lambda,local_aws/requirements-lambda.txt))
 $(eval $(call without_project,.venv-docs,docs/requirements.txt))
 
 $(NODE_MODULES): package.json package-lock.json
-	@echo "creating node_modules ..."
+	@echo "node_modules: installing package-lock.json ..."
 	@npm ci --silent --no-audit --no-fund
 	@touch $@
 
 $(NODE_SITE): tests/site/package.json tests/site/package-lock.json
-	@echo "creating tests/site/node_modules ..."
+	@echo "tests/site/node_modules: installing ..."
 	@cd tests/site && npm ci --silent --no-audit --no-fund --ignore-scripts
 	@touch $@

@@ -1,8 +1,9 @@
 """A hook of MkDocs: what the pages link to outside ``docs/``, diagrams, and tables.
 
 In the repository, a link out of ``docs/`` works as it is. The site has no other files of the
-repository: an example gets a page of its own with its README and its code, an image is copied, and
-any other link shows the file's path. A file that does not exist stops the build.
+repository: an example gets a page of its own with its README and its code, the local AWS one with
+its README, an image is copied, and any other link shows the file's path. A file that does not exist
+stops the build.
 """
 
 from __future__ import annotations
@@ -17,6 +18,11 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted(readme.parent for readme in (ROOT / "examples").glob("*/README.md"))
+LOCAL_AWS = ROOT / "local_aws" / "README.md"
+LOCAL_AWS_PAGE = "aws/local-aws.md"
+LISTS = ("index.md", "examples/", "reference/api.md")
+"""Pages that a search shows after those that explain."""
+
 KINDS = {".py": "python", ".json": "json", ".yml": "yaml"}
 MERMAID = ROOT / "tests" / "site" / "node_modules" / "mermaid" / "dist" / "mermaid.min.js"
 LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!https?:|#)([^)#\s]*)(#[^)]*)?\)")
@@ -33,6 +39,8 @@ def _target(source: str, link: str) -> Path:
 def _origin(source: str) -> Path:
     """The file of the repository that a page of the site is made from."""
     path = Path(source)
+    if source == LOCAL_AWS_PAGE:
+        return LOCAL_AWS
     return path.with_suffix("") / "README.md" if path.parts[0] == "examples" else "docs" / path
 
 
@@ -40,6 +48,8 @@ def _page_of(target: Path) -> str | None:
     """The page of the site that shows a file or a folder of the repository."""
     if (ROOT / "docs") in target.parents:
         return str(target.relative_to(ROOT / "docs"))
+    if target == LOCAL_AWS:
+        return LOCAL_AWS_PAGE
     folder = target if target.is_dir() else target.parent
     return f"examples/{folder.name}.md" if folder in EXAMPLES else None
 
@@ -54,7 +64,8 @@ def _example(folder: Path) -> str:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages of the examples, the images of the repository that pages show, and Mermaid."""
+    """Add pages of the repository's READMEs, the images that pages show, and Mermaid."""
+    files.append(File.generated(config, LOCAL_AWS_PAGE, content=LOCAL_AWS.read_text()))
     for folder in EXAMPLES:
         page = f"examples/{folder.name}.md"
         files.append(
@@ -74,6 +85,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
     """Let links out of the documentation lead to what the site has, or show the file's path."""
     source = page.file.src_uri
+    if source.startswith(LISTS):
+        page.meta["search"] = {"boost": 0.5}
     up = "../" * source.count("/")
 
     def replaced(match: re.Match[str]) -> str:

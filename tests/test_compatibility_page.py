@@ -14,12 +14,21 @@ from local_aws.environment import REGION
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "reference" / "compatibility.md"
+WAYS = ROOT / "docs" / "guide" / "other-deployments.md"
 
 
 def _rows(heading: str) -> Iterator[list[str]]:
     section = PAGE.read_text().partition(f"## {heading}\n")[2].partition("\n## ")[0]
     table = re.findall(r"^\| (.*) \|$", section, re.MULTILINE)
     yield from (re.split(r" \| ?", row) for row in table[2:])
+
+
+def _ways() -> Iterator[list[str]]:
+    tables = re.findall(
+        r"^\| way \|.*\n\| --- .*\n((?:\| .* \|\n)+)", WAYS.read_text(), re.MULTILINE
+    )
+    for row in "".join(tables).splitlines():
+        yield row.strip("| ").split(" | ")
 
 
 def _pinned(file: str, package: str) -> str:
@@ -29,8 +38,8 @@ def _pinned(file: str, package: str) -> str:
 
 def test_each_row_is_tested_or_not() -> None:
     rows = [*_rows("Regions"), *_rows("Versions")]
-    states = [row[2] for row in rows] + [row[1] for row in _rows("Ways to deploy")]
-    assert {re.split("[:;]", state)[0] for state in states} == {"tested", "not tested"}
+    states = [row[2] for row in [*rows, *_ways()]]
+    assert {re.split("[:;,]", state)[0] for state in states} == {"tested", "not tested"}
 
 
 def test_the_regions_are_those_in_which_botocore_has_sagemaker() -> None:
@@ -63,10 +72,10 @@ def test_the_versions_that_are_tested_are_the_pinned_ones() -> None:
 
 
 def test_what_is_tested_names_a_test_with_the_options() -> None:
-    for way, state, tests in _rows("Ways to deploy"):
+    for way, _, tests in _ways():
         files = re.findall(r"\]\((.*?)\)", tests)
-        assert bool(files) is (state == "tested"), way
-        text = "".join((PAGE.parent / file).read_text() for file in files)
+        assert bool(files) is tests.startswith("tested"), way
+        text = "".join((WAYS.parent / file).read_text() for file in files)
         for option in re.findall(r"--[\w-]+(?:=[\w-]+)?", way) if files else ():
             assert option in text, (way, option)
 

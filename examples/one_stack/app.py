@@ -13,7 +13,7 @@ IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/fraud"  # yours
 INSTANCE_TYPE = "ml.m5.large"
 
 
-class FraudShadowTest(Stack):
+class FraudInOneStack(Stack):
     """Version 1 serves, version 2 is its shadow until the verdict."""
 
     def __init__(self, scope: Construct, construct_id: str, *, outcome: Outcome) -> None:
@@ -91,7 +91,7 @@ def build(app: App) -> None:
     """``-c verdict=promote`` ends the test and promotes version 2."""
     promotes = app.node.try_get_context("verdict") == "promote"
     outcome = Outcome.promote_shadow() if promotes else Outcome.keep_production()
-    FraudShadowTest(app, "FraudShadowTest", outcome=outcome)
+    FraudInOneStack(app, "FraudInOneStack", outcome=outcome)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,6 @@ class _CleanUp:
         self.poll_seconds = poll_seconds
         self.cloudformation: Client = session.client("cloudformation")
         self.sagemaker: Client = session.client("sagemaker")
-        self.iam: Client = session.client("iam")
         self.logs: Client = session.client("logs")
         self._ends_at = time.monotonic() + _PATIENCE_SECONDS
 
@@ -71,15 +70,6 @@ class _CleanUp:
                 self.say(f"deleting {name} ({status})")
                 self.cloudformation.delete_stack(StackName=name)
             time.sleep(self.poll_seconds)
-
-    def remove_role_policies(self, role: str) -> None:
-        """Remove what was attached outside of the role's stack, which could not delete the role."""
-        try:
-            names = self.iam.list_role_policies(RoleName=role)["PolicyNames"]
-        except self.iam.exceptions.NoSuchEntityException:
-            return
-        for name in names:
-            self.iam.delete_role_policy(RoleName=role, PolicyName=name)
 
     def status(self, name: str) -> str:
         return next(
@@ -168,7 +158,6 @@ def remove(
         poll_seconds: Between two looks.
     """
     clean_up = _CleanUp(session, prefix, say, poll_seconds)
-    clean_up.remove_role_policies(f"{prefix}-reader")
     # The endpoint's stack is the oldest: it goes last, when nothing uses the endpoint any more.
     stacks = [stack["StackName"] for stack in clean_up.stacks()]
     last = [name for name in stacks if name == f"{prefix}-endpoint"]

@@ -1,8 +1,7 @@
-"""Answers what AWS does not document: ``python -m tests.integ.observe --account ID``."""
+"""Answers what nobody has published about AWS: ``python -m tests.integ.observe --account ID``."""
 
 from __future__ import annotations
 
-import functools
 import json
 import platform
 import re
@@ -21,7 +20,7 @@ from local_aws.cdk_cli import CdkFailed
 
 from .app import TAG, VARIANTS, synthesise_endpoint
 from .clean_up import remove_experiments
-from .probes import MARK, nested, probe, reader, synthesise_probes
+from .probes import MARK, nested, probe, synthesise_probes
 from .questions import Answer, page
 from .run import Run, argument_parser, main
 
@@ -185,24 +184,13 @@ class Observer:
             (one for one in told if one["resource"] == resource), key=lambda one: one["at"]
         )
 
-    def events(self, stack: str) -> list[Json]:
-        """A stack's events, newest first."""
-        pages = self.run.cloudformation.get_paginator("describe_stack_events").paginate(
-            StackName=stack
-        )
-        return [event for found in pages for event in found["StackEvents"]]
-
 
 def stop_from_created(observer: Observer) -> None:
     """A test that starts in two days, which is stopped before it starts."""
     name = f"{observer.run.plan.prefix}-Created"
     starts = datetime.now(timezone.utc) + timedelta(days=2)
-    created = observer.create(name, schedule={"StartTime": starts})
-    described = observer.when(name, "Created")
-    arns = [created["InferenceExperimentArn"], described["Arn"]]
-    kept = all(arn.endswith(f"/{name}") for arn in arns)
-    text = "They do." if kept else f"They do not: {arns[0].rpartition('/')[2]} for {name}."
-    observer.answer("arn-case", text, {"kept": kept}, created, described)
+    observer.create(name, schedule={"StartTime": starts})
+    observer.when(name, "Created")
     answer = observer.stop(name, {PRODUCTION: "Retain", SHADOW: "Remove"})
     if isinstance(answer, ClientError):
         text = f"No: {answer}"
@@ -216,11 +204,11 @@ def stop_from_created(observer: Observer) -> None:
 def promote(observer: Observer) -> None:
     """A promotion that names neither instances nor a state, and what is left of it."""
     name = f"{observer.run.plan.prefix}-Promote"
-    before = observer.running(name, shadow_count=_SHADOW_COUNT)
+    observer.running(name, shadow_count=_SHADOW_COUNT)
     sent = observer.stop(name, {PRODUCTION: "Remove", SHADOW: "Promote"}, Reason=_REASON)
     if isinstance(sent, ClientError):
         raise sent
-    stopping, began = observer.describe(name), time.time()
+    began = time.time()
     settled = _seen_settled(observer, name)
     ended = observer.when(name, *_ENDED)
     observer.answer(
@@ -228,7 +216,6 @@ def promote(observer: Observer) -> None:
     )
     _endpoint_event(observer, began, settled, ended)
     _status_reason(observer, ended)
-    _last_modified(observer, before, stopping, ended)
     _after_an_end(observer, ended)
     _promoted_instances(observer)
     _revert_drift(observer)
@@ -273,18 +260,6 @@ def _status_reason(observer: Observer, ended: Json) -> None:
     same = reason == _REASON
     text = "It is." if same else f"It is not: {reason!r} for {_REASON!r}."
     observer.answer("status-reason", text, {"same": same}, ended)
-
-
-def _last_modified(observer: Observer, before: Json, stopping: Json, ended: Json) -> None:
-    times = [found["LastModifiedTime"] for found in (before, stopping, ended)]
-    steps = {
-        f"{before['Status']} to {stopping['Status']}": times[0] != times[1],
-        f"{stopping['Status']} to {ended['Status']}": times[1] != times[2],
-    }
-    unchanged = [step for step, changed in steps.items() if not changed]
-    told = [f"{step}: {'yes' if changed else 'no'}" for step, changed in steps.items()]
-    facts = {"unchanged": unchanged}
-    observer.answer("last-modified", f"{'; '.join(told)}.", facts, before, stopping, ended)
 
 
 def _after_an_end(observer: Observer, ended: Json) -> None:
@@ -356,11 +331,6 @@ def _unusual(observer: Observer, question: str, actions: Json, **more: str) -> N
 def without_rollback(observer: Observer) -> None:
     """An update of a resource that fails without rollback, and the next one."""
     stack = probe(observer.run.plan)
-    observer.run.wait(lambda: bool(observer.requests("Alone")), "the probe's log")
-    first = observer.requests("Alone")[0]
-    _response_url(observer, first)
-    _event_shown(observer, first)
-    _logged_object(observer)
     updated = observer.update(stack, rollback=False, Value="2", Fails="yes")
     failed = observer.requests("Alone")
     undone = [
@@ -370,7 +340,6 @@ def without_rollback(observer: Observer) -> None:
     ]
     text = f"{' and '.join(undone) or 'None'}; the stack is {observer.status(stack)} then."
     observer.answer("undo-without-rollback", text, {"undone": undone}, updated)
-    _event_properties(observer, stack, updated)
     updated = observer.update(stack, rollback=False, Value="3", Fails="no")
     (retry,) = [one for one in observer.requests("Alone") if one["value"] == "3"]
     old = {"1": "stable", "2": "failed"}.get(retry["old"], str(retry["old"]))
@@ -378,66 +347,15 @@ def without_rollback(observer: Observer) -> None:
     observer.answer("old-properties-of-the-retry", words.get(old, old), {"old": old}, updated)
 
 
-def _response_url(observer: Observer, request: Json) -> None:
-    url = request["url"]
-    told = ", ".join(f"{name} {value}" for name, value in url.items())
-    parameters = ", ".join(request["parameters"])
-    text = f"{told or 'No part of Signature Version 4'}; its parameters are {parameters}."
-    observer.answer("response-url", text, {"X-Amz-Algorithm": None, "X-Amz-Expires": None, **url})
-    # CloudFormation writes a second one when the resource has its id.
-    begun = min(
-        event["Timestamp"]
-        for event in observer.events(probe(observer.run.plan))
-        if event["LogicalResourceId"] == "Alone" and event["ResourceStatus"] == "CREATE_IN_PROGRESS"
+def nested_stack(observer: Observer) -> None:
+    """A nested stack that fails without rollback."""
+    question = "nested-without-rollback"
+    # A value that its resources did not have before, to tell its request.
+    updated = observer.update(
+        nested(observer.run.plan), rollback=False, Value=question, SecondFails="yes"
     )
-    if "X-Amz-Date" in url:
-        sent = datetime.strptime(url["X-Amz-Date"], "%Y%m%dT%H%M%S%z")
-        # The URL's date has whole seconds.
-        seconds = max(0.0, (sent - begun).total_seconds())
-        text = f"{seconds:.0f} s, as far as the date of the ResponseURL tells."
-        observer.answer("event-before-request", text, {"seconds": seconds})
-
-
-def _event_shown(observer: Observer, request: Json) -> None:
-    shown = request["shown"]
-    seconds = float("inf") if shown is None else float(shown)
-    text = "Not within 120 s." if shown is None else f"{seconds:.1f} s after the function began."
-    observer.answer("event-shown", text, {"seconds": seconds})
-
-
-def _logged_object(observer: Observer) -> None:
-    (line, *_) = [line for line in observer.logged() if "object" in line and MARK not in line]
-    message = json.loads(line)["message"]
-    text = "They do." if isinstance(message, dict) else f"They do not: {message!r}."
-    observer.answer("logged-object", text, {"object": isinstance(message, dict)})
-
-
-def _event_properties(observer: Observer, stack: str, updated: Json) -> None:
-    event = next(
-        event
-        for event in observer.events(stack)
-        if event["LogicalResourceId"] == "Alone" and event["ResourceStatus"] == "UPDATE_FAILED"
-    )
-    value = json.loads(event.get("ResourceProperties") or "{}").get("Value")
-    found = {"1": "stable", "2": "failed"}.get(value, str(value))
-    words = {"stable": "Those before the update.", "failed": "Those of the failed update."}
-    observer.answer("event-properties", words.get(found, found), {"properties": found}, updated)
-
-
-def nested_stacks(observer: Observer) -> None:
-    """A nested stack that fails, one whose root fails, and one that fails without rollback."""
-    stack = nested(observer.run.plan)
-    for question, second, later, rollback in (
-        ("nested-failure", "yes", "no", True),
-        ("nested-rollback", "no", "yes", True),
-        ("nested-without-rollback", "yes", "no", False),
-    ):
-        # A value that no update before had, to tell its request.
-        updated = observer.update(
-            stack, rollback=rollback, Value=question, SecondFails=second, LaterFails=later
-        )
-        found = _undone(observer, question)
-        observer.answer(question, _in_words(found), found, updated)
+    found = _undone(observer, question)
+    observer.answer(question, _in_words(found), found, updated)
 
 
 def _undone(observer: Observer, failed: str) -> Json:
@@ -457,53 +375,7 @@ def _in_words(found: Json) -> str:
     return f"The nested stack is {found['nested']}, and the root {found['root']}."
 
 
-def permissions(observer: Observer) -> None:
-    """A role gets a policy, and is used at once."""
-    run = observer.run
-    iam = run.session.client("iam")
-    arn = iam.get_role(RoleName=reader(run.plan))["Role"]["Arn"]
-    partition = arn.split(":")[1]
-    assumed: list[boto3.Session] = []
-
-    def assume() -> bool:
-        # The role is new, too.
-        try:
-            given = run.session.client("sts").assume_role(RoleArn=arn, RoleSessionName="observe")
-        except ClientError:
-            return False
-        keys = given["Credentials"]
-        assumed.append(
-            boto3.Session(
-                aws_access_key_id=keys["AccessKeyId"],
-                aws_secret_access_key=keys["SecretAccessKey"],
-                aws_session_token=keys["SessionToken"],
-                region_name=run.plan.region,
-            )
-        )
-        return True
-
-    run.wait(assume, "the role")
-    alarms = (
-        f"arn:{partition}:cloudwatch:{run.plan.region}:{run.plan.account}:alarm:{run.plan.prefix}"
-    )
-    statement = {"Effect": "Allow", "Action": "cloudwatch:DescribeAlarms", "Resource": alarms}
-    document = {"Version": "2012-10-17", "Statement": [statement]}
-    name = run.plan.prefix
-    describe = functools.partial(assumed[0].client("cloudwatch").describe_alarms, AlarmNames=[name])
-    began = time.monotonic()
-    put = iam.put_role_policy(
-        RoleName=reader(run.plan), PolicyName="observe", PolicyDocument=json.dumps(document)
-    )
-    run.wait(lambda: _allowed(lambda: describe(AlarmTypes=["MetricAlarm"])), "IAM", every=0.5)
-    seconds = time.monotonic() - began
-    text = f"{seconds:.1f} s from PutRolePolicy to the first call that was not denied."
-    observer.answer("iam-propagation", text, {"seconds": seconds}, put)
-    denied = not _allowed(lambda: describe(AlarmTypes=["CompositeAlarm"]))
-    text = "It denies them." if denied else "It returns none."
-    observer.answer("composite-alarms", text, {"denied": denied})
-
-
-CLOUDFORMATION = (without_rollback, nested_stacks, permissions)
+CLOUDFORMATION = (without_rollback, nested_stack)
 SAGEMAKER = (stop_from_created, promote, retain_and_promote, cancelled_and_promote)
 
 _UNEXPECTED = (ClientError, BotoCoreError, CdkFailed, LookupError, ValueError, StopIteration)
@@ -534,16 +406,6 @@ def _asked(observer: Observer, ask: Callable[[Observer], None]) -> None:
         observer.run.say(f"not observed: {type(error).__name__}: {error}")
 
 
-def _allowed(call: Callable[[], object]) -> bool:
-    try:
-        call()
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in ("AccessDenied", "AccessDeniedException"):
-            raise
-        return False
-    return True
-
-
 def _response(error: ClientError) -> Json:
     found: Json = dict(error.response)
     return found
@@ -559,7 +421,7 @@ def _cli_version() -> str:
 
 
 def _main() -> int:
-    parser = argument_parser("Answers in an AWS account what AWS does not document.")
+    parser = argument_parser("Answers in an AWS account what nobody has published about AWS.")
     parser.add_argument(
         "--output",
         type=Path,

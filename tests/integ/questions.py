@@ -1,4 +1,8 @@
-"""What AWS does not document, what the code and the local AWS assume, and the answers' page."""
+"""What nobody has published about AWS, what depends on it, and the answers' page.
+
+Only questions whose answer the code or the local AWS assumes, and which no recording answers: see
+docs/aws/undocumented.md for those.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,6 @@ Facts = Mapping[str, Any]
 _STOPPING = "local_aws/emulator/sagemaker/stopping.py"
 _SETTINGS = "local_aws/settings.py"
 _HANDLER = "lambda/cdk_stop_inference_experiment_handler"
-_RECORDINGS = "../tests/recordings"
 
 
 @dataclass(frozen=True)
@@ -37,16 +40,14 @@ class Question:
     Attributes:
         name: Its short name.
         text: The question.
-        entry: Words of its entry in docs/aws/undocumented.md.
+        meanwhile: What the library does as long as nobody knows.
         assumptions: What depends on the answer, or models one.
-        recorded: What others have published about it, and where; empty if nobody has.
     """
 
     name: str
     text: str
-    entry: str
-    assumptions: tuple[Assumption, ...] = ()
-    recorded: str = ""
+    meanwhile: str
+    assumptions: tuple[Assumption, ...]
 
 
 @dataclass(frozen=True)
@@ -78,36 +79,25 @@ QUESTIONS = (
     Question(
         "stop-from-created",
         "Can an experiment in status Created be stopped?",
-        "whether an experiment in status Created can be stopped",
+        "a refused stop is retried for 90 seconds; then a teardown goes on, and an update waits "
+        "only if the test starts in time. AWS's own handler of the native resource deletes such a "
+        "test without a stop ([its code][handler])",
         (Assumption(f"{_SETTINGS}, stop_accepted_from", "it can", _is("accepted", True)),),
-        "AWS's own handler of the native resource deletes one in Created without a stop, and stops "
-        "only a Running one ([its code][handler])",
-    ),
-    Question(
-        "arn-case",
-        "Do ARNs keep the case of an experiment's name?",
-        "whether ARNs keep the case of an experiment's name",
-        (
-            Assumption(
-                "local_aws/emulator/sagemaker/arns.py, Scope.arn", "they do", _is("kept", True)
-            ),
-        ),
     ),
     Question(
         "default-state",
         "In which state does an experiment end if the stop names none?",
-        "in which state an experiment ends if none is declared",
+        "both states are accepted: an early conclusion shows as Cancelled ([documented][describe])",
         (
             Assumption(
                 f"{_SETTINGS}, default_desired_state", "Completed", _is("status", "Completed")
             ),
         ),
-        "an early conclusion shows as Cancelled ([documented][describe]); no stop is recorded",
     ),
     Question(
         "promoted-instances",
         "On which instances does a promotion run without DesiredModelVariants?",
-        "on which instances a promotion runs without `desired_model_variants`",
+        "an outcome names the instances",
         (
             Assumption(
                 f"{_STOPPING}, _as_desired",
@@ -119,7 +109,8 @@ QUESTIONS = (
     Question(
         "endpoint-event",
         "When does the endpoint's event come, relative to the experiment's end?",
-        "whether the update of the endpoint that a stop makes sends the event of an endpoint's",
+        "without an event, or if the end shows more than 45 s after it, an answer is up to a "
+        "minute late",
         (
             Assumption(
                 f"{_HANDLER}/runtime/waiting.py, EVENT_SECONDS",
@@ -132,7 +123,7 @@ QUESTIONS = (
     Question(
         "status-reason",
         "Is StatusReason the stop's Reason, word for word?",
-        "whether StatusReason is the stop's Reason, word for word",
+        "if not, an end of ours is taken for somebody else's",
         (
             Assumption(
                 f"{_HANDLER}/lifecycle/stop_request.py, digest_in", "it is", _is("same", True)
@@ -141,21 +132,9 @@ QUESTIONS = (
         ),
     ),
     Question(
-        "last-modified",
-        "Which changes of an experiment change its LastModifiedTime?",
-        "which changes of an experiment change its LastModifiedTime",
-        (
-            Assumption(
-                "local_aws/emulator/sagemaker/lifecycle.py, set_status",
-                "each change of the status",
-                lambda facts: facts["unchanged"] == [],
-            ),
-        ),
-    ),
-    Question(
         "after-an-end",
         "What are the variants' statuses, and FailureReason, after an end?",
-        "how the variants' statuses behave after an end",
+        "a contradiction is only a warning",
         (
             Assumption(
                 f"{_STOPPING}, _apply",
@@ -178,7 +157,7 @@ QUESTIONS = (
     Question(
         "shadow-mode-after-an-end",
         "Does ShadowModeConfig still name both variants after an end?",
-        "whether `ShadowModeConfig` still names both variants after an end",
+        "if not, the variants' statuses are not compared with an outcome",
         (
             Assumption(
                 "local_aws/emulator/sagemaker/experiments.py, describe", "yes", _is("both", True)
@@ -188,13 +167,13 @@ QUESTIONS = (
     Question(
         "revert-drift",
         "What does 'cdk deploy --revert-drift' do to an endpoint after a promotion?",
-        "what `cdk deploy --revert-drift` does to an endpoint after a promotion",
+        "it may undo the promotion: [settle the endpoint first](guide/day-after.md)",
         (Assumption("local_aws/README.md, --revert-drift", "nothing", _is("reverted", False)),),
     ),
     Question(
         "retain-and-promote",
         "What does Retain of production together with Promote of the shadow do?",
-        "what happens with Retain together with Promote",
+        "synth warns, and does not refuse it",
         (
             Assumption(
                 f"{_STOPPING}, _sorted_out",
@@ -206,7 +185,7 @@ QUESTIONS = (
     Question(
         "cancelled-and-promote",
         "What does a promotion with DesiredState Cancelled do?",
-        "with Cancelled together with Promote",
+        "synth warns, and does not refuse it",
         (
             Assumption(
                 f"{_STOPPING}, stop",
@@ -219,27 +198,9 @@ QUESTIONS = (
         ),
     ),
     Question(
-        "response-url",
-        "Which signature does CloudFormation's ResponseURL have?",
-        "which signature CloudFormation's ResponseURL has",
-        (
-            Assumption(
-                "local_aws/emulator/responses.py, X-Amz-Date",
-                "Signature Version 4, with a date, for 7200 s",
-                lambda facts: (
-                    facts["X-Amz-Algorithm"] == "AWS4-HMAC-SHA256"
-                    and "X-Amz-Date" in facts
-                    and facts["X-Amz-Expires"] == "7200"
-                ),
-            ),
-        ),
-        "Signature Version 4 with X-Amz-Date, for 7200 or 7199 s, in every one that was published "
-        "since 2020, such as in [aws/aws-cdk issue 17546][url]; none is from GovCloud",
-    ),
-    Question(
         "undo-without-rollback",
         "Which request restores a resource whose update failed with rollback disabled?",
-        "which requests a custom resource gets when a failed resource is restored with rollback",
+        "the function reads the stack's events, which show every combination",
         (
             Assumption(
                 f"{_SETTINGS}, undo_of_failed_update",
@@ -251,7 +212,7 @@ QUESTIONS = (
     Question(
         "old-properties-of-the-retry",
         "Which old properties has the update after one that failed with rollback disabled?",
-        "which properties of a failed update become the next update's old",
+        "the same",
         (
             Assumption(
                 f"{_SETTINGS}, old_properties_after_failure",
@@ -261,87 +222,9 @@ QUESTIONS = (
         ),
     ),
     Question(
-        "event-properties",
-        "Which ResourceProperties does the event of a failed update have?",
-        "what the ResourceProperties of a custom resource's",
-        (
-            Assumption(
-                f"{_HANDLER}/lifecycle/history.py, History.deployed",
-                "those of the failed update",
-                _is("properties", "failed"),
-            ),
-            Assumption(
-                "local_aws/emulator/stack_events.py", "the same", _is("properties", "failed")
-            ),
-        ),
-        "those of the failed update; the undo's events have the old ones "
-        f"([recorded]({_RECORDINGS}/nested-update-fails-and-rolls-back.json))",
-    ),
-    Question(
-        "event-before-request",
-        "How long before its request is a resource's *_IN_PROGRESS event written?",
-        "how long before its request a resource's `*_IN_PROGRESS` event is written",
-        (
-            Assumption(
-                f"{_HANDLER}/lifecycle/history.py, OWN_EVENT_SECONDS",
-                "not more than three seconds",
-                lambda facts: facts["seconds"] <= 3,
-            ),
-        ),
-        "0 to 1 s, at most 1.85 s, in 31 requests of which events and logs were published",
-    ),
-    Question(
-        "event-shown",
-        "How soon does DescribeStackEvents show a resource's *_IN_PROGRESS event?",
-        "how soon DescribeStackEvents shows it",
-        (
-            Assumption(
-                f"{_HANDLER}/lifecycle/situation.py, DOUBT_SECONDS",
-                "within a minute",
-                lambda facts: facts["seconds"] <= 60,
-            ),
-        ),
-        f"within a second ([recorded]({_RECORDINGS}/ansible-basic-s3-stack.json))",
-    ),
-    Question(
-        "logged-object",
-        "Do Lambda's runtimes write an object that is logged as an object?",
-        "whether Lambda's runtimes write an object that is logged as an object",
-        (Assumption("docs/reference/logs.md, Insights", "they do", _is("object", True)),),
-    ),
-    Question(
-        "nested-failure",
-        "Which status has the root stack while a stack below it rolls itself back?",
-        "which status a root stack has while a stack below it rolls back",
-        (
-            Assumption(
-                f"{_SETTINGS}, nested_failure_seconds",
-                "UPDATE_ROLLBACK_IN_PROGRESS",
-                _is("root", "UPDATE_ROLLBACK_IN_PROGRESS"),
-            ),
-        ),
-        "UPDATE_IN_PROGRESS for 5.9 s, then UPDATE_ROLLBACK_IN_PROGRESS, before anything in the "
-        f"nested stack is undone ([recorded]({_RECORDINGS}/nested-update-fails-and-rolls-back.json)"
-        f"); 13 s a level [elsewhere]({_RECORDINGS}/nested-failure-travels-up.json)",
-    ),
-    Question(
-        "nested-rollback",
-        "Which status has a nested stack while its root rolls back?",
-        "which status a root stack has while a stack below it rolls back",
-        (
-            Assumption(
-                "local_aws/emulator/nested_stacks.py",
-                "UPDATE_ROLLBACK_IN_PROGRESS",
-                _is("nested", "UPDATE_ROLLBACK_IN_PROGRESS"),
-            ),
-        ),
-        "UPDATE_ROLLBACK_IN_PROGRESS "
-        f"([recorded]({_RECORDINGS}/nested-siblings-told-to-roll-back.json))",
-    ),
-    Question(
         "nested-without-rollback",
         "How is a nested stack restored whose update failed, in a root without rollback?",
-        "or while it restores a nested stack without rollback",
+        "the function reads the status and the events of each parent, too",
         (
             Assumption(
                 f"{_SETTINGS}, nested_undo",
@@ -350,47 +233,22 @@ QUESTIONS = (
             ),
         ),
     ),
-    Question(
-        "iam-propagation",
-        "How long does IAM need to propagate a new policy?",
-        "how long IAM needs to propagate a new policy",
-        (
-            Assumption(
-                f"{_HANDLER}/lifecycle/decision.py, IAM_PROPAGATION_SECONDS",
-                "60 s at most",
-                lambda facts: facts["seconds"] <= 60,
-            ),
-        ),
-    ),
-    Question(
-        "composite-alarms",
-        "With a permission for named alarms, does DescribeAlarms deny composite alarms?",
-        "whether DescribeAlarms denies composite alarms, or returns none",
-        (
-            Assumption(
-                "local_aws/README.md, DescribeAlarms for composite alarms",
-                "AccessDenied",
-                _is("denied", True),
-            ),
-        ),
-    ),
 )
 
 _TITLE = """# Observations
 
-What AWS does where its documentation is silent: the questions of
-[What AWS does not document](aws/undocumented.md). The public record is what others have published.
-`python -m tests.integ.observe` runs in a real account and writes this page;
-[the instructions](../tests/integ/README.md) fit on ten lines.
+What nobody has published about AWS, so that the local AWS can only assume it. In a real account,
+`python -m tests.integ.observe` answers these questions and writes this page; [the
+instructions](../tests/integ/README.md) fit on ten lines. [What AWS does not
+document](aws/undocumented.md) has what others have recorded, and what this script does not ask.
 
-| question | the public record | observed in a real account |
+| question | until it is answered | observed in a real account |
 | --- | --- | --- |
 """
 
 _SOURCES = """
 [describe]: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeInferenceExperiment.html
 [handler]: https://github.com/aws-cloudformation/aws-cloudformation-resource-providers-sagemaker
-[url]: https://github.com/aws/aws-cdk/issues/17546
 """
 
 
@@ -401,7 +259,7 @@ def page(answers: Mapping[str, Answer]) -> str:
 
 def _row(question: Question, answers: Mapping[str, Answer]) -> str:
     observed = _observed(question, answers.get(question.name)).replace("|", "\\|")
-    return f"| {question.text} | {question.recorded or 'nothing'} | {observed} |\n"
+    return f"| {question.text} | {question.meanwhile} | {observed} |\n"
 
 
 def _observed(question: Question, answer: Answer | None) -> str:

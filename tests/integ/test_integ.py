@@ -158,11 +158,6 @@ def test_the_committed_observations_were_not_made_on_the_local_aws() -> None:
     assert (ROOT / "docs" / "observations.md").read_text() == page({})
 
 
-def test_each_question_has_its_entry_in_what_aws_does_not_document() -> None:
-    undocumented = " ".join((ROOT / "docs" / "aws" / "undocumented.md").read_text().split())
-    assert [question.name for question in QUESTIONS if question.entry not in undocumented] == []
-
-
 def test_each_assumption_names_a_place_that_exists() -> None:
     for question in QUESTIONS:
         for assumption in question.assumptions:
