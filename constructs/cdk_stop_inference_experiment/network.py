@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import aws_cdk
 import jsii
 from aws_cdk import Annotations, Aspects, Stack
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_lambda as lambda_
 from constructs import Construct, IConstruct
 
 NO_WAY_OUT = "cdk-stop-inference-experiment:noWayOut"
@@ -21,27 +22,10 @@ MEASURING = "monitoring"
 """What it calls, too, if a promotion needs evidence: CloudWatch."""
 
 
-def public_subnet_problems(vpc: ec2.IVpc, vpc_subnets: ec2.SubnetSelection | None) -> Iterator[str]:
-    """Refuse public subnets: Lambda gives the function no public IP address there."""
-    prop = "vpc" if vpc_subnets is None else "vpc_subnets"
-    try:
-        selected = _selected(vpc, vpc_subnets)
-    except RuntimeError as error:
-        yield f"'{prop}' must select subnets of the VPC, got a selection of which CDK says: {error}"
-        return
-    if selected.isdisjoint(_paths(vpc.public_subnets)):
-        return
-    yield (
-        f"'{prop}' must give the function private subnets, got public ones, where a function has "
-        f"no internet access: pass vpc_subnets=ec2.SubnetSelection(subnet_type="
-        f"ec2.SubnetType.PRIVATE_WITH_EGRESS) for a VPC with such subnets"
-    )
-
-
 def warn_of_no_way_out(
     provider: Construct,
     vpc: ec2.IVpc,
-    vpc_subnets: ec2.SubnetSelection | None,
+    function: lambda_.Function,
     *,
     measures: Callable[[], bool],
 ) -> None:
@@ -50,31 +34,16 @@ def warn_of_no_way_out(
     Checked at the end of synth, and only for a VPC of the app: CDK does not know the endpoints of
     an imported one. ``measures`` says then whether a promotion needs evidence.
     """
-    if not isinstance(vpc, ec2.Vpc):
-        return
-    if _paths(vpc.isolated_subnets) & _selected(vpc, vpc_subnets):
+    if isinstance(vpc, ec2.Vpc) and _is_isolated(function, vpc):
         Aspects.of(provider).add(_EndpointCheck(provider, vpc, measures))
 
 
-def _selected(vpc: ec2.IVpc, selection: ec2.SubnetSelection | None) -> set[str]:
-    """The paths of the subnets that CDK selects."""
-    if selection is None:
-        return _paths(vpc.select_subnets().subnets)
-    if selection.subnets:
-        # jsii would read the availability zone of each, which an imported subnet may not have.
-        return _paths(selection.subnets)
-    selected = vpc.select_subnets(
-        availability_zones=selection.availability_zones,
-        one_per_az=selection.one_per_az,
-        subnet_filters=selection.subnet_filters,
-        subnet_group_name=selection.subnet_group_name,
-        subnet_type=selection.subnet_type,
-    )
-    return _paths(selected.subnets)
-
-
-def _paths(subnets: Iterable[ec2.ISubnet]) -> set[str]:
-    return {subnet.node.path for subnet in subnets}
+def _is_isolated(function: lambda_.Function, vpc: ec2.Vpc) -> bool:
+    """Whether CDK has put the function into an isolated subnet."""
+    stack, element = Stack.of(function), function.node.default_child
+    config = stack.resolve(element.vpc_config) if isinstance(element, lambda_.CfnFunction) else {}
+    isolated = [stack.resolve(subnet.subnet_id) for subnet in vpc.isolated_subnets]
+    return any(subnet in isolated for subnet in config["subnetIds"])
 
 
 @jsii.implements(aws_cdk.IAspect)

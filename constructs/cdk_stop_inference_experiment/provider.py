@@ -123,24 +123,21 @@ class StopInferenceExperimentProvider(Construct):
                 hours. The role gets permission to send. Default: no queue.
 
         Raises:
-            InvalidPropsError: With every problem of the props.
+            InvalidPropsError: With every problem of the props that CDK does not check itself.
             MissingCodeError: The function's code is not installed as source files, or crhelper is
                 not the release that this library needs.
         """
-        problems = find_provider_problems(
-            vpc=vpc,
-            vpc_subnets=vpc_subnets,
-            security_groups=security_groups,
-            log_group=log_group,
-            log_retention=log_retention,
-            log_removal_policy=log_removal_policy,
-            role=role,
-            function_name=function_name,
-            memory_size=memory_size,
-            environment_encryption=environment_encryption,
-            runtime=runtime,
-            reserved_concurrent_executions=reserved_concurrent_executions,
-            dead_letter_queue=dead_letter_queue,
+        problems = list(
+            find_provider_problems(
+                security_groups=security_groups,
+                log_group=log_group,
+                log_retention=log_retention,
+                log_removal_policy=log_removal_policy,
+                role=role,
+                memory_size=memory_size,
+                runtime=runtime,
+                reserved_concurrent_executions=reserved_concurrent_executions,
+            )
         )
         if problems:
             path = path_of(scope, construct_id)
@@ -148,17 +145,8 @@ class StopInferenceExperimentProvider(Construct):
 
         code = handler_code()
         super().__init__(scope, construct_id)
-        key = environment_encryption
         self._log_group = log_group or _log_group(self, log_retention, log_removal_policy)
         self._role = role or _role(self)
-        granted = [one for one in (key, dead_letter_queue) if one]
-        characters = GRANT_CHARACTERS * len(granted)
-        self._permissions = RolePermissions(self, self._role, characters=characters)
-        if key:
-            key.grant_decrypt(self._role)
-        network = self._permissions.permit_network() if vpc else DependencyGroup()
-        if vpc:
-            warn_of_no_way_out(self, vpc, vpc_subnets, measures=lambda: self._permissions.measures)
         self._function = lambda_.Function(
             self,
             "Handler",
@@ -169,7 +157,7 @@ class StopInferenceExperimentProvider(Construct):
                 MODELS_VARIABLE: MODELS_PATH,
                 RULE_PREFIX_VARIABLE: polling_rule_prefix(),
             },
-            environment_encryption=key,
+            environment_encryption=environment_encryption,
             # CDK refuses the dummy of a lookup.
             function_name=None if is_looked_up_next(function_name) else function_name,
             handler=HANDLER,
@@ -187,7 +175,17 @@ class StopInferenceExperimentProvider(Construct):
         if runtime is None:
             acknowledge_runtime(self._function)
         self._service_token = self._function.function_arn
-        self._function.node.add_dependency(network)
+        # CDK has checked the props by now.
+        granted = [one for one in (environment_encryption, dead_letter_queue) if one]
+        characters = GRANT_CHARACTERS * len(granted)
+        self._permissions = RolePermissions(self, self._role, characters=characters)
+        if environment_encryption:
+            environment_encryption.grant_decrypt(self._role)
+        if vpc:
+            self._function.node.add_dependency(self._permissions.permit_network())
+            warn_of_no_way_out(
+                self, vpc, self._function, measures=lambda: self._permissions.measures
+            )
         permissions = self._permissions.permit_function(
             function_arn=self._service_token, log_group_arn=self._log_group.log_group_arn
         )

@@ -144,9 +144,7 @@ class StopInferenceExperiment(Construct):
             experiment=experiment,
             outcome=outcome,
             desired_model_variants=desired_model_variants,
-            end_now=end_now,
             promote_if=promote_if,
-            otherwise=otherwise,
         )
         problems += timeout_problems(timeout)
         problems += other_environment(experiment, scope)
@@ -292,110 +290,48 @@ class StopInferenceExperiment(Construct):
         return self._custom_resource.get_att_string(name)
 
     def metric_invocations(
-        self,
-        variant_name: str,
-        *,
-        period: Duration | None = None,
-        statistic: str | None = None,
+        self, variant_name: str, *, period: Duration | None = None, statistic: str = "Sum"
     ) -> cloudwatch.Metric:
-        """The requests to a variant; a shadow gets its share of production's.
-
-        Args:
-            variant_name: The variant: production or the shadow.
-            period: The length of a data point. Default: 5 minutes.
-            statistic: The statistic. Default: Sum.
-        """
-        return self._metric("Invocations", variant_name, "Sum", period, statistic)
+        """The requests to a variant; a shadow gets its share of production's."""
+        return self._metric("Invocations", variant_name, period, statistic)
 
     def metric_model_latency(
-        self,
-        variant_name: str,
-        *,
-        period: Duration | None = None,
-        statistic: str | None = None,
+        self, variant_name: str, *, period: Duration | None = None, statistic: str = "Average"
     ) -> cloudwatch.Metric:
-        """How long a variant's model takes to answer, in microseconds.
-
-        Args:
-            variant_name: The variant: production or the shadow.
-            period: The length of a data point. Default: 5 minutes.
-            statistic: The statistic. Default: Average.
-        """
-        return self._metric("ModelLatency", variant_name, "Average", period, statistic)
+        """How long a variant's model takes to answer, in microseconds."""
+        return self._metric("ModelLatency", variant_name, period, statistic)
 
     def metric_overhead_latency(
-        self,
-        variant_name: str,
-        *,
-        period: Duration | None = None,
-        statistic: str | None = None,
+        self, variant_name: str, *, period: Duration | None = None, statistic: str = "Average"
     ) -> cloudwatch.Metric:
-        """How long SageMaker takes besides the model, in microseconds.
-
-        Args:
-            variant_name: The variant: production or the shadow.
-            period: The length of a data point. Default: 5 minutes.
-            statistic: The statistic. Default: Average.
-        """
-        return self._metric("OverheadLatency", variant_name, "Average", period, statistic)
+        """How long SageMaker takes in addition to the model, in microseconds."""
+        return self._metric("OverheadLatency", variant_name, period, statistic)
 
     def metric_invocation_4xx_errors(
-        self,
-        variant_name: str,
-        *,
-        period: Duration | None = None,
-        statistic: str | None = None,
+        self, variant_name: str, *, period: Duration | None = None, statistic: str = "Sum"
     ) -> cloudwatch.Metric:
-        """The requests that a variant answered with a 4xx status.
-
-        Args:
-            variant_name: The variant: production or the shadow.
-            period: The length of a data point. Default: 5 minutes.
-            statistic: The statistic. Default: Sum.
-        """
-        return self._metric("Invocation4XXErrors", variant_name, "Sum", period, statistic)
+        """The requests that a variant answered with a 4xx status."""
+        return self._metric("Invocation4XXErrors", variant_name, period, statistic)
 
     def metric_invocation_5xx_errors(
-        self,
-        variant_name: str,
-        *,
-        period: Duration | None = None,
-        statistic: str | None = None,
+        self, variant_name: str, *, period: Duration | None = None, statistic: str = "Sum"
     ) -> cloudwatch.Metric:
-        """The requests that a variant answered with a 5xx status.
-
-        Args:
-            variant_name: The variant: production or the shadow.
-            period: The length of a data point. Default: 5 minutes.
-            statistic: The statistic. Default: Sum.
-        """
-        return self._metric("Invocation5XXErrors", variant_name, "Sum", period, statistic)
+        """The requests that a variant answered with a 5xx status."""
+        return self._metric("Invocation5XXErrors", variant_name, period, statistic)
 
     def metric_invocation_model_errors(
-        self,
-        variant_name: str,
-        *,
-        period: Duration | None = None,
-        statistic: str | None = None,
+        self, variant_name: str, *, period: Duration | None = None, statistic: str = "Sum"
     ) -> cloudwatch.Metric:
-        """The requests that a variant's model did not answer with a 2xx status.
-
-        Args:
-            variant_name: The variant: production or the shadow.
-            period: The length of a data point. Default: 5 minutes.
-            statistic: The statistic. Default: Sum.
-        """
-        return self._metric("InvocationModelErrors", variant_name, "Sum", period, statistic)
+        """The requests that a variant's model did not answer with a 2xx status."""
+        return self._metric("InvocationModelErrors", variant_name, period, statistic)
 
     def _metric(
-        self,
-        metric_name: str,
-        variant_name: str,
-        default_statistic: str,
-        period: Duration | None,
-        statistic: str | None,
+        self, metric_name: str, variant_name: str, period: Duration | None, statistic: str
     ) -> cloudwatch.Metric:
-        """See https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html."""
+        """A metric of the endpoint's variant, production or the shadow; CDK's period is 5 minutes.
+
+        See https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
+        """
         return cloudwatch.Metric(
             namespace="AWS/SageMaker",
             metric_name=metric_name,
@@ -404,7 +340,7 @@ class StopInferenceExperiment(Construct):
                 "VariantName": variant_name,
             },
             period=period,
-            statistic=statistic or default_statistic,
+            statistic=statistic,
         )
 
     @property
