@@ -38,7 +38,7 @@ from .instance_types import INSTANCE_TYPES
 from .model_variant import ModelVariantConfig
 from .outcome import Instances, Outcome
 from .template.properties import PROP_NAMES, pair_of, stat_of
-from .tokens import is_of_jsii, is_unresolved, known_text
+from .tokens import is_jsii_object, is_unresolved, known_text
 
 # The ids for acknowledging the warnings.
 UNDOCUMENTED_COMBINATION = "cdk-stop-inference-experiment:undocumentedCombination"
@@ -53,7 +53,7 @@ IMPLAUSIBLE_BOUND = "cdk-stop-inference-experiment:implausibleBound"
 HELD_TWICE = "cdk-stop-inference-experiment:heldTwice"
 
 _UNKNOWN = object()
-"""Replaces a value in the shared checks if a more specific problem was already found with it."""
+"""Replaces a value with which a problem was already found, so that the shared checks skip it."""
 
 
 def find_problems(
@@ -106,7 +106,7 @@ def find_warnings(
         yield UNKNOWN_NAME, text
     if held_by is not None:
         text = (
-            f"'{label}' names an experiment that '{held_by}' ends too: the one that is changed or "
+            f"'{label}' names an experiment that '{held_by}' ends too: whichever is changed or "
             f"deleted first ends it: keep one of the two"
         )
         yield HELD_TWICE, text
@@ -135,7 +135,7 @@ def find_warnings(
     yield from _too_few_requests(properties)
     yield from _implausible_bounds(properties)
     tokens = list(_tokens(properties))
-    if tokens and _a_change_ends_it(properties.get("StopOn", DEFAULT_STOP_ON)):
+    if tokens and _ends_on_update(properties.get("StopOn", DEFAULT_STOP_ON)):
         text = (
             f"{_and(tokens)} {'holds a token' if len(tokens) == 1 else 'hold tokens'}: the value "
             f"can change without an edit of the declaration, and the deployment that changes it "
@@ -155,7 +155,7 @@ def find_warnings(
 def _other_instance_type(
     properties: Mapping[str, object], experiment: object
 ) -> Iterator[tuple[str, str]]:
-    """What was measured is what is deployed, if it gets the same instances."""
+    """Warn of a promotion on another instance type than the one that was measured."""
     if not is_experiment(experiment):
         return
     instances = properties.get("Instances")
@@ -173,13 +173,13 @@ def _other_instance_type(
         text += (
             ", and 'promote_if' does not allow it: write "
             "Outcome.promote_shadow(Instances.shadow()), or Instances.production() to promote it "
-            "all the same"
+            "anyway"
         )
     yield OTHER_INSTANCE_TYPE, text
 
 
 def _too_few_requests(properties: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """The rule of three: 3 / n is what n requests without an error exclude, with 95 % confidence.
+    """The rule of three: n requests without an error exclude rates above 3 / n, at 95 % confidence.
 
     See https://en.wikipedia.org/wiki/Rule_of_three_(statistics)
     """
@@ -196,7 +196,7 @@ def _too_few_requests(properties: Mapping[str, object]) -> Iterator[tuple[str, s
         if least * rate < 3 - 1e-9:
             text = (
                 f"'promote_if.comparisons[{index}].max_rate' is {rate}, and "
-                f"'promote_if.min_invocations' is {least}: so few requests do not show such a "
+                f"'promote_if.min_invocations' is {least}: too few requests to show such a "
                 f"rate: require at least {ceil(3 / rate - 1e-9)} requests"
             )
             yield TOO_FEW_REQUESTS, text
@@ -210,7 +210,7 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndp
 
 
 def _implausible_bounds(properties: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """Bounds that are allowed, and that nobody can mean: any shadow would keep them."""
+    """Bounds that are allowed but cannot be meant: any shadow would stay within them."""
     members = as_mapping(properties.get("PromoteIf"))
     for index, given in enumerate(_sequence(members.get("Comparisons"))):
         comparison = as_mapping(given)
@@ -227,7 +227,7 @@ def _implausible(metric: object, member: str, value: float) -> str:
         return f"allows {value:g} times production's value: for 10 % more, write 1.1"
     if metric == MODEL_LATENCY and member in ("MaxValue", "MaxIncrease"):
         is_longer = value >= _LONGEST_LATENCY
-        return "is as long as SageMaker lets a model take: write less" if is_longer else ""
+        return "is as long as SageMaker lets a model take: use a lower one" if is_longer else ""
     if metric in ERROR_METRICS and value >= _IMPLAUSIBLE_SHARE and member != "DryRun":
         return (
             f"allows errors in {value * 100:g} % of the requests: for one in a thousand, write "
@@ -284,7 +284,7 @@ def _tokens_of_a_variant(label: str, value: object) -> Iterator[str]:
             yield from _tokens_of_a_variant(f"{label}.{prop}" if prop else label, item)
 
 
-def _a_change_ends_it(stop_on: object) -> bool:
+def _ends_on_update(stop_on: object) -> bool:
     return is_unresolved(stop_on) or declaration.StopOn.UPDATE in _sequence(stop_on)
 
 
@@ -357,7 +357,7 @@ def evidence_elsewhere(evidence: object, scope: Construct) -> Iterator[str]:
     found: list[tuple[str, str, Mapping[str, object]]] = [
         (f"alarms[{index}]", "alarm", _environment_of_alarm(alarm))
         for index, alarm in enumerate(_sequence(evidence.alarms))
-        if is_of_jsii(alarm) and hasattr(alarm, "alarm_arn")
+        if is_jsii_object(alarm) and hasattr(alarm, "alarm_arn")
     ]
     for index, comparison in enumerate(_sequence(evidence.comparisons)):
         pair = pair_of(comparison) if isinstance(comparison, Comparison) else None

@@ -124,7 +124,7 @@ def _check_metadata() -> None:
         installed_version()
     except metadata.PackageNotFoundError as error:
         raise MissingCodeError(
-            f"the Lambda function's code needs the metadata of '{error.name}', which tells its "
+            f"the Lambda function's code needs the metadata of '{error.name}', which has its "
             f"version: install cdk-stop-inference-experiment with its dependencies by pip, and "
             f"keep their .dist-info folders"
         ) from error

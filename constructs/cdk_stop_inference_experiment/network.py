@@ -16,26 +16,26 @@ NO_WAY_OUT = "cdk-stop-inference-experiment:noWayOut"
 """The id for acknowledging the warning."""
 
 SERVICES = ("sagemaker.api", "cloudformation", "events", "s3")
-"""What the function calls, by the last part of an endpoint's service name."""
+"""What the function calls: the last part of the service name of each endpoint."""
 
-MEASURING = "monitoring"
-"""What it calls, too, if a promotion needs evidence: CloudWatch."""
+METRICS = "monitoring"
+"""CloudWatch, which it also calls if a promotion needs evidence."""
 
 
-def warn_of_no_way_out(
+def warn_of_missing_endpoints(
     provider: Construct,
     vpc: ec2.IVpc,
     function: lambda_.Function,
     *,
-    measures: Callable[[], bool],
+    needs_evidence: Callable[[], bool],
 ) -> None:
     """Warn if the function is in isolated subnets whose VPC lacks an endpoint that it needs.
 
     Checked at the end of synth, and only for a VPC of the app: CDK does not know the endpoints of
-    an imported one. ``measures`` says then whether a promotion needs evidence.
+    an imported one. ``needs_evidence`` then says whether a promotion does.
     """
     if isinstance(vpc, ec2.Vpc) and _is_isolated(function, vpc):
-        Aspects.of(provider).add(_EndpointCheck(provider, vpc, measures))
+        Aspects.of(provider).add(_EndpointCheck(provider, vpc, needs_evidence))
 
 
 def _is_isolated(function: lambda_.Function, vpc: ec2.Vpc) -> bool:
@@ -48,17 +48,19 @@ def _is_isolated(function: lambda_.Function, vpc: ec2.Vpc) -> bool:
 
 @jsii.implements(aws_cdk.IAspect)
 class _EndpointCheck:
-    def __init__(self, provider: Construct, vpc: ec2.Vpc, measures: Callable[[], bool]) -> None:
+    def __init__(
+        self, provider: Construct, vpc: ec2.Vpc, needs_evidence: Callable[[], bool]
+    ) -> None:
         self._provider = provider
         self._vpc = vpc
-        self._measures = measures
+        self._needs_evidence = needs_evidence
 
     def visit(self, node: IConstruct) -> None:
         """Warn once: the aspect also visits the constructs below the provider."""
         if node.node.path != self._provider.node.path:
             return
         found = set(self._services())
-        needed = [*SERVICES, MEASURING] if self._measures() else SERVICES
+        needed = [*SERVICES, METRICS] if self._needs_evidence() else SERVICES
         missing = [service for service in needed if service not in found]
         if missing:
             Annotations.of(self._provider).add_warning_v2(
@@ -79,4 +81,4 @@ class _EndpointCheck:
                 )
                 text = json.dumps(name)
                 if of_vpc == ours:
-                    yield from (one for one in [*SERVICES, MEASURING] if f'.{one}"' in text)
+                    yield from (one for one in [*SERVICES, METRICS] if f'.{one}"' in text)

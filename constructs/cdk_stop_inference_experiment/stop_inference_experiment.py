@@ -107,7 +107,7 @@ class StopInferenceExperiment(Construct):
                 ``stop_on`` says. If it stays True, it has no further effect. Creating a resource
                 with it fails if the experiment has not ended, and leaves the experiment unchanged.
             promote_if: What CloudWatch must have measured for the promotion: see ``Evidence``.
-                Only with a promotion. If it was not, an update or a creation fails and stops
+                Only with a promotion. Without it, an update or a creation fails and stops
                 nothing, and a deletion ends the experiment by ``otherwise``. A change of
                 ``promote_if`` or ``otherwise`` alone ends nothing.
                 Default: a promotion needs no evidence.
@@ -158,7 +158,7 @@ class StopInferenceExperiment(Construct):
         access = Access(
             name if isinstance(name, str) else "",
             endpoint_to_count(properties, experiment),
-            measures=sound is not None,
+            needs_evidence=sound is not None,
             alarms=alarms_to_describe(sound),
         )
         problems += _foreign_provider(scope, provider) or _no_room(existing, access)
@@ -239,7 +239,8 @@ class StopInferenceExperiment(Construct):
         """When the experiment ends by itself, in ISO 8601; empty if SageMaker does not say.
 
         That is 7 days after its start if its schedule has no end, and 30 days at most. The endpoint
-        then goes back to what it was before, and the shadow variant can no longer be promoted.
+        then goes back to what it was before, and the shadow variant can no longer be promoted. See
+        https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateInferenceExperiment.html
         """
         return self._attribute(wire.SCHEDULED_END)
 
@@ -282,7 +283,8 @@ class StopInferenceExperiment(Construct):
         """The request of StopInferenceExperiment that was sent, as JSON.
 
         Empty if the last create or update of the resource sent none. ``Reason`` is left out if the
-        attributes would not fit into CloudFormation's 4,096 bytes otherwise.
+        attributes would not fit into the 4,096 bytes of a response otherwise. See
+        https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html
         """
         return self._attribute(wire.STOP_REQUEST)
 
