@@ -86,14 +86,14 @@ def find_problems(
 
 
 def find_warnings(
-    properties: Mapping[str, object], *, experiment: object, held_by: str | None
+    properties: Mapping[str, object], *, experiment: object, also_ended_by: str | None
 ) -> Iterator[tuple[str, str]]:
     """What synth warns about: the id for acknowledging the warning, and a sentence.
 
     Args:
         properties: The properties of the resource.
         experiment: The experiment's own resource, if the construct was given one.
-        held_by: The path of another construct for the same experiment, if the stack has one.
+        also_ended_by: The path of another construct for the same experiment, if the stack has one.
     """
     label = "experiment_name" if experiment is None else "experiment.name"
     if known_text(properties["Name"]) is None:
@@ -104,10 +104,10 @@ def find_warnings(
             f"the name"
         )
         yield UNKNOWN_NAME, text
-    if held_by is not None:
+    if also_ended_by is not None:
         text = (
-            f"'{label}' names an experiment that '{held_by}' ends too: whichever is changed or "
-            f"deleted first ends it: keep one of the two"
+            f"'{label}' names an experiment that '{also_ended_by}' ends too: whichever is changed "
+            f"or deleted first ends it: keep one of the two"
         )
         yield HELD_TWICE, text
     if is_experiment(experiment) and (end := KnownExperiment.of(experiment).ended_by_schedule()):

@@ -80,7 +80,7 @@ def _concurrency(executions: object) -> Iterator[str]:
 
 
 def _is_whole(value: object, minimum: int, maximum: int) -> bool:
-    """Whether a number is whole and in its range; what is no number, or a token, passes."""
+    """Whether a number is whole and in its range; a token and anything else pass."""
     if not isinstance(value, (int, float)) or is_unresolved(value):
         return True
     return minimum <= value <= maximum and float(value).is_integer()

@@ -176,9 +176,9 @@ class StopInferenceExperiment(Construct):
             self._custom_resource.node.add_dependency(experiment)
         if found is not None:
             keep_execution_role(self._custom_resource, found)
-        held_by = _held_by(self, name)
+        also_ended_by = _earlier_construct(self, name)
         for warning_id, warning in find_warnings(
-            properties, experiment=experiment, held_by=held_by
+            properties, experiment=experiment, also_ended_by=also_ended_by
         ):
             Annotations.of(self).add_warning_v2(warning_id, warning)
 
@@ -189,8 +189,8 @@ class StopInferenceExperiment(Construct):
         service_timeout: int | None,
         experiment: aws_cdk.aws_sagemaker.CfnInferenceExperiment | None,
     ) -> CustomResource:
-        # The ids contain the experiment's name: another name makes a new policy and a new resource,
-        # and CloudFormation deletes the old resource before the old policy.
+        # The ids contain the experiment's name: another name creates a new policy and a new
+        # resource, and CloudFormation deletes the old resource before the old policy.
         suffix = f"-{known}" if (known := known_text(self._experiment_name)) else ""
         needed = permit(self._provider, self, f"Permissions{suffix}", access)
         resource = CustomResource(
@@ -356,14 +356,14 @@ class StopInferenceExperiment(Construct):
         return self._provider
 
 
-_held: WeakKeyDictionary[Stack, dict[str, str]] = WeakKeyDictionary()
+_constructs: WeakKeyDictionary[Stack, dict[str, str]] = WeakKeyDictionary()
 """By stack and experiment name: the path of the construct that ends the experiment."""
 
 
-def _held_by(construct: StopInferenceExperiment, name: str) -> str | None:
+def _earlier_construct(construct: StopInferenceExperiment, name: str) -> str | None:
     """The path of an earlier construct of the stack for the same experiment, if there is one."""
-    held = _held.setdefault(Stack.of(construct), {})
-    first = held.setdefault(name.lower(), construct.node.path)
+    by_name = _constructs.setdefault(Stack.of(construct), {})
+    first = by_name.setdefault(name.lower(), construct.node.path)
     return None if first == construct.node.path else first
 
 

@@ -346,8 +346,8 @@ class RolePermissions:
         self._experiments += 1
         self._characters += access.characters(self._region)
         statements = access.statements(self._stack)
-        # Attached by the role and with its statements: with iam.Role.customize_roles(), CDK writes
-        # those of the moment into its report, and keeps the policy out of the template.
+        # The statements come first, and the role attaches the policy: iam.Role.customize_roles()
+        # reports the statements of that moment, and keeps the policy out of the template.
         policy = iam.Policy(scope, construct_id, statements=statements)
         self._role.attach_inline_policy(policy)
         wildcards = [("*", MEASUREMENTS)] if access.needs_evidence else []

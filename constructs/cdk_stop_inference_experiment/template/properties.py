@@ -144,7 +144,7 @@ def pair_of(comparison: Comparison) -> tuple[object, object] | None:
 
 
 def stat_of(metric: object) -> aws_cdk.aws_cloudwatch.MetricStatConfig | None:
-    """The metric in CloudWatch; None for a math expression, and for what is no metric."""
+    """The metric in CloudWatch; None for a math expression and for anything else."""
     if not (is_jsii_object(metric) and hasattr(metric, "to_metric_config")):
         return None
     stat: aws_cdk.aws_cloudwatch.MetricStatConfig | None = metric.to_metric_config().metric_stat
