@@ -22,7 +22,7 @@ LOCAL_AWS := $(VENV) $(VENV_EMULATOR) $(VENV_LAMBDA) $(NODE_MODULES)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: help environments test lint format test-oldest test-pythons test-python schema build docs explore bench \
+.PHONY: help environments test lint format test-oldest test-pythons test-python build docs explore bench \
 	plans fuzz mutants demo local-aws clean
 
 help: ## List the targets
@@ -73,9 +73,6 @@ test-python:
 	$(MAKE) --no-print-directory PYTHON="$$python" .venv-$(VERSION)/.done && \
 	.venv-$(VERSION)/bin/python -m pytest -q -m 'not newest' -p no:cacheprovider \
 		tests/unit tests/template tests/compatibility tests/loopback
-
-schema: $(VENV) ## Make cdk.schema.json, which editors check cdk.json by, from app.py and the library
-	@$(BIN)/python -m tests.cdk_schema
 
 build: $(VENV) ## Build the wheel and the sdist into dist/, and check them
 	@rm -rf dist

@@ -185,7 +185,7 @@ def test_the_picture_of_the_layout_shows_every_folder_and_nothing_else() -> None
     packages = ["constructs/cdk_stop_inference_experiment"]
     packages += ["lambda/cdk_stop_inference_experiment_handler", "local_aws"]
     below = {one for one in folders for package in packages if str(Path(one).parent) == package}
-    wanted = top | below | set(packages) | {"app.py", "cdk.json", "cdk.schema.json"}
+    wanted = top | below | set(packages) | {"app.py", "cdk.json"}
     assert _shown() == wanted
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -172,24 +173,47 @@ def _assets(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.glob("asset.*"))
 
 
+@pytest.fixture(scope="module")
+def installed(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder with the installed wheel, which on PYTHONPATH comes before the checkout."""
+    folder = str(tmp_path_factory.mktemp("installed"))
+    wheel = str(_wheel(dist))
+    _run("-m", "pip", "install", "--quiet", "--no-deps", "--target", folder, wheel)
+    check = f"import {CONSTRUCT} as c; assert c.__file__.startswith({folder!r}), c.__file__"
+    _run("-c", check, PYTHONPATH=folder, cwd=folder)
+    return folder
+
+
+@pytest.mark.slow
+def test_the_wheel_runs_the_app_of_the_example_without_python_code(
+    installed: str, tmp_path: Path
+) -> None:
+    file = json.loads((ROOT / "examples" / "cdk_json" / "cdk.json").read_text())
+    python, *command = file["app"].split()
+    assert python == "python3"
+    out = tmp_path / "out"
+    _run(
+        *command,
+        PYTHONPATH=installed,
+        CDK_CONTEXT_JSON=json.dumps(file["context"]),
+        CDK_OUTDIR=str(out),
+        cwd=str(tmp_path),
+    )
+    template = (out / f"{file['context']['stack-name']}.template.json").read_text()
+    assert '"fraud-shadow-json"' in template
+
+
 @pytest.mark.slow
 def test_the_wheel_synthesises_the_readmes_first_example_from_another_folder(
-    dist: Path, tmp_path: Path
+    installed: str, tmp_path: Path
 ) -> None:
-    installed, elsewhere = tmp_path / "installed", tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    (elsewhere / "app.py").write_text(_first_example())
-    wheel = str(_wheel(dist))
-    _run("-m", "pip", "install", "--quiet", "--no-deps", "--target", str(installed), wheel)
-    check = f"import {CONSTRUCT} as c; assert c.__file__.startswith({str(installed)!r}), c.__file__"
-    # What is installed into the folder comes before the editable installation of the checkout.
-    _run("-c", check, PYTHONPATH=str(installed), cwd=str(elsewhere))
-    for name, path in (("wheel", str(installed)), ("checkout", "")):
+    (tmp_path / "app.py").write_text(_first_example())
+    for name, path in (("wheel", installed), ("checkout", "")):
         _run(
             "app.py",
             PYTHONPATH=path,
             CDK_OUTDIR=str(tmp_path / name),
-            cwd=str(elsewhere),
+            cwd=str(tmp_path),
         )
     assert len(_assets(tmp_path / "wheel")) == 1
     assert _assets(tmp_path / "wheel") == _assets(tmp_path / "checkout")

@@ -14,7 +14,6 @@ from math import ceil
 from typing import Any
 
 from aws_cdk import Duration, Stack
-from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
 from cdk_stop_inference_experiment_handler.contract import declaration
@@ -31,16 +30,15 @@ from cdk_stop_inference_experiment_handler.contract.limits import (
     MAX_REASON_TEXT,
     MODEL_LATENCY,
 )
-from cdk_stop_inference_experiment_handler.contract.validation import as_mapping, either, shown
+from cdk_stop_inference_experiment_handler.contract.validation import as_mapping, shown
 
-from .enums import StopOn
 from .evidence import Comparison, Evidence
 from .experiment import KnownExperiment, is_experiment
 from .instance_types import INSTANCE_TYPES
 from .model_variant import ModelVariantConfig
 from .outcome import Instances, Outcome
 from .template.properties import PROP_NAMES, pair_of, stat_of
-from .tokens import is_of_jsii, is_unresolved, known_text
+from .tokens import is_jsii_object, is_unresolved, known_text
 
 # The ids for acknowledging the warnings.
 UNDOCUMENTED_COMBINATION = "cdk-stop-inference-experiment:undocumentedCombination"
@@ -55,7 +53,7 @@ IMPLAUSIBLE_BOUND = "cdk-stop-inference-experiment:implausibleBound"
 HELD_TWICE = "cdk-stop-inference-experiment:heldTwice"
 
 _UNKNOWN = object()
-"""Replaces a value in the shared checks if a more specific problem was already found with it."""
+"""Replaces a value with which a problem was already found, so that the shared checks skip it."""
 
 
 def find_problems(
@@ -65,38 +63,16 @@ def find_problems(
     experiment: object,
     outcome: object,
     desired_model_variants: object,
-    end_now: object,
     promote_if: object,
-    otherwise: object,
 ) -> list[str]:
     """Everything wrong with a construct's props, one sentence each."""
+    checked = dict(properties)
     found = list(_name_or_experiment(experiment_name, experiment))
-    checked = {**properties, "Name": _UNKNOWN} if found else dict(properties)
-    variants = properties.get("DesiredModelVariants")
-    if isinstance(variants, list):
-        found += _of_other_types(desired_model_variants)
-        checked["DesiredModelVariants"] = [
-            _without_other_types(variant, prop)
-            for variant, prop in zip(variants, _sequence(desired_model_variants), strict=True)
-        ]
-    if of_other_types := list(_outcome_of_other_types(outcome)):
-        found += of_other_types
-        checked = {**checked, "Outcome": _UNKNOWN, "Instances": _UNKNOWN}
-    if not isinstance(end_now, bool) and not is_unresolved(end_now):
-        found.append(f"'end_now' must be a bool, got {shown(end_now)}: write True or False")
-        checked["EndNow"] = _UNKNOWN
-    if isinstance(properties.get("StopOn"), StopOn):
-        one = properties["StopOn"]
-        events = either([event.value for event in StopOn])
-        found.append(f"'stop_on' must list at least one of {events}, got {one}: write [{one}]")
-        checked["StopOn"] = _UNKNOWN
-    if of_other_types := list(_evidence_of_other_types(promote_if)):
-        found += of_other_types
+    if found:
+        checked["Name"] = _UNKNOWN
+    if of_evidence := list(_evidence(promote_if)):
+        found += of_evidence
         checked["PromoteIf"] = _UNKNOWN
-    if otherwise is not None and not isinstance(otherwise, Outcome):
-        ways = "Outcome.keep_production() or Outcome.keep_both()"
-        found.append(f"'otherwise' must be an Outcome, got {shown(otherwise)}: write {ways}")
-        checked["Otherwise"] = None
     names = {**PROP_NAMES, "Name": "experiment_name" if experiment is None else "experiment.name"}
     found += declaration.find_problems(checked, names=names, is_unresolved=_is_unknown)
     for label, instances in _instances_of(outcome, desired_model_variants):
@@ -110,14 +86,14 @@ def find_problems(
 
 
 def find_warnings(
-    properties: Mapping[str, object], *, experiment: object, held_by: str | None
+    properties: Mapping[str, object], *, experiment: object, also_ended_by: str | None
 ) -> Iterator[tuple[str, str]]:
     """What synth warns about: the id for acknowledging the warning, and a sentence.
 
     Args:
         properties: The properties of the resource.
         experiment: The experiment's own resource, if the construct was given one.
-        held_by: The path of another construct for the same experiment, if the stack has one.
+        also_ended_by: The path of another construct for the same experiment, if the stack has one.
     """
     label = "experiment_name" if experiment is None else "experiment.name"
     if known_text(properties["Name"]) is None:
@@ -128,10 +104,10 @@ def find_warnings(
             f"the name"
         )
         yield UNKNOWN_NAME, text
-    if held_by is not None:
+    if also_ended_by is not None:
         text = (
-            f"'{label}' names an experiment that '{held_by}' ends too: the one that is changed or "
-            f"deleted first ends it: keep one of the two"
+            f"'{label}' names an experiment that '{also_ended_by}' ends too: whichever is changed "
+            f"or deleted first ends it: keep one of the two"
         )
         yield HELD_TWICE, text
     if is_experiment(experiment) and (end := KnownExperiment.of(experiment).ended_by_schedule()):
@@ -159,7 +135,7 @@ def find_warnings(
     yield from _too_few_requests(properties)
     yield from _implausible_bounds(properties)
     tokens = list(_tokens(properties))
-    if tokens and _a_change_ends_it(properties.get("StopOn", DEFAULT_STOP_ON)):
+    if tokens and _ends_on_update(properties.get("StopOn", DEFAULT_STOP_ON)):
         text = (
             f"{_and(tokens)} {'holds a token' if len(tokens) == 1 else 'hold tokens'}: the value "
             f"can change without an edit of the declaration, and the deployment that changes it "
@@ -179,7 +155,7 @@ def find_warnings(
 def _other_instance_type(
     properties: Mapping[str, object], experiment: object
 ) -> Iterator[tuple[str, str]]:
-    """What was measured is what is deployed, if it gets the same instances."""
+    """Warn of a promotion on another instance type than the one that was measured."""
     if not is_experiment(experiment):
         return
     instances = properties.get("Instances")
@@ -197,13 +173,13 @@ def _other_instance_type(
         text += (
             ", and 'promote_if' does not allow it: write "
             "Outcome.promote_shadow(Instances.shadow()), or Instances.production() to promote it "
-            "all the same"
+            "anyway"
         )
     yield OTHER_INSTANCE_TYPE, text
 
 
 def _too_few_requests(properties: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """The rule of three: 3 / n is what n requests without an error exclude, with 95 % confidence.
+    """The rule of three: n requests without an error exclude rates above 3 / n, at 95 % confidence.
 
     See https://en.wikipedia.org/wiki/Rule_of_three_(statistics)
     """
@@ -220,7 +196,7 @@ def _too_few_requests(properties: Mapping[str, object]) -> Iterator[tuple[str, s
         if least * rate < 3 - 1e-9:
             text = (
                 f"'promote_if.comparisons[{index}].max_rate' is {rate}, and "
-                f"'promote_if.min_invocations' is {least}: so few requests do not show such a "
+                f"'promote_if.min_invocations' is {least}: too few requests to show such a "
                 f"rate: require at least {ceil(3 / rate - 1e-9)} requests"
             )
             yield TOO_FEW_REQUESTS, text
@@ -234,7 +210,7 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndp
 
 
 def _implausible_bounds(properties: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """Bounds that are allowed, and that nobody can mean: any shadow would keep them."""
+    """Bounds that are allowed but cannot be meant: any shadow would stay within them."""
     members = as_mapping(properties.get("PromoteIf"))
     for index, given in enumerate(_sequence(members.get("Comparisons"))):
         comparison = as_mapping(given)
@@ -251,7 +227,7 @@ def _implausible(metric: object, member: str, value: float) -> str:
         return f"allows {value:g} times production's value: for 10 % more, write 1.1"
     if metric == MODEL_LATENCY and member in ("MaxValue", "MaxIncrease"):
         is_longer = value >= _LONGEST_LATENCY
-        return "is as long as SageMaker lets a model take: write less" if is_longer else ""
+        return "is as long as SageMaker lets a model take: use a lower one" if is_longer else ""
     if metric in ERROR_METRICS and value >= _IMPLAUSIBLE_SHARE and member != "DryRun":
         return (
             f"allows errors in {value * 100:g} % of the requests: for one in a thousand, write "
@@ -308,7 +284,7 @@ def _tokens_of_a_variant(label: str, value: object) -> Iterator[str]:
             yield from _tokens_of_a_variant(f"{label}.{prop}" if prop else label, item)
 
 
-def _a_change_ends_it(stop_on: object) -> bool:
+def _ends_on_update(stop_on: object) -> bool:
     return is_unresolved(stop_on) or declaration.StopOn.UPDATE in _sequence(stop_on)
 
 
@@ -335,93 +311,36 @@ def _sequence(value: object) -> Sequence[object]:
     return value if isinstance(value, Sequence) and not isinstance(value, str) else ()
 
 
-def _of_other_types(variants: object) -> Iterator[str]:
-    """Problems with values whose type shows what was meant."""
-    for index, variant in enumerate(_sequence(variants)):
-        if not isinstance(variant, ModelVariantConfig):
-            if not is_unresolved(variant):
-                yield (
-                    f"'desired_model_variants[{index}]' must be a ModelVariantConfig, "
-                    f"got {shown(variant)}"
-                )
-        elif isinstance(variant.instance_type, ec2.InstanceType):
-            label = f"desired_model_variants[{index}]"
-            yield _of_ec2(label, variant.instance_type)
-
-
-def _outcome_of_other_types(outcome: object) -> Iterator[str]:
-    if outcome is None or is_unresolved(outcome):
-        return
-    if not isinstance(outcome, Outcome):
-        written = {
-            Outcome.promote_shadow().kind: "promote_shadow()",
-            Outcome.keep_production().kind: "keep_production()",
-            Outcome.keep_both().kind: "keep_both()",
-        }
-        ways = ", ".join(f"Outcome.{way}" for way in written.values())
-        kind = outcome.get("kind") if isinstance(outcome, Mapping) else outcome
-        way = written.get(kind) if isinstance(kind, str) else None
-        if not way and getattr(outcome, "__self__", None) is Outcome:
-            # A factory method that is not called.
-            way = f"{getattr(outcome, '__name__', '')}()"
-        meant = f"write Outcome.{way}" if way else f"use one of {ways}"
-        yield f"'outcome' must be an Outcome, got {shown(outcome)}: {meant}"
-    elif not isinstance(outcome.instances, Instances | None):
-        if not is_unresolved(outcome.instances):
-            yield (
-                f"'outcome.instances' must be Instances, got {shown(outcome.instances)}: use "
-                f"Instances.production(), Instances.shadow() or Instances('ml.m5.xlarge', 2)"
-            )
-    elif outcome.instances and isinstance(outcome.instances.instance_type, ec2.InstanceType):
-        yield _of_ec2("outcome.instances", outcome.instances.instance_type)
-
-
-def _evidence_of_other_types(evidence: object) -> Iterator[str]:
-    """What has a type of its own; numbers are for the shared checks."""
+def _evidence(evidence: object) -> Iterator[str]:
+    """What is wrong with the parts of evidence that only CDK has types for."""
     if evidence is None:
         return
     if not isinstance(evidence, Evidence):
         yield f"'promote_if' must be Evidence, got {shown(evidence)}: write Evidence(...)"
         return
     yield from _not_a_duration("promote_if.window", evidence.window)
-    for name, values, kind, written in (
-        ("comparisons", evidence.comparisons, "Comparison", "Comparison.model_latency(...)"),
-        ("alarms", evidence.alarms, "IAlarm", "Alarm.from_alarm_name(...)"),
-    ):
-        if isinstance(values, str) or not isinstance(values, Sequence):
-            yield f"'promote_if.{name}' must be a list, got {shown(values)}: write [{written}]"
-            continue
-        for index, value in enumerate(values):
-            of_kind = isinstance(value, Comparison) or hasattr(value, "alarm_arn")
-            if not of_kind or isinstance(value, Comparison) != (kind == "Comparison"):
-                label = f"promote_if.{name}[{index}]"
-                yield f"'{label}' must be of type {kind}, got {shown(value)}: write {written}"
-            elif isinstance(value, Comparison):
-                yield from _comparison_of_other_types(f"promote_if.{name}[{index}]", value)
+    for index, alarm in enumerate(_sequence(evidence.alarms)):
+        if not hasattr(alarm, "alarm_arn"):
+            yield (
+                f"'promote_if.alarms[{index}]' must be an IAlarm, got {shown(alarm)}: write "
+                f"Alarm.from_alarm_name(...)"
+            )
+    for index, comparison in enumerate(_sequence(evidence.comparisons)):
+        if isinstance(comparison, Comparison):
+            yield from _comparison(f"promote_if.comparisons[{index}]", comparison)
 
 
-def _comparison_of_other_types(label: str, comparison: Comparison) -> Iterator[str]:
+def _comparison(label: str, comparison: Comparison) -> Iterator[str]:
     if comparison.metric == MODEL_LATENCY:
         for bound in ("max_increase", "max_value"):
             yield from _not_a_duration(f"{label}.{bound}", getattr(comparison, bound))
     for name, metric in zip(("production", "shadow"), pair_of(comparison) or (), strict=False):
-        yield from _not_a_metric(f"{label}.{name}", metric)
-    dry_run = comparison.dry_run
-    if not isinstance(dry_run, bool):
-        yield f"'{label}.dry_run' must be a bool, got {shown(dry_run)}: write True or False"
-
-
-def _not_a_metric(label: str, metric: object) -> Iterator[str]:
-    if not (is_of_jsii(metric) and hasattr(metric, "to_metric_config")):
-        yield (
-            f"'{label}' must be an IMetric, got {shown(metric)}: write Metric(namespace=..., "
-            f"metric_name=...)"
-        )
-    elif stat_of(metric) is None:
-        yield (
-            f"'{label}' must be one metric, got a math expression, which GetMetricData cannot read "
-            f"by the hour like one: publish its value as a metric of its own, and compare that"
-        )
+        if stat_of(metric) is None:
+            yield (
+                f"'{label}.{name}' must be a metric, and not a math expression, which "
+                f"GetMetricData cannot read by the hour, got {shown(metric)}: publish its value "
+                f"as a metric, and compare that"
+            )
 
 
 def evidence_elsewhere(evidence: object, scope: Construct) -> Iterator[str]:
@@ -438,7 +357,7 @@ def evidence_elsewhere(evidence: object, scope: Construct) -> Iterator[str]:
     found: list[tuple[str, str, Mapping[str, object]]] = [
         (f"alarms[{index}]", "alarm", _environment_of_alarm(alarm))
         for index, alarm in enumerate(_sequence(evidence.alarms))
-        if is_of_jsii(alarm) and hasattr(alarm, "alarm_arn")
+        if is_jsii_object(alarm) and hasattr(alarm, "alarm_arn")
     ]
     for index, comparison in enumerate(_sequence(evidence.comparisons)):
         pair = pair_of(comparison) if isinstance(comparison, Comparison) else None
@@ -478,27 +397,6 @@ def _not_a_duration(label: str, value: object) -> Iterator[str]:
         yield f"'{label}' must be a Duration such as Duration.millis(5), got {shown(value)}"
     elif isinstance(value, Duration) and value.is_unresolved():
         yield f"'{label}' must be known at synth, got a token"
-
-
-def _of_ec2(label: str, instance_type: ec2.InstanceType) -> str:
-    return (
-        f"'{label}.instance_type' must be a string such as 'ml.m5.xlarge', got an "
-        f"aws_ec2.InstanceType: write 'ml.{instance_type.to_string()}'"
-    )
-
-
-def _without_other_types(variant: object, prop: object) -> object:
-    """The variant without what :func:`_of_other_types` reports."""
-    if not isinstance(prop, ModelVariantConfig) or not isinstance(variant, Mapping):
-        return variant if is_unresolved(variant) else _UNKNOWN
-    if not isinstance(prop.instance_type, ec2.InstanceType):
-        return variant
-    infrastructure = variant["InfrastructureConfig"]
-    real_time = {**infrastructure["RealTimeInferenceConfig"], "InstanceType": _UNKNOWN}
-    return {
-        **variant,
-        "InfrastructureConfig": {**infrastructure, "RealTimeInferenceConfig": real_time},
-    }
 
 
 def _instances_of(outcome: object, variants: object) -> Iterator[tuple[str, object]]:

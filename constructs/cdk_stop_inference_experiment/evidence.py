@@ -76,7 +76,7 @@ class Comparison:
             statistic: ``Average``, ``p50``, ``p90``, ``p95`` or ``p99``. Default: ``Average``.
             max_ratio: At most this many times production's latency, above 0: with 1.1, 10 % more.
             max_increase: At most this much longer than production, above 0, to the microsecond.
-            max_value: At most this long, whatever production's latency; above 0.
+            max_value: At most this long, whatever production's latency is; above 0.
             failure_limit: How many hours may exceed the bounds, for percentiles without a
                 confidence only; at least 0. Default: 0.
             dry_run: Only measure and report, without an effect on the verdict. Default: False.
@@ -168,7 +168,7 @@ class Comparison:
             shadow: The shadow's metric, not a math expression.
             max_ratio: At most this many times production's value, above 0.
             max_increase: At most this much over production's value, above 0.
-            at_least: At least this, whatever production's value.
+            at_least: At least this, whatever production's value is.
             dry_run: Only measure and report, without an effect on the verdict. Default: False.
         """
         return cls(
@@ -191,9 +191,9 @@ class Evidence:
 
     Without ``confidence`` the gate only compares numbers, and a shadow that breaks a bound may pass
     by luck. With it, a shadow that breaks a bound on average over the test so far is promoted in at
-    most 5 of 100 tests (for 0.95), however often you deploy, if errors come in bursts and bad
-    spells of a few hours at most, several of which fall into the hours measured. The report has a
-    forecast of the requests and the time that are still needed. Method: Howard et al. 2021,
+    most 5 of 100 tests (for 0.95), however often you deploy, as long as bursts of errors and bad
+    spells last a few hours at most, and the hours measured include several of them. The report
+    forecasts the requests and the time that are still needed. Method: Howard et al. 2021,
     "Time-uniform, nonparametric, nonasymptotic confidence sequences",
     https://arxiv.org/abs/1810.08240
 
@@ -205,10 +205,12 @@ class Evidence:
         alarms: At most ten, in the account and the region of the stack. OK counts as successful,
             ALARM as failed, INSUFFICIENT_DATA as inconclusive. An alarm that treats missing data as
             not breaching is OK without any traffic. With a composite alarm, the function gets
-            permission to describe every alarm of the account and region. For an imported composite
-            alarm, give ``provider.role`` ``cloudwatch:DescribeAlarms`` on all resources. Pass a log
-            alarm by its name, with ``Alarm.from_alarm_name()``. Default: none; then at least one
-            comparison is required.
+            permission to describe every alarm of the account and region, without which
+            DescribeAlarms does not return it; for an imported composite alarm, give
+            ``provider.role`` ``cloudwatch:DescribeAlarms`` on all resources. Pass a log alarm by
+            its name, with ``Alarm.from_alarm_name()``. Default: none; then at least one comparison
+            is required. See
+            https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html
         window: The length of the window, which ends 5 minutes before the request and starts 10
             minutes after the experiment's start at the earliest: 5 minutes to 30 days, and at least
             an hour with percentiles. Not with a confidence, which takes all whole hours of the

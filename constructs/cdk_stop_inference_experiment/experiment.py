@@ -33,7 +33,7 @@ Experiment: TypeAlias = """(
 def is_experiment(value: object) -> TypeGuard[Experiment]:
     """Whether a value is an experiment: its resource, or anything that refers to one.
 
-    The interface is told by its shape, since the oldest supported aws-cdk-lib lacks it.
+    The interface is recognised by its shape, since the oldest supported aws-cdk-lib lacks it.
     """
     reference = getattr(value, "inference_experiment_ref", None)
     name = getattr(reference, "inference_experiment_name", None)
@@ -73,7 +73,7 @@ def other_environment(experiment: object, scope: Construct) -> Iterator[str]:
         if here is not None and found is not None and here != found:
             yield (
                 f"'experiment' must be in the construct's own {kind} '{here}', got one in "
-                f"'{found}': put the construct into a stack of that {kind}"
+                f"'{found}': put the construct in a stack of that {kind}"
             )
 
 
@@ -102,7 +102,7 @@ class KnownExperiment:
 
     @classmethod
     def of(cls, experiment: Experiment) -> KnownExperiment:
-        """Read the facts from the resource; a mere reference only has a name."""
+        """Read the facts from the resource; a reference only has a name."""
         resource = resource_of(experiment)
         if resource is None:
             return cls(name_of(experiment), None, None, None, None)
@@ -167,31 +167,31 @@ class KnownExperiment:
                 names = " and ".join(f"'{name}'" for name in self.variants)
                 yield (
                     f"'model_variant_actions' names variant '{variant}', but the variants of "
-                    f"{self._called} are {names}"
+                    f"{self._label} are {names}"
                 )
             elif action == Action.PROMOTE and variant == self.production:
                 yield (
                     f"'model_variant_actions[{variant}]' must not be '{Action.PROMOTE}': "
-                    f"'{variant}' is the production variant of {self._called}, only its shadow "
+                    f"'{variant}' is the production variant of {self._label}; only its shadow "
                     f"variant can be promoted"
                 )
 
     def problems_of_outcome(self) -> Iterator[str]:
         """Why an outcome does not fit: it needs one production variant and one shadow variant."""
         if self.shadows == ():
-            yield f"'outcome' needs a shadow variant, but {self._called} has none"
+            yield f"'outcome' needs a shadow variant, but {self._label} has none"
         elif None not in (self.shadows, self.production, self.variants) and (
             len(self.variants or ()) != 2
             or {self.production, *(self.shadows or ())} != {*(self.variants or ())}
         ):
             yield (
                 f"'outcome' needs one production variant and one shadow variant, but "
-                f"{self._called} has production {_quoted([self.production])}, shadows "
+                f"{self._label} has production {_quoted([self.production])}, shadows "
                 f"{_quoted(self.shadows)} and variants {_quoted(self.variants)}"
             )
 
     @property
-    def _called(self) -> str:
+    def _label(self) -> str:
         return f"experiment '{self.name}'" if known_text(self.name) else "the experiment"
 
 

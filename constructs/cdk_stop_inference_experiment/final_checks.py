@@ -49,13 +49,13 @@ def check_experiment_at_the_end(
 
 
 def _renamed(element: CfnResource, name: str, templates: Templates) -> Iterator[str]:
-    """Refuse another name than the one that the ids and the permissions were made for."""
+    """Refuse a name that is not the one that the ids and the permissions were made for."""
     found = templates.resource(element).get("Properties", {}).get("Name")
     if known_text(name) is not None and found != name:
         yield (
             f"'{element.node.path}' has the name {found!r} in the template, but had '{name}' when "
-            f"the construct that ends the experiment was created, whose permissions are for that "
-            f"name: write the name as a prop, not as an override, before you create the construct"
+            f"the construct that ends the experiment was created, and the permissions are for that "
+            f"name: set the name as a prop, not as an override, before you create the construct"
         )
 
 
@@ -68,15 +68,15 @@ def _outwards(element: CfnResource) -> Iterator[CfnResource]:
 
 
 def _cycles(element: CfnResource, templates: Templates) -> Iterator[str]:
-    """What the resource waits for that also waits for it, in its stack or in a parent of that."""
+    """What waits for the resource and is waited for by it, in its stack or in a parent stack."""
     for within in _outwards(element):
         stack = Stack.of(within)
         if others := cycle_of(templates.resources(stack), stack.resolve(within.logical_id)):
             named = " and ".join(f"'{path_of_element(stack, other)}'" for other in others)
             yield (
                 f"'{within.node.path}' and {named} wait for each other, which CloudFormation "
-                f"refuses: what the end of an experiment needs must not use 'experiment_arn' or "
-                f"another attribute of the construct that ends it: write the experiment's or the "
+                f"refuses: what is needed to end an experiment must not use 'experiment_arn' or "
+                f"another attribute of the construct that ends it: use the experiment's or the "
                 f"endpoint's name"
             )
 
@@ -84,7 +84,7 @@ def _cycles(element: CfnResource, templates: Templates) -> Iterator[str]:
 def _warn_if_retained(
     construct: StopInferenceExperiment, element: CfnResource, templates: Templates
 ) -> None:
-    """Warn of what CloudFormation leaves, and so never tells the function that it is deleted."""
+    """Warn of a resource that CloudFormation keeps, so that the function never gets its Delete."""
     events = templates.resource(element)["Properties"].get("StopOn", DEFAULT_STOP_ON)
     if isinstance(events, list | tuple) and StopOn.DELETE not in events:
         return
@@ -124,14 +124,14 @@ def check_function_at_the_end(
             Annotations.of(provider or function).add_warning_v2(
                 MOVED_INTO_VPC,
                 f"'{function.node.path}' was moved into a VPC after it was created: its role may "
-                f"not make network interfaces, so Lambda refuses the function, and synth cannot "
-                f"tell whether it reaches AWS: pass vpc= to StopInferenceExperimentProvider",
+                f"not create network interfaces, so Lambda refuses the function, and synth cannot "
+                f"tell whether it can reach AWS: pass vpc= to StopInferenceExperimentProvider",
             )
         for other, resource in resources.items():
             if other != own and _configures(resource, name, properties.get("FunctionName")):
                 yield (
                     f"'{path_of_element(stack, other)}' is a second EventInvokeConfig of "
-                    f"'{function.node.path}', of which Lambda has one: leave out "
+                    f"'{function.node.path}', and Lambda allows one: leave out "
                     f"configure_async_invoke(); for failed requests, pass dead_letter_queue= to "
                     f"StopInferenceExperimentProvider"
                 )

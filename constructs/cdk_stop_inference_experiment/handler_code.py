@@ -28,7 +28,7 @@ MODELS_PATH = f"$LAMBDA_TASK_ROOT/{HANDLER_PACKAGE}/models"
 """Where botocore looks for a service's model before it looks into its own.
 
 Parsing all of SageMaker's model would be most of a cold start. Without the folder botocore uses its
-own. It expands the variable, in which Lambda tells where the function's code is.
+own. It expands the variable, which Lambda sets to the folder of the function's code.
 https://docs.aws.amazon.com/boto3/latest/guide/configuration.html
 """
 
@@ -124,7 +124,7 @@ def _check_metadata() -> None:
         installed_version()
     except metadata.PackageNotFoundError as error:
         raise MissingCodeError(
-            f"the Lambda function's code needs the metadata of '{error.name}', which tells its "
+            f"the Lambda function's code needs the metadata of '{error.name}', which has its "
             f"version: install cdk-stop-inference-experiment with its dependencies by pip, and "
             f"keep their .dist-info folders"
         ) from error

@@ -3,93 +3,64 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import aws_cdk
 import jsii
 from aws_cdk import Annotations, Aspects, Stack
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_lambda as lambda_
 from constructs import Construct, IConstruct
 
 NO_WAY_OUT = "cdk-stop-inference-experiment:noWayOut"
 """The id for acknowledging the warning."""
 
 SERVICES = ("sagemaker.api", "cloudformation", "events", "s3")
-"""What the function calls, by the last part of an endpoint's service name."""
+"""What the function calls: the last part of the service name of each endpoint."""
 
-MEASURING = "monitoring"
-"""What it calls, too, if a promotion needs evidence: CloudWatch."""
-
-
-def public_subnet_problems(vpc: ec2.IVpc, vpc_subnets: ec2.SubnetSelection | None) -> Iterator[str]:
-    """Refuse public subnets: Lambda gives the function no public IP address there."""
-    prop = "vpc" if vpc_subnets is None else "vpc_subnets"
-    try:
-        selected = _selected(vpc, vpc_subnets)
-    except RuntimeError as error:
-        yield f"'{prop}' must select subnets of the VPC, got a selection of which CDK says: {error}"
-        return
-    if selected.isdisjoint(_paths(vpc.public_subnets)):
-        return
-    yield (
-        f"'{prop}' must give the function private subnets, got public ones, where a function has "
-        f"no internet access: pass vpc_subnets=ec2.SubnetSelection(subnet_type="
-        f"ec2.SubnetType.PRIVATE_WITH_EGRESS) for a VPC with such subnets"
-    )
+METRICS = "monitoring"
+"""CloudWatch, which it also calls if a promotion needs evidence."""
 
 
-def warn_of_no_way_out(
+def warn_of_missing_endpoints(
     provider: Construct,
     vpc: ec2.IVpc,
-    vpc_subnets: ec2.SubnetSelection | None,
+    function: lambda_.Function,
     *,
-    measures: Callable[[], bool],
+    needs_evidence: Callable[[], bool],
 ) -> None:
     """Warn if the function is in isolated subnets whose VPC lacks an endpoint that it needs.
 
     Checked at the end of synth, and only for a VPC of the app: CDK does not know the endpoints of
-    an imported one. ``measures`` says then whether a promotion needs evidence.
+    an imported one. ``needs_evidence`` then says whether a promotion does.
     """
-    if not isinstance(vpc, ec2.Vpc):
-        return
-    if _paths(vpc.isolated_subnets) & _selected(vpc, vpc_subnets):
-        Aspects.of(provider).add(_EndpointCheck(provider, vpc, measures))
+    if isinstance(vpc, ec2.Vpc) and _is_isolated(function, vpc):
+        Aspects.of(provider).add(_EndpointCheck(provider, vpc, needs_evidence))
 
 
-def _selected(vpc: ec2.IVpc, selection: ec2.SubnetSelection | None) -> set[str]:
-    """The paths of the subnets that CDK selects."""
-    if selection is None:
-        return _paths(vpc.select_subnets().subnets)
-    if selection.subnets:
-        # jsii would read the availability zone of each, which an imported subnet may not have.
-        return _paths(selection.subnets)
-    selected = vpc.select_subnets(
-        availability_zones=selection.availability_zones,
-        one_per_az=selection.one_per_az,
-        subnet_filters=selection.subnet_filters,
-        subnet_group_name=selection.subnet_group_name,
-        subnet_type=selection.subnet_type,
-    )
-    return _paths(selected.subnets)
-
-
-def _paths(subnets: Iterable[ec2.ISubnet]) -> set[str]:
-    return {subnet.node.path for subnet in subnets}
+def _is_isolated(function: lambda_.Function, vpc: ec2.Vpc) -> bool:
+    """Whether CDK has put the function into an isolated subnet."""
+    stack, element = Stack.of(function), function.node.default_child
+    config = stack.resolve(element.vpc_config) if isinstance(element, lambda_.CfnFunction) else {}
+    isolated = [stack.resolve(subnet.subnet_id) for subnet in vpc.isolated_subnets]
+    return any(subnet in isolated for subnet in config["subnetIds"])
 
 
 @jsii.implements(aws_cdk.IAspect)
 class _EndpointCheck:
-    def __init__(self, provider: Construct, vpc: ec2.Vpc, measures: Callable[[], bool]) -> None:
+    def __init__(
+        self, provider: Construct, vpc: ec2.Vpc, needs_evidence: Callable[[], bool]
+    ) -> None:
         self._provider = provider
         self._vpc = vpc
-        self._measures = measures
+        self._needs_evidence = needs_evidence
 
     def visit(self, node: IConstruct) -> None:
         """Warn once: the aspect also visits the constructs below the provider."""
         if node.node.path != self._provider.node.path:
             return
         found = set(self._services())
-        needed = [*SERVICES, MEASURING] if self._measures() else SERVICES
+        needed = [*SERVICES, METRICS] if self._needs_evidence() else SERVICES
         missing = [service for service in needed if service not in found]
         if missing:
             Annotations.of(self._provider).add_warning_v2(
@@ -110,4 +81,4 @@ class _EndpointCheck:
                 )
                 text = json.dumps(name)
                 if of_vpc == ours:
-                    yield from (one for one in [*SERVICES, MEASURING] if f'.{one}"' in text)
+                    yield from (one for one in [*SERVICES, METRICS] if f'.{one}"' in text)

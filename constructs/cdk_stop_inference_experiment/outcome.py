@@ -69,8 +69,8 @@ class Outcome:
 
         Args:
             instances: Its instances: ``Instances.production()``, ``Instances.shadow()``, or
-                ``Instances(instance_type, instance_count)``. Must be given with ``promote_if`` if
-                production has another instance type than the shadow, on which nothing was measured.
+                ``Instances(instance_type, instance_count)``. Required with ``promote_if`` if
+                production has another instance type than the shadow: nothing was measured on it.
                 Default: those that production runs when the experiment ends.
         """
         return cls(OutcomeKind.PROMOTE_SHADOW.value, instances)

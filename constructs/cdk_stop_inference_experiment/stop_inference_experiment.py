@@ -107,7 +107,7 @@ class StopInferenceExperiment(Construct):
                 ``stop_on`` says. If it stays True, it has no further effect. Creating a resource
                 with it fails if the experiment has not ended, and leaves the experiment unchanged.
             promote_if: What CloudWatch must have measured for the promotion: see ``Evidence``.
-                Only with a promotion. If it was not, an update or a creation fails and stops
+                Only with a promotion. Without it, an update or a creation fails and stops
                 nothing, and a deletion ends the experiment by ``otherwise``. A change of
                 ``promote_if`` or ``otherwise`` alone ends nothing.
                 Default: a promotion needs no evidence.
@@ -144,9 +144,7 @@ class StopInferenceExperiment(Construct):
             experiment=experiment,
             outcome=outcome,
             desired_model_variants=desired_model_variants,
-            end_now=end_now,
             promote_if=promote_if,
-            otherwise=otherwise,
         )
         problems += timeout_problems(timeout)
         problems += other_environment(experiment, scope)
@@ -160,7 +158,7 @@ class StopInferenceExperiment(Construct):
         access = Access(
             name if isinstance(name, str) else "",
             endpoint_to_count(properties, experiment),
-            measures=sound is not None,
+            needs_evidence=sound is not None,
             alarms=alarms_to_describe(sound),
         )
         problems += _foreign_provider(scope, provider) or _no_room(existing, access)
@@ -178,9 +176,9 @@ class StopInferenceExperiment(Construct):
             self._custom_resource.node.add_dependency(experiment)
         if found is not None:
             keep_execution_role(self._custom_resource, found)
-        held_by = _held_by(self, name)
+        also_ended_by = _earlier_construct(self, name)
         for warning_id, warning in find_warnings(
-            properties, experiment=experiment, held_by=held_by
+            properties, experiment=experiment, also_ended_by=also_ended_by
         ):
             Annotations.of(self).add_warning_v2(warning_id, warning)
 
@@ -191,8 +189,8 @@ class StopInferenceExperiment(Construct):
         service_timeout: int | None,
         experiment: aws_cdk.aws_sagemaker.CfnInferenceExperiment | None,
     ) -> CustomResource:
-        # The ids contain the experiment's name: another name makes a new policy and a new resource,
-        # and CloudFormation deletes the old resource before the old policy.
+        # The ids contain the experiment's name: another name creates a new policy and a new
+        # resource, and CloudFormation deletes the old resource before the old policy.
         suffix = f"-{known}" if (known := known_text(self._experiment_name)) else ""
         needed = permit(self._provider, self, f"Permissions{suffix}", access)
         resource = CustomResource(
@@ -241,7 +239,8 @@ class StopInferenceExperiment(Construct):
         """When the experiment ends by itself, in ISO 8601; empty if SageMaker does not say.
 
         That is 7 days after its start if its schedule has no end, and 30 days at most. The endpoint
-        then goes back to what it was before, and the shadow variant can no longer be promoted.
+        then goes back to what it was before, and the shadow variant can no longer be promoted. See
+        https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateInferenceExperiment.html
         """
         return self._attribute(wire.SCHEDULED_END)
 
@@ -284,7 +283,8 @@ class StopInferenceExperiment(Construct):
         """The request of StopInferenceExperiment that was sent, as JSON.
 
         Empty if the last create or update of the resource sent none. ``Reason`` is left out if the
-        attributes would not fit into CloudFormation's 4,096 bytes otherwise.
+        attributes would not fit into the 4,096 bytes of a response otherwise. See
+        https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html
         """
         return self._attribute(wire.STOP_REQUEST)
 
@@ -292,110 +292,48 @@ class StopInferenceExperiment(Construct):
         return self._custom_resource.get_att_string(name)
 
     def metric_invocations(
-        self,
-        variant_name: str,
-        *,
-        period: Duration | None = None,
-        statistic: str | None = None,
+        self, variant_name: str, *, period: Duration | None = None, statistic: str = "Sum"
     ) -> cloudwatch.Metric:
-        """The requests to a variant; a shadow gets its share of production's.
-
-        Args:
-            variant_name: The variant: production or the shadow.
-            period: The length of a data point. Default: 5 minutes.
-            statistic: The statistic. Default: Sum.
-        """
-        return self._metric("Invocations", variant_name, "Sum", period, statistic)
+        """The requests to a variant; a shadow gets its share of production's."""
+        return self._metric("Invocations", variant_name, period, statistic)
 
     def metric_model_latency(
-        self,
-        variant_name: str,
-        *,
-        period: Duration | None = None,
-        statistic: str | None = None,
+        self, variant_name: str, *, period: Duration | None = None, statistic: str = "Average"
     ) -> cloudwatch.Metric:
-        """How long a variant's model takes to answer, in microseconds.
-
-        Args:
-            variant_name: The variant: production or the shadow.
-            period: The length of a data point. Default: 5 minutes.
-            statistic: The statistic. Default: Average.
-        """
-        return self._metric("ModelLatency", variant_name, "Average", period, statistic)
+        """How long a variant's model takes to answer, in microseconds."""
+        return self._metric("ModelLatency", variant_name, period, statistic)
 
     def metric_overhead_latency(
-        self,
-        variant_name: str,
-        *,
-        period: Duration | None = None,
-        statistic: str | None = None,
+        self, variant_name: str, *, period: Duration | None = None, statistic: str = "Average"
     ) -> cloudwatch.Metric:
-        """How long SageMaker takes besides the model, in microseconds.
-
-        Args:
-            variant_name: The variant: production or the shadow.
-            period: The length of a data point. Default: 5 minutes.
-            statistic: The statistic. Default: Average.
-        """
-        return self._metric("OverheadLatency", variant_name, "Average", period, statistic)
+        """How long SageMaker takes in addition to the model, in microseconds."""
+        return self._metric("OverheadLatency", variant_name, period, statistic)
 
     def metric_invocation_4xx_errors(
-        self,
-        variant_name: str,
-        *,
-        period: Duration | None = None,
-        statistic: str | None = None,
+        self, variant_name: str, *, period: Duration | None = None, statistic: str = "Sum"
     ) -> cloudwatch.Metric:
-        """The requests that a variant answered with a 4xx status.
-
-        Args:
-            variant_name: The variant: production or the shadow.
-            period: The length of a data point. Default: 5 minutes.
-            statistic: The statistic. Default: Sum.
-        """
-        return self._metric("Invocation4XXErrors", variant_name, "Sum", period, statistic)
+        """The requests that a variant answered with a 4xx status."""
+        return self._metric("Invocation4XXErrors", variant_name, period, statistic)
 
     def metric_invocation_5xx_errors(
-        self,
-        variant_name: str,
-        *,
-        period: Duration | None = None,
-        statistic: str | None = None,
+        self, variant_name: str, *, period: Duration | None = None, statistic: str = "Sum"
     ) -> cloudwatch.Metric:
-        """The requests that a variant answered with a 5xx status.
-
-        Args:
-            variant_name: The variant: production or the shadow.
-            period: The length of a data point. Default: 5 minutes.
-            statistic: The statistic. Default: Sum.
-        """
-        return self._metric("Invocation5XXErrors", variant_name, "Sum", period, statistic)
+        """The requests that a variant answered with a 5xx status."""
+        return self._metric("Invocation5XXErrors", variant_name, period, statistic)
 
     def metric_invocation_model_errors(
-        self,
-        variant_name: str,
-        *,
-        period: Duration | None = None,
-        statistic: str | None = None,
+        self, variant_name: str, *, period: Duration | None = None, statistic: str = "Sum"
     ) -> cloudwatch.Metric:
-        """The requests that a variant's model did not answer with a 2xx status.
-
-        Args:
-            variant_name: The variant: production or the shadow.
-            period: The length of a data point. Default: 5 minutes.
-            statistic: The statistic. Default: Sum.
-        """
-        return self._metric("InvocationModelErrors", variant_name, "Sum", period, statistic)
+        """The requests that a variant's model did not answer with a 2xx status."""
+        return self._metric("InvocationModelErrors", variant_name, period, statistic)
 
     def _metric(
-        self,
-        metric_name: str,
-        variant_name: str,
-        default_statistic: str,
-        period: Duration | None,
-        statistic: str | None,
+        self, metric_name: str, variant_name: str, period: Duration | None, statistic: str
     ) -> cloudwatch.Metric:
-        """See https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html."""
+        """A metric of the endpoint's variant, production or the shadow; CDK's period is 5 minutes.
+
+        See https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
+        """
         return cloudwatch.Metric(
             namespace="AWS/SageMaker",
             metric_name=metric_name,
@@ -404,7 +342,7 @@ class StopInferenceExperiment(Construct):
                 "VariantName": variant_name,
             },
             period=period,
-            statistic=statistic or default_statistic,
+            statistic=statistic,
         )
 
     @property
@@ -418,14 +356,14 @@ class StopInferenceExperiment(Construct):
         return self._provider
 
 
-_held: WeakKeyDictionary[Stack, dict[str, str]] = WeakKeyDictionary()
+_constructs: WeakKeyDictionary[Stack, dict[str, str]] = WeakKeyDictionary()
 """By stack and experiment name: the path of the construct that ends the experiment."""
 
 
-def _held_by(construct: StopInferenceExperiment, name: str) -> str | None:
+def _earlier_construct(construct: StopInferenceExperiment, name: str) -> str | None:
     """The path of an earlier construct of the stack for the same experiment, if there is one."""
-    held = _held.setdefault(Stack.of(construct), {})
-    first = held.setdefault(name.lower(), construct.node.path)
+    by_name = _constructs.setdefault(Stack.of(construct), {})
+    first = by_name.setdefault(name.lower(), construct.node.path)
     return None if first == construct.node.path else first
 
 

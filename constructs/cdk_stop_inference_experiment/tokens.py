@@ -6,10 +6,10 @@ import sys
 
 from aws_cdk import Token
 
-_LOOKED_UP_NEXT = "dummy-value-for-"
-"""How ``ssm.StringParameter.value_from_lookup`` starts a value that the CLI has yet to look up.
+_LOOKUP_DUMMY = "dummy-value-for-"
+"""The start of what ``ssm.StringParameter.value_from_lookup`` returns before the lookup.
 
-The CLI then looks it up and runs the app again; if the app fails, it never does. See
+The CLI looks the value up and runs the app again, but only if the app did not fail. See
 https://docs.aws.amazon.com/cdk/v2/guide/context.html
 """
 
@@ -17,11 +17,11 @@ https://docs.aws.amazon.com/cdk/v2/guide/context.html
 def is_unresolved(value: object) -> bool:
     """Whether a value is a token or a string that contains one, so that synth cannot check it.
 
-    So is the dummy of a context lookup. Only values that can be tokens are passed to jsii, which
-    refuses arbitrary Python objects and is slow for strings. In a string, a token looks like
+    The dummy of a context lookup counts as one. Only values that can be tokens are passed to jsii,
+    which refuses arbitrary Python objects and is slow for strings. In a string, a token looks like
     ``${Token[...]}``.
     """
-    if is_looked_up_next(value):
+    if is_lookup_dummy(value):
         return True
     if isinstance(value, bool) or (isinstance(value, str) and "${" not in value):
         return False
@@ -30,13 +30,13 @@ def is_unresolved(value: object) -> bool:
     if isinstance(value, (int, float)):
         # JSON has no NaN and no infinity: jsii ends if it gets one. A number token is a float.
         return abs(value) <= sys.float_info.max and Token.is_unresolved(value)
-    if isinstance(value, str) or (is_of_jsii(value) and hasattr(value, "resolve")):
+    if isinstance(value, str) or (is_jsii_object(value) and hasattr(value, "resolve")):
         return Token.is_unresolved(value)
     return False
 
 
-def is_of_jsii(value: object) -> bool:
-    """Whether jsii can take an object: it cannot take just any of Python's."""
+def is_jsii_object(value: object) -> bool:
+    """Whether an object can be passed to jsii, which does not accept every Python object."""
     if isinstance(value, type):
         return False
     return hasattr(value, "__jsii_ref__") or hasattr(type(value), "__jsii_ifaces__")
@@ -47,6 +47,6 @@ def known_text(value: object) -> str | None:
     return value if isinstance(value, str) and not is_unresolved(value) else None
 
 
-def is_looked_up_next(value: object) -> bool:
-    """Whether a string contains a dummy, which this synth's template has instead of the value."""
-    return isinstance(value, str) and _LOOKED_UP_NEXT in value
+def is_lookup_dummy(value: object) -> bool:
+    """Whether a string contains the dummy of a value that is yet to be looked up."""
+    return isinstance(value, str) and _LOOKUP_DUMMY in value

@@ -1,6 +1,6 @@
 """The library's version, in the description of the function that it deploys.
 
-A plan is judged by the installed version, and a stack runs the deployed one: the description tells
+A plan is judged by the installed version, and a stack runs the deployed one: the description says
 whether they differ.
 """
 
@@ -21,7 +21,7 @@ def installed_version() -> str:
 
 
 def function_description() -> str:
-    """The function's description: what it is for, and the version that made it."""
+    """The function's description: what it is for, and the version that created it."""
     return f"{PURPOSE} ({_DISTRIBUTION} {installed_version()})"
 
 

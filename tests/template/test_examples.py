@@ -10,8 +10,9 @@ from unittest.mock import patch
 
 import aws_cdk as cdk
 import pytest
-from app import StopInferenceExperimentStack, declaration
 from aws_cdk import cx_api
+
+from cdk_stop_inference_experiment.app import make_stack
 
 from .stacks import RESOURCE_TYPE, resources
 
@@ -57,12 +58,11 @@ def test_a_readme_runs_its_own_app_with_context_that_changes_it(name: str) -> No
         assert templates != plain or context == WANTED.get(name), line
 
 
-def test_the_example_without_python_code_is_read_by_app_py() -> None:
+def test_the_example_without_python_code_is_read_by_the_librarys_app() -> None:
     file = json.loads((ROOT / "examples" / "cdk_json" / "cdk.json").read_text())
-    assert file["app"] == "python3 ../../app.py"
+    assert file["app"] == "python3 -m cdk_stop_inference_experiment.app"
     app = cdk.App(context=file["context"])
-    props = declaration(app.node.try_get_context)
-    StopInferenceExperimentStack(app, file["context"]["stack-name"], props=props)
+    make_stack(app)
     (stack,) = app.synth().stacks
     (resource,) = resources(stack.template, RESOURCE_TYPE).values()
     assert resource["Properties"]["Name"] == "fraud-shadow-json"

@@ -184,7 +184,7 @@ def test_an_experiment_of_another_account_or_region_is_refused(kind: str) -> Non
     (problem,) = error.value.problems
     assert problem == (
         f"'experiment' must be in the construct's own {kind} '{here[kind]}', got one in "
-        f"'{there[kind]}': put the construct into a stack of that {kind}"
+        f"'{there[kind]}': put the construct in a stack of that {kind}"
     )
 
 

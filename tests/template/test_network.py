@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk.assertions import Annotations, Match
 
 from cdk_stop_inference_experiment import (
-    InvalidPropsError,
     Outcome,
     StopInferenceExperimentProvider,
 )
@@ -49,39 +50,18 @@ def _warnings(stack: cdk.Stack) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("types", "chosen", "prop"),
+    "choose",
     [
-        ([PUBLIC, EGRESS], PUBLIC, "vpc_subnets"),
-        ([PUBLIC], None, "vpc"),
+        lambda vpc: _selection(PUBLIC),
+        lambda vpc: ec2.SubnetSelection(subnets=[vpc.private_subnets[0], vpc.public_subnets[0]]),
     ],
+    ids=["by type", "one by one"],
 )
-def test_public_subnets_are_refused_with_the_remedy(
-    types: list[ec2.SubnetType], chosen: ec2.SubnetType | None, prop: str
-) -> None:
-    stack = new_stack()
-    vpc = _vpc(stack, *types)
-    with pytest.raises(InvalidPropsError) as error:
-        StopInferenceExperimentProvider(
-            stack,
-            "Provider",
-            vpc=vpc,
-            vpc_subnets=_selection(chosen) if chosen else None,
-            memory_size=1,
-        )
-    about_memory, about_subnets = error.value.problems
-    assert "memory_size" in about_memory
-    assert about_subnets.startswith(
-        f"'{prop}' must give the function private subnets, got public ones"
-    )
-    assert "PRIVATE_WITH_EGRESS" in about_subnets
-
-
-def test_a_public_subnet_named_one_by_one_is_refused() -> None:
+def test_cdk_refuses_public_subnets(choose: Callable[[ec2.Vpc], ec2.SubnetSelection]) -> None:
     stack = new_stack()
     vpc = _vpc(stack, PUBLIC, EGRESS)
-    chosen = ec2.SubnetSelection(subnets=[vpc.private_subnets[0], vpc.public_subnets[0]])
-    with pytest.raises(InvalidPropsError, match="'vpc_subnets' must give the function private"):
-        StopInferenceExperimentProvider(stack, "Provider", vpc=vpc, vpc_subnets=chosen)
+    with pytest.raises(RuntimeError, match="in a public subnet can NOT access the internet"):
+        StopInferenceExperimentProvider(stack, "Provider", vpc=vpc, vpc_subnets=choose(vpc))
 
 
 @pytest.mark.parametrize("chosen", [None, _selection(EGRESS)])

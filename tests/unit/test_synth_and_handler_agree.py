@@ -171,9 +171,7 @@ def _refused_at_synth(props: Props) -> tuple[Mapping[str, object], list[str]]:
         experiment=None,
         outcome=props["outcome"],
         desired_model_variants=props["desired_model_variants"],
-        end_now=props["end_now"],
         promote_if=props["promote_if"],
-        otherwise=props["otherwise"],
     )
     return properties, refused
 

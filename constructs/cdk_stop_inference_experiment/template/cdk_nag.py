@@ -25,7 +25,7 @@ OWN_LOG_STREAMS = (
 )
 NETWORK_INTERFACES = (
     "Lambda creates the network interfaces of a function in a VPC under ids that EC2 chooses, and "
-    "ec2:DescribeNetworkInterfaces and ec2:DescribeSubnets know no resources."
+    "ec2:DescribeNetworkInterfaces and ec2:DescribeSubnets support no resources."
 )
 ENDPOINTS = (
     "sagemaker:DescribeEndpoint only reads: how many instances production runs when its shadow is "
@@ -33,11 +33,11 @@ ENDPOINTS = (
 )
 MEASUREMENTS = (
     "cloudwatch:GetMetricData supports no resources. cloudwatch:DescribeAlarms only returns "
-    "composite alarms to who may describe all alarms. Both only read."
+    "composite alarms to a caller that may describe all alarms. Both only read."
 )
 TESTED_RUNTIME = (
     "The newest Python that this release of cdk-stop-inference-experiment has been tested on. A "
-    "newer one can be chosen by 'runtime' of StopInferenceExperimentProvider."
+    "newer one can be chosen with 'runtime' of StopInferenceExperimentProvider."
 )
 
 

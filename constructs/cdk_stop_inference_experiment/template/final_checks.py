@@ -1,4 +1,4 @@
-"""What only the finished template shows: later code and aspects may change what the library made.
+"""What only the finished template shows: later code and aspects may change what the library set.
 
 CDK validates a construct after every aspect has run. No public API has the template at that time,
 and none has the overrides of a resource at all, so a check synthesises the stack's template once

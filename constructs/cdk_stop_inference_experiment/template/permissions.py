@@ -54,7 +54,7 @@ NETWORK_ACTIONS = (
 )
 
 GRANT_CHARACTERS = 200
-"""An upper estimate of what lets the role use a key or a queue."""
+"""An upper estimate of the statement that lets the role use a key or a queue."""
 
 IMMUTABLE_ROLE = "cdk-stop-inference-experiment:immutableRole"
 """The id for acknowledging the warning."""
@@ -80,9 +80,9 @@ def polling_rules_arn(stack: Stack) -> str:
 
 
 def permit_rules(scope: Construct, function: lambda_.Function) -> IDependable:
-    """Let the stack's polling rules invoke the function: those of any name with the prefix.
+    """Let the stack's polling rules invoke the function: all rules whose names have the prefix.
 
-    A statement for each rule would fill the function's policy at forty stops, and needs a call
+    A statement for each rule would fill the function's policy at forty stops, and need a call
     before and after each. "Lambda configures the comparison using the StringLike operator":
     https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html#lambda-AddPermission-request-SourceArn
     """
@@ -186,13 +186,13 @@ class Access:
         experiment_name: The experiment; it may be a token.
         endpoint_name: The endpoint whose instances are counted, ``*`` if synth does not know it;
             empty if none are counted.
-        measures: A promotion needs evidence.
+        needs_evidence: Its promotion does.
         alarms: The ARNs of the alarms that the evidence includes, ``*`` for all.
     """
 
     experiment_name: str
     endpoint_name: str = ""
-    measures: bool = False
+    needs_evidence: bool = False
     alarms: tuple[str, ...] = ()
 
     def statements(self, stack: Stack) -> list[iam.PolicyStatement]:
@@ -220,15 +220,17 @@ class Access:
         prefix = f"arn:aws:sagemaker:{known_text(region) or 'ap-southeast-1'}:123456789012"
         statements = [
             {
-                "Action": _one_or_all(list(actions)),
+                "Action": _one_or_list(list(actions)),
                 "Effect": "Allow",
-                "Resource": _one_or_all([f"{prefix}:{kind}/{known_text(n) or ''}" for n in names]),
+                "Resource": _one_or_list([f"{prefix}:{kind}/{known_text(n) or ''}" for n in names]),
             }
             for actions, kind, names in self._granted()
         ]
         for action, resources in self._measured():
             named = [one if known_text(one) else _AN_ALARM for one in resources]
-            statements.append({"Action": action, "Effect": "Allow", "Resource": _one_or_all(named)})
+            statements.append(
+                {"Action": action, "Effect": "Allow", "Resource": _one_or_list(named)}
+            )
         policy = {"Statement": statements, "Version": "2012-10-17"}
         return len(json.dumps(policy, separators=(",", ":")))
 
@@ -238,7 +240,7 @@ class Access:
             yield (COUNT_ACTION,), "endpoint", _spellings(self.endpoint_name)
 
     def _measured(self) -> Iterator[tuple[str, Sequence[str]]]:
-        if self.measures:
+        if self.needs_evidence:
             yield MEASURE_ACTION, ["*"]
         if self.alarms:
             yield ALARMS_ACTION, self.alarms
@@ -274,7 +276,7 @@ def endpoint_to_count(properties: Mapping[str, object], experiment: object) -> s
     return (known_text(resource.endpoint_name) if resource else None) or "*"
 
 
-def _one_or_all(values: list[str]) -> str | list[str]:
+def _one_or_list(values: list[str]) -> str | list[str]:
     return values if len(values) > 1 else values[0]
 
 
@@ -299,21 +301,21 @@ class RolePermissions:
         self._region = self._stack.region
         self._role = role
         self._experiments = 0
-        self._measures = False
+        self._needs_evidence = False
         self._characters = characters
         self._possible = _takes_policies(scope, role)
         if not self._possible:
             Annotations.of(scope).add_warning_v2(IMMUTABLE_ROLE, _IMMUTABLE_ROLE_WARNING)
 
     @property
-    def measures(self) -> bool:
-        """Whether the function reads CloudWatch for an experiment."""
-        return self._measures
+    def needs_evidence(self) -> bool:
+        """Whether the promotion of an experiment does, so that the function reads CloudWatch."""
+        return self._needs_evidence
 
     def permit_network(self) -> IDependable:
         """Let Lambda connect the function to a VPC; the function must depend on this.
 
-        Lambda refuses a function in a VPC whose role cannot make network interfaces.
+        Lambda refuses a function in a VPC whose role cannot create network interfaces.
         """
         policy = self._managed("Network", [_network_statement()])
         if policy:
@@ -338,17 +340,17 @@ class RolePermissions:
 
     def permit_experiment(self, scope: Construct, construct_id: str, access: Access) -> IDependable:
         """Let the function stop one more experiment, with a policy in the scope."""
-        self._measures = self._measures or access.measures
+        self._needs_evidence = self._needs_evidence or access.needs_evidence
         if not self._possible:
             return DependencyGroup()
         self._experiments += 1
         self._characters += access.characters(self._region)
         statements = access.statements(self._stack)
-        # Attached by the role and with its statements: a role of iam.Role.customize_roles() writes
-        # those of the moment into its report, and keeps the policy out of the template.
+        # The statements come first, and the role attaches the policy: iam.Role.customize_roles()
+        # reports the statements of that moment, and keeps the policy out of the template.
         policy = iam.Policy(scope, construct_id, statements=statements)
         self._role.attach_inline_policy(policy)
-        wildcards = [("*", MEASUREMENTS)] if access.measures else []
+        wildcards = [("*", MEASUREMENTS)] if access.needs_evidence else []
         if access.endpoint_name == "*":
             wildcards += [(arn, ENDPOINTS) for arn in statements[1].resources]
         if wildcards:

@@ -22,7 +22,7 @@ from cdk_stop_inference_experiment_handler.contract.limits import INFRASTRUCTURE
 from ..evidence import Comparison, Evidence
 from ..model_variant import InstanceType, ModelVariantConfig
 from ..outcome import Instances, Outcome
-from ..tokens import is_of_jsii
+from ..tokens import is_jsii_object
 
 PROP_NAMES: Mapping[str, str] = {
     "Name": "experiment_name",
@@ -123,8 +123,8 @@ def _comparison(comparison: object) -> object:
     pair = pair_of(comparison)
     members: dict[str, object] = {
         "Metric": None if pair else comparison.metric,
-        "ProductionMetric": metric_written(pair[0]) if pair else None,
-        "ShadowMetric": metric_written(pair[1]) if pair else None,
+        "ProductionMetric": metric_property(pair[0]) if pair else None,
+        "ShadowMetric": metric_property(pair[1]) if pair else None,
         "Statistic": comparison.statistic,
         "MaxRatio": comparison.max_ratio,
         "MaxIncrease": _in_units(comparison.max_increase, per_millisecond=1000),
@@ -138,20 +138,20 @@ def _comparison(comparison: object) -> object:
 
 
 def pair_of(comparison: Comparison) -> tuple[object, object] | None:
-    """The metrics of production and of the shadow, if it compares any two."""
+    """The metrics of production and of the shadow of a comparison of any two metrics."""
     metric: object = comparison.metric
     return metric if isinstance(metric, tuple) and len(metric) == 2 else None
 
 
 def stat_of(metric: object) -> aws_cdk.aws_cloudwatch.MetricStatConfig | None:
-    """What a metric is in CloudWatch; None for a math expression, and for what is no metric."""
-    if not (is_of_jsii(metric) and hasattr(metric, "to_metric_config")):
+    """The metric in CloudWatch; None for a math expression and for anything else."""
+    if not (is_jsii_object(metric) and hasattr(metric, "to_metric_config")):
         return None
     stat: aws_cdk.aws_cloudwatch.MetricStatConfig | None = metric.to_metric_config().metric_stat
     return stat
 
 
-def metric_written(metric: object) -> object:
+def metric_property(metric: object) -> object:
     """A metric as ``ProductionMetric`` and ``ShadowMetric`` have it."""
     stat = stat_of(metric)
     if stat is None:
@@ -165,10 +165,10 @@ def metric_written(metric: object) -> object:
     }
 
 
-def _listed(values: object, written: Callable[[object], object]) -> object:
+def _listed(values: object, convert: Callable[[object], object]) -> object:
     if isinstance(values, str) or not isinstance(values, Sequence):
         return values
-    return [written(value) for value in values]
+    return [convert(value) for value in values]
 
 
 def _in_units(value: object, *, per_millisecond: float) -> object:
@@ -180,10 +180,10 @@ def _in_units(value: object, *, per_millisecond: float) -> object:
 
 
 def _instances(outcome: object) -> object:
-    """Whose instances, or which; None where they are left out, or nothing is promoted.
+    """The property ``Instances``; None if it is left out, or if nothing is promoted.
 
-    Production's are the default, but written: with evidence, they must be named where production
-    has another instance type than the shadow.
+    Production's are the default, but not left out if they were named: with evidence, they must be
+    named if production has another instance type than the shadow.
     """
     instances = outcome.instances if isinstance(outcome, Outcome) else None
     if instances == Instances.production():
