@@ -5,7 +5,8 @@ python cold_child.py FOLDER MODULE [answer]
 Imports a handler like Lambda's runtime. With ``answer`` it also answers one Create. Everything is
 real down to the sockets: clients, connections, TLS contexts with their trusted certificates, HTTP.
 Only name lookup, TCP and the TLS handshake are skipped: once for SageMaker and once for the answer,
-and for ours, which reads its stack, once for CloudFormation. The request was signed just now, like a first delivery.
+and for ours, which reads its stack, once for CloudFormation. The request was signed just now, like
+a first delivery.
 Standard library only, so that only the handler decides what is loaded.
 """
 

@@ -59,16 +59,22 @@ WORSE = """\
 - **Waiting is billed.** A stop with crhelper or AwsCustomResource costs next to nothing: crhelper
   polls every two minutes, AwsCustomResource does not wait. Ours stays for 20 s after the Stop, for
   a hundredth of a cent.
+- **More calls for a request that stops nothing:** two of its stack, which tell whether the request
+  is still the one that counts.
 - **More describe calls** than crhelper's: ten after the Stop, then one a minute. Under throttling a
   Stop begins later, but nothing fails.
 - **More resources** than AwsCustomResource or crhelper for the first experiment: a log group with
   retention, an invoke configuration, the rules' permission and separate policies, which are deleted
   last. The permission is the eighth, one more than the target was: without it each stop would write
   a statement into the function's policy, which has room for about forty.
-- **More code to load** than the handler of crhelper's README: the function validates its input
-  and what it reads from AWS. It creates no client before it needs it, and botocore parses only the
-  part of SageMaker's model that it uses, which more than compensates for that.
-- **Synth takes longer** than AwsCustomResource's. By hand, on a busy machine, in seconds of CPU:
+- **The first answer of a cold start takes longer** than with the handler of crhelper's README. Ours
+  is imported sooner: it creates no client before it needs it, and botocore parses only the part of
+  SageMaker's model that it uses. But since no request is answered before its stack has been read,
+  it then needs a client of CloudFormation, with all of its model, and a third connection, whose
+  trusted certificates take as long to load as the client. The handler itself is more code, too: it
+  validates its input and what it reads from AWS.
+- **Synth takes longer** than AwsCustomResource's. That target is missed, and stays; the one beside
+  it is the provider framework's, in the same run. By hand, on a busy machine, in seconds of CPU:
 
   | part | AwsCustomResource | ours |
   | --- | --- | --- |
@@ -198,6 +204,6 @@ ASSUMED = """\
 Stops take up to a minute more or less than stated, evenly distributed. Assumed: 40 ms for each
 AWS call, for the delivery of each invocation and for the answer, and 0.5 s billed for each
 simulated cold start; ours takes {cold:g} s, not less than section 3 measures. The endpoint settles
-together with the experiment, since only ours waits for it, and its event comes a second later. A firing is billed
-as an event, although AWS does not charge for rules on its own events.
+together with the experiment, since only ours waits for it, and its event comes a second later. A
+firing is billed as an event, although AWS does not charge for rules on its own events.
 """
