@@ -69,8 +69,8 @@ WORSE = """\
   a statement into the function's policy, which has room for about forty.
 - **The first answer of a cold start takes longer** than with the handler of crhelper's README. Ours
   is imported sooner: it creates no client before it needs it, and botocore parses only the part of
-  SageMaker's model that it uses. But since no request is answered before its stack has been read,
-  it then needs a client of CloudFormation, with all of its model, and a third connection, whose
+  SageMaker's model that it uses. But a creation is not answered before its stack has been read. For
+  that it needs a client of CloudFormation, with all of its model, and a third connection, whose
   trusted certificates take as long to load as the client. The handler itself is more code, too: it
   validates its input and what it reads from AWS.
 - **Synth takes longer** than AwsCustomResource's. That target is missed, and stays; the one beside
