@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from loopback.cloudformation import Stack
+from loopback.cloudformation import Asked, Stack
 from loopback.containers import fresh_everything, fresh_index
 from loopback.function import Context, Handler
 from loopback.sagemaker import Pace
@@ -21,6 +21,7 @@ __all__ = [
     "HANDLERS",
     "INSIDE",
     "OUR_COLD_SECONDS",
+    "let_succeed",
     "new_world",
     "one_request",
     "playing",
@@ -110,13 +111,22 @@ def one_request(
     with playing(contestant, world):
         world.experiment(status, Pace(stop=stop, settle=0, lag=0))
         asked = world.deliver(world.request(kind))
-        world.run_to_quiet()
-    if asked.answer is None or asked.answer["Status"] != "SUCCESS" or world.leftovers:
-        raise RuntimeError(f"{contestant}, {kind}: {asked.answer}, left: {world.leftovers}")
+        let_succeed(world, asked)
     outcome.lag = asked.answered_at - world.sagemaker.experiments[NAME].ends_at
     outcome.calls = sum(1 for _ in world.journal.calls())
     outcome.firings = max(0, outcome.invocations - 1)
     return outcome, asked.answered_at - asked.issued_at
+
+
+def let_succeed(world: World, asked: Asked) -> None:
+    """Let everything happen.
+
+    Raises:
+        RuntimeError: The request was not answered SUCCESS, or something was left behind.
+    """
+    world.run_to_quiet()
+    if asked.answer is None or asked.answer["Status"] != "SUCCESS" or world.leftovers:
+        raise RuntimeError(f"{asked.event}: {asked.answer}, left: {world.leftovers}")
 
 
 def _timed(handler: Handler, memory: int, outcome: Outcome) -> Handler:

@@ -13,7 +13,7 @@ from typing import Any
 from loopback.sagemaker import Pace
 from loopback.world import KEEP, PROMOTE
 
-from .loopback import new_world, playing
+from .loopback import let_succeed, new_world, playing
 from .simulation import Outcome
 
 __all__ = ["KINDS", "measure"]
@@ -57,9 +57,7 @@ def _counted(kind: Kind) -> Json:
     with playing("ours", world):
         world.experiment(kind.status, Pace(stop=STOP_SECONDS, settle=0, lag=0))
         asked = world.deliver(world.request(kind.request, kind.new, kind.old))
-        world.run_to_quiet()
-    if asked.answer is None or asked.answer["Status"] != "SUCCESS" or world.leftovers:
-        raise RuntimeError(f"{kind}: {asked.answer}, left: {world.leftovers}")
+        let_succeed(world, asked)
     names = [entry.name for entry in world.journal.calls()]
     return {
         "until_stop": names.index(STOP) + 1 if STOP in names else None,

@@ -313,7 +313,7 @@ def many_tables(many: Json) -> str:
         [
             str(row["experiments"]),
             f"{row['stop_seconds'] / 60:.0f} min",
-            "none" if row["rate"] is None else f"{row['rate']:g} a second",
+            _rate(row),
             row["contestant"],
             f"{row['calls_a_second']:.1f}",
             str(row["busiest_second"]),
@@ -335,12 +335,16 @@ def many_tables(many: Json) -> str:
     )
 
 
+def _rate(row: Json) -> str:
+    return "none" if row["rate"] is None else f"{row['rate']:g} a second"
+
+
 def plan_tables(plan: Json) -> str:
     """The command: calls and time."""
     rows = [
         [
             str(row["at_once"]),
-            "none" if row["rate"] is None else f"{row['rate']:g} a second",
+            _rate(row),
             f"{row['seconds']:.1f} s",
             str(row["calls"]),
             str(row["describes"]),
