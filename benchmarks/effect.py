@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-__all__ = ["BEFORE", "effect_rows", "key_figures"]
+__all__ = ["BEFORE", "before_requests", "effect_rows", "key_figures"]
 
 Json = dict[str, Any]
 BEFORE = Path(__file__).with_name("before.json")
@@ -17,8 +17,14 @@ BEFORE = Path(__file__).with_name("before.json")
 
 def effect_rows(results: Json) -> list[list[str]]:
     """Return figure, value before and value now, as far as there are results."""
-    before: dict[str, str] = json.loads(BEFORE.read_text())
+    before: Json = json.loads(BEFORE.read_text())
     return [[name, before[name], now] for name, now in key_figures(results).items()]
+
+
+def before_requests() -> Json:
+    """Return the calls of each kind of request before the function looked once and decided once."""
+    found: Json = json.loads(BEFORE.read_text())["requests"]
+    return found
 
 
 def key_figures(results: Json) -> dict[str, str]:

@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from . import local_lag
+from . import local_lag, requests
 from .loopback import HANDLERS, INSIDE, one_request
 from .prices import LIST, dollars
 from .simulation import CONTESTANTS, Outcome
@@ -64,7 +64,7 @@ def measure_idle() -> Json:
                 "dollars": dollars(outcome.usage),
             }
         )
-    return {"rows": rows}
+    return {"rows": rows, "requests": requests.measure()}
 
 
 def told(outcomes: Sequence[Outcome]) -> Json:

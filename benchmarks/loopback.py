@@ -8,19 +8,29 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
+from loopback.cloudformation import Asked, Stack
 from loopback.containers import fresh_everything, fresh_index
 from loopback.function import Context, Handler
 from loopback.sagemaker import Pace
-from loopback.world import NAME, World
+from loopback.world import DAY_SECONDS, NAME, World
 
 from .simulation import DEFAULT_MEMORY_MB, OUR_MEMORY_MB, Outcome
 from .waiting_inside import waiting_inside
 
-__all__ = ["HANDLERS", "INSIDE", "OUR_COLD_SECONDS", "new_world", "one_request", "playing"]
+__all__ = [
+    "HANDLERS",
+    "INSIDE",
+    "OUR_COLD_SECONDS",
+    "let_succeed",
+    "new_world",
+    "one_request",
+    "playing",
+    "updating",
+]
 
 STOCK = "loopback.stock"
 INSIDE = "waiting inside"
-OUR_COLD_SECONDS = 3.8
+OUR_COLD_SECONDS = 4.5
 """Until ours answers from a cold start, as the benchmark of cold starts measures it with the memory
 of the template; all of it is spent, and billed, before the handler's first call."""
 
@@ -65,6 +75,16 @@ def new_world(contestant: str, outcome: Outcome, seed: int = 0) -> World:
     return world
 
 
+def updating(world: World, name: str) -> Stack:
+    """Return a further stack of a world, which is being updated like its first one."""
+    stack = world.cloudformation.new_stack(name)
+    stack.enter("CREATE_IN_PROGRESS", world.clock.now - DAY_SECONDS)
+    stack.enter("CREATE_COMPLETE", world.clock.now - DAY_SECONDS)
+    stack.enter("UPDATE_IN_PROGRESS", world.clock.now)
+    stack.event_lag = 0.0
+    return stack
+
+
 @contextmanager
 def playing(contestant: str, world: World) -> Iterator[None]:
     """Let the contestant's function run in a world."""
@@ -91,13 +111,22 @@ def one_request(
     with playing(contestant, world):
         world.experiment(status, Pace(stop=stop, settle=0, lag=0))
         asked = world.deliver(world.request(kind))
-        world.run_to_quiet()
-    if asked.answer is None or asked.answer["Status"] != "SUCCESS" or world.leftovers:
-        raise RuntimeError(f"{contestant}, {kind}: {asked.answer}, left: {world.leftovers}")
+        let_succeed(world, asked)
     outcome.lag = asked.answered_at - world.sagemaker.experiments[NAME].ends_at
     outcome.calls = sum(1 for _ in world.journal.calls())
     outcome.firings = max(0, outcome.invocations - 1)
     return outcome, asked.answered_at - asked.issued_at
+
+
+def let_succeed(world: World, asked: Asked) -> None:
+    """Let everything happen.
+
+    Raises:
+        RuntimeError: The request was not answered SUCCESS, or something was left behind.
+    """
+    world.run_to_quiet()
+    if asked.answer is None or asked.answer["Status"] != "SUCCESS" or world.leftovers:
+        raise RuntimeError(f"{asked.event}: {asked.answer}, left: {world.leftovers}")
 
 
 def _timed(handler: Handler, memory: int, outcome: Outcome) -> Handler:

@@ -1,4 +1,4 @@
-"""Many experiments of one stack, stopped by one update, with SageMaker throttling.
+"""Many experiments, stopped at once by the updates of their stacks, with SageMaker throttling.
 
 AWS does not publish the rate limits of these two calls, so several are tried. The handlers are the
 real ones, in concurrent invocations on the loopback AWS. A token bucket throttles all of them
@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from loopback.faults import Faults
 from loopback.sagemaker import Pace, arn_of
-from loopback.world import KEEP, World
+from loopback.world import KEEP, STACK, World
 
 from .executions import Executions
-from .loopback import HANDLERS, INSIDE, new_world, playing
+from .loopback import HANDLERS, INSIDE, new_world, playing, updating
 from .prices import dollars
 from .simulation import Outcome
 from .stats import percentile
@@ -36,6 +37,9 @@ ALL_UP_TO = 40
 rules."""
 
 _WITHOUT_CRHELPER = ("ours", INSIDE)
+STACK_OF = 40
+"""Experiments of a stack: as many as one provider has policies for."""
+
 AN_HOUR = 3600.0
 """CloudFormation waits no longer."""
 
@@ -123,7 +127,11 @@ def stop_all(crowd: Crowd) -> Json:
     if crowd.is_cold:
         world.clock.call_at(world.clock.now + crowd.stop_seconds - 1, freeze)
     with playing(crowd.contestant, world):
-        asked = [_deliver(world, f"shadow-{n:03}", crowd.stop_seconds) for n in range(crowd.count)]
+        asked = []
+        for number in range(crowd.count):
+            if number and number % STACK_OF == 0:
+                world.stack = updating(world, f"{STACK}-{number // STACK_OF}")
+            asked.append(_deliver(world, f"shadow-{number:03}", crowd.stop_seconds))
         world.run_to_quiet(AN_HOUR)
         lags = [
             request.answered_at - world.sagemaker.experiments[name].ends_at
@@ -132,7 +140,8 @@ def stop_all(crowd: Crowd) -> Json:
     failed = sum(
         request.answer is None or request.answer["Status"] != "SUCCESS" for _, request in asked
     )
-    answered = [lag for lag in lags if lag < float("inf")] or [0.0]
+    # What was not stopped has no end, and what was not answered no answer.
+    answered = [lag for lag in lags if isfinite(lag)] or [0.0]
     outcome.firings = outcome.invocations - crowd.count
     elapsed = max(bucket.asked) - min(bucket.asked)
     return {

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from .effect import before_requests
+from .loopback import OUR_COLD_SECONDS
 from .texts import (
     ASSUMED,
     COLD_RUNS,
@@ -20,6 +22,7 @@ from .texts import (
     MEMORY_CHOICE,
     MEMORY_CURVE,
     PLANNED,
+    REQUESTS,
     STORIES,
     TIMEOUT,
     TOGETHER,
@@ -65,7 +68,7 @@ def lag_tables(lag: Json) -> str:
     ]
     head = ["stop", "contestant", "how", "runs", "lag p50", "p99", "invocations", "calls", "US$"]
     parts = ["![Lag against the duration of the stop](lag.svg)\n", table(head, rows)]
-    parts.append(ASSUMED)
+    parts.append(ASSUMED.format(cold=OUR_COLD_SECONDS))
     if lag["local"]:
         scale = f"{lag['local_scale']:g}"
         parts.append(
@@ -156,7 +159,7 @@ def wait_tables(wait: Json) -> str:
 
 
 def idle_tables(idle: Json) -> str:
-    """Delete of an ended experiment."""
+    """Delete of an ended experiment, and the calls of each kind of request."""
     rows = [
         [
             row["contestant"],
@@ -169,7 +172,23 @@ def idle_tables(idle: Json) -> str:
         for row in idle["rows"]
     ]
     head = ["contestant", "event to answer", "invocations", "AWS calls", "polling rule", "US$"]
-    return "Delete of an ended experiment, virtual time, one run each:\n\n" + table(head, rows)
+    ended = "Delete of an ended experiment, virtual time, one run each:\n\n" + table(head, rows)
+    before = before_requests()
+    requests = [
+        [
+            row["what"],
+            *(str(now) for now in _counts(row)),
+            *(str(count) for count in _counts(before[row["what"]])),
+            ", ".join(f"{count} {name}" for name, count in row["by_operation"].items()),
+        ]
+        for row in idle["requests"]
+    ]
+    head = ["request", "calls", "until the Stop", "calls before", "until the Stop", "which, now"]
+    return "\n".join([ended, REQUESTS, table(head, requests)])
+
+
+def _counts(row: Json) -> tuple[int, int | str]:
+    return row["calls"], row["until_stop"] or ""
 
 
 def cold_tables(cold: Json) -> str:
@@ -294,7 +313,7 @@ def many_tables(many: Json) -> str:
         [
             str(row["experiments"]),
             f"{row['stop_seconds'] / 60:.0f} min",
-            "none" if row["rate"] is None else f"{row['rate']:g} a second",
+            _rate(row),
             row["contestant"],
             f"{row['calls_a_second']:.1f}",
             str(row["busiest_second"]),
@@ -316,12 +335,16 @@ def many_tables(many: Json) -> str:
     )
 
 
+def _rate(row: Json) -> str:
+    return "none" if row["rate"] is None else f"{row['rate']:g} a second"
+
+
 def plan_tables(plan: Json) -> str:
     """The command: calls and time."""
     rows = [
         [
             str(row["at_once"]),
-            "none" if row["rate"] is None else f"{row['rate']:g} a second",
+            _rate(row),
             f"{row['seconds']:.1f} s",
             str(row["calls"]),
             str(row["describes"]),

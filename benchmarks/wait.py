@@ -18,7 +18,7 @@ from loopback.sagemaker import Pace
 from loopback.wire import Members
 from loopback.world import NAME, PROMOTE, World
 
-from .loopback import INSIDE, new_world, playing
+from .loopback import INSIDE, let_succeed, new_world, playing
 from .many import Crowd, stop_all
 from .prices import dollars
 from .simulation import OUR_MEMORY_MB, Outcome
@@ -142,9 +142,7 @@ def _played(story: Story, stop: float, seed: int) -> Outcome:
     with playing("ours", world):
         world.experiment("Running", Pace(stop=stop, settle=settles, lag=0))
         asked = world.deliver(world.request("Update"))
-        world.run_to_quiet()
-    if asked.answer is None or asked.answer["Status"] != "SUCCESS" or world.leftovers:
-        raise RuntimeError(f"{story}, {stop} s: {asked.answer}, left: {world.leftovers}")
+        let_succeed(world, asked)
     outcome.lag = asked.answered_at - (world.sagemaker.experiments[NAME].ends_at + settles + ends)
     outcome.calls = sum(1 for _ in world.journal.calls())
     outcome.firings = outcome.invocations - 1

@@ -72,7 +72,8 @@ class Settings:
         nested_creation_rolls_back: Whether a nested stack whose creation fails rolls itself back
             before the parent stack deletes it. Default: false, it stays CREATE_FAILED until then.
         endpoint_events_delay_seconds: How late an event of an endpoint's status arrives at
-            EventBridge: "in near real time". Seconds, at least 0. Default: 0.
+            EventBridge: "in near real time"; one that is on its way keeps its delay, so that a
+            change lets the next one overtake it. Seconds, at least 0. Default: 0.
         endpoint_events_copies: How often it arrives: SageMaker "may send multiple events for each
             state change"; with 0 it is lost. At least 0. Default: 1.
         rule_effective_seconds: How long a new rule matches no events and keeps no schedule: changes

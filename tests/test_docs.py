@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from math import floor, log10
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -189,6 +191,45 @@ def test_the_table_of_warnings_has_each_that_synth_gives() -> None:
     given = set(re.findall(r'"cdk-stop-inference-experiment:(\w+)"', code))
     page = (DOCS / "reference" / "errors.md").read_text().partition("## Warnings at synth")[2]
     assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == given
+
+
+def test_the_figures_in_readme_are_those_of_the_benchmarks() -> None:
+    results = json.loads((ROOT / "benchmarks" / "results.json").read_text())
+    readme = (ROOT / "README.md").read_text()
+    stops = {
+        (row["stop"], row["contestant"]): row
+        for row in results["lag"]["rows"]
+        if row["how"] == "simulated" or row["contestant"] == "ours"
+    }
+    lag, cost = (
+        {name: stops["14 min", name][member] for name in ("ours", "provider framework")}
+        for member in ("lag_p50", "dollars")
+    )
+    others = stops["14 min", "AwsCustomResource"]["dollars"]
+    resources = {row["contestant"]: row["resources"] for row in results["synth"]["one"]}
+    counts = [resources[name] for name in ("ours", "native", "AwsCustomResource")]
+    late = "within a minute if [an event](docs/design/waiting.md) does not come"
+    for told in (
+        (
+            f"| answers after the end | {lag['ours']:.1f} s; {late} | not documented "
+            f"| does not wait | {lag['provider framework']:.1f} s |"
+        ),
+        (
+            f"| a stop of 14 minutes costs | US$ {_dollars(cost['ours'])} | nothing "
+            f"| US$ {_dollars(others)} | US$ {_dollars(cost['provider framework'])} |"
+        ),
+        (
+            f"| resources in the template | {' | '.join(str(count) for count in counts)} "
+            f"| {resources['provider framework']} |"
+        ),
+        f"A stop of 50 minutes costs US$ {_dollars(stops['50 min', 'ours']['dollars'])} with",
+    ):
+        assert told in readme
+
+
+def _dollars(cost: float) -> str:
+    """One significant digit."""
+    return f"{cost:.{-floor(log10(cost))}f}"
 
 
 def test_the_figures_of_a_stop_are_those_of_the_benchmarks() -> None:

@@ -11,6 +11,7 @@ sends one when an inference experiment changes its endpoint is assumed.
 from __future__ import annotations
 
 import json
+import logging
 import re
 import threading
 import time
@@ -30,6 +31,7 @@ Json = dict[str, Any]
 
 _DETAIL_TYPE = "SageMaker Endpoint State Change"
 _PUMP_SECONDS = 0.02
+_logger = logging.getLogger("local_aws")
 
 
 class EndpointEvents:
@@ -66,16 +68,30 @@ class EndpointEvents:
         """Nothing else would let time pass: the service only moves on when it is called."""
         while True:
             time.sleep(_PUMP_SECONDS)
-            self._service.advance()
-            now = self._clock.now()
-            with self._lock:
-                ready = [entry for when, entry in self._due if when <= now]
-                self._due = [(when, entry) for when, entry in self._due if when > now]
-            for entry in ready:
-                _, _, _, region, account, _ = entry["Resources"][0].split(":", 5)
-                set_request_region(region)
-                set_request_account_id(account)
-                eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
+            try:
+                self._send_what_is_due()
+            except Exception:
+                # A thread that has ended would send nothing more, and say nothing.
+                _logger.exception("events of endpoints")
+
+    def _send_what_is_due(self) -> None:
+        self._service.advance()
+        now = self._clock.now()
+        with self._lock:
+            ready = [entry for when, entry in self._due if when <= now]
+            self._due = [(when, entry) for when, entry in self._due if when > now]
+        for entry in ready:
+            _send(entry)
+
+
+def _send(entry: Json) -> None:
+    _, _, _, region, account, _ = entry["Resources"][0].split(":", 5)
+    set_request_region(region)
+    set_request_account_id(account)
+    try:
+        eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
+    except Exception:
+        _logger.exception("an event of %s is lost", entry["Resources"][0])
 
 
 def _entry(endpoint: Endpoint) -> Json:

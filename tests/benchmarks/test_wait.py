@@ -7,6 +7,7 @@ from benchmarks.executions import Executions
 from benchmarks.loopback import INSIDE, OUR_COLD_SECONDS, new_world, one_request
 from benchmarks.many import Crowd, stop_all
 from benchmarks.report import load
+from benchmarks.requests import measure
 from benchmarks.simulation import OUR_MEMORY_MB, Outcome
 from benchmarks.wait import measure_story
 
@@ -34,6 +35,21 @@ def test_forty_that_wait_inside_starve_each_other_where_ten_may_run() -> None:
     inside = stop_all(Crowd(INSIDE, 40, 840.0, executions=10))
     assert inside["failed"] == 10
     assert inside["all_taken_seconds"] > 2500
+
+
+def test_more_than_forty_are_stopped_in_several_stacks() -> None:
+    found = stop_all(Crowd("ours", 42, 83.0))
+    assert (found["failed"], found["left_behind"]) == (0, 0)
+
+
+def test_a_lag_is_counted_only_of_what_has_ended() -> None:
+    # No call comes through, so nothing ends, and each request is answered FAILED.
+    found = stop_all(Crowd("ours", 1, 83.0, rate=0.1))
+    assert (found["failed"], found["lag_p50"], found["lag_max"]) == (1, 0.0, 0.0)
+
+
+def test_the_calls_of_each_kind_of_request_are_those_of_the_report() -> None:
+    assert measure() == load()["idle"]["requests"]
 
 
 def test_the_time_for_which_all_executions_are_taken_is_counted() -> None:

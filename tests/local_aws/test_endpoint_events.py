@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.waiting import eventually
 
 from local_aws import LocalAws
+from local_aws.environment import python_of
 from local_aws.shadow_test import create_shadow_test
 
 from .conftest import FunctionMaker
@@ -18,6 +21,7 @@ from .test_eventbridge_limits import refused
 
 Json = dict[str, Any]
 ENDPOINT = "fraud"
+ROOT = Path(__file__).resolve().parents[2]
 PATTERN: Json = {
     "source": ["aws.sagemaker"],
     "detail-type": ["SageMaker Endpoint State Change"],
@@ -139,6 +143,17 @@ def test_an_event_can_be_late(aws: LocalAws, make_function: FunctionMaker) -> No
     assert time.monotonic() - began >= 2.5
 
 
+def test_events_can_come_out_of_order(aws: LocalAws, make_function: FunctionMaker) -> None:
+    pattern = {name: PATTERN[name] for name in ("source", "detail-type")}
+    rule(aws, make_function(PRINTS), EventPattern=json.dumps(pattern))
+    aws.configure(endpoint_events_delay_seconds=2)
+    stop(aws)
+    aws.configure(endpoint_events_delay_seconds=0)
+    assert eventually(lambda: len(received(aws)) == 2)
+    statuses = [item["detail"]["EndpointStatus"] for item in received(aws)]
+    assert statuses == ["IN_SERVICE", "UPDATING"]
+
+
 def test_a_rule_can_take_a_while_to_be_effective(
     aws: LocalAws, make_function: FunctionMaker
 ) -> None:
@@ -180,3 +195,31 @@ def test_lambda_invokes_a_function_again_that_raises(
     stop(aws)
     assert eventually(lambda: len(received(aws)) == 3)
     assert len({item["id"] for item in received(aws)}) == 1
+
+
+FAILS_AT_FIRST = """
+import time
+from types import SimpleNamespace
+from local_aws.emulator.endpoint_events import EndpointEvents
+from local_aws.settings import Settings
+
+calls = []
+
+def advance():
+    calls.append(1)
+    if len(calls) == 1:
+        raise RuntimeError("something has moved")
+
+service = SimpleNamespace(advance=advance, watch_endpoints=lambda note: None)
+EndpointEvents(service, SimpleNamespace(now=time.time), Settings())
+while len(calls) < 3:
+    time.sleep(0.01)
+"""
+
+
+def test_the_thread_that_sends_them_says_what_failed_and_goes_on() -> None:
+    command = [str(python_of("emulator")), "-c", FAILS_AT_FIRST]
+    ended = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "RuntimeError: something has moved" in ended.stderr
