@@ -19,6 +19,7 @@ from cdk_stop_inference_experiment_handler.lifecycle.statistics import (
     BoundKind,
     Forecast,
     Hour,
+    HourlyComparison,
     HourlyValues,
     RateComparison,
     Verdict,
@@ -643,8 +644,9 @@ def test_a_constant_has_no_memory(value: float) -> None:
 
 def test_no_hour_is_inconclusive() -> None:
     found = compare_hours([], RATIO)
-    assert (found.verdict, found.log_e, found.hours) == (Verdict.INCONCLUSIVE, 0, 0)
-    assert found.forecast == Forecast(None, 48)
+    forecast = Forecast(None, 48)
+    nothing = HourlyComparison(Verdict.INCONCLUSIVE, 0, 0, 0, 0, 1, forecast)
+    assert found == nothing
     assert compare_hours([], RATIO, dropped=3).forecast is None
 
 
@@ -715,7 +717,10 @@ def test_values_of_hours_have_no_max_rate() -> None:
 def test_a_sample_ratio_is_wrong_beyond_two_percent_and_chance(
     production: float, shadow: float, share: float, is_wrong: bool
 ) -> None:
-    assert sample_ratio(production, shadow, share).is_wrong is is_wrong
+    found = sample_ratio(production, shadow, share)
+    assert found.is_wrong is is_wrong
+    if shadow == share * production:
+        assert found.log_e == 0
 
 
 @UNHURRIED
