@@ -304,6 +304,8 @@ def test_too_little_to_compare_is_inconclusive(bound: Bound, hours: list[Hour]) 
     found = compare_rates(hours, bound)
     assert found.verdict is Verdict.INCONCLUSIVE
     assert (found.log_e, found.log_e_failed, found.upper) == (0, 0, None)
+    if found.hours < 2:
+        assert (found.dispersion, found.dispersion_failed) == (1, 1)
 
 
 def test_nothing_measured_has_no_rate_and_no_forecast() -> None:
@@ -640,6 +642,11 @@ def test_a_constant_has_no_memory(value: float) -> None:
         found = compare_hours([HourlyValues(value, value)] * 53, bound)
         assert found.autocorrelation == 0
         assert found.verdict is Verdict.SUCCESSFUL
+
+
+def test_a_value_that_hardly_varies_has_a_memory_all_the_same() -> None:
+    hours = [HourlyValues(1, 1 + 1e-5 * (hour // 6 % 2)) for hour in range(48)]
+    assert compare_hours(hours, Bound(BoundKind.MAX_VALUE, 2)).autocorrelation > 0.5
 
 
 def test_no_hour_is_inconclusive() -> None:
