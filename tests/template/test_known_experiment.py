@@ -103,7 +103,8 @@ def test_an_outcome_of_an_experiment_that_is_no_pair_is_refused(variants: tuple[
         declare(stack, experiment=experiment, outcome=Outcome.promote_shadow())
     (problem,) = error.value.problems
     assert "needs one production variant and one shadow variant" in problem
-    assert "production 'production', shadows 'shadow' and variants 'production'" in problem
+    names = ", ".join(map(repr, variants))
+    assert f"production 'production', shadows 'shadow' and variants {names}" in problem
 
 
 def test_an_outcome_of_an_experiment_of_tokens_passes() -> None:

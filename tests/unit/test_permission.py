@@ -516,5 +516,12 @@ def test_a_request_without_a_date_is_as_old_as_its_first_delivery() -> None:
     assert may(situation(asked, (later,))) is Answer.OVERTAKEN
 
 
+def test_a_request_is_as_old_as_its_date_however_late_it_is_delivered() -> None:
+    asked = request("Update", promoting(), properties())
+    own = S("UPDATE_IN_PROGRESS"), R("UPDATE_IN_PROGRESS", promoting())
+    s = situation(asked, (stack(*created(), *own),))
+    assert replace(s, progress=replace(s.progress, started_at=ISSUED + 600)).issued_at == ISSUED
+
+
 def test_the_clean_up_of_an_update_is_no_undo() -> None:
     assert may(clean_up()) is Answer.ALLOWED

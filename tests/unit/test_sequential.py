@@ -145,6 +145,34 @@ def test_an_equal_shadow_is_successful() -> None:
     assert found["shadow"] < found["upper"] <= found["bound"]
 
 
+@pytest.mark.parametrize(
+    ("comparison", "series"),
+    [
+        (rate(MaxIncrease=0.0005), counted(errors=(5, 4.1))),
+        ({"Metric": "ModelLatency", "MaxRatio": 1.1}, latencies("Average", 5, broken=7)),
+    ],
+)
+def test_the_confidence_decides(comparison: dict[str, Any], series: Series) -> None:
+    if "MaxRatio" in comparison:
+        # More of them in a row: the hours must not be too clear.
+        slow = Query("shadow", "ModelLatency", "Average", HOUR)
+        series[slow] = {**series[slow], **dict.fromkeys(hours()[50:58], 1e6)}
+    for confidence, verdict in ((0.8, "successful"), (0.95, "inconclusive")):
+        declared = evidence(comparison, Confidence=confidence)
+        assert judged(declared, counted(), series)["verdict"] == verdict
+
+
+def test_an_hour_without_requests_or_with_one_is_no_trouble() -> None:
+    series = {**counted(), **latencies("Average", 5)}
+    first, second, third = hours()[:3]
+    del series[Query("production", "Invocations", "Sum", HOUR)][first]
+    series[Query("shadow", "ModelLatency", "SampleCount", HOUR)][second] = 1.0
+    series[Query("shadow", "ModelLatency", "SampleCount", HOUR)][third] = 0.0
+    declared = evidence(rate(MaxIncrease=0.0005), {"Metric": "ModelLatency", "MaxRatio": 1.1})
+    counts = [found["hours"] for found in judged(declared, series)["comparisons"]]
+    assert counts == [len(hours()) - 1, len(hours()) - 1]
+
+
 def test_one_hour_has_rates_but_no_upper_bound() -> None:
     series = {
         query: dict([*found.items()][:1]) for query, found in counted(errors=(50, 25)).items()
@@ -247,7 +275,8 @@ def test_two_metrics_of_any_kind_are_compared_by_the_hour(value: float, verdict:
     }
     report = judged(evidence(comparison), counted(), series)
     assert report["verdict"] == verdict
-    assert report["comparisons"][0]["metric"] == "Quality ShadowAgreement"
+    (found,) = report["comparisons"]
+    assert (found["metric"], found["statistic"]) == ("Quality ShadowAgreement", "Average")
 
 
 def test_a_least_value_does_not_turn_round_another_bound_of_the_same_size() -> None:

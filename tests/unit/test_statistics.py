@@ -19,6 +19,7 @@ from cdk_stop_inference_experiment_handler.lifecycle.statistics import (
     BoundKind,
     Forecast,
     Hour,
+    HourlyComparison,
     HourlyValues,
     RateComparison,
     Verdict,
@@ -303,6 +304,8 @@ def test_too_little_to_compare_is_inconclusive(bound: Bound, hours: list[Hour]) 
     found = compare_rates(hours, bound)
     assert found.verdict is Verdict.INCONCLUSIVE
     assert (found.log_e, found.log_e_failed, found.upper) == (0, 0, None)
+    if found.hours < 2:
+        assert (found.dispersion, found.dispersion_failed) == (1, 1)
 
 
 def test_nothing_measured_has_no_rate_and_no_forecast() -> None:
@@ -641,10 +644,16 @@ def test_a_constant_has_no_memory(value: float) -> None:
         assert found.verdict is Verdict.SUCCESSFUL
 
 
+def test_a_value_that_hardly_varies_has_a_memory_all_the_same() -> None:
+    hours = [HourlyValues(1, 1 + 1e-5 * (hour // 6 % 2)) for hour in range(48)]
+    assert compare_hours(hours, Bound(BoundKind.MAX_VALUE, 2)).autocorrelation > 0.5
+
+
 def test_no_hour_is_inconclusive() -> None:
     found = compare_hours([], RATIO)
-    assert (found.verdict, found.log_e, found.hours) == (Verdict.INCONCLUSIVE, 0, 0)
-    assert found.forecast == Forecast(None, 48)
+    forecast = Forecast(None, 48)
+    nothing = HourlyComparison(Verdict.INCONCLUSIVE, 0, 0, 0, 0, 1, forecast)
+    assert found == nothing
     assert compare_hours([], RATIO, dropped=3).forecast is None
 
 
@@ -715,7 +724,10 @@ def test_values_of_hours_have_no_max_rate() -> None:
 def test_a_sample_ratio_is_wrong_beyond_two_percent_and_chance(
     production: float, shadow: float, share: float, is_wrong: bool
 ) -> None:
-    assert sample_ratio(production, shadow, share).is_wrong is is_wrong
+    found = sample_ratio(production, shadow, share)
+    assert found.is_wrong is is_wrong
+    if shadow == share * production:
+        assert found.log_e == 0
 
 
 @UNHURRIED
