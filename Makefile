@@ -22,8 +22,8 @@ LOCAL_AWS := $(VENV) $(VENV_EMULATOR) $(VENV_LAMBDA) $(NODE_MODULES)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: help environments test lint format test-oldest test-pythons test-python build docs explore bench \
-	plans fuzz mutants demo local-aws clean
+.PHONY: help environments test test-newest lint format test-oldest test-pythons test-python build docs explore \
+	bench plans fuzz mutants demo local-aws clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
@@ -38,10 +38,14 @@ environments-first:
 		echo "The first run makes four environments, which takes one to three minutes on two cores."; \
 		$(MAKE) --no-print-directory --jobs=4 environments; }
 
+# The stack histories mostly wait, and leave the processor to test-oldest.
+test: ## Lint, every test, and test-oldest beside them
+	@$(MAKE) --no-print-directory -j 2 lint environments $(VENV_OLDEST)
+	@$(MAKE) --no-print-directory -j 2 test-newest test-oldest
+
 # In the order of the folders: by their number of tests, the long files of tests/e2e would come last.
-test: lint $(LOCAL_AWS) $(VENV_OLDEST) ## Lint, every test, then test-oldest
+test-newest: $(LOCAL_AWS)
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
-	@$(MAKE) --no-print-directory test-oldest
 
 lint: $(VENV) ## ruff check, ruff format --check, mypy
 	@$(BIN)/ruff check --quiet $(LINTED)

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import aws_cdk
 import pytest
-from tests.waiting import eventually
 
 from local_aws import LocalAws
 from local_aws.cdk_cli import CdkCli, CdkFailed
 
 from .conftest import FunctionMaker
-from .stacks import MAY_LOOK, STACK, SWITCHED, described, fail, requests
+from .stacks import MAY_LOOK, STACK, SWITCHED, described, fail
 
 pytestmark = pytest.mark.slow
 
@@ -52,22 +51,6 @@ def stack(aws: LocalAws, make_function: FunctionMaker, tmp_path: Path) -> Deploy
     made.deploy("1")
     assert made.status() == "CREATE_COMPLETE"
     return made
-
-
-@pytest.mark.parametrize(("option", "value"), [("--no-rollback", "1"), ("--express", "2")])
-def test_deploys_again_or_withdraws_after_a_failure(
-    aws: LocalAws, stack: Deployments, option: str, value: str
-) -> None:
-    fail(aws, "2")
-    with pytest.raises(CdkFailed, match="UPDATE_FAILED"):
-        stack.deploy("2", option)
-    assert stack.status() == "UPDATE_FAILED"
-    fail(aws, "nothing")
-    stack.deploy(value, option)
-    assert stack.status() == "UPDATE_COMPLETE"
-    assert eventually(lambda: requests(aws)[-1]["ResourceProperties"]["Value"] == value)
-    stack.cdk(value, "destroy", "--all", "--force")
-    assert eventually(lambda: requests(aws)[-1]["RequestType"] == "Delete")
 
 
 def test_rolls_back_on_order(aws: LocalAws, stack: Deployments) -> None:

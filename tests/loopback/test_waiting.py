@@ -75,7 +75,7 @@ DELAYS: dict[str, tuple[float, ...]] = {
 }
 
 
-@pytest.mark.parametrize("kind", ["Create", "Update", "Delete"])
+@pytest.mark.parametrize("kind", ["Update", "Delete"])
 @pytest.mark.parametrize("delays", DELAYS.values(), ids=DELAYS)
 def test_however_events_come_there_is_one_stop_and_one_answer_and_nothing_is_left(
     world: World, kind: str, delays: tuple[float, ...]
@@ -363,7 +363,7 @@ def _no_rule(world: World, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["PutRule", "PutTargets", "the bus is full"])
-@pytest.mark.parametrize("kind", ["Create", "Update", "Delete"])
+@pytest.mark.parametrize("kind", ["Update", "Delete"])
 def test_without_a_rule_the_invocation_waits_inside(world: World, kind: str, how: str) -> None:
     _no_rule(world, how)
     asked = world.deliver(begin(world, kind, Pace(stop=600)))

@@ -228,6 +228,11 @@ class TestOwnEvent:
         late = of_update(*events, is_past_doubt=True)
         assert late.own_event is OwnEvent.MASKED
 
+    def test_is_no_older_one_with_other_properties(self) -> None:
+        """It is that of an update which failed, if its undo's own event is late."""
+        early = S("UPDATE_IN_PROGRESS"), R("UPDATE_IN_PROGRESS", KEPT, at=ISSUED - 100)
+        assert of_update(*created(), *early, is_past_doubt=True).own_event is OwnEvent.MISSING
+
     @pytest.mark.parametrize(
         "shown",
         [

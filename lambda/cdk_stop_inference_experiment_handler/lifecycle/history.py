@@ -161,7 +161,9 @@ class History:
         )
         if is_same and (not is_old or self.is_past_doubt):
             return OwnEvent.PRESENT
-        return OwnEvent.MASKED if self.is_past_doubt else OwnEvent.MISSING
+        # An older one with other properties is that of another request, such as the one that a
+        # failed resource is restored from.
+        return OwnEvent.MASKED if self.is_past_doubt and not is_old else OwnEvent.MISSING
 
     @cached_property
     def newest(self) -> StackEvent | None:
