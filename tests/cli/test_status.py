@@ -123,7 +123,9 @@ def test_an_end_as_declared_says_so_and_what_serves_production() -> None:
 
 def test_an_end_by_somebody_else_says_its_reason() -> None:
     (standing,) = status_of(ended(status_reason="by hand"), "shadow").resources
-    assert "What this resource declares now did not end it: the reason is 'by hand'" in standing.ended
+    assert (
+        "What this resource declares now did not end it: the reason is 'by hand'" in standing.ended
+    )
     assert standing.ended_by == "another"
 
 
