@@ -647,8 +647,9 @@ def deployed_properties(reader: Reader, place: Place) -> Json | None:
     """
     events = reader.events(place.stack_id)
     while isinstance(events, Events):
-        if (found := _completed(events.newest_first, place.logical_id)) is not None:
-            return found
+        completed = _completed(events.newest_first, place.logical_id)
+        if completed is not None:
+            return completed
         if events.is_whole:
             break
         events = reader.older(place.stack_id)

@@ -117,17 +117,17 @@ def resolved(value: object, known: Mapping[str, str]) -> Any:  # noqa: ANN401 - 
 
 def dependents(template: Json, logical_id: str) -> list[str]:
     """The resources that depend on one, and are deleted before it."""
-    found: list[str] = []
+    dependent: list[str] = []
     wanted = {logical_id}
     while True:
         more = [
             name
             for name, definition in definitions(template).items()
-            if name not in found and name != logical_id and wanted & set(named_in(definition))
+            if name not in dependent and name != logical_id and wanted & set(named_in(definition))
         ]
         if not more:
-            return found
-        found += more
+            return dependent
+        dependent += more
         wanted |= set(more)
 
 
