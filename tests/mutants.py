@@ -29,7 +29,14 @@ PARTS = {
         f"{HANDLER}/contract/validation.py",
         *(
             f"{CONSTRUCT}/{name}.py"
-            for name in ("checks", "experiment", "provider_checks", "tokens")
+            for name in (
+                "checks",
+                "experiment",
+                "final_checks",
+                "provider_checks",
+                "template/final_checks",
+                "tokens",
+            )
         ),
     ),
 }
@@ -46,9 +53,13 @@ TESTS = {
         "tests/unit/test_evidence_declared.py",
         "tests/unit/test_synth_and_handler_agree.py",
         "tests/unit/test_validation.py",
+        "tests/template/test_conventions.py",
         "tests/template/test_evidence.py",
+        "tests/template/test_execution_role.py",
+        "tests/template/test_final_checks.py",
         "tests/template/test_known_experiment.py",
         "tests/template/test_outcome.py",
+        "tests/template/test_provider_props.py",
         "tests/template/test_provider_refusals.py",
         "tests/template/test_resource.py",
         "tests/template/test_validation.py",
