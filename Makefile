@@ -15,6 +15,7 @@ VENV_EMULATOR := .venv-emulator/.done
 VENV_LAMBDA := .venv-lambda/.done
 VENV_DOCS := .venv-docs/.done
 VENV_MUTANTS := .venv-mutants/.done
+VENV_RELEASE := .venv-release/.done
 NODE_MODULES := node_modules/.done
 NODE_SITE := tests/site/node_modules/.done
 LOCAL_AWS := $(VENV) $(VENV_EMULATOR) $(VENV_LAMBDA) $(NODE_MODULES)
@@ -22,14 +23,24 @@ LOCAL_AWS := $(VENV) $(VENV_EMULATOR) $(VENV_LAMBDA) $(NODE_MODULES)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: help environments test lint format test-oldest test-pythons test-python schema build docs explore bench \
-	plans fuzz mutants demo local-aws clean
+.PHONY: help environments locks test lint format test-oldest test-pythons test-python schema build release-check docs \
+	explore bench plans fuzz mutants demo local-aws clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
 		while IFS="$$(printf '\t')" read -r target text; do printf '%-14s %s\n' "$$target" "$$text"; done
 
 environments: $(LOCAL_AWS) ## Create every environment, and do nothing else
+
+# What is installed is what the lock files name, by hash; none names a host. Each holds for every platform, and for
+# every Python from the oldest one on that its packages support.
+LOCKS := $(patsubst %.txt,%.lock,requirements.txt $(wildcard docs/requirements.txt local_aws/requirements-*.txt \
+	tests/requirements-*.txt))
+locks: $(VENV_RELEASE) ## Make the lock files anew, after a change of a requirement file
+	@for lock in $(LOCKS); do \
+		case $$lock in *-pythons.lock) oldest=3.10;; *) oldest=3.11.5;; esac; \
+		.venv-release/bin/uv pip compile --quiet --no-config --universal --python-version $$oldest --generate-hashes \
+			--no-annotate --no-header --output-file $$lock "$${lock%.lock}.txt" || exit 1; done
 
 # In the order of the folders: by their number of tests, the long files of tests/e2e would come last.
 test: lint $(LOCAL_AWS) $(VENV_OLDEST) ## Lint, every test, then test-oldest
@@ -103,16 +114,16 @@ local-aws: $(LOCAL_AWS) ## Start the local AWS alone and print how to use it
 
 clean: ## Remove the environments and everything that was built
 	rm -rf .venv .venv-oldest .venv-3.* .venv-emulator .venv-lambda .venv-docs .venv-mutants node_modules \
-		benchmarks/node/node_modules tests/site/node_modules
+		.venv-release benchmarks/node/node_modules tests/site/node_modules
 	rm -rf cdk.out build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find $(LINTED) -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# $(call environment,folder,requirements): a fresh virtual environment that holds the requirements.
+# $(call environment,folder,lock): a fresh virtual environment that holds what the lock file names, and nothing else.
 define environment
 @echo "creating $(1) ..."
 @rm -rf $(1)
 @$(PYTHON) -m venv $(1)
-@$(1)/bin/python -m pip install -qq --requirement $(2)
+@$(1)/bin/python -m pip install -qq --no-deps --require-hashes --requirement $(2)
 endef
 
 # The project itself is installed editable: its two source roots are put on the path. A change of
@@ -121,7 +132,7 @@ define editable
 @$(1)/bin/python -m pip install -qq --no-deps --no-build-isolation --editable .
 endef
 
-# $(eval $(call with_project,folder,requirements)): the rules of an environment with the project.
+# $(eval $(call with_project,folder,lock)): the rules of an environment with the project.
 define with_project
 $(1)/.requirements: $(2)
 	$$(call environment,$$(@D),$(2))
@@ -132,22 +143,23 @@ $(1)/.done: $(1)/.requirements pyproject.toml
 	@touch $$@
 endef
 
-$(eval $(call with_project,.venv,requirements.txt))
-$(eval $(call with_project,.venv-oldest,tests/requirements-oldest.txt))
-$(eval $(call with_project,.venv-3.%,tests/requirements-pythons.txt))
+$(eval $(call with_project,.venv,requirements.lock))
+$(eval $(call with_project,.venv-oldest,tests/requirements-oldest.lock))
+$(eval $(call with_project,.venv-3.%,tests/requirements-pythons.lock))
 # Its tests find the mutants before the project, of which they need the version.
-$(eval $(call with_project,.venv-mutants,tests/requirements-mutants.txt))
+$(eval $(call with_project,.venv-mutants,tests/requirements-mutants.lock))
 
-# $(eval $(call without_project,folder,requirements)): the rule of any other environment.
+# $(eval $(call without_project,folder,lock)): the rule of any other environment.
 define without_project
 $(1)/.done: $(2)
 	$$(call environment,$$(@D),$(2))
 	@touch $$@
 endef
 
-$(eval $(call without_project,.venv-emulator,local_aws/requirements-emulator.txt))
-$(eval $(call without_project,.venv-lambda,local_aws/requirements-lambda.txt))
-$(eval $(call without_project,.venv-docs,docs/requirements.txt))
+$(eval $(call without_project,.venv-emulator,local_aws/requirements-emulator.lock))
+$(eval $(call without_project,.venv-lambda,local_aws/requirements-lambda.lock))
+$(eval $(call without_project,.venv-docs,docs/requirements.lock))
+$(eval $(call without_project,.venv-release,tests/requirements-release.lock))
 
 $(NODE_MODULES): package.json package-lock.json
 	@echo "creating node_modules ..."
