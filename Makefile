@@ -6,7 +6,7 @@ WORKERS ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 BIN := .venv/bin
-LINTED := app.py benchmarks constructs docs examples lambda local_aws loopback tests
+LINTED := app.py benchmarks constructs docs examples hatch_build.py lambda local_aws loopback tests
 
 # An environment is redone when the file that describes it changes, not before.
 VENV := .venv/.done
@@ -85,6 +85,10 @@ build: $(VENV) ## Build the wheel and the sdist into dist/, and check them
 	@rm -rf dist
 	@$(BIN)/python -m build --no-isolation --outdir dist . >/dev/null
 	@$(BIN)/twine check --strict dist/*
+
+# With TAG=v1.2.3, also what must hold for the tag.
+release-check: build $(LOCAL_AWS) $(VENV_RELEASE) ## Build, test the wheel, write SBOM and notes: all of a release but attesting and publishing it
+	@$(BIN)/python -m tests.release $(TAG)
 
 docs: $(VENV_DOCS) $(NODE_SITE) ## Build the documentation into build/docs, and open each page; a broken link fails
 	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
