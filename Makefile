@@ -23,8 +23,8 @@ LOCAL_AWS := $(VENV) $(VENV_EMULATOR) $(VENV_LAMBDA) $(NODE_MODULES)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: help environments locks test lint format test-oldest test-pythons test-python schema build release-check docs \
-	explore bench plans fuzz mutants demo local-aws clean
+.PHONY: help environments locks test lint format test-oldest test-newest test-pythons test-python coverage schema \
+	build release-check docs explore bench plans fuzz mutants demo local-aws clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
@@ -47,11 +47,12 @@ test: lint $(LOCAL_AWS) $(VENV_OLDEST) ## Lint, every test, then test-oldest
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 	@$(MAKE) --no-print-directory test-oldest
 
-lint: $(VENV) ## ruff check, ruff format --check, mypy
+lint: $(VENV) ## ruff check, ruff format --check, mypy; zizmor for the workflows
 	@$(BIN)/ruff check --quiet $(LINTED)
 	@$(BIN)/ruff format --check --quiet $(LINTED) || \
 		{ echo "not formatted: run 'make format'" >&2; exit 1; }
 	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/zizmor --offline --quiet .
 
 format: $(VENV) ## Format the code and sort its imports
 	@$(BIN)/ruff check --quiet --select I --fix $(LINTED)
@@ -61,6 +62,22 @@ format: $(VENV) ## Format the code and sort its imports
 test-oldest: $(VENV_OLDEST) ## The construct on the oldest supported aws-cdk-lib, the handler on the oldest boto3
 	@.venv-oldest/bin/python -m pytest -q -m 'not newest' -p no:cacheprovider tests/template \
 		tests/loopback/test_requests.py tests/loopback/test_rows.py tests/loopback/test_answers.py
+
+# Its environment is its own, but for the CDK CLI in node_modules, which is made again when it is needed next.
+test-newest: $(LOCAL_AWS) ## The tests that use aws-cdk-lib, boto3 or the CDK CLI, with their newest releases
+	$(call environment,.venv-newest,requirements.lock)
+	@.venv-newest/bin/python -m pip install -qq --upgrade aws-cdk-lib constructs boto3
+	$(call editable,.venv-newest)
+	@rm $(NODE_MODULES)
+	@npm install --silent --no-save --no-audit --no-fund aws-cdk@latest
+	@.venv-newest/bin/python -m pip list | grep -E '^(aws-cdk-lib|boto3) '; npx cdk --version
+	@.venv-newest/bin/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
+		tests/unit tests/template tests/compatibility tests/cli tests/loopback tests/e2e
+
+# Without the tests on the local AWS: its functions run in processes of their own.
+coverage: $(VENV) ## How much of the product's code the tests run, branches included; less than before fails
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --cov --cov-report=term:skip-covered \
+		tests/unit tests/cli tests/template tests/loopback
 
 # A supported Python that is not installed here is said to be skipped. PYTHONS="3.10" runs fewer.
 PYTHONS := 3.10 3.11 3.12 3.13 3.14
@@ -118,8 +135,8 @@ local-aws: $(LOCAL_AWS) ## Start the local AWS alone and print how to use it
 
 clean: ## Remove the environments and everything that was built
 	rm -rf .venv .venv-oldest .venv-3.* .venv-emulator .venv-lambda .venv-docs .venv-mutants node_modules \
-		.venv-release benchmarks/node/node_modules tests/site/node_modules
-	rm -rf cdk.out build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+		.venv-newest .venv-release benchmarks/node/node_modules tests/site/node_modules
+	rm -rf cdk.out build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find $(LINTED) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # $(call environment,folder,lock): a fresh virtual environment that holds what the lock file names, and nothing else.

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import tomllib  # type: ignore[import-not-found] - of Python 3.11, which `make` needs
+import tomllib  # type: ignore[import-not-found] # of Python 3.11, which `make` needs
 from hatch_build import for_a_registry
 
 from local_aws import LocalAws
