@@ -37,6 +37,8 @@ from cdk_stop_inference_experiment_handler.lifecycle.stop_request import (
 )
 from cdk_stop_inference_experiment_handler.lifecycle.verdict import Verdict as Evidence
 
+from ..errors import MissingCodeError
+from ..handler_code import code_sha256
 from ..version import installed_version, version_in
 from .operations import (
     CLEAN_UP,
@@ -50,7 +52,7 @@ from .operations import (
     of_change_set,
     of_destroy,
 )
-from .reading import CannotPlan, ChangeSet, Reader, StackSeen
+from .reading import CannotPlan, ChangeSet, Function, Reader, StackSeen
 from .situations import Decided, cases, decided, request_of, situation
 from .templates import Json, is_late
 
@@ -361,8 +363,7 @@ class Judge:
         if step.refused:
             outcome = Outcome(FAIL, fails=True)
             return replace(self._seen(base), outcomes=(outcome,), why=step.refused)
-        description = self._function(step)
-        if description is None:
+        if step.service_token and self._reader.function(step.service_token) is None:
             gone = f"its function does not exist any more: {step.service_token}"
             outcome = Outcome(FAIL, fails=True)
             return replace(self._seen(base), outcomes=(outcome,), why=gone)
@@ -567,15 +568,11 @@ class Judge:
         self._keep(made, [_as_ended(experiment, None)])
         return made
 
-    def _function(self, step: Sent) -> str | None:
-        """The description of the function; None if there is none any more."""
-        if not step.service_token:
-            return ""
-        found = self._reader.function(step.service_token)
-        return "" if isinstance(found, NotReadable) else found
-
     def _version_note(self, step: Sent) -> str:
-        """Why the function may have another version than this command; empty if it has not."""
+        """Why the function may decide otherwise than this command; empty if it has the same code.
+
+        What the deployment itself makes of the function is told only by its description.
+        """
         installed = installed_version()
         version = self._versions.get(step.service_token.rpartition(":")[2])
         if not step.service_token:
@@ -585,7 +582,9 @@ class Judge:
             found = self._reader.function(step.service_token)
             if isinstance(found, NotReadable):
                 return f"the function's version cannot be read: {found.why}"
-            version = version_in(found or "")
+            version = version_in(found.description) if found else None
+            if found and version == installed:
+                return _code_note(found)
         if version == installed:
             return ""
         return (
@@ -610,6 +609,20 @@ class Judge:
             yield f"the instances that production runs cannot be compared: {counts.why}"
         elif declared < (runs := counts.get(experiment.production, 0)):
             yield words.fewer_instances(declared, experiment, runs)
+
+
+def _code_note(function: Function) -> str:
+    """Why a function may not have the code of this release, as its description says it has."""
+    try:
+        ours = code_sha256()
+    except MissingCodeError as error:
+        return f"the function's code cannot be compared: {error}"
+    if function.code_sha256 == ours:
+        return ""
+    return (
+        f"the function's code is not that of version {installed_version()}: its CodeSha256 is "
+        f"'{function.code_sha256}', and not '{ours}'"
+    )
 
 
 def _way_back(stop: Wanted | None, experiment: Experiment | None) -> str:

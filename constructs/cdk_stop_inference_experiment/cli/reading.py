@@ -142,6 +142,18 @@ class Resource:
 
 
 @dataclass(frozen=True)
+class Function:
+    """A Lambda function, as GetFunctionConfiguration shows it.
+
+    Attributes:
+        code_sha256: The SHA-256 of its code as it was uploaded, in Base64.
+    """
+
+    description: str
+    code_sha256: str
+
+
+@dataclass(frozen=True)
 class StackSeen:
     """A stack as DescribeStacks shows it."""
 
@@ -352,16 +364,17 @@ class Reader:
     def _measured(self, question: Question) -> Measured:
         return self.aws.evidence(question)
 
-    def function(self, arn: str) -> Seen[str | None]:
-        """The description of a Lambda function; None if there is no such function."""
-        return self._once("function", arn, lambda: _seen(lambda: self._read_description(arn)))
+    def function(self, arn: str) -> Seen[Function | None]:
+        """A Lambda function; None if there is no such function."""
+        return self._once("function", arn, lambda: _seen(lambda: self._read_function(arn)))
 
-    def _read_description(self, arn: str) -> str | None:
+    def _read_function(self, arn: str) -> Function | None:
         call = partial(self._lambda.get_function_configuration, FunctionName=arn)
         try:
-            return str(_of_aws(call).get("Description") or "")
+            found = _of_aws(call)
         except Gone:
             return None
+        return Function(found.get("Description") or "", found.get("CodeSha256") or "")
 
     def _once(self, kind: str, key: str, read: Callable[[], T]) -> T:
         if (kind, key) not in self._known:
