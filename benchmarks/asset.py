@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
-from cdk_stop_inference_experiment.handler_code import copy_code
+from cdk_stop_inference_experiment.handler_code import code_archive
 from local_aws.environment import python_of
 
 from .contestants.code import copy_crhelper_readme, zipped
@@ -25,7 +27,7 @@ def measure() -> Json:
         folder = Path(name)
         ours, crhelper, bundled = folder / "ours", folder / "crhelper", folder / "bundled"
         ours.mkdir()
-        copy_code(ours)
+        zipfile.ZipFile(io.BytesIO(code_archive())).extractall(ours)
         copy_crhelper_readme(crhelper)
         copy_crhelper_readme(bundled)
         _bundle_boto3(bundled)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import re
 import tempfile
+import zipfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +15,7 @@ from cdk_stop_inference_experiment.handler_code import (
     HANDLER,
     MODELS_PATH,
     MODELS_VARIABLE,
-    copy_code,
+    code_archive,
 )
 from cdk_stop_inference_experiment_handler.runtime.waiting import INSIDE_SECONDS
 from local_aws.environment import python_of
@@ -98,7 +100,7 @@ def _commands(folder: Path) -> dict[str, list[str]]:
     """Only source files, as deployed: Lambda's disk is read-only, so there is no cache."""
     ours, theirs = folder / "ours", folder / "crhelper"
     ours.mkdir()
-    copy_code(ours)
+    zipfile.ZipFile(io.BytesIO(code_archive())).extractall(ours)
     copy_crhelper_readme(theirs)
     python = [str(python_of("lambda").absolute()), "-s", "-B"]
     module = HANDLER.rpartition(".")[0]

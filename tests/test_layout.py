@@ -11,8 +11,14 @@ from functools import cache
 from pathlib import Path
 
 import constructs
+import pytest
 
 ROOT = Path(__file__).parents[1]
+
+
+def _git(*arguments: str) -> str:
+    run = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+    return run.stdout
 
 
 def test_the_folder_constructs_is_no_package() -> None:
@@ -142,6 +148,41 @@ def test_requirements_name_no_index() -> None:
                 assert not line or line.startswith("#") or re.fullmatch(r"[\w.-]+==[\w.]+", line)
 
 
+def _pins(text: str) -> dict[str, set[str]]:
+    """The versions of each package, whose name may be spelt in several ways."""
+    found: dict[str, set[str]] = {}
+    for name, version in re.findall(r"^([\w.-]+)==([^\s;\\]+)", text, re.MULTILINE):
+        found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), set()).add(version)
+    return found
+
+
+REQUIREMENTS = [ROOT / name for name in _git("ls-files", "*requirements*.txt").splitlines()]
+
+
+@pytest.mark.parametrize("file", REQUIREMENTS, ids=lambda file: str(file.relative_to(ROOT)))
+def test_a_lock_file_has_the_hashes_of_its_requirements_and_names_no_registry(file: Path) -> None:
+    text = file.with_suffix(".lock").read_text()
+    wanted, locked = _pins(file.read_text()), _pins(text)
+    assert {name: locked.get(name) for name in wanted} == wanted, "run 'make locks'"
+    blocks = re.split(r"\n(?! )", text.strip())
+    assert len(blocks) >= len(locked)
+    for block in blocks:
+        head, *hashes = block.split(" \\\n    ")
+        assert re.fullmatch(r"[\w.-]+==[\w.]+( ; .*)?", head), head
+        assert hashes, head
+        assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", one) for one in hashes), head
+    assert str(file.with_suffix(".lock").relative_to(ROOT)) in MAKEFILE_LOCKS
+
+
+MAKEFILE_LOCKS = subprocess.run(
+    ["make", "--no-print-directory", "--dry-run", "locks"],
+    cwd=ROOT,
+    capture_output=True,
+    text=True,
+    check=True,
+).stdout
+
+
 def test_the_lock_file_names_no_registry() -> None:
     for folder in (".", "benchmarks/node", "tests/site"):
         assert '"resolved"' not in (ROOT / folder / "package-lock.json").read_text()
@@ -149,7 +190,7 @@ def test_the_lock_file_names_no_registry() -> None:
 
 def test_git_ignores_what_make_creates() -> None:
     environments = [".venv", ".venv-oldest", ".venv-emulator", ".venv-lambda"]
-    environments += [".venv-docs", ".venv-mutants"]
+    environments += [".venv-docs", ".venv-mutants", ".venv-newest", ".venv-release"]
     created = [*environments, "node_modules", "dist"]
     run = subprocess.run(
         ["git", "check-ignore", *(f"{name}/x" for name in created)],
@@ -187,17 +228,3 @@ def test_the_picture_of_the_layout_shows_every_folder_and_nothing_else() -> None
     below = {one for one in folders for package in packages if str(Path(one).parent) == package}
     wanted = top | below | set(packages) | {"app.py", "cdk.json"}
     assert _shown() == wanted
-
-
-def test_continuous_integration_runs_what_ci_run_and_test_pythons_do() -> None:
-    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
-    (pythons,) = re.findall(r"^PYTHONS := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    (matrix,) = re.findall(r"python: (\[.*\])", workflow)
-    assert matrix == str(pythons.split()).replace("'", '"')
-    steps = re.findall(r"- run: (.*)", workflow)
-    assert steps == [".ci/run", "make test-python VERSION=${{ matrix.python }}"]
-
-
-def _git(*arguments: str) -> str:
-    run = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
-    return run.stdout

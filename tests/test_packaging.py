@@ -13,9 +13,11 @@ import tarfile
 import zipfile
 from collections.abc import Iterable
 from email import message_from_bytes
+from email.message import Message
 from pathlib import Path
 
 import pytest
+from hatch_build import for_a_registry
 
 ROOT = Path(__file__).parents[1]
 CONSTRUCT = "cdk_stop_inference_experiment"
@@ -83,6 +85,7 @@ def test_the_sdist_holds_neither_tests_nor_the_local_aws(dist: Path) -> None:
         "PKG-INFO",
         "README.md",
         "constructs",
+        "hatch_build.py",
         "lambda",
         "pyproject.toml",
         ".gitignore",
@@ -101,7 +104,8 @@ def test_the_same_source_makes_the_same_wheel_and_sdist_from_another_folder(
     copy = tmp_path / "copy"
     for name in ("constructs", "lambda"):
         shutil.copytree(ROOT / name, copy / name)
-    for name in ("pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", "NOTICE", ".gitignore"):
+    metadata = ("pyproject.toml", "hatch_build.py", "README.md", "CHANGELOG.md")
+    for name in (*metadata, "LICENSE", "NOTICE", ".gitignore"):
         shutil.copyfile(ROOT / name, copy / name)
     for path in copy.rglob("*"):
         os.utime(path, (1, 1))
@@ -116,13 +120,44 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-@pytest.mark.slow
-def test_the_metadata_says_what_it_is_for_and_what_it_needs(dist: Path) -> None:
+def _metadata(dist: Path) -> Message:
     with zipfile.ZipFile(_wheel(dist)) as wheel:
         (name,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
-        metadata = message_from_bytes(wheel.read(name))
+        return message_from_bytes(wheel.read(name))
+
+
+@pytest.mark.slow
+def test_the_registrys_page_is_the_readme_with_links_that_lead_somewhere(dist: Path) -> None:
+    metadata = _metadata(dist)
+    page = metadata.get_payload(decode=True)
+    assert isinstance(page, bytes)
+    text, readme = page.decode(), (ROOT / "README.md").read_text()
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    links = re.findall(r"\]\(([^)]*)\)", text)
+    assert [one for one in links if not re.match(r"https://|#", one)] == []
+    without = re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", readme)
+    assert re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", text).split() == without.split()
+
+
+def test_with_a_repository_address_the_links_lead_to_the_versions_files() -> None:
+    metadata = {"version": "1.2.3", "urls": {"Repository": "https://example.org/o/r/"}}
+    text = "[a\nb](docs/a.md#c), [out](https://example.org), [below](#below)"
+    assert for_a_registry(text, metadata) == (
+        "[a\nb](https://example.org/o/r/blob/v1.2.3/docs/a.md#c), [out](https://example.org), "
+        "[below](#below)"
+    )
+    assert for_a_registry("[a](b), [out](https://example.org)", {}) == (
+        "a, [out](https://example.org)"
+    )
+
+
+@pytest.mark.slow
+def test_the_metadata_says_what_it_is_for_and_what_it_needs(dist: Path) -> None:
+    metadata = _metadata(dist)
     classifiers = metadata.get_all("Classifier") or []
     assert {"Framework :: AWS CDK :: 2", "Typing :: Typed"} <= set(classifiers)
+    # README says why, and CONTRIBUTING when it changes.
+    assert "Development Status :: 3 - Alpha" in classifiers
     assert {f"Programming Language :: Python :: 3.{minor}" for minor in range(10, 15)} <= set(
         classifiers
     )

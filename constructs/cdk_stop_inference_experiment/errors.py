@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from constructs import Construct
+if TYPE_CHECKING:
+    # The command has an error of these, too, and needs no Node.js.
+    from constructs import Construct
 
 
 class InvalidPropsError(ValueError):

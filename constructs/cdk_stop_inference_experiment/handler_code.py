@@ -1,21 +1,22 @@
-"""The Lambda function's code, assembled at synth without Docker, pip or network.
+"""The Lambda function's code, assembled without Docker, pip or network.
 
 It consists of the ``*.py`` files of the handler package and of crhelper, unchanged, and of the part
 of botocore's SageMaker model that the handler uses: a reviewer sees the same files in the Lambda
-console as in this repository. Line endings and file modes are the same everywhere, so the asset's
-hash is the same on every machine.
+console as in this repository. Of one release, it is the same to the byte on every machine, so the
+command can tell whether a deployed function has it.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import io
+import zipfile
 from collections.abc import Iterator
+from functools import cache
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
-
-import jsii
-from aws_cdk import AssetHashType, BundlingOptions, DockerImage, ILocalBundling
-from aws_cdk import aws_lambda as lambda_
 
 from .errors import MissingCodeError
 from .version import installed_version
@@ -43,54 +44,67 @@ _NEEDED = {
 """By package: files without which the function cannot start, or starts slowly."""
 
 _SUFFIXES = (".py", ".json")
-_FILE_MODE = 0o644
-_FOLDER_MODE = 0o755
+_FIRST_DATE = (1980, 1, 1, 0, 0, 0)
+_UNIX = 3
+_FILE_MODE = 0o100644
+"""A regular file that everybody may read."""
 
 
-def handler_code() -> lambda_.Code:
-    """The function's code as an asset.
+def check_code() -> None:
+    """Check that the function's code is installed.
 
     Raises:
         MissingCodeError: A part of it is not installed as source files, or crhelper is not 2.0.12.
     """
     _check_metadata()
     for package, needed in _NEEDED.items():
-        _check_source(package, _folder_of(package), needed)
-    return lambda_.Code.from_asset(
-        str(_folder_of(HANDLER_PACKAGE)),
-        asset_hash_type=AssetHashType.OUTPUT,
-        bundling=BundlingOptions(
-            # Never pulled: local bundling either succeeds or raises.
-            image=DockerImage.from_registry("none"),
-            local=_BUNDLING,
-        ),
-    )
+        _check_source(package, folder_of(package), needed)
 
 
-def copy_code(target: Path) -> None:
-    """Copy the function's code into a folder: the handler package and crhelper."""
-    for package in (HANDLER_PACKAGE, CRHELPER_PACKAGE):
-        source = _folder_of(package)
-        for file in _files(source):
-            copy = target / package / file.relative_to(source)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            # A checkout may have other line endings than a wheel.
-            copy.write_bytes(file.read_bytes().replace(b"\r\n", b"\n"))
-            copy.chmod(_FILE_MODE)
-    for folder in target.rglob("*/"):
-        if folder.is_dir():
-            folder.chmod(_FOLDER_MODE)
+def code_archive() -> bytes:
+    """The function's code, as a ZIP file.
+
+    Nothing is compressed: what deflate makes of the same bytes depends on the zlib of the Python
+    or the Node.js that runs it.
+
+    Raises:
+        MissingCodeError: As for :func:`check_code`.
+    """
+    check_code()
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:
+        for package in _NEEDED:
+            source = folder_of(package)
+            for file in _files(source):
+                name = f"{package}/{file.relative_to(source).as_posix()}"
+                entry = zipfile.ZipInfo(name, _FIRST_DATE)
+                entry.create_system, entry.external_attr = _UNIX, _FILE_MODE << 16
+                # A checkout may have other line endings than a wheel.
+                archive.writestr(entry, file.read_bytes().replace(b"\r\n", b"\n"))
+    return made.getvalue()
+
+
+@cache
+def code_sha256() -> str:
+    """What Lambda says of a function with this code: its ``CodeSha256``.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html
+
+    Raises:
+        MissingCodeError: As for :func:`check_code`.
+    """
+    return base64.b64encode(hashlib.sha256(code_archive()).digest()).decode()
 
 
 def _files(folder: Path) -> Iterator[Path]:
     return (
         file
-        for file in sorted(folder.rglob("*"))
+        for file in sorted(folder.rglob("*"), key=Path.as_posix)
         if file.suffix in _SUFFIXES and "__pycache__" not in file.parts
     )
 
 
-def _folder_of(package: str) -> Path:
+def folder_of(package: str) -> Path:
     """Where a package is installed; it is not imported."""
     spec = find_spec(package)
     locations = list(spec.submodule_search_locations or ()) if spec else []
@@ -133,23 +147,3 @@ def _check_metadata() -> None:
             f"the Lambda function's code needs crhelper {CRHELPER_VERSION}, got {version}: "
             f"run 'pip install crhelper=={CRHELPER_VERSION}'"
         )
-
-
-@jsii.implements(ILocalBundling)
-class _LocalBundling:
-    """Bundles in this process instead of in a Docker container."""
-
-    def try_bundle(self, output_dir: str, *_options: object, **_named: object) -> bool:
-        """Build the asset.
-
-        Args:
-            output_dir: Where to put it.
-            _options: The bundling options, which jsii passes positionally.
-            _named: The same options, by keyword as the interface declares them.
-        """
-        copy_code(Path(output_dir))
-        return True
-
-
-# One object for the whole process: CDK recognises the same bundling by it, and builds only once.
-_BUNDLING = _LocalBundling()

@@ -16,9 +16,10 @@ from constructs import Construct, DependencyGroup, IDependable
 
 from cdk_stop_inference_experiment_handler.contract.wire import RULE_PREFIX_VARIABLE
 
+from .asset import handler_code
 from .errors import InvalidPropsError, path_of
 from .final_checks import check_function_at_the_end
-from .handler_code import HANDLER, MODELS_PATH, MODELS_VARIABLE, handler_code
+from .handler_code import HANDLER, MODELS_PATH, MODELS_VARIABLE
 from .network import warn_of_missing_endpoints
 from .provider_checks import find_provider_problems
 from .template.cdk_nag import acknowledge_runtime

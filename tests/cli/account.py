@@ -12,11 +12,13 @@ from cdk_stop_inference_experiment.cli.reading import (
     Change,
     ChangeSet,
     Detail,
+    Function,
     Reader,
     Resource,
     StackSeen,
 )
 from cdk_stop_inference_experiment.cli.templates import LATER, Json
+from cdk_stop_inference_experiment.handler_code import code_sha256
 from cdk_stop_inference_experiment.version import function_description
 from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
 from cdk_stop_inference_experiment_handler.lifecycle.situation import (
@@ -57,6 +59,7 @@ class Account(Reader):
     running: dict[str, dict[str, int]] = field(default_factory=dict)
     change_sets: dict[str, ChangeSet] = field(default_factory=dict)
     description: str | None = field(default_factory=function_description)
+    code: str = field(default_factory=code_sha256)
     measured: Measured = field(default_factory=Measured)
 
     def stack(self, name: str) -> StackSeen:
@@ -97,8 +100,8 @@ class Account(Reader):
     def evidence(self, question: Question) -> Seen[Measured]:
         return self.measured
 
-    def function(self, arn: str) -> Seen[str | None]:
-        return self.description
+    def function(self, arn: str) -> Seen[Function | None]:
+        return None if self.description is None else Function(self.description, self.code)
 
     def of_stack(self, status: str) -> None:
         """Set the stack's status."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from cdk_stop_inference_experiment.cli import plan as planning
 from cdk_stop_inference_experiment.cli.document import Text, headline, of_plan
 from cdk_stop_inference_experiment.cli.plan import (
     FAIL,
@@ -27,6 +28,8 @@ from cdk_stop_inference_experiment.cli.reading import (
     Resource,
     StackSeen,
 )
+from cdk_stop_inference_experiment.errors import MissingCodeError
+from cdk_stop_inference_experiment.handler_code import code_sha256
 from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
 from cdk_stop_inference_experiment_handler.lifecycle.situation import (
     Kind,
@@ -405,6 +408,40 @@ def test_a_function_of_another_version_makes_the_plan_uncertain() -> None:
     plan = plan_destroy(account, "shadow")
     assert only(plan).certainty == "may"
     assert "version 0.1.0 or an unknown one" in plan.notes[0]
+
+
+def test_other_code_than_this_releases_makes_the_plan_uncertain() -> None:
+    assert plan_destroy(Account(), "shadow").notes == ()
+    plan = plan_destroy(Account(code="b3RoZXI="), "shadow")
+    assert only(plan).certainty == "may"
+    assert re.fullmatch(
+        r"the function's code is not that of version [\d.]+: its CodeSha256 is 'b3RoZXI=', and not "
+        rf"'{re.escape(code_sha256())}'",
+        plan.notes[0],
+    )
+
+
+def test_code_that_cannot_be_compared_makes_the_plan_uncertain(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail() -> str:
+        raise MissingCodeError("only compiled")
+
+    monkeypatch.setattr(planning, "code_sha256", fail)
+    found = plan_destroy(Account(), "shadow")
+    assert only(found).certainty == "may"
+    assert found.notes == ("the function's code cannot be compared: only compiled",)
+
+
+def test_the_code_of_a_function_that_is_updated_before_is_not_compared() -> None:
+    handler = Change(
+        *("Modify", "Handler", "AWS::Lambda::Function", "stopper", ("Properties",)),
+        after={"Description": Account().description},
+    )
+    change = modified(after=ours(EndNow="true"))
+    account = Account(code="b3RoZXI=")
+    assert planned(handler, change, account=account).notes == ()
+    assert planned(change, account=account).notes != ()
 
 
 def test_a_function_that_is_updated_before_is_judged_by_its_new_version() -> None:

@@ -11,7 +11,8 @@ import boto3
 import pytest
 
 from cdk_stop_inference_experiment.cli.plan import FAIL, NO, STOP, WILL, plan_destroy
-from cdk_stop_inference_experiment.cli.reading import Reader
+from cdk_stop_inference_experiment.cli.reading import Function, Reader
+from cdk_stop_inference_experiment.handler_code import code_sha256
 from cdk_stop_inference_experiment.version import function_description
 from loopback.cloudformation import Event
 from loopback.cloudwatch import EVIDENCE, OPEN
@@ -70,8 +71,8 @@ class LoopbackReader(Reader):
     def template(self, stack_id: str) -> Mapping[str, Any]:
         return {}
 
-    def function(self, arn: str) -> str:
-        return function_description()
+    def function(self, arn: str) -> Function:
+        return Function(function_description(), code_sha256())
 
 
 @pytest.mark.parametrize("past", PASTS)

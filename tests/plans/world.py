@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import io
 import json
-import tempfile
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from cdk_stop_inference_experiment.cli.plan import Plan, plan_change_set, plan_destroy
@@ -20,7 +15,7 @@ from cdk_stop_inference_experiment.handler_code import (
     HANDLER,
     MODELS_PATH,
     MODELS_VARIABLE,
-    copy_code,
+    code_archive,
 )
 from cdk_stop_inference_experiment.version import function_description
 from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
@@ -97,7 +92,7 @@ class World:
             Description=function_description(),
             Timeout=120,
             Environment={"Variables": {MODELS_VARIABLE: MODELS_PATH}},
-            Code={"ZipFile": code()},
+            Code={"ZipFile": code_archive()},
         )
         functions.add_permission(
             FunctionName="stopper",
@@ -116,18 +111,6 @@ class _Session:
 
     def client(self, service: str, **options: Any) -> Any:
         return self._aws.client(service, **options)
-
-
-@functools.cache
-def code() -> bytes:
-    """The function's code as a zip file."""
-    package = io.BytesIO()
-    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(package, "w") as archive:
-        copy_code(Path(folder))
-        for file in sorted(Path(folder).rglob("*")):
-            if file.is_file():
-                archive.write(file, file.relative_to(folder))
-    return package.getvalue()
 
 
 @contextmanager

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import base64
 import compileall
+import hashlib
+import io
+import json
 import os
 import shutil
+import struct
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
+from zlib import crc32
 
 import aws_cdk as cdk
 import pytest
 
-from cdk_stop_inference_experiment import MissingCodeError, handler_code, version
-from cdk_stop_inference_experiment.handler_code import copy_code
+from cdk_stop_inference_experiment import MissingCodeError, asset, handler_code, version
+from cdk_stop_inference_experiment.handler_code import code_archive, code_sha256
 
 from .packages import PACKAGES, folder
 from .stacks import declare, new_stack, only, synthesised
@@ -30,6 +37,11 @@ def _asset_hash() -> str:
     return str(code["S3Key"])
 
 
+def _extracted(target: Path) -> None:
+    """What Lambda makes of the code."""
+    zipfile.ZipFile(io.BytesIO(code_archive())).extractall(target)
+
+
 def _declared() -> cdk.Stack:
     stack = new_stack()
     declare(stack)
@@ -41,14 +53,14 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Copies of both packages in another folder, used instead of the installed ones."""
     for package in PACKAGES:
         shutil.copytree(folder(package), tmp_path / package)
-    monkeypatch.setattr(handler_code, "_folder_of", lambda package: tmp_path / package)
+    monkeypatch.setattr(handler_code, "folder_of", lambda package: tmp_path / package)
     return tmp_path
 
 
 def test_holds_the_python_files_of_the_handler_and_of_crhelper_and_sagemakers_model_only(
     tmp_path: Path,
 ) -> None:
-    copy_code(tmp_path)
+    _extracted(tmp_path)
     expected = {
         f"{package}/{file.relative_to(folder(package))}"
         for package in PACKAGES
@@ -61,7 +73,7 @@ def test_holds_the_python_files_of_the_handler_and_of_crhelper_and_sagemakers_mo
 
 
 def test_holds_the_source_as_it_is(tmp_path: Path) -> None:
-    copy_code(tmp_path)
+    _extracted(tmp_path)
     for package in PACKAGES:
         for copy in (tmp_path / package).rglob("*.*"):
             file = folder(package) / copy.relative_to(tmp_path / package)
@@ -77,7 +89,7 @@ def test_has_the_same_hash_with_other_line_ends(elsewhere: Path) -> None:
 
 def test_runs_from_the_folder_alone(tmp_path: Path) -> None:
     pytest.importorskip("boto3", reason="the Lambda runtime holds it, the oldest environment not")
-    copy_code(tmp_path)
+    _extracted(tmp_path)
     program = (
         "import inspect; from cdk_stop_inference_experiment_handler import index; "
         "print(inspect.getfile(index.handler), index.handler({}, None))"
@@ -125,25 +137,48 @@ def test_has_another_hash_when_the_code_changes(elsewhere: Path) -> None:
     assert _asset_hash() != before
 
 
-@pytest.mark.parametrize("umask", [0o000, 0o077])
-def test_has_fixed_file_modes(tmp_path: Path, umask: int) -> None:
-    before = os.umask(umask)
-    try:
-        copy_code(tmp_path)
-    finally:
-        os.umask(before)
-    modes = {(path.is_dir(), path.stat().st_mode & 0o777) for path in tmp_path.rglob("*")}
-    assert modes == {(False, 0o644), (True, 0o755)}
+def test_is_to_the_byte_what_the_format_of_zip_files_says_of_its_content() -> None:
+    """Not by zipfile, so that no release of Python makes another file of the same content."""
+    with zipfile.ZipFile(io.BytesIO(code_archive())) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    assert list(content) == sorted(content)
+    files, directory = b"", b""
+    for name, data in content.items():
+        # Version 2.0, no flags, stored, 00:00 on the first day of 1980.
+        common = struct.pack(
+            "<HHHHHLLLHH", 20, 0, 0, 0, 33, crc32(data), *[len(data)] * 2, len(name), 0
+        )
+        mode = 0o100644 << 16
+        directory += struct.pack("<4sBB", b"PK\1\2", 20, 3) + common
+        directory += struct.pack("<HHHLL", 0, 0, 0, mode, len(files)) + name.encode()
+        files += b"PK\3\4" + common + name.encode() + data
+    count = len(content)
+    end = struct.pack("<4sHHHHLLH", b"PK\5\6", 0, 0, count, count, len(directory), len(files), 0)
+    assert code_archive() == files + directory + end
+
+
+@pytest.mark.newest
+def test_is_uploaded_as_it_is_so_lambda_tells_its_sha256(tmp_path: Path) -> None:
+    app = cdk.App(outdir=str(tmp_path))
+    declare(cdk.Stack(app, "Stack"))
+    manifest = json.loads((Path(app.synth().directory) / "Stack.assets.json").read_text())
+    source = next(
+        one["source"] for one in manifest["files"].values() if one["source"]["path"].endswith("zip")
+    )
+    assert source["packaging"] == "file"
+    uploaded = (tmp_path / source["path"]).read_bytes()
+    assert uploaded == code_archive()
+    assert base64.b64encode(hashlib.sha256(uploaded).digest()).decode() == code_sha256()
 
 
 def test_is_built_once_for_all_stacks_of_an_app(monkeypatch: pytest.MonkeyPatch) -> None:
-    built: list[Path] = []
+    built: list[bytes] = []
 
-    def build(target: Path) -> None:
-        built.append(target)
-        copy_code(target)
+    def build() -> bytes:
+        built.append(code_archive())
+        return built[0]
 
-    monkeypatch.setattr(handler_code, "copy_code", build)
+    monkeypatch.setattr(asset, "code_archive", build)
     app = cdk.App()
     for number in range(3):
         declare(cdk.Stack(app, f"Stack{number}"))
@@ -153,12 +188,12 @@ def test_is_built_once_for_all_stacks_of_an_app(monkeypatch: pytest.MonkeyPatch)
 
 def test_never_falls_back_to_docker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CDK_DOCKER", "false")
-    monkeypatch.setattr(handler_code, "copy_code", _fail)
+    monkeypatch.setattr(asset, "code_archive", _fail)
     with pytest.raises(RuntimeError, match="no space left"):
         declare(new_stack())
 
 
-def _fail(_target: Path) -> None:
+def _fail() -> bytes:
     raise OSError("no space left")
 
 
@@ -232,6 +267,6 @@ def test_code_without_one_of_its_files_is_refused(missing: str, elsewhere: Path)
 
 def test_code_in_an_archive_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = tmp_path / "site.zip"
-    monkeypatch.setattr(handler_code, "_folder_of", lambda package: archive / package)
+    monkeypatch.setattr(handler_code, "folder_of", lambda package: archive / package)
     with pytest.raises(MissingCodeError, match="nor in an archive"):
         declare(new_stack())

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
 from aws_cdk import aws_iam as iam
 
 from cdk_stop_inference_experiment import StopInferenceExperimentProvider
-from cdk_stop_inference_experiment.handler_code import copy_code
+from cdk_stop_inference_experiment.handler_code import code_archive
 
 from .stacks import (
     RESOURCE_TYPE,
@@ -68,7 +70,7 @@ def test_botocore_finds_sagemakers_model_in_the_functions_code(
 ) -> None:
     _, function = only(template, "AWS::Lambda::Function")
     path = function["Properties"]["Environment"]["Variables"]["AWS_DATA_PATH"]
-    copy_code(tmp_path)
+    zipfile.ZipFile(io.BytesIO(code_archive())).extractall(tmp_path)
     root, _, rest = path.partition("/")
     assert root == "$LAMBDA_TASK_ROOT"
     assert (tmp_path / rest / "sagemaker" / "2017-07-24" / "service-2.json").is_file()

@@ -37,6 +37,8 @@ from cdk_stop_inference_experiment_handler.lifecycle.stop_request import (
 )
 from cdk_stop_inference_experiment_handler.lifecycle.verdict import Verdict as Evidence
 
+from ..errors import MissingCodeError
+from ..handler_code import code_sha256
 from ..version import installed_version, version_in
 from .operations import (
     CLEAN_UP,
@@ -50,7 +52,7 @@ from .operations import (
     of_change_set,
     of_destroy,
 )
-from .reading import CannotPlan, ChangeSet, Reader, StackSeen
+from .reading import CannotPlan, ChangeSet, Function, Reader, StackSeen
 from .situations import Case, Decided, cases, decided, request_of, situation
 from .templates import Json, is_late
 
@@ -375,8 +377,7 @@ class Judge:
         base = replace(base, experiment=request.name)
         if step.refused:
             return replace(self._seen(base), possibilities=(_failure(),), why=step.refused)
-        description = self._function(step)
-        if description is None:
+        if step.service_token and self._reader.function(step.service_token) is None:
             gone = f"its function no longer exists: {step.service_token}"
             return replace(self._seen(base), possibilities=(_failure(),), why=gone)
         results = [
@@ -585,25 +586,23 @@ class Judge:
         self._keep(verdict, [_as_ended(experiment, None)])
         return verdict
 
-    def _function(self, step: Sent) -> str | None:
-        """The description of the function; None if there is none any more."""
-        if not step.service_token:
-            return ""
-        description = self._reader.function(step.service_token)
-        return "" if isinstance(description, NotReadable) else description
-
     def _version_note(self, step: Sent) -> str:
-        """Why the function may have another version than this command; empty if it has not."""
+        """Why the function may decide otherwise than this command; empty if it has the same code.
+
+        What the deployment itself makes of the function is told only by its description.
+        """
         installed = installed_version()
         version = self._versions.get(step.service_token.rpartition(":")[2])
         if not step.service_token:
             if version in (None, installed):
                 return ""
         elif version is None:
-            description = self._reader.function(step.service_token)
-            if isinstance(description, NotReadable):
-                return f"the function's version cannot be read: {description.why}"
-            version = version_in(description or "")
+            function = self._reader.function(step.service_token)
+            if isinstance(function, NotReadable):
+                return f"the function's version cannot be read: {function.why}"
+            version = version_in(function.description) if function else None
+            if function and version == installed:
+                return _code_note(function)
         if version == installed:
             return ""
         return (
@@ -624,6 +623,20 @@ class Judge:
             yield f"the instances that production runs cannot be compared: {counts.why}"
         elif declared < (runs := counts.get(experiment.production, 0)):
             yield words.fewer_instances(declared, experiment, runs)
+
+
+def _code_note(function: Function) -> str:
+    """Why a function may not have the code of this release, as its description says it has."""
+    try:
+        ours = code_sha256()
+    except MissingCodeError as error:
+        return f"the function's code cannot be compared: {error}"
+    if function.code_sha256 == ours:
+        return ""
+    return (
+        f"the function's code is not that of version {installed_version()}: its CodeSha256 is "
+        f"'{function.code_sha256}', and not '{ours}'"
+    )
 
 
 def _way_back(stop: Wanted | None, experiment: Experiment | None) -> str:

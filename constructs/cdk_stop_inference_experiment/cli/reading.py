@@ -142,6 +142,18 @@ class Resource:
 
 
 @dataclass(frozen=True)
+class Function:
+    """A Lambda function, as GetFunctionConfiguration shows it.
+
+    Attributes:
+        code_sha256: The SHA-256 of its code as it was uploaded, in Base64.
+    """
+
+    description: str
+    code_sha256: str
+
+
+@dataclass(frozen=True)
 class StackSeen:
     """A stack as DescribeStacks shows it."""
 
@@ -351,15 +363,16 @@ class Reader:
         return _seen(lambda: self.aws.evidence(question))
 
     @_once
-    def function(self, arn: str) -> Seen[str | None]:
-        """The description of a Lambda function; None if there is no such function."""
+    def function(self, arn: str) -> Seen[Function | None]:
+        """A Lambda function; None if there is no such function."""
 
-        def read() -> str | None:
+        def read() -> Function | None:
             call = partial(self._lambda.get_function_configuration, FunctionName=arn)
             try:
-                return str(ask(call).get("Description") or "")
+                answer = ask(call)
             except Gone:
                 return None
+            return Function(answer.get("Description") or "", answer.get("CodeSha256") or "")
 
         return _seen(read)
 
