@@ -45,7 +45,7 @@ LOCKS := $(patsubst %.txt,%.lock,requirements.txt $(wildcard docs/requirements.t
 	tests/requirements-*.txt))
 locks: $(VENV_RELEASE) ## Make the lock files anew, after a change of a requirement file
 	@for lock in $(LOCKS); do \
-		case $$lock in *-pythons.lock) oldest=3.10;; *) oldest=3.11.5;; esac; \
+		case $$lock in *-pythons.lock) oldest=3.10;; *) oldest=3.11;; esac; \
 		.venv-release/bin/uv pip compile --quiet --no-config --universal --python-version $$oldest --generate-hashes \
 			--no-annotate --no-header --output-file $$lock "$${lock%.lock}.txt" || exit 1; done
 
