@@ -282,7 +282,7 @@ def asset_tables(asset: Json) -> str:
         ]
         for row in asset["assets"]
     ]
-    return table(["contestant", "assets", "files", "bytes", "zipped, bytes"], rows)
+    return table(["contestant", "assets", "files", "bytes", "uploaded, bytes"], rows)
 
 
 def deployment_tables(deployment: Json) -> str:
