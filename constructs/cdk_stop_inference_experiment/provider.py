@@ -115,8 +115,8 @@ class StopInferenceExperimentProvider(Construct):
             runtime: The function's runtime: Python 3.12 or newer. Default: Python 3.13, the newest
                 Python that the function's code is tested on.
                 See https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
-            reserved_concurrent_executions: At least 1, a whole number; as many as there are
-                experiments that may end at the same time, since a request that is throttled waits.
+            reserved_concurrent_executions: At least 1, a whole number; ten are enough for forty
+                experiments that end at the same time, since a wait holds no execution.
                 A ``float`` is for number tokens only. Default: the account's concurrency.
                 See https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
             dead_letter_queue: Where Lambda sends a request that it could not run the function for.

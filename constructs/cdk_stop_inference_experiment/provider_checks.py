@@ -74,8 +74,8 @@ def _concurrency(executions: object) -> Iterator[str]:
     if not _is_whole(executions, 1, MAX_CONCURRENCY):
         yield (
             f"'reserved_concurrent_executions' must be a whole number of at least 1, got "
-            f"{shown(executions)}: leave it out, or reserve one for each experiment that may end "
-            f"at the same time"
+            f"{shown(executions)}: leave it out, or reserve ten, which are enough for forty "
+            f"experiments"
         )
 
 
