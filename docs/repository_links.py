@@ -1,9 +1,9 @@
 """A hook of MkDocs: what the pages link to outside ``docs/``, diagrams, and tables.
 
 In the repository, a link out of ``docs/`` works as it is. The site has no other files of the
-repository: an example gets a page of its own with its README and its code, the local AWS one with
-its README, an image is copied, and any other link shows the file's path. A file that does not exist
-stops the build.
+repository: an example gets a page of its own with its README and its code, some pages of the
+repository are shown as they are, an image is copied, and any other link says that it is in the
+repository, and where. A file that does not exist stops the build.
 """
 
 from __future__ import annotations
@@ -18,9 +18,15 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted(readme.parent for readme in (ROOT / "examples").glob("*/README.md"))
-LOCAL_AWS = ROOT / "local_aws" / "README.md"
-LOCAL_AWS_PAGE = "aws/local-aws.md"
-LISTS = ("index.md", "examples/", "reference/api.md")
+SHOWN = {
+    "aws/local-aws.md": ROOT / "local_aws" / "README.md",
+    "aws/real-account.md": ROOT / "tests" / "integ" / "README.md",
+    "design/results.md": ROOT / "benchmarks" / "RESULTS.md",
+}
+"""Pages of the repository that the site shows, by their path there."""
+
+IN_THE_NAVIGATION = "aws/local-aws.md"
+LISTS = ("index.md", "examples/", "reference/api.md", "design/results.md")
 """Pages that a search shows after those that explain."""
 
 KINDS = {".py": "python", ".json": "json", ".yml": "yaml"}
@@ -39,8 +45,8 @@ def _target(source: str, link: str) -> Path:
 def _origin(source: str) -> Path:
     """The file of the repository that a page of the site is made from."""
     path = Path(source)
-    if source == LOCAL_AWS_PAGE:
-        return LOCAL_AWS
+    if source in SHOWN:
+        return SHOWN[source]
     return path.with_suffix("") / "README.md" if path.parts[0] == "examples" else "docs" / path
 
 
@@ -48,8 +54,9 @@ def _page_of(target: Path) -> str | None:
     """The page of the site that shows a file or a folder of the repository."""
     if (ROOT / "docs") in target.parents:
         return str(target.relative_to(ROOT / "docs"))
-    if target == LOCAL_AWS:
-        return LOCAL_AWS_PAGE
+    for page, file in SHOWN.items():
+        if target == file:
+            return page
     folder = target if target.is_dir() else target.parent
     return f"examples/{folder.name}.md" if folder in EXAMPLES else None
 
@@ -65,7 +72,9 @@ def _example(folder: Path) -> str:
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add pages of the repository's READMEs, the images that pages show, and Mermaid."""
-    files.append(File.generated(config, LOCAL_AWS_PAGE, content=LOCAL_AWS.read_text()))
+    for page, file in SHOWN.items():
+        nav = InclusionLevel.UNDEFINED if page == IN_THE_NAVIGATION else InclusionLevel.NOT_IN_NAV
+        files.append(File.generated(config, page, content=file.read_text(), inclusion=nav))
     for folder in EXAMPLES:
         page = f"examples/{folder.name}.md"
         files.append(
@@ -102,7 +111,8 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
             return f"[{text}](#{Path(link).name.replace('.', '')})"
         if shown:
             return f"[{text}]({up}{shown}{anchor or ''})"
-        return f"`{path}`" if text.strip("`") == path else f"{text} (`{path}`)"
+        is_path = text.strip("`") == path
+        return f"`{path}`" if is_path else f"{text} (in the repository: `{path}`)"
 
     return re.sub(r"^ *<!-- needs AWS -->\n", "", LINK.sub(replaced, markdown), flags=re.MULTILINE)
 

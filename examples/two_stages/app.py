@@ -25,7 +25,8 @@ class FraudVerdict(Stack):
             self,
             "Verdict",
             experiment_name=experiment_name,
-            outcome=Outcome.promote_shadow(),
+            # Until the verdict, a teardown keeps production.
+            outcome=Outcome.promote_shadow() if end_now else Outcome.keep_production(),
             stop_on=[StopOn.DELETE],
             end_now=end_now,
         )

@@ -211,7 +211,8 @@ QUESTIONS = (
     ),
     Question(
         "old-properties-of-the-retry",
-        "Which old properties has the update after one that failed with rollback disabled?",
+        "After an update that failed with rollback disabled, which old properties does the next "
+        "update have?",
         "the same",
         (
             Assumption(
