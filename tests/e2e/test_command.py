@@ -124,7 +124,7 @@ def test_status_tells_where_the_experiment_stands(armed: History) -> None:
     assert "role shadow, model fraud-v2, instances 1 x ml.m5.large, requests 50%" in text
     assert "Declared end: " in text
     assert "'end_now' would stop it and promote the shadow." in text
-    assert "A changed declaration would stop nothing: 'StopOn' does not list Update." in text
+    assert "A changed declaration would stop nothing: 'stop_on' does not list UPDATE." in text
     assert "A teardown would stop it and promote the shadow." in text
     (state,) = json.loads(Ran(armed.aws, "status", STACK, "--json").out)
     assert state["resources"][0]["onTeardown"]["effect"] == "stop"

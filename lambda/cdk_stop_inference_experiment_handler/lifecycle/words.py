@@ -25,7 +25,7 @@ _DAY_AFTER = "The day after a promotion"
 
 
 def armed(experiment: Experiment) -> str:
-    """A Create has checked the declaration."""
+    """A creation has only checked the declaration; the experiment goes on."""
     ends = f"; it ends by itself at {moment(experiment.scheduled_end)}"
     return (
         f"{_named(experiment)} is {experiment.status}; nothing was stopped"
@@ -107,8 +107,8 @@ def unchanged(name: str) -> str:
 
 
 def not_in_stop_on(name: str, event: str) -> str:
-    """``StopOn`` leaves the event out."""
-    return f"'StopOn' does not list {event}; inference experiment '{name}' was not stopped"
+    """``stop_on`` leaves the event out."""
+    return f"'stop_on' does not list {event.upper()}; inference experiment '{name}' was not stopped"
 
 
 def unreadable_old_declaration(name: str, cause: str) -> str:
