@@ -248,9 +248,9 @@ def way_back(experiment: Experiment) -> str:
     """How a promotion that has not happened yet can be taken back."""
     model = experiment.configured.get(experiment.production, {}).get("ModelName")
     return (
-        f"To go back after the promotion, update endpoint '{experiment.endpoint_name}' to a new "
-        f"endpoint configuration{f' for model {quoted([str(model)])}' if model else ''}: see the "
-        f"page '{_DAY_AFTER}'"
+        f"To go back after a promotion, update endpoint '{experiment.endpoint_name}' to a new "
+        f"endpoint configuration{f' for model {quoted([str(model)])}' if model else ''}; in "
+        f"the documentation of cdk-stop-inference-experiment, see the page '{_DAY_AFTER}'"
     )
 
 
