@@ -715,6 +715,21 @@ def test_a_plan_says_what_serves_after_the_stop(outcome: str, serves: str) -> No
     assert f"Afterwards {serves}." in texts(plan)
 
 
+def test_a_plan_does_not_say_what_serves_if_that_is_known_only_later() -> None:
+    late = {"production": "Retain", "shadow": LATER}
+    verdict = only(planned(modified(after=ours(ModelVariantActions=late, EndNow="true"))))
+    assert (verdict.effect, verdict.outcome, verdict.serves) == ("stop", "", "")
+
+
+def test_a_plan_says_what_a_failure_before_and_after_the_stop_means() -> None:
+    after = ours(ModelVariantActions=PROMOTE_SHADOW)
+    said = "If the deployment fails before the stop, nothing is stopped."
+    assert said in " ".join(texts(planned(modified(after=after), other())))
+    assert said not in " ".join(texts(planned(modified(after=after))))
+    assert said not in " ".join(texts(planned(modified(after=ours(EndNow=LATER)))))
+    assert said not in " ".join(texts(planned(removed(), other())))
+
+
 def test_a_plan_says_what_serves_if_the_evidence_comes_to_allow_a_promotion() -> None:
     old = experiment(created=time.time() - 10**6, sampling=50.0)
     account = Measuring(

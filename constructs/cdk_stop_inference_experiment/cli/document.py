@@ -193,7 +193,7 @@ def _if_metrics_change(verdict: Verdict) -> Iterator[str]:
     if other.fails:
         yield "If it is no longer successful by then, the update fails, and nothing is stopped."
     elif not other.promotes:
-        yield "If it is no longer successful by then, the shadow is not promoted."
+        yield "If it is no longer successful by then, the experiment ends without the promotion."
     else:
         what = "the shadow is promoted instead"
         if verdict.effect == FAIL:
@@ -209,8 +209,13 @@ def _not_certain(verdict: Verdict) -> Iterator[str]:
     because = dict.fromkeys(one.because for one in others if one.because)
     if because:
         yield _sentence(f"Not certain: {'; '.join(because)}")
-    may_be_undone = verdict.effect == STOP and any(one.effect == NOTHING for one in others)
-    if may_be_undone and verdict.moment == UPDATE and not verdict.is_native:
+    may_be_undone = any(one.is_undone for one in others)
+    if (
+        verdict.effect == STOP
+        and may_be_undone
+        and verdict.moment == UPDATE
+        and not verdict.is_native
+    ):
         yield (
             "If the deployment fails before the stop, nothing is stopped. If it fails after it, "
             "the rest is rolled back, but the experiment stays ended."
@@ -244,7 +249,7 @@ def _ends(verdict: Verdict) -> str:
     if promote == MAY and stop == WILL and any(one.by_metrics for one in verdict.possibilities):
         return f" and, as the metrics are now, {verdict.outcome}"
     if promote == NO and verdict.outcome:
-        return f" and {verdict.outcome}"
+        return f", {verdict.outcome}" if " and " in verdict.outcome else f" and {verdict.outcome}"
     return _promotes(stop, promote)
 
 
@@ -261,7 +266,9 @@ def _summary(plan: Plan) -> str:
     for what, thing, happens in _COUNTED:
         for chance, how in ((WILL, "will"), (MAY, "may")):
             says += _counted(plan, what, chance, thing, f"{how} {happens}")
-    says += _counted(plan, FAIL, METRICS, "CloudFormation request", "may fail by the metrics")
+    says += _counted(
+        plan, FAIL, METRICS, "CloudFormation request", "may fail if the metrics change"
+    )
     says += _counted(plan, STOP, UNKNOWN, "effect", "not known")
     if not plan.may(STOP):
         says.insert(0, "no experiment will be stopped")

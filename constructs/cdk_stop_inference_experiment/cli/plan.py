@@ -90,6 +90,7 @@ class Possibility:
         because: Why it may go this way and not the first one; for an unknown one, what would have
             to be known.
         by_metrics: It comes only if the metrics change.
+        is_undone: It comes if something else of the operation fails first.
     """
 
     effect: str
@@ -98,6 +99,7 @@ class Possibility:
     fails: bool = False
     because: str = ""
     by_metrics: bool = False
+    is_undone: bool = False
 
     @property
     def for_reader(self) -> tuple[str, bool, bool, bool]:
@@ -337,7 +339,8 @@ def _with_failures_of_others(verdicts: list[Verdict]) -> Iterator[Verdict]:
             if other is not verdict and not (other.moment == CLEAN_UP and verdict.moment == UPDATE)
         ]
         if others and verdict.effect in (STOP, WAIT):
-            first = Possibility(NOTHING, because=f"{words.quoted(others)} may fail first")
+            because = f"{words.quoted(others)} may fail first"
+            first = Possibility(NOTHING, because=because, is_undone=True)
             verdict = replace(verdict, possibilities=(*verdict.possibilities, first))  # noqa: PLW2901
         yield verdict
 
@@ -422,6 +425,8 @@ class Judge:
         stop = decision.stop if decision.verb is Verb.STOP else None
         known = counts if isinstance(counts, Mapping) else {}
         request = members_of(stop, experiment, known) if stop and experiment else None
+        # A value that is known only later may decide what serves.
+        is_one = len({one.decision.stop.end for _, one in results if one.decision.stop}) == 1
         by_metrics = any(one.by_metrics and one.promotes for one in possibilities)
         promotion = self._promotion(s) if by_metrics else None
         return replace(
@@ -435,8 +440,8 @@ class Judge:
             deploy_after=_ready(first),
             warnings=tuple(self._warnings(first)),
             said="" if _missing(first) else decision.why,
-            outcome=kept_by(request, experiment) if request and experiment else "",
-            serves=_serves(request, experiment) if request and experiment else "",
+            outcome=kept_by(request, experiment) if is_one and request and experiment else "",
+            serves=_serves(request, experiment) if is_one and request and experiment else "",
             promotion=_serves(promotion, experiment) if promotion and experiment else "",
             waiting=tuple(self._waiting(step, first)),
             way_back=_way_back(stop, experiment, may_promote=promotion is not None),
@@ -548,7 +553,8 @@ class Judge:
             yield _failure(because)
         if first.effect in (STOP, WAIT):
             # What fails anyway also fails if something else comes first.
-            yield from (Possibility(NOTHING, because=risk) for risk in step.risks)
+            for risk in step.risks:
+                yield Possibility(NOTHING, because=risk, is_undone=True)
             yield from map(_failure, step.may_fail)
         if note := self._version_note(step):
             self.notes.append(note)
