@@ -271,7 +271,7 @@ def _summary(plan: Plan) -> str:
     )
     says += _counted(plan, STOP, UNKNOWN, "effect", "not known")
     if not plan.may(STOP):
-        says.insert(0, "no experiment will be stopped")
+        says.insert(0, "no stop will be sent")
     return f"In all: {'; '.join(says)}."
 
 
