@@ -149,7 +149,7 @@ def test_every_page_is_in_the_navigation_and_on_the_first_page() -> None:
 def test_the_manual_shows_the_plan_of_the_readme() -> None:
     """Which is compared with what the command prints."""
     readme, manual = (
-        re.findall(r"```text\n(FraudShadowTest \(.*?)```", page.read_text(), re.DOTALL)
+        re.findall(r"```text\n(Stack FraudShadowTest \(.*?)```", page.read_text(), re.DOTALL)
         for page in (ROOT / "README.md", DOCS / "reference" / "command.md")
     )
     assert readme == manual != []

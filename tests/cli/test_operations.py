@@ -283,7 +283,7 @@ def test_a_wait_that_may_not_end_in_time_may_fail() -> None:
     account = Account(experiments={"fraud-shadow": experiment("Stopping")})
     verdict = only(planned(change, account=account))
     assert (verdict.effect, verdict.chance(STOP), verdict.chance(FAIL)) == ("wait", "no", "may")
-    assert headline(verdict) == "may wait for its end, may fail"
+    assert headline(verdict) == "sends no stop, may wait for an end already under way, may fail"
     short = modified(after=ours(EndNow="true", ServiceTimeout="120"))
     verdict = only(planned(short))
     assert (verdict.chance(STOP), verdict.chance(FAIL)) == ("will", "may")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from cdk_stop_inference_experiment.cli.plan import (
     FAIL,
     PROMOTE,
     STOP,
+    Plan,
     Verdict,
     plan_change_set,
     plan_destroy,
@@ -37,7 +38,7 @@ from cdk_stop_inference_experiment_handler.lifecycle.situation import (
     NotReadable,
     Question,
 )
-from tests.unit.situations import ARN, OTHER_ARN, RESOURCE, STACK, variant
+from tests.unit.situations import ARN, OTHER_ARN, RESOURCE, STACK, variant, wanted
 from tests.unit.situations import PROMOTE as PROMOTE_SHADOW
 
 from .account import (
@@ -56,6 +57,7 @@ from .past import PARENT, TOKEN, created, experiment, of_resource, of_stack, our
 
 LATER = "{{changeSet:KNOWN_AFTER_APPLY}}"
 NOTHING = {"stop": "no", "promote": "no", "fail": "no"}
+OLD, NEW = "variant 'production' (model 'fraud-v1')", "variant 'shadow' (model 'fraud-v2')"
 UNKNOWN = {"stop": "unknown", "promote": "unknown", "fail": "unknown"}
 
 
@@ -613,7 +615,10 @@ def test_a_deletion_stops_whatever_the_evidence_says_and_may_promote() -> None:
     assert said(verdict) == ("Delete", "stop", "may", "gate_inconclusive")
     assert chances(verdict) == {"stop": "will", "promote": "may", "fail": "no"}
     assert verdict.because == ("the metrics may change",)
-    assert headline(verdict) == "will stop it, and may promote the shadow"
+    assert headline(verdict) == (
+        "will stop it and, as the metrics are now, keep production and remove the shadow"
+    )
+    assert "deploy again" not in verdict.why
 
 
 def test_a_deletion_by_actions_for_variants_that_are_not_there_may_fail() -> None:
@@ -672,10 +677,11 @@ def test_evidence_of_other_instances_fails_whatever_the_metrics_say(
     assert ("it was measured on ml.m5.xlarge" in verdict.why) is (instances is None)
 
 
+@dataclass
 class Measuring(Account):
     """CloudWatch has enough requests, and an alarm in a state."""
 
-    state = "OK"
+    state: str = "OK"
 
     def evidence(self, question: Question) -> Measured:
         series = {query: {float(question.begin): 1000.0} for query in question.queries}
@@ -708,7 +714,9 @@ def test_evidence_that_has_failed_now_is_a_failure() -> None:
     verdict = only(plan)
     assert said(verdict) == ("Update", "fail", "may", "gate_failed")
     assert (plan.may(STOP), plan.may(PROMOTE), plan.may(FAIL)) == (True, True, True)
-    assert headline(verdict) == "may stop it and promote the shadow, may fail"
+    assert headline(verdict) == (
+        "will fail as the metrics are now, may stop it and promote the shadow"
+    )
 
 
 def test_a_headline_says_every_chance_that_the_summary_counts() -> None:
@@ -722,5 +730,79 @@ def test_a_headline_says_every_chance_that_the_summary_counts() -> None:
     *_, last = of_plan(plan)
     assert isinstance(last, Text)
     summary = last.text
-    assert "may be: 1" in summary
-    assert "may fail: 1" in summary
+    assert summary == "In all: 1 experiment may be stopped; 1 CloudFormation request may fail."
+
+
+@pytest.mark.parametrize(
+    ("outcome", "serves"),
+    [
+        (
+            "PromoteShadow",
+            f"{NEW} serves production on 4 x ml.c5.large; {OLD} is removed",
+        ),
+        ("KeepProduction", f"{OLD} keeps serving production; {NEW} is removed"),
+        ("KeepBoth", f"{OLD} keeps serving production; {NEW} stays deployed, and is billed"),
+    ],
+)
+def test_a_plan_says_what_serves_after_the_stop(outcome: str, serves: str) -> None:
+    account = Account(running={"fraud": {"production": 4}})
+    account.happened[STACK] = created(ModelVariantActions=None, Outcome=outcome)
+    plan = plan_destroy(account, "shadow")
+    assert only(plan).serves == serves
+    assert f"Afterwards {serves}." in texts(plan)
+
+
+def test_a_plan_does_not_say_what_serves_if_that_is_known_only_later() -> None:
+    late = {"production": "Retain", "shadow": LATER}
+    verdict = only(planned(modified(after=ours(ModelVariantActions=late, EndNow="true"))))
+    assert (verdict.effect, verdict.outcome, verdict.serves) == ("stop", "", "")
+
+
+def test_a_plan_says_what_a_failure_before_and_after_the_stop_means() -> None:
+    after = ours(ModelVariantActions=PROMOTE_SHADOW)
+    said = "If the deployment fails before the stop, nothing is stopped."
+    assert said in " ".join(texts(planned(modified(after=after), other())))
+    assert said not in " ".join(texts(planned(modified(after=after))))
+    assert said not in " ".join(texts(planned(modified(after=ours(EndNow=LATER)))))
+    assert said not in " ".join(texts(planned(removed(), other())))
+
+
+def test_a_plan_says_what_serves_if_the_evidence_comes_to_allow_a_promotion() -> None:
+    old = experiment(created=time.time() - 10**6, sampling=50.0)
+    account = Measuring(
+        experiments={"fraud-shadow": old}, running={"fraud": {"production": 4}}, state="ALARM"
+    )
+    evidence = {"PromoteIf": ALARMED["PromoteIf"], "Instances": "Production"}
+    account.happened[STACK] = created(ModelVariantActions=None, Outcome="PromoteShadow", **evidence)
+    verdict = only(plan_destroy(account, "shadow"))
+    assert "serves production on 4 x ml.c5.large" in verdict.promotion
+    assert "fraud-v1" in verdict.way_back
+
+
+def test_a_plan_quotes_only_the_function() -> None:
+    own = only(planned(modified(after=ours(Reason="in other words"))))
+    assert own.said == own.why
+    account = Account(experiments={"fraud-shadow": NotReadable(Kind.DENIED, "no")})
+    for plan in (
+        planned(other()),
+        planned(modified(after=ours(EndNow="true")), account=account),
+        plan_destroy(Account(description=None), "shadow"),
+    ):
+        assert only(plan).said == ""
+
+
+def test_only_a_wait_for_an_end_of_its_own_is_called_so() -> None:
+    digest = wanted(ours(EndNow="true")).digest
+    for reason, says in (
+        (f"any ({digest})", "This resource ordered that end"),
+        ("any (00000000)", "not this resource's: 'any (00000000)'"),
+        ("", "who ordered it is not known"),
+    ):
+        stopping = experiment("Stopping", status_reason=reason)
+        account = Account(experiments={"fraud-shadow": stopping})
+        plan = planned(modified(after=ours(EndNow="true")), account=account)
+        assert says in " ".join(texts(plan))
+
+
+def texts(plan: Plan) -> list[str]:
+    return [block.text for block in of_plan(plan) if isinstance(block, Text)]

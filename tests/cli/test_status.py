@@ -83,7 +83,7 @@ def test_each_experiment_is_described_once_and_several_at_the_same_time(status: 
 
 @pytest.mark.parametrize(
     ("what", "stop_on", "left_out"),
-    [("A changed declaration", "Delete", "Update"), ("A teardown", "Update", "Delete")],
+    [("A changed declaration", "Delete", "UPDATE"), ("A teardown", "Update", "DELETE")],
 )
 def test_status_says_which_event_stop_on_leaves_out(
     capsys: pytest.CaptureFixture[str], what: str, stop_on: str, left_out: str
@@ -91,7 +91,7 @@ def test_status_says_which_event_stop_on_leaves_out(
     account = Account()
     account.happened[STACK] = created(StopOn=[stop_on])
     print_text(of_status([status_of(account, "shadow")]))
-    text = f"{what} would stop nothing: 'StopOn' does not list {left_out}."
+    text = f"{what} would stop nothing: 'stop_on' does not list {left_out}."
     assert text in " ".join(capsys.readouterr().out.split())
 
 

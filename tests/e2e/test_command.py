@@ -76,8 +76,7 @@ def prepare(
 def test_a_plan_is_text_of_at_most_80_columns_without_colours(armed: History) -> None:
     ran = Ran(armed.aws, "plan", STACK, "--change-set", "verdict")
     assert (ran.status, ran.err) == (0, "")
-    assert "fraud-shadow  Update: will stop it and promote the shadow" in ran.out
-    assert "update_end_now, stoppable: " in ran.out
+    assert "Inference experiment fraud-shadow: the update will stop it and promote the" in ran.out
     assert "\x1b" not in ran.out
     assert max(map(len, ran.out.splitlines())) <= 80
     assert not any(line.endswith(" ") for line in ran.out.splitlines())
@@ -89,7 +88,7 @@ def test_a_plan_is_text_of_at_most_80_columns_without_colours(armed: History) ->
 
 def _readmes_plan() -> list[str]:
     """The words of the plan in the README, before and after what it leaves out."""
-    (shown,) = re.findall(r"```text\n(FraudShadowTest \(.*?)```", README, re.DOTALL)
+    (shown,) = re.findall(r"```text\n(Stack FraudShadowTest \(.*?)```", README, re.DOTALL)
     begin, end = shown.split("…")
     return [_words(begin.replace("FraudShadowTest", STACK)), _words(end)]
 
@@ -111,7 +110,7 @@ def test_a_pipeline_reads_json_and_exits_with_2(armed: History) -> None:
     assert Ran(armed.aws, *arguments, "--fail-on", "fail", "--fail-on", "stop").status == 2
     destroy = Ran(armed.aws, "plan", STACK, "--destroy", "--fail-on", "fail")
     assert destroy.status == 0, destroy.out
-    assert "Delete in the deletion: will stop it and promote the shadow" in destroy.out
+    assert "the deletion will stop it and promote the shadow" in _words(destroy.out)
 
 
 def test_status_tells_where_the_experiment_stands(armed: History) -> None:
@@ -119,12 +118,12 @@ def test_status_tells_where_the_experiment_stands(armed: History) -> None:
     ran = Ran(armed.aws, "status", STACK)
     text = " ".join(ran.out.split())
     assert ran.status == 0
-    assert "fraud-shadow Running since" in text
+    assert "fraud-shadow: Running since" in text
     assert "role production, model fraud-v1, instances 4 x ml.m5.large (1 configured)" in text
     assert "role shadow, model fraud-v2, instances 1 x ml.m5.large, requests 50%" in text
     assert "Declared end: " in text
     assert "'end_now' would stop it and promote the shadow." in text
-    assert "A changed declaration would stop nothing: 'StopOn' does not list Update." in text
+    assert "A changed declaration would stop nothing: 'stop_on' does not list UPDATE." in text
     assert "A teardown would stop it and promote the shadow." in text
     (state,) = json.loads(Ran(armed.aws, "status", STACK, "--json").out)
     assert state["resources"][0]["onTeardown"]["effect"] == "stop"
@@ -257,7 +256,7 @@ def test_a_stack_whose_rollback_failed_is_planned_and_destroyed(history: History
     assert not history.stops()
     ran = Ran(history.aws, "plan", STACK, "--destroy")
     assert (ran.status, ran.err) == (0, "")
-    assert f"{STACK} (UPDATE_ROLLBACK_FAILED): deletion" in ran.out
+    assert f"Stack {STACK} (UPDATE_ROLLBACK_FAILED): plan of its deletion" in ran.out
     assert history.destroy() == "DELETE_COMPLETE"
     (stop,) = history.stops()
     assert stop.request["ModelVariantActions"]["shadow"] == "Remove"

@@ -156,7 +156,7 @@ def test_the_workflow_survives_what_happens_to_a_pipeline(tmp_path: Path) -> Non
         assert (status, runner.stack_status()) == (1, "UPDATE_ROLLBACK_COMPLETE")
         assert report.startswith(f"### {STACK}: the deployment failed\n")
         assert "has no variant 'nobody'" in report
-        assert "- **fraud-shadow** Running since" in report
+        assert "- **fraud-shadow:** Running since" in report
 
         # The verdict, while somebody has prepared a change set as the README says.
         runner.declare(end_now=True)

@@ -6,6 +6,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from cdk_stop_inference_experiment_handler.lifecycle.situation import STOPPABLE_STATUSES
+
+from .operations import CLEAN_UP, DELETION, UPDATE
 from .plan import (
     FAIL,
     MAY,
@@ -19,7 +22,6 @@ from .plan import (
     WILL,
     Plan,
     Verdict,
-    kept_by,
 )
 from .status import ResourceStatus, StackStatus, Variant, WhatIf
 
@@ -81,39 +83,143 @@ def shown(value: object) -> str:
 
 def of_plan(plan: Plan) -> Iterator[Block]:
     """What a plan says."""
-    operation = "deletion" if plan.operation == "destroy" else "change set"
     name = plan.change_set.rpartition(":changeSet/")[2].partition("/")[0]
-    yield Heading(plan.stack.name, f"({plan.stack.status}): {operation} {name}".rstrip())
+    operation = "its deletion" if plan.operation == "destroy" else f"change set '{name}'"
+    yield Heading(f"Stack {plan.stack.name}", f"({plan.stack.status}): plan of {operation}")
     for note in plan.notes:
         yield Text(f"Note: {note}.", WARNING, is_of_item=False)
+    going_on = _going_on(plan)
     for verdict in plan.verdicts:
-        yield from _verdict(verdict)
+        yield from _verdict(verdict, _subject(verdict), going_on.pop(verdict.experiment, ""))
     yield Text(_summary(plan), LOUD, is_of_item=False)
 
 
-def _verdict(verdict: Verdict) -> Iterator[Block]:
-    sent = "CloudFormation's own resource" if verdict.is_native else verdict.request or "no request"
-    late = verdict.moment in ("clean-up", "deletion")
-    sent += f" in the {verdict.moment}" if late else ""
+def _going_on(plan: Plan) -> dict[str, str]:
+    """When the experiments end that nothing in a plan ends, by name."""
+    stopped = {verdict.experiment for verdict in plan.verdicts if verdict.chance(STOP) != NO}
+    return {
+        verdict.experiment: f"It is {verdict.status}, and {_by_itself(verdict)}"
+        for verdict in plan.verdicts
+        if verdict.scheduled_end
+        and verdict.status in STOPPABLE_STATUSES
+        and verdict.experiment not in stopped
+        and verdict.scheduled_end not in verdict.why
+    }
+
+
+def _by_itself(verdict: Verdict) -> str:
+    return (
+        f"ends by itself at {verdict.scheduled_end}: the endpoint then goes back to what it was "
+        f"before the test."
+    )
+
+
+def _subject(verdict: Verdict) -> str:
+    """What acts on the experiment."""
+    if verdict.is_native:
+        return "CloudFormation's own resource"
+    if verdict.moment == CLEAN_UP:
+        return "the clean-up"
+    if not verdict.request:
+        return "this resource"
+    return {"Create": "creating the resource", "Update": "the update"}.get(
+        verdict.request, "the deletion"
+    )
+
+
+_WHEN = {
+    UPDATE: "When this change set is executed",
+    CLEAN_UP: "After this change set has been executed, in the clean-up",
+    DELETION: "When the stack is deleted",
+}
+
+
+def _verdict(verdict: Verdict, subject: str, going_on: str) -> Iterator[Block]:
     place = f"{verdict.place.stack_name}/{verdict.place.logical_id}"
     tone = _TONES.get(verdict.effect, GOOD)
-    yield Item(verdict.experiment or "an experiment", f"{sent}: {headline(verdict)}", tone, place)
-    rows = ", ".join(dict.fromkeys(row for row in (verdict.order, verdict.row) if row))
-    yield Text(_sentence(f"{rows}: {verdict.why}" if rows else verdict.why))
-    if verdict.because and verdict.effect != UNKNOWN:
-        yield Text(_sentence(f"Not certain: {'; '.join(verdict.because)}"))
+    name = f"Inference experiment {verdict.experiment}" if verdict.experiment else "An experiment"
+    says = f"{subject}{':' if verdict.effect == UNKNOWN else ''} {headline(verdict)}"
+    yield Item(name, says, tone, place)
+    yield from map(Text, _what(verdict))
+    # A gate that does not open has said why already.
+    if verdict.evidence and not (verdict.effect == FAIL and _has_said(verdict)):
+        yield _evidence(verdict.evidence)
+    yield from map(Text, _if_metrics_change(verdict))
+    yield from map(Text, _not_certain(verdict))
     for warning in verdict.warnings:
         yield Text(_sentence(f"Warning: {warning}"), WARNING)
-    if verdict.effect == STOP and verdict.scheduled_end:
-        yield Text(f"Otherwise it ends by itself at {verdict.scheduled_end}.")
-    # A gate that does not open has said why already.
-    if verdict.evidence and not _has_said(verdict):
-        yield _evidence(verdict.evidence)
-    if verdict.stop_request:
-        yield Text("A stop cannot be undone. The request to SageMaker:")
-        yield Members(verdict.stop_request)
+    if going_on:
+        yield Text(going_on)
+    is_going_on = verdict.scheduled_end and verdict.status in STOPPABLE_STATUSES
+    if verdict.chance(STOP) in (WILL, MAY) and is_going_on:
+        yield Text(f"Without a stop, it {_by_itself(verdict)}")
     if verdict.way_back:
         yield Text(_sentence(verdict.way_back))
+    if verdict.stop_request:
+        now = "" if verdict.certainty == WILL else ", as things stand now"
+        yield Text(f"The request to SageMaker{now}:")
+        yield Members(verdict.stop_request)
+
+
+def _what(verdict: Verdict) -> Iterator[str]:
+    """What happens if everything stays as it is now."""
+    if verdict.effect == STOP:
+        ends = "ends" if verdict.chance(STOP) == WILL else "may end"
+        yield (
+            f"{_WHEN[verdict.moment]}, the experiment, which is {verdict.status} now, {ends}. A "
+            f"stop cannot be undone."
+        )
+        if verdict.serves:
+            after = "Afterwards" if verdict.chance(STOP) == WILL else "If it ends,"
+            after += ", as the metrics are now," if verdict.promotion else ""
+            yield _sentence(f"{after} {verdict.serves}")
+    elif verdict.effect == WAIT and verdict.waiting:
+        yield from verdict.waiting
+    elif verdict.said and verdict.effect == FAIL:
+        yield f'CloudFormation will be told: "{verdict.said}"'
+        if verdict.deploy_after:
+            yield f"Deploy again after {verdict.deploy_after}."
+    elif verdict.said:
+        yield f'The function of the resource will say: "{verdict.said}"'
+    else:
+        yield _sentence(verdict.why[:1].upper() + verdict.why[1:])
+
+
+def _if_metrics_change(verdict: Verdict) -> Iterator[str]:
+    """What another verdict on the evidence would make of it."""
+    other = next((one for one in verdict.possibilities if one.by_metrics), None)
+    if other is None:
+        return
+    if other.fails:
+        yield "If it is no longer successful by then, the update fails, and nothing is stopped."
+    elif not other.promotes:
+        yield "If it is no longer successful by then, the experiment ends without the promotion."
+    else:
+        what = "the shadow is promoted instead"
+        if verdict.effect == FAIL:
+            what = "the experiment ends, and the shadow is promoted"
+        then = f": {verdict.promotion}" if verdict.promotion else ""
+        yield _sentence(f"If the evidence is successful by then, {what}{then}")
+
+
+def _not_certain(verdict: Verdict) -> Iterator[str]:
+    if verdict.effect == UNKNOWN or (verdict.effect == WAIT and verdict.waiting):
+        return
+    others = [one for one in verdict.possibilities if not one.by_metrics]
+    because = dict.fromkeys(one.because for one in others if one.because)
+    if because:
+        yield _sentence(f"Not certain: {'; '.join(because)}")
+    may_be_undone = any(one.is_undone for one in others)
+    if (
+        verdict.effect == STOP
+        and may_be_undone
+        and verdict.moment == UPDATE
+        and not verdict.is_native
+    ):
+        yield (
+            "If the deployment fails before the stop, nothing is stopped. If it fails after it, "
+            "the rest is rolled back, but the experiment stays ended."
+        )
 
 
 def headline(verdict: Verdict) -> str:
@@ -121,17 +227,30 @@ def headline(verdict: Verdict) -> str:
     if verdict.effect == UNKNOWN:
         return "its effect is not known"
     says: list[str] = []
-    stop, promote, fail = (verdict.chance(what) for what in (STOP, PROMOTE, FAIL))
+    stop, fail = verdict.chance(STOP), verdict.chance(FAIL)
+    fails_now = verdict.effect == FAIL and any(one.by_metrics for one in verdict.possibilities)
+    if fails_now:
+        says.append("will fail as the metrics are now")
     if stop != NO:
-        ends = f" and {kept_by(verdict.stop_request or {})}" if verdict.is_native else ""
-        says.append(f"{stop} stop it" + (ends or _promotes(stop, promote)))
+        says.append(f"{stop} stop it" + _ends(verdict))
     elif verdict.effect == WAIT:
-        says.append(f"{'may' if verdict.certainty == MAY else 'will'} wait for its end")
+        may = "may" if verdict.certainty == MAY else "will"
+        says.append(f"sends no stop, {may} wait for an end already under way")
     if fail == METRICS:
         says.append("will fail if the metrics break a bound by then")
-    elif fail != NO:
+    elif fail != NO and not fails_now:
         says.append(f"{fail} fail")
     return ", ".join(says) or "stops nothing"
+
+
+def _ends(verdict: Verdict) -> str:
+    """What a stop makes of the variants."""
+    stop, promote = verdict.chance(STOP), verdict.chance(PROMOTE)
+    if promote == MAY and stop == WILL and any(one.by_metrics for one in verdict.possibilities):
+        return f" and, as the metrics are now, {verdict.outcome}"
+    if promote == NO and verdict.outcome:
+        return f", {verdict.outcome}" if " and " in verdict.outcome else f" and {verdict.outcome}"
+    return _promotes(stop, promote)
 
 
 def _promotes(stop: str, promote: str) -> str:
@@ -143,18 +262,29 @@ def _promotes(stop: str, promote: str) -> str:
 def _summary(plan: Plan) -> str:
     if not plan.changes:
         return "Nothing changes."
-    stops, fails = (
-        {
-            chance: sum(verdict.chance(what) == chance for verdict in plan.verdicts)
-            for chance in (WILL, MAY, UNKNOWN)
-        }
-        for what in (STOP, FAIL)
+    says: list[str] = []
+    for what, thing, happens in _COUNTED:
+        for chance, how in ((WILL, "will"), (MAY, "may")):
+            says += _counted(plan, what, chance, thing, f"{how} {happens}")
+    says += _counted(
+        plan, FAIL, METRICS, "CloudFormation request", "may fail if the metrics change"
     )
-    return (
-        f"Experiments that will be stopped: {stops[WILL]}, may be: {stops[MAY]}, "
-        f"not known: {stops[UNKNOWN]}. "
-        f"Requests that will fail: {fails[WILL]}, may fail: {fails[MAY]}."
-    )
+    says += _counted(plan, STOP, UNKNOWN, "effect", "not known")
+    if not plan.may(STOP):
+        says.insert(0, "no stop will be sent")
+    return f"In all: {'; '.join(says)}."
+
+
+_COUNTED = (
+    (STOP, "experiment", "be stopped"),
+    (PROMOTE, "shadow", "be promoted"),
+    (FAIL, "CloudFormation request", "fail"),
+)
+
+
+def _counted(plan: Plan, what: str, chance: str, thing: str, happens: str) -> Iterator[str]:
+    if count := sum(verdict.chance(what) == chance for verdict in plan.verdicts):
+        yield f"{count} {thing}{'s' if count > 1 else ''} {happens}"
 
 
 def of_status(stacks: Iterable[StackStatus]) -> Iterator[Block]:
@@ -227,8 +357,8 @@ def _has_said(verdict: Verdict) -> bool:
 
 
 def _evidence(report: Mapping[str, object]) -> Text:
-    says = ", ".join(str(report[name]) for name in ("verdict", "why") if report.get(name))
-    return Text(_sentence(f"Evidence now: {says}"))
+    says = ": ".join(str(report[name]) for name in ("verdict", "why") if report.get(name))
+    return Text(_sentence(f"Evidence for the promotion now: {says}"))
 
 
 def _sentence(text: str) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 from cdk_stop_inference_experiment_handler.contract.declaration import CLOUDFORMATION_PROPERTIES
 from cdk_stop_inference_experiment_handler.contract.request import RequestType, held_by
 from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
+from cdk_stop_inference_experiment_handler.lifecycle import words
 from cdk_stop_inference_experiment_handler.lifecycle.history import CLEANUP_STATUS
 from cdk_stop_inference_experiment_handler.lifecycle.situation import (
     Events,
@@ -806,8 +807,8 @@ def _may_be_replaced(change: Change | None) -> bool:
 
 
 def _may_come_first(names: list[str]) -> str:
-    shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
-    return f"other resources change, too ({shown}), and a failure of one may come first"
+    shown = words.quoted(names[:3]) + (", …" if len(names) > 3 else "")
+    return f"other resources change, too ({shown}), and one may fail first"
 
 
 def _retained(reader: Reader, stack: ChangedStack) -> set[str]:

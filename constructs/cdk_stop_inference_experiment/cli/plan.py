@@ -34,6 +34,8 @@ from cdk_stop_inference_experiment_handler.lifecycle.stop_request import (
     actions_of,
     declared_instances,
     members_of,
+    takes_production_counts,
+    wanted_by,
 )
 from cdk_stop_inference_experiment_handler.lifecycle.verdict import Verdict as Evidence
 
@@ -90,6 +92,7 @@ class Possibility:
         because: Why it may go this way and not the first one; for an unknown one, what would have
             to be known.
         by_metrics: It comes only if the metrics change.
+        is_undone: It comes if something else of the operation fails first.
     """
 
     effect: str
@@ -98,6 +101,7 @@ class Possibility:
     fails: bool = False
     because: str = ""
     by_metrics: bool = False
+    is_undone: bool = False
 
     @property
     def for_reader(self) -> tuple[str, bool, bool, bool]:
@@ -122,6 +126,11 @@ class Verdict:
         evidence: The current report of the gate; empty if no evidence is declared.
         deploy_after: When a test that is too young is worth another try; ``why`` says it, too.
         warnings: What the function will log as a warning, such as fewer instances.
+        said: The function's own sentence; empty if ``why`` is not the function's.
+        outcome: What a stop makes of the variants, in a few words.
+        serves: What serves after the stop.
+        promotion: What serves if the evidence turns out to allow the promotion.
+        waiting: What is known of the end that a request waits for.
         way_back: How a promotion can be taken back; empty if there is none.
     """
 
@@ -140,6 +149,11 @@ class Verdict:
     evidence: Mapping[str, Any] = field(default_factory=dict)
     deploy_after: str = ""
     warnings: tuple[str, ...] = ()
+    said: str = ""
+    outcome: str = ""
+    serves: str = ""
+    promotion: str = ""
+    waiting: tuple[str, ...] = ()
     way_back: str = ""
 
     @property
@@ -327,7 +341,8 @@ def _with_failures_of_others(verdicts: list[Verdict]) -> Iterator[Verdict]:
             if other is not verdict and not (other.moment == CLEAN_UP and verdict.moment == UPDATE)
         ]
         if others and verdict.effect in (STOP, WAIT):
-            first = Possibility(NOTHING, because=f"{words.quoted(others)} may fail first")
+            because = f"{words.quoted(others)} may fail first"
+            first = Possibility(NOTHING, because=because, is_undone=True)
             verdict = replace(verdict, possibilities=(*verdict.possibilities, first))  # noqa: PLW2901
         yield verdict
 
@@ -410,18 +425,69 @@ class Judge:
         counts = s.prepared.counts if s.prepared else None
         stop = decision.stop if decision.verb is Verb.STOP else None
         known = counts if isinstance(counts, Mapping) else {}
+        request = members_of(stop, experiment, known) if stop and experiment else None
+        # A value that is known only later may decide what serves.
+        is_one = len({one.decision.stop.end for _, one in results if one.decision.stop}) == 1
+        by_metrics = any(one.by_metrics and one.promotes for one in possibilities)
+        promotion = self._promotion(s) if by_metrics else None
         return replace(
             self._seen(base),
             possibilities=tuple(possibilities),
             why=_why(first),
             order=(decision.order or decision.row).value,
             row=decision.row.value,
-            stop_request=members_of(stop, experiment, known) if stop and experiment else None,
+            stop_request=request,
             evidence=decision.evidence,
             deploy_after=_ready(first),
             warnings=tuple(self._warnings(first)),
-            way_back=_way_back(stop, experiment),
+            said="" if _missing(first) else decision.why,
+            outcome=kept_by(request, experiment) if is_one and request and experiment else "",
+            serves=_serves(request, experiment) if is_one and request and experiment else "",
+            promotion=_serves(promotion, experiment) if promotion and experiment else "",
+            waiting=tuple(self._waiting(step, first)),
+            way_back=_way_back(stop, experiment, may_promote=promotion is not None),
         )
+
+    def _promotion(self, s: Situation) -> dict[str, object] | None:
+        """The request that promotes if the evidence allows it."""
+        new, experiment = s.request.new, s.experiment
+        if not isinstance(new, Declaration) or not isinstance(experiment, Experiment):
+            return None
+        if not takes_production_counts(new.end):
+            return members_of(wanted_by(new, s.request), experiment, {})
+        counts = self._reader.counts(experiment.endpoint_name)
+        if isinstance(counts, NotReadable):
+            return None
+        return members_of(wanted_by(new, s.request), experiment, counts)
+
+    def _waiting(self, step: Sent, result: Decided) -> Iterator[str]:
+        """What is known of an end that is under way, and of what follows it."""
+        s, experiment = result.situation, result.situation.experiment
+        is_wait = result.decision.verb is Verb.WAIT
+        if not is_wait or not isinstance(experiment, Experiment) or not experiment.is_stopping:
+            return
+        what = "the deletion" if s.request.type is RequestType.DELETE else "the update"
+        minutes = seconds_to_answer(s.request.service_timeout) / 60
+        endpoint = f", its endpoint {experiment.endpoint_status}" * bool(experiment.endpoint_status)
+        yield (
+            f"It is ending already ({experiment.status}{endpoint}), so no stop is sent, and "
+            f"nothing here changes how it ends. CloudFormation waits until that end is complete, "
+            f"for {minutes:.0f} minutes at most."
+        )
+        if result.decision.stop is not None:
+            yield "This resource ordered that end: SageMaker's reason for it carries its digest."
+        elif experiment.status_reason:
+            reason = words.quoted([experiment.status_reason])
+            yield f"SageMaker's reason for that end is not this resource's: {reason}."
+        else:
+            yield "SageMaker gives no reason for that end, so who ordered it is not known."
+        later = self._after_its_end(step, s, experiment).decision
+        if later.verb is Verb.FAIL:
+            yield f'As it looks now, {what} then fails, and CloudFormation is told: "{later.why}"'
+            return
+        late = decided(self._reader, step, replace(s, now=s.deadline)).decision
+        then = "fails" if late.verb is Verb.FAIL else "succeeds with a warning"
+        yield f"As it looks now, {what} then succeeds. If the end takes longer, {what} {then}."
 
     def _unknown(self, base: Verdict, missing: str) -> Verdict:
         why = f"not known: {missing}"
@@ -488,7 +554,8 @@ class Judge:
             yield _failure(because)
         if first.effect in (STOP, WAIT):
             # What fails anyway also fails if something else comes first.
-            yield from (Possibility(NOTHING, because=risk) for risk in step.risks)
+            for risk in step.risks:
+                yield Possibility(NOTHING, because=risk, is_undone=True)
             yield from map(_failure, step.may_fail)
         if note := self._version_note(step):
             self.notes.append(note)
@@ -525,10 +592,8 @@ class Judge:
         """What may follow a wait: the answer after the end, and what the deadline makes of it."""
         s, experiment = result.situation, result.situation.experiment
         if isinstance(experiment, Experiment) and experiment.is_stopping:
-            status = experiment.status if experiment.is_over else COMPLETED
-            ended = replace(experiment, status=status, endpoint_status="InService", variants={})
-            later = decided(self._reader, step, replace(s, described=ended))
-            yield replace(_possibility(later), because="it has not ended yet")
+            later = self._after_its_end(step, s, experiment)
+            yield replace(_possibility(later), because="it may have ended by then")
         else:
             # Of a status that is not known, anything may come.
             because = f"its status is {getattr(experiment, 'status', 'not known')}"
@@ -536,6 +601,11 @@ class Judge:
         late = decided(self._reader, step, replace(s, now=s.deadline))
         why = "the wait may not end in time"
         yield replace(_possibility(late), because=why)
+
+    def _after_its_end(self, step: Sent, s: Situation, experiment: Experiment) -> Decided:
+        status = experiment.status if experiment.is_over else COMPLETED
+        ended = replace(experiment, status=status, endpoint_status="InService", variants={})
+        return decided(self._reader, step, replace(s, described=ended))
 
     def _native(self, step: Native) -> Verdict:
         """What CloudFormation's own resource does, as its published handler decides by status."""
@@ -573,14 +643,16 @@ class Judge:
             possibilities.append(Possibility(NOTHING, because=because))
         possibilities += [Possibility(NOTHING, because=risk) for risk in step.risks]
         why = (
-            f"CloudFormation's own resource will stop it and {kept_by(request)}; the function has "
-            f"no part in it"
+            f"CloudFormation's own resource will stop it and {kept_by(request, experiment)}; the "
+            f"function has no part in it"
         )
         verdict = replace(
             self._seen(verdict),
             possibilities=tuple(possibilities),
             why=why,
             stop_request=request,
+            outcome=kept_by(request, experiment),
+            serves=_serves(request, experiment),
             way_back=words.way_back(experiment) if promotes else "",
         )
         self._keep(verdict, [_as_ended(experiment, None)])
@@ -639,20 +711,54 @@ def _code_note(function: Function) -> str:
     )
 
 
-def _way_back(stop: Wanted | None, experiment: Experiment | None) -> str:
-    """How the promotion that a stop orders can be taken back; empty if it orders none."""
-    if stop is None or experiment is None or not stop.end.promotes:
-        return ""
-    return words.way_back(experiment)
+def _way_back(stop: Wanted | None, experiment: Experiment | None, *, may_promote: bool) -> str:
+    """How the promotion that a stop orders can be taken back; empty if there is none."""
+    promotes = may_promote or (stop is not None and stop.end.promotes)
+    return words.way_back(experiment) if promotes and experiment is not None else ""
 
 
-def kept_by(request: Mapping[str, Any]) -> str:
-    """What CloudFormation's own resource makes of the variants."""
-    actions = list(request["ModelVariantActions"].values())
-    if "Promote" in actions:
+def kept_by(request: Mapping[str, Any], experiment: Experiment) -> str:
+    """What a stop makes of the variants, in a few words."""
+    actions = request["ModelVariantActions"]
+    if "Promote" in actions.values():
         return "promote the shadow"
-    kept = actions.count("Retain")
-    return "keep both variants" if kept == 2 else f"keep {kept} of {len(actions)} variants"
+    kept = [name for name, action in actions.items() if action == "Retain"]
+    if len(kept) == len(actions) == 2:
+        return "keep both variants"
+    if kept == [experiment.production]:
+        return "keep production and remove the shadow"
+    return f"keep {len(kept)} of {len(actions)} variants"
+
+
+def _serves(request: Mapping[str, Any], experiment: Experiment) -> str:
+    """What serves after a stop."""
+    actions: Mapping[str, str] = request["ModelVariantActions"]
+    desired = {one["VariantName"]: one for one in request.get("DesiredModelVariants") or ()}
+    promotes = "Promote" in actions.values()
+    says = []
+    for name in sorted(
+        actions, key=lambda one: ("Promote", "Retain", "Remove").index(actions[one])
+    ):
+        model = (desired.get(name) or experiment.configured.get(name) or {}).get("ModelName")
+        said = f"variant '{name}'{f' (model {words.quoted([str(model)])})' if model else ''} "
+        on = _instances_in(desired.get(name) or {})
+        if actions[name] == "Promote":
+            said += f"serves production on {on or 'the instances that SageMaker chooses'}"
+        elif actions[name] == "Remove":
+            said += "is removed"
+        elif name == experiment.production and not promotes:
+            said += f"keeps serving production{f' on {on}' if on else ''}"
+        else:
+            said += f"stays deployed{f' on {on}' if on else ''}, and is billed"
+        says.append(said)
+    return "; ".join(says)
+
+
+def _instances_in(variant: Mapping[str, Any]) -> str:
+    """The instances in a ModelVariantConfig; empty if it has none."""
+    config = (variant.get("InfrastructureConfig") or {}).get("RealTimeInferenceConfig") or {}
+    count, of_type = config.get("InstanceCount"), config.get("InstanceType")
+    return f"{count} x {of_type}" if count is not None and of_type else ""
 
 
 def _why_native_stops_nothing(step: Native, experiments: list[Experiment]) -> str:
@@ -763,7 +869,8 @@ def _ready(result: Decided) -> str:
     """When to deploy again if the test is too young; empty if it is not, or a forecast says it."""
     decision, experiment = result.decision, result.situation.experiment
     is_inconclusive = decision.row is Row.GATE_INCONCLUSIVE and "forecast" not in decision.evidence
-    if not is_inconclusive or not isinstance(experiment, Experiment):
+    is_delete = result.situation.request.type is RequestType.DELETE  # It does not come again.
+    if not is_inconclusive or is_delete or not isinstance(experiment, Experiment):
         return ""
     ready = _ready_at(result.situation, experiment)
     return words.moment(ready) if result.situation.now < ready else ""

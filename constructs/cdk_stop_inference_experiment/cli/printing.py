@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from rich import box
 from rich.console import Console
@@ -47,9 +47,9 @@ def print_text(blocks: Iterable[Block]) -> None:
             _paragraph(console, f"{block.name} {block.what}".rstrip(), "bold", 0)
         elif isinstance(block, Item):
             console.print()
-            says = f"{block.name}  {block.says}"
+            says = f"{block.name}: {block.says}"
             _paragraph(console, says, _STYLES[block.tone] or "bold", 2)
-            _paragraph(console, block.place, "dim", 4)
+            _paragraph(console, f"resource {block.place}", "dim", 4)
         elif isinstance(block, Members):
             for member, value in block.members.items():
                 _paragraph(console, f"{member}: {shown(value)}", "", 6)
@@ -103,11 +103,10 @@ def markdown(blocks: Iterable[Block]) -> Iterator[str]:
             yield ""
             says = _escaped(block.says)
             says = f"**{says}**" if block.tone in (LOUD, WARNING) else says
-            yield f"- **{_escaped(block.name)}** {says} (`{block.place}`)"
+            yield f"- **{_escaped(block.name)}:** {says} (resource `{block.place}`)"
         elif isinstance(block, Members):
-            request = json.dumps(dict(block.members), indent=2, ensure_ascii=False)
             yield ""
-            yield from (f"    {line}" for line in ("```json", *request.splitlines(), "```"))
+            yield from (f"    {line}" for line in ("```json", *_json(block.members), "```"))
             yield ""
         elif isinstance(block, Table):
             yield ""
@@ -121,6 +120,15 @@ def markdown(blocks: Iterable[Block]) -> Iterator[str]:
             yield ""
             text = _escaped(block.text)
             yield f"**{text}**" if block.tone == LOUD else f"> {text}"
+
+
+def _json(members: Mapping[str, object]) -> list[str]:
+    """An object with a line for each member: a request is to fit on a screen."""
+    lines = [
+        f"  {json.dumps({name: value}, ensure_ascii=False)[1:-1]},"
+        for name, value in members.items()
+    ]
+    return ["{", *lines[:-1], *(line.rstrip(",") for line in lines[-1:]), "}"]
 
 
 def _escaped(text: str) -> str:

@@ -102,13 +102,13 @@ class ResourceStatus:
         """The orders that can be given, each with its verdict."""
         for what, verdict, lists in (
             ("'end_now'", self.on_end_now, ""),
-            ("A changed declaration", self.on_change, "Update"),
-            ("A teardown", self.on_teardown, "Delete"),
+            ("A changed declaration", self.on_change, "UPDATE"),
+            ("A teardown", self.on_teardown, "DELETE"),
         ):
             if verdict is not None:
                 is_left_out = verdict.effect == NOTHING and verdict.order in _NOT_LISTED
                 yield WhatIf(
-                    what, verdict, f"'StopOn' does not list {lists}" if is_left_out else ""
+                    what, verdict, f"'stop_on' does not list {lists}" if is_left_out else ""
                 )
 
     def to_json(self) -> dict[str, object]:

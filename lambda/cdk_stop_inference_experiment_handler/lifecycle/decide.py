@@ -15,7 +15,7 @@ from .situation import NotReadable, Situation
 from .state import nothing_left, state, unreadable
 
 _LATER = (Verb.WAIT, Verb.PREPARE, Verb.STOP)
-"""Too late for these at the deadline: soon CloudFormation no longer waits for an answer."""
+"""What may not follow any more at the deadline: CloudFormation is about to stop waiting."""
 
 
 def decide(s: Situation) -> Decision:

@@ -93,7 +93,7 @@ class Decision:
         order: The row of table 1 that led here, if that is another one.
         warn: Log it as a warning, even if the request succeeds.
         in_doubt: The look could not tell; that counts towards the minute of doubt.
-        stays: The next look shall come soon, in the same invocation.
+        stays: Look again soon, within the same invocation.
         needs: With PREPARE, what to read.
         stop: With STOP, what to send; with WAIT, the end that is under way and is the request's.
         evidence: The report of a new verdict, to be remembered.

@@ -1,7 +1,8 @@
 """Table 3: how did the experiment end after our Stop?
 
 Each branch is a row of "How did the experiment end after our stop?" in
-docs/concepts/lifecycle.md. Where an Update fails, a Delete mostly warns: a teardown must not brick.
+docs/concepts/lifecycle.md. Where an Update fails, a Delete mostly warns: a stack must
+remain deletable.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class Order:
 
 
 def withdrawn(s: Situation, may: Permission) -> Decision | None:
-    """The answer if CloudFormation does not want any more what the request says."""
+    """The answer if CloudFormation has withdrawn the order; None if it still stands."""
     name = s.request.name
     if may.answer is Answer.CLOSED_COMPLETE:
         return Decision(Verb.LEAVE, Row.CLOSED, words.closed(name))
@@ -84,8 +84,8 @@ def order(s: Situation, history: History, may: Permission) -> Order | Decision:
     if isinstance(new, Problems):
         return fail(Row.DECLARATION_INVALID, str(new))
     if may.answer is Answer.NOT_READABLE:
-        # Also where nothing would be stopped: a policy that denies the function's reads shall fail
-        # the arming, not the verdict.
+        # Also where nothing would be stopped: if a policy denies the function's reads, the arming
+        # is to fail, not the verdict.
         why = words.not_readable(s.request.name, may.why)
         return doubt(s, Row.NOT_READABLE, why, may.kind)
     if s.request.type is RequestType.CREATE:

@@ -25,7 +25,7 @@ _DAY_AFTER = "The day after a promotion"
 
 
 def armed(experiment: Experiment) -> str:
-    """A Create has checked the declaration."""
+    """A creation has only checked the declaration; the experiment goes on."""
     ends = f"; it ends by itself at {moment(experiment.scheduled_end)}"
     return (
         f"{_named(experiment)} is {experiment.status}; nothing was stopped"
@@ -107,8 +107,8 @@ def unchanged(name: str) -> str:
 
 
 def not_in_stop_on(name: str, event: str) -> str:
-    """``StopOn`` leaves the event out."""
-    return f"'StopOn' does not list {event}; inference experiment '{name}' was not stopped"
+    """``stop_on`` leaves the event out."""
+    return f"'stop_on' does not list {event.upper()}; inference experiment '{name}' was not stopped"
 
 
 def unreadable_old_declaration(name: str, cause: str) -> str:
@@ -248,9 +248,9 @@ def way_back(experiment: Experiment) -> str:
     """How a promotion that has not happened yet can be taken back."""
     model = experiment.configured.get(experiment.production, {}).get("ModelName")
     return (
-        f"To go back after the promotion, update endpoint '{experiment.endpoint_name}' to a new "
-        f"endpoint configuration{f' for model {quoted([str(model)])}' if model else ''}: see the "
-        f"page '{_DAY_AFTER}'"
+        f"To go back after a promotion, update endpoint '{experiment.endpoint_name}' to a new "
+        f"endpoint configuration{f' for model {quoted([str(model)])}' if model else ''}; in "
+        f"the documentation of cdk-stop-inference-experiment, see the page '{_DAY_AFTER}'"
     )
 
 
