@@ -16,7 +16,7 @@ from ..cloudformation import Event
 from ..sagemaker import ON_SCHEDULE
 from .allowed import NO_STACK, State, is_allowed, target
 from .ledger import CLEANUP, DELETION, EVENTS, FORWARD, STATUS, UNDO, Order
-from .provisioning import LOGICAL_ID, SUCCESS, Provisioning, Resource
+from .provisioning import LOGICAL_ID, SUCCESS, Provisioning, Replaced, Resource
 from .story import (
     NAME,
     ContinueRollback,
@@ -432,11 +432,11 @@ class Engine(Provisioning):
 
     def _clean_up(self, target: dict[str, Declaration]) -> None:
         for resource in list(self.resources.values()):
-            for physical_id, declared in resource.replaced:
-                order = self._deletion_order((declared,), is_due=False)
-                self._delete_in_cleanup(resource, declared, physical_id, order)
-                if declared.experiment not in [each.experiment for each in target.values()]:
-                    self._granted.discard(declared.experiment)
+            for each in resource.replaced:
+                order = self._deletion_order(self._meant(each), is_due=False)
+                self._delete_in_cleanup(resource, each.declared, each.physical_id, order)
+                if each.declared.experiment not in [one.experiment for one in target.values()]:
+                    self._granted.discard(each.declared.experiment)
             resource.replaced = []
             if resource.logical_id not in target:
                 shared = [each.experiment for each in target.values()]
@@ -450,6 +450,15 @@ class Engine(Provisioning):
             self._sleep(1.0)
             self._take_away_function()
         self._list()
+
+    def _meant(self, replaced: Replaced) -> tuple[Declaration, ...]:
+        """The ends that the clean-up of a replaced id may carry out.
+
+        If the update that replaced it failed, its user may no longer want a promotion.
+        """
+        if replaced.operation == len(self.ledger.began):
+            return replaced.meant
+        return (*replaced.meant, *(replace(each, end="keep") for each in replaced.meant))
 
     def _deletion_order(
         self,
@@ -567,10 +576,10 @@ class Engine(Provisioning):
 
     def _clean_up_undone(self, resource: Resource, stays: list[str]) -> None:
         """Delete what the update had made."""
-        for physical_id, declared in resource.replaced:
-            self._delete_in_cleanup(resource, declared, physical_id, None)
-            if declared.experiment not in stays:
-                self._granted.discard(declared.experiment)
+        for each in resource.replaced:
+            self._delete_in_cleanup(resource, each.declared, each.physical_id, None)
+            if each.declared.experiment not in stays:
+                self._granted.discard(each.declared.experiment)
         resource.replaced = []
         if resource.is_new:
             self._delete_in_cleanup(resource, resource.deployed, resource.physical_id, None)

@@ -188,7 +188,7 @@ class _Court:
                     )
                 continue
             lost = self._lost(request, order)
-            if lost:
+            if lost and not self._names_another_that_has_ended(request, order):
                 yield Finding(
                     LOST, f"{_named(request)} was answered SUCCESS: {lost}", request.number
                 )
@@ -216,6 +216,20 @@ class _Court:
         if all(declared.end != "keep" for declared in order.ends):
             return "it had ended otherwise"
         return ""
+
+    def _names_another_that_has_ended(self, request: Request, order: Order) -> bool:
+        """Whether a Delete only names the experiment of a rename whose undo failed.
+
+        One that has ended needs no end, so the stack is not read, which alone tells the other one.
+        """
+        held = str(request.event.get("PhysicalResourceId", "")).rpartition("/")[2]
+        other = request.experiment
+        return (
+            request.kind == "Delete"
+            and held == request.declared.experiment
+            and other is not order.experiment
+            and (other is None or other.ends_at <= request.sent_at)
+        )
 
     def _may_doubt(self, order: Order) -> bool:
         """Whether something kept the handler from knowing; what passes, such as throttling, not."""

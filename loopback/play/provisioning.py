@@ -44,6 +44,22 @@ AFTER_EVENT = 0.3
 """Seconds between a resource's event and its request."""
 
 
+@dataclass(frozen=True)
+class Replaced:
+    """A physical id that a clean-up deletes.
+
+    Attributes:
+        declared: The properties of its request.
+        meant: What users have declared of the experiment that the id names.
+        operation: The number of the operation that replaced it.
+    """
+
+    physical_id: str
+    declared: Declaration
+    meant: tuple[Declaration, ...]
+    operation: int
+
+
 @dataclass
 class Resource:
     """A resource of ours, as CloudFormation knows it.
@@ -53,7 +69,7 @@ class Resource:
         before: What the operation found, which a rollback restores.
         is_new: The operation in progress, or one that failed, has created it.
         is_touched: The operation in progress has sent an update, which is not undone yet.
-        replaced: Physical ids to delete in the clean-up, with what was deployed there.
+        replaced: Physical ids to delete in the clean-up.
         standing: The declarations that users want, or may want: what a deletion carries out.
         is_armed: Made by an update that failed and was not rolled back: nothing says whether it
             counts as deployed, so that an order may be carried out.
@@ -67,7 +83,7 @@ class Resource:
     is_new: bool = True
     is_touched: bool = False
     is_armed: bool = False
-    replaced: list[tuple[str, Declaration]] = field(default_factory=list)
+    replaced: list[Replaced] = field(default_factory=list)
     standing: tuple[Declaration, ...] = ()
     attempted: Declaration | None = None
 
@@ -395,11 +411,16 @@ class Provisioning:
         reason = str(answer.get("Reason", ""))
         self._write_of(resource, asking, outcome, physical_id=given, reason=reason)
         if is_replaced:
-            resource.replaced.append((known_id, asking.old or asking.new))
+            name = known_id.rpartition("/")[2]
+            meant = tuple(each for each in resource.standing if each.experiment == name)
+            declared = asking.old or asking.new
+            resource.replaced.append(Replaced(known_id, declared, meant, len(self.ledger.began)))
         if kind == "Create" or (kind == "Update" and is_done):
             resource.physical_id = answered_id
             # An undo gives the former id back: it is not to be deleted.
-            resource.replaced = [each for each in resource.replaced if each[0] != answered_id]
+            resource.replaced = [
+                each for each in resource.replaced if each.physical_id != answered_id
+            ]
 
     def _write_of(
         self,

@@ -494,7 +494,7 @@ class TestDelete:
         assert stopped(torn(gated, properties())) == BOTH
         milder = decided(torn(promoting(), properties())).stop
         assert milder is not None
-        assert "a declaration that was deployed since does not promote" in milder.reason
+        assert "a declaration that was deployed since does not promote it" in milder.reason
 
     def test_a_declaration_of_a_newer_release_never_keeps_a_teardown_from_its_answer(self) -> None:
         newer = delete(properties(Newer="property"), past=created())

@@ -366,7 +366,7 @@ def aws_refused(name: str, cause: str, *, may_be_stopped: bool) -> str:
     return f"inference experiment '{name}' was left as it is: {_shortened(cause)}"
 
 
-NOT_EVERY_DECLARATION_PROMOTES = "a declaration that was deployed since does not promote"
+NOT_EVERY_DECLARATION_PROMOTES = "a declaration that was deployed since does not promote it"
 NO_PAIR = "SageMaker does not return the production variant, the shadow variant and the start time"
 
 
