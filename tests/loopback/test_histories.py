@@ -71,6 +71,50 @@ def test_random_histories_keep_the_promise() -> None:
     _check(list(itertools.islice(drawn(SEED), DRAWN)))
 
 
+@pytest.mark.parametrize(
+    "story",
+    [
+        pytest.param(
+            Story(
+                Settings(declared=Declaration(end="promote")),
+                (Deploy(change="rename in place", rollback=False, fails="before"), Deploy()),
+            ),
+            id="the update that renamed it failed, so its promotion may no longer be wanted",
+        ),
+        pytest.param(
+            Story(
+                Settings(),
+                (
+                    Deploy(
+                        change="rename in place",
+                        rollback=False,
+                        meanwhile=(Happening("cancel", 20.0),),
+                    ),
+                    Deploy(rollback=False),
+                ),
+            ),
+            id="the properties are those of the update that failed",
+        ),
+        pytest.param(
+            Story(
+                Settings(declared=Declaration(stop_on=("Create", "Update", "Delete"))),
+                (
+                    Deploy(
+                        change="rename in place",
+                        fails="after",
+                        troubles=(Trouble(kind="never", request=2),),
+                    ),
+                    Delete(),
+                ),
+            ),
+            id="the deletion only names the new experiment, which has ended",
+        ),
+    ],
+)
+def test_what_is_left_of_a_rename_that_failed_is_judged_by_what_users_meant(story: Story) -> None:
+    assert not play(story).findings
+
+
 def test_the_handler_of_crhelpers_readme_breaks_the_promise() -> None:
     story = Story(Settings(), (Deploy(change="reason"),))
 
