@@ -148,12 +148,13 @@ clean: ## Remove the environments and everything that was built
 	find $(LINTED) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # $(call environment,folder,lock): a fresh virtual environment that holds what the lock file names, and nothing else.
+# pip has to know what depends on what: aws-cdk-lib replaces a file of a package that it needs.
 # Python compiles a module at its first import: most of aws-cdk-lib is never imported.
 define environment
 @echo "$(1): installing $(2) ..."
 @rm -rf $(1)
 @$(PYTHON) -m venv $(1)
-@$(1)/bin/python -m pip install -qq --no-compile --no-deps --require-hashes --requirement $(2)
+@$(1)/bin/python -m pip install -qq --no-compile --require-hashes --requirement $(2)
 @echo "$(1): $(2) is installed"
 endef
 
