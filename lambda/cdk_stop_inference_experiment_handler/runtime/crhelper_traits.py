@@ -30,7 +30,7 @@ from .polling import (
     input_transformer,
     unpack,
 )
-from .waiting import FIRST_PAUSE_SECONDS, LEAVE_SECONDS
+from .waiting import FIRST_PAUSE_SECONDS, RESERVED_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -280,7 +280,7 @@ class Resource(CfnResource):
         Raises:
             RuntimeError: Something is left, so that Lambda delivers the event again.
         """
-        give_up_at = time.time() + min(CLEAN_UP_SECONDS, self.seconds_left() - LEAVE_SECONDS)
+        give_up_at = time.time() + min(CLEAN_UP_SECONDS, self.seconds_left() - RESERVED_SECONDS)
         pause = FIRST_PAUSE_SECONDS
         while False in [_attempt(step) for step in self._clean_up_steps]:
             if time.time() >= give_up_at:

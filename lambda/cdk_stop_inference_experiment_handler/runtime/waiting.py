@@ -31,8 +31,8 @@ CROWDED_SECONDS = 25.0
 NEAR_DEADLINE_SECONDS = 70.0
 """A firing this close to the deadline stays: the schedule fires each minute."""
 
-LEAVE_SECONDS = 20.0
-"""An invocation ends when Lambda would end it after this long."""
+RESERVED_SECONDS = 20.0
+"""An invocation ends by itself if Lambda would end it within this time."""
 
 RETRY_SECONDS = 130.0
 """Lambda retries a failed invocation within this time.
@@ -131,7 +131,7 @@ class Wait:
     @property
     def must_leave(self) -> bool:
         """Whether Lambda ends this invocation soon."""
-        return self._invocation.seconds_left() <= LEAVE_SECONDS
+        return self._invocation.seconds_left() <= RESERVED_SECONDS
 
     def is_delivered_again(self, issued_at: float) -> bool:
         """Whether Lambda retries this delivery if it fails, and before the deadline.
