@@ -651,7 +651,7 @@ class Judge:
             if ends and each.status in ("Creating", "Starting", "Updating")
         ]
         if not stops and not perhaps:
-            because = _why_native_stops_nothing(step, experiments)
+            because = _why_native_stops_nothing(step, experiments, is_later=bool(after))
             why = f"CloudFormation's own resource stops nothing: {because}"
             return replace(self._seen(verdict), possibilities=(Possibility(NOTHING),), why=why)
         experiment = (stops or perhaps)[0]
@@ -788,9 +788,14 @@ def _instances_in(variant: Mapping[str, Any]) -> str:
     return f"{count} x {of_type}" if count is not None and of_type else ""
 
 
-def _why_native_stops_nothing(step: Native, experiments: list[Experiment]) -> str:
+def _why_native_stops_nothing(
+    step: Native, experiments: list[Experiment], *, is_later: bool
+) -> str:
+    """Why; ``is_later`` says that an earlier step makes of the experiment what it is then."""
     if not experiments:
         return "the experiment does not exist"
+    if is_later and experiments[0].is_over:
+        return "the experiment will have ended by then"
     if step.properties is None and experiments[0].status == "Created":
         return "the experiment has not started, and is deleted"
     if step.properties is None or experiments[0].is_over:
