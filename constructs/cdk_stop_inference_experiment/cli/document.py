@@ -88,6 +88,8 @@ def of_plan(plan: Plan) -> Iterator[Block]:
     yield Heading(f"Stack {plan.stack.name}", f"({plan.stack.status}): plan of {operation}")
     for note in plan.notes:
         yield Text(f"Note: {note}.", WARNING, is_of_item=False)
+    if plan.operation == "destroy" and plan.stack.is_new:
+        yield Text("Nothing is deployed yet.", is_of_item=False)
     going_on = _going_on(plan)
     for verdict in plan.verdicts:
         yield from _verdict(verdict, _subject(verdict), going_on.pop(verdict.experiment, ""))
