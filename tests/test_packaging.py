@@ -194,7 +194,7 @@ def test_the_wheel_has_the_command_and_says_what_it_lacks(dist: Path, tmp_path: 
     assert ran.returncode == 1
     assert ran.stderr == (
         "error: this command needs boto3, Rich and PyYAML: "
-        "run 'pip install cdk-stop-inference-experiment[cli]'\n"
+        "run pip install 'cdk-stop-inference-experiment[cli]'\n"
     )
 
 

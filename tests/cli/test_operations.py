@@ -139,6 +139,16 @@ def test_a_destroyed_stack_stops_its_own_experiment_if_ours_lets_go() -> None:
     assert (too_late.effect, too_late.certainty) == ("nothing", "will")
 
 
+def test_the_native_resource_finds_what_an_earlier_step_has_ended() -> None:
+    account = with_native()
+    ends, finds = plan_destroy(account, "shadow").verdicts
+    assert ends.effect == "stop"
+    assert finds.why.endswith("stops nothing: the experiment will have ended by then")
+    account.experiments["fraud-shadow"] = experiment("Completed")
+    _, finds = plan_destroy(account, "shadow").verdicts
+    assert finds.why.endswith("stops nothing: the experiment is Completed")
+
+
 def test_a_replaced_experiment_is_stopped_unless_its_policy_retains_it() -> None:
     replaced = native(replaced="True", before={"Name": "fraud-shadow"}, after={"Name": "next"})
     account = with_native(StopOn=["Update"])

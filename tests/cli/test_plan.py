@@ -490,6 +490,13 @@ def test_a_stack_that_is_being_updated_has_no_plan_for_its_deletion() -> None:
         plan_destroy(account, "shadow")
 
 
+def test_the_deletion_of_a_stack_that_only_a_change_set_made_deletes_nothing() -> None:
+    said = texts(plan_destroy(new_stack(), "shadow"))
+    assert said == ["Nothing is deployed yet.", "In all: no stop will be sent."]
+    assert said[0] not in texts(plan_destroy(Account(), "shadow"))
+    assert said[0] not in texts(planned(added(ours()), account=new_stack()))
+
+
 def test_a_stack_whose_rollback_failed_can_be_deleted() -> None:
     account = Account()
     account.of_stack("UPDATE_ROLLBACK_FAILED")

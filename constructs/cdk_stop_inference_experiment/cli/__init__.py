@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(
             "error: this command needs boto3, Rich and PyYAML: "
-            "run 'pip install cdk-stop-inference-experiment[cli]'",
+            "run pip install 'cdk-stop-inference-experiment[cli]'",
             file=sys.stderr,
         )
         return 1

@@ -88,6 +88,8 @@ def of_plan(plan: Plan) -> Iterator[Block]:
     yield Heading(f"Stack {plan.stack.name}", f"({plan.stack.status}): plan of {operation}")
     for note in plan.notes:
         yield Text(f"Note: {note}.", WARNING, is_of_item=False)
+    if plan.operation == "destroy" and plan.stack.is_new:
+        yield Text("Nothing is deployed yet.", is_of_item=False)
     going_on = _going_on(plan)
     for verdict in plan.verdicts:
         yield from _verdict(verdict, _subject(verdict), going_on.pop(verdict.experiment, ""))
@@ -108,10 +110,10 @@ def _going_on(plan: Plan) -> dict[str, str]:
 
 
 def _by_itself(verdict: Verdict) -> str:
-    return (
-        f"ends by itself at {verdict.scheduled_end}: the endpoint then goes back to what it was "
-        f"before the test."
-    )
+    ends = f"ends by itself at {verdict.scheduled_end}"
+    if verdict.keeps_endpoint:
+        return f"{ends}: the endpoint then goes back to what it was before the test."
+    return _sentence(verdict.endpoint_goes or ends)
 
 
 def _subject(verdict: Verdict) -> str:
@@ -151,7 +153,7 @@ def _verdict(verdict: Verdict, subject: str, going_on: str) -> Iterator[Block]:
     if going_on:
         yield Text(going_on)
     is_going_on = verdict.scheduled_end and verdict.status in STOPPABLE_STATUSES
-    if verdict.chance(STOP) in (WILL, MAY) and is_going_on:
+    if verdict.chance(STOP) in (WILL, MAY) and is_going_on and verdict.keeps_endpoint:
         yield Text(f"Without a stop, it {_by_itself(verdict)}")
     if verdict.way_back:
         yield Text(_sentence(verdict.way_back))
@@ -169,7 +171,9 @@ def _what(verdict: Verdict) -> Iterator[str]:
             f"{_WHEN[verdict.moment]}, the experiment, which is {verdict.status} now, {ends}. A "
             f"stop cannot be undone."
         )
-        if verdict.serves:
+        if verdict.endpoint_goes:
+            yield _sentence(verdict.endpoint_goes[:1].upper() + verdict.endpoint_goes[1:])
+        elif verdict.serves:
             after = "Afterwards" if verdict.chance(STOP) == WILL else "If it ends,"
             after += ", as the metrics are now," if verdict.promotion else ""
             yield _sentence(f"{after} {verdict.serves}")

@@ -48,6 +48,7 @@ from .templates import (
 )
 
 NATIVE_TYPE = "AWS::SageMaker::InferenceExperiment"
+ENDPOINT_TYPE = "AWS::SageMaker::Endpoint"
 FUNCTION_TYPE = "AWS::Lambda::Function"
 CANNOT_FAIL = frozenset({"AWS::CDK::Metadata"})
 DELETE_STATUS = "DELETE_IN_PROGRESS"
@@ -162,20 +163,36 @@ class Native:
 Step = NotSent | Sent | Native
 
 
-def of_change_set(reader: Reader, root: ChangeSet, seen: StackSeen) -> list[Step]:
-    """What a change set's execution sends, in CloudFormation's order."""
+@dataclass(frozen=True)
+class Operation:
+    """What CloudFormation will do.
+
+    Attributes:
+        steps: What is sent, in CloudFormation's order.
+        endpoints: The endpoints that are deleted, by name in lower case: whether that is certain.
+    """
+
+    steps: list[Step]
+    endpoints: Mapping[str, bool]
+
+
+def of_change_set(reader: Reader, root: ChangeSet, seen: StackSeen) -> Operation:
+    """What a change set's execution does."""
     stacks = list(_changed_stacks(reader, root, seen.parent_id))
     update = _Update(reader, root, stacks)
     forward = [step for stack in stacks for step in update.forward(stack)]
-    return [*forward, *(step for stack in stacks for step in update.clean_up(stack))]
+    clean_up = [step for stack in stacks for step in update.clean_up(stack)]
+    endpoints = [each for stack in stacks for each in _endpoints_removed(reader, stack)]
+    return Operation([*forward, *clean_up], dict(endpoints))
 
 
-def of_destroy(reader: Reader, seen: StackSeen) -> list[Step]:
-    """What the deletion of a stack sends."""
+def of_destroy(reader: Reader, seen: StackSeen) -> Operation:
+    """What the deletion of a stack does."""
     risks: tuple[str, ...] = ()
     if seen.is_protected:
         risks = ("termination protection is on, and CloudFormation refuses the deletion",)
-    return list(_deletion(reader, seen, DELETION, {}, risks))
+    steps = list(_deletion(reader, seen, DELETION, {}, risks))
+    return Operation(steps, dict(_endpoints_deleted(reader, seen.stack_id)))
 
 
 def name_of(stack_id: str) -> str:
@@ -537,7 +554,7 @@ class _Update:
         late = _dynamic(change, stack) if change else set()
         after = {**after, **dict.fromkeys(late, LATER)}
         place = Place(stack.stack_id, name, resource.physical_id)
-        yield Native(place, _native_name(resource), UPDATE, after, tuple(self._risks(place)))
+        yield Native(place, _name_in(resource), UPDATE, after, tuple(self._risks(place)))
 
     def _native_deleted(
         self, stack: ChangedStack, resource: Resource, replaced: str = "True"
@@ -548,7 +565,7 @@ class _Update:
             risks.append(_may_come_first(ours))
         if replaced == "Conditional":
             risks.append("whether it is replaced is known only during the deployment")
-        return Native(place, _native_name(resource), CLEAN_UP, None, tuple(risks))
+        return Native(place, _name_in(resource), CLEAN_UP, None, tuple(risks))
 
     def _holders(self, stack: ChangedStack, place: Place) -> tuple[str, ...]:
         """The resources that will hold a physical id after the update."""
@@ -612,12 +629,62 @@ def _deletion(
             ours = [name for name, each in named.items() if each.get("Type") == RESOURCE_TYPE]
             first = [name for name in later if name not in ours]
             own = (*risks, _may_come_first(first)) if first else risks
-            natives.append(Native(place, _native_name(resource), moment, None, own))
+            natives.append(Native(place, _name_in(resource), moment, None, own))
         elif resource.resource_type == RESOURCE_TYPE and retains:
             yield NotSent(place, _RETAINED)
         elif resource.resource_type == RESOURCE_TYPE:
             yield _deleted(reader, place, moment, stacks, may)
     yield from natives  # Ours depend on them, and are deleted first.
+
+
+def _endpoints_deleted(
+    reader: Reader, stack_id: str, *, is_known: bool = True
+) -> Iterator[tuple[str, bool]]:
+    """The endpoints that the deletion of a stack deletes, and whether each certainly is."""
+    try:
+        named = definitions(reader.template(stack_id))
+    except CannotPlan:
+        named, is_known = {}, False
+    for resource in reader.resources(stack_id):
+        if not is_retained(named.get(resource.logical_id, {})):
+            yield from _endpoints_of(reader, resource, is_known=is_known)
+
+
+def _endpoints_removed(reader: Reader, stack: ChangedStack) -> Iterator[tuple[str, bool]]:
+    """The same of an update, which deletes in its clean-up what it has removed or replaced."""
+    removed = (*stack.removed(ENDPOINT_TYPE), *stack.removed(STACK_TYPE))
+    retained = _retained(reader, stack) if removed else set()
+    for resource in removed:
+        change = stack.changes.get(resource.logical_id)
+        is_known = (change is not None and change.policy == "Delete") or _is_readable(reader, stack)
+        if resource.logical_id not in retained:
+            yield from _endpoints_of(reader, resource, is_known=is_known)
+    for name, change in stack.changes.items():
+        if change.resource_type != ENDPOINT_TYPE or change.replaced not in ("True", "Conditional"):
+            continue
+        replaced = stack.has.get(name)
+        if replaced and not is_retained(stack.definition(name), "UpdateReplacePolicy"):
+            is_known = change.replaced == "True" and bool(stack.template)
+            yield from _endpoints_of(reader, replaced, is_known=is_known)
+
+
+def _is_readable(reader: Reader, stack: ChangedStack) -> bool:
+    """Whether the deployed template, which may retain a resource, can be read."""
+    try:
+        reader.template(stack.stack_id)
+    except CannotPlan:
+        return False
+    return True
+
+
+def _endpoints_of(
+    reader: Reader, resource: Resource, *, is_known: bool
+) -> Iterator[tuple[str, bool]]:
+    """The endpoint that a deleted resource is, or those of a nested stack."""
+    if resource.resource_type == ENDPOINT_TYPE and resource.physical_id:
+        yield _name_in(resource).lower(), is_known
+    elif resource.resource_type == STACK_TYPE and resource.physical_id:
+        yield from _endpoints_deleted(reader, resource.physical_id, is_known=is_known)
 
 
 def _deleted(
@@ -858,8 +925,8 @@ def _touched(changes: list[Change]) -> Iterator[str]:
             yield str((change.before or {}).get("Name") or change.physical_id).lower()
 
 
-def _native_name(resource: Resource) -> str:
-    """The name in the physical id of CloudFormation's own resource, which is a name or an ARN."""
+def _name_in(resource: Resource) -> str:
+    """The name in the physical id of a resource of SageMaker, which is a name or an ARN."""
     return resource.physical_id.rpartition("/")[2]
 
 

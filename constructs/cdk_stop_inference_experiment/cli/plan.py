@@ -48,6 +48,7 @@ from .operations import (
     UPDATE,
     Native,
     NotSent,
+    Operation,
     Place,
     Sent,
     Step,
@@ -132,6 +133,8 @@ class Verdict:
         promotion: What serves if the evidence turns out to allow the promotion.
         waiting: What is known of the end that a request waits for.
         way_back: How a promotion can be taken back; empty if there is none.
+        keeps_endpoint: Whether the operation leaves the experiment's endpoint as it is.
+        endpoint_goes: When it deletes the endpoint; empty if it does not, or that is not certain.
     """
 
     place: Place
@@ -155,6 +158,8 @@ class Verdict:
     promotion: str = ""
     waiting: tuple[str, ...] = ()
     way_back: str = ""
+    keeps_endpoint: bool = True
+    endpoint_goes: str = ""
 
     @property
     def effect(self) -> str:
@@ -272,9 +277,9 @@ def plan_change_set(reader: Reader, stack: str, name: str) -> Plan:
         note = f"the change set changes nothing: {change_set.reason.rstrip('.')}"
         return Plan(described, "change-set", change_set.arn, (), (note,), changes=False)
     _check_is_executable(change_set)
-    steps = of_change_set(reader, change_set, described)
+    operation = of_change_set(reader, change_set, described)
     versions = _versions_to_come(change_set)
-    verdicts, notes = _judged(reader, steps, versions)
+    verdicts, notes = _judged(reader, operation, "in the clean-up of this change set", versions)
     return Plan(described, "change-set", change_set.arn, verdicts, notes)
 
 
@@ -290,7 +295,8 @@ def plan_destroy(reader: Reader, stack: str) -> Plan:
             f"stack '{described.name}' is {described.status}: run the plan when no operation is in "
             f"progress"
         )
-    verdicts, notes = _judged(reader, of_destroy(reader, described), {})
+    operation = of_destroy(reader, described)
+    verdicts, notes = _judged(reader, operation, "with the stack", {})
     return Plan(described, "destroy", "", verdicts, notes)
 
 
@@ -322,13 +328,34 @@ def _versions_to_come(change_set: ChangeSet) -> dict[str, str]:
 
 
 def _judged(
-    reader: Reader, steps: list[Step], versions: Mapping[str, str]
+    reader: Reader, operation: Operation, deleted: str, versions: Mapping[str, str]
 ) -> tuple[tuple[Verdict, ...], tuple[str, ...]]:
     """The verdict on each step, in order, and notes on the functions' versions."""
     judge = Judge(reader, versions)
-    reader.describe_all(judge.names(steps))
-    verdicts = [judge.verdict(step) for step in steps]
+    reader.describe_all(judge.names(operation.steps))
+    verdicts = [
+        _with_endpoint(reader, operation, deleted, judge.verdict(step)) for step in operation.steps
+    ]
     return tuple(_with_failures_of_others(verdicts)), tuple(dict.fromkeys(judge.notes))
+
+
+def _with_endpoint(reader: Reader, operation: Operation, deleted: str, verdict: Verdict) -> Verdict:
+    """A verdict that promises nothing of an endpoint which the same operation deletes."""
+    # One without a status is not about an experiment that has been read.
+    experiment = reader.experiment(verdict.experiment) if verdict.status else None
+    name = experiment.endpoint_name if isinstance(experiment, Experiment) else ""
+    is_known = operation.endpoints.get(name.lower())
+    if is_known is None:
+        return verdict
+    goes = f"its endpoint '{name}' is deleted {deleted}, and serves nothing any more"
+    return replace(
+        verdict,
+        serves="",
+        promotion="",
+        way_back="",
+        keeps_endpoint=False,
+        endpoint_goes=goes if is_known else "",
+    )
 
 
 def _with_failures_of_others(verdicts: list[Verdict]) -> Iterator[Verdict]:
@@ -624,7 +651,7 @@ class Judge:
             if ends and each.status in ("Creating", "Starting", "Updating")
         ]
         if not stops and not perhaps:
-            because = _why_native_stops_nothing(step, experiments)
+            because = _why_native_stops_nothing(step, experiments, is_later=bool(after))
             why = f"CloudFormation's own resource stops nothing: {because}"
             return replace(self._seen(verdict), possibilities=(Possibility(NOTHING),), why=why)
         experiment = (stops or perhaps)[0]
@@ -761,9 +788,14 @@ def _instances_in(variant: Mapping[str, Any]) -> str:
     return f"{count} x {of_type}" if count is not None and of_type else ""
 
 
-def _why_native_stops_nothing(step: Native, experiments: list[Experiment]) -> str:
+def _why_native_stops_nothing(
+    step: Native, experiments: list[Experiment], *, is_later: bool
+) -> str:
+    """Why; ``is_later`` says that an earlier step makes of the experiment what it is then."""
     if not experiments:
         return "the experiment does not exist"
+    if is_later and experiments[0].is_over:
+        return "the experiment will have ended by then"
     if step.properties is None and experiments[0].status == "Created":
         return "the experiment has not started, and is deleted"
     if step.properties is None or experiments[0].is_over:
