@@ -47,7 +47,7 @@ locks: $(VENV_RELEASE) ## Make the lock files anew, after a change of a requirem
 	@for lock in $(LOCKS); do \
 		case $$lock in *-pythons.lock) oldest=3.10;; *) oldest=3.11;; esac; \
 		.venv-release/bin/uv pip compile --quiet --no-config --universal --python-version $$oldest --generate-hashes \
-			--no-annotate --no-header --output-file $$lock "$${lock%.lock}.txt" || exit 1; done
+			--no-strip-extras --no-annotate --no-header --output-file $$lock "$${lock%.lock}.txt" || exit 1; done
 
 # The stack histories mostly wait, and leave the processor to test-oldest.
 test: ## Lint, every test, and test-oldest beside them

@@ -151,7 +151,7 @@ def test_requirements_name_no_index() -> None:
 def _pins(text: str) -> dict[str, set[str]]:
     """The versions of each package, whose name may be spelt in several ways."""
     found: dict[str, set[str]] = {}
-    for name, version in re.findall(r"^([\w.-]+)==([^\s;\\]+)", text, re.MULTILINE):
+    for name, version in re.findall(r"^([\w.-]+)(?:\[[\w,-]+\])?==([^\s;\\]+)", text, re.MULTILINE):
         found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), set()).add(version)
     return found
 
@@ -168,7 +168,7 @@ def test_a_lock_file_has_the_hashes_of_its_requirements_and_names_no_registry(fi
     assert len(blocks) >= len(locked)
     for block in blocks:
         head, *hashes = block.split(" \\\n    ")
-        assert re.fullmatch(r"[\w.-]+==[\w.]+( ; .*)?", head), head
+        assert re.fullmatch(r"[\w.-]+(\[[\w,-]+\])?==[\w.]+( ; .*)?", head), head
         assert hashes, head
         assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", one) for one in hashes), head
     assert str(file.with_suffix(".lock").relative_to(ROOT)) in MAKEFILE_LOCKS
