@@ -440,7 +440,16 @@ class Engine(Provisioning):
             resource.replaced = []
             if resource.logical_id not in target:
                 shared = [each.experiment for each in target.values()]
-                is_due = resource.deployed.experiment not in shared and not resource.is_new
+                # While another one of the stack holds it, its deletion is the one that ends it. One
+                # that a failed update has made may leave it.
+                held = [
+                    each.deployed.experiment
+                    for each in self.resources.values()
+                    if each is not resource
+                ]
+                is_due = (
+                    resource.deployed.experiment not in [*shared, *held] and not resource.is_new
+                )
                 order = self._deletion_order(resource.standing, resource.deployed, is_due=is_due)
                 self._delete_in_cleanup(resource, resource.deployed, resource.physical_id, order)
                 del self.resources[resource.logical_id]

@@ -109,9 +109,19 @@ def test_random_histories_keep_the_promise() -> None:
             ),
             id="the deletion only names the new experiment, which has ended",
         ),
+        pytest.param(
+            Story(
+                Settings(),
+                (
+                    Deploy(change="move", rollback=False, fails="after"),
+                    Deploy(change="remove", rollback=False),
+                ),
+            ),
+            id="another resource, which the failed update has made, holds the experiment",
+        ),
     ],
 )
-def test_what_is_left_of_a_rename_that_failed_is_judged_by_what_users_meant(story: Story) -> None:
+def test_what_a_failed_update_has_left_is_judged_by_what_users_meant(story: Story) -> None:
     assert not play(story).findings
 
 
