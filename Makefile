@@ -149,12 +149,13 @@ clean: ## Remove the environments and everything that was built
 
 # $(call environment,folder,lock): a fresh virtual environment that holds what the lock file names, and nothing else.
 # pip has to know what depends on what: aws-cdk-lib replaces a file of a package that it needs.
-# Python compiles a module at its first import: most of aws-cdk-lib is never imported.
+# Python compiles a module at its first import, and most of aws-cdk-lib is never imported. The Lambda workers compile
+# nothing, as in Lambda.
 define environment
 @echo "$(1): installing $(2) ..."
 @rm -rf $(1)
 @$(PYTHON) -m venv $(1)
-@$(1)/bin/python -m pip install -qq --no-compile --require-hashes --requirement $(2)
+@$(1)/bin/python -m pip install -qq $(if $(findstring lambda,$(1)),,--no-compile) --require-hashes --requirement $(2)
 @echo "$(1): $(2) is installed"
 endef
 
