@@ -155,8 +155,8 @@ of the first invocation of a stop, which is most of it:
 """
 MEMORY_CHOICE = """\
 The first invocation waits for 20 s and computes for a second, so its price is roughly proportional
-to its memory. 256 MB is four times the peak, and starts twice as fast as 128 MB for US$ 0.00004
-more. 512 MB would start two seconds sooner, once per stop, for twice the price.
+to its memory. 256 MB is five times the peak, and starts twice as fast as 128 MB for US$ 0.00005
+more. 512 MB would start three seconds sooner, once per stop, for almost twice the price.
 """
 PLANNED = """\
 {experiments} experiments in {stacks} stacks on the local AWS, planned one stack after another by

@@ -431,15 +431,15 @@ class Engine(Provisioning):
             resource.standing = (resource.deployed,)
 
     def _clean_up(self, target: dict[str, Declaration]) -> None:
+        shared = [each.experiment for each in target.values()]
         for resource in list(self.resources.values()):
             for each in resource.replaced:
                 order = self._deletion_order(self._meant(each), is_due=False)
                 self._delete_in_cleanup(resource, each.declared, each.physical_id, order)
-                if each.declared.experiment not in [one.experiment for one in target.values()]:
+                if each.declared.experiment not in shared:
                     self._granted.discard(each.declared.experiment)
             resource.replaced = []
             if resource.logical_id not in target:
-                shared = [each.experiment for each in target.values()]
                 # While another one of the stack holds it, its deletion is the one that ends it. One
                 # that a failed update has made may leave it.
                 held = [

@@ -222,11 +222,10 @@ class _Court:
 
         One that has ended needs no end, so the stack is not read, which alone tells the other one.
         """
-        held = str(request.event.get("PhysicalResourceId", "")).rpartition("/")[2]
         other = request.experiment
         return (
             request.kind == "Delete"
-            and held == request.declared.experiment
+            and _held(request) == request.declared.experiment
             and other is not order.experiment
             and (other is None or other.ends_at <= request.sent_at)
         )
@@ -345,8 +344,7 @@ class _Court:
             data: Mapping[str, Any] = answer.get("Data") or {}
             claim = data.get("StoppedByThisResource")
             # After a failed rename, a deletion may have the other name in its properties.
-            held = str(request.event.get("PhysicalResourceId", "")).rpartition("/")[2]
-            names = {request.declared.experiment, held}
+            names = {request.declared.experiment, _held(request)}
             if claim == "true" and not any(stop.experiment.name in names for stop in before):
                 yield Finding(UNTRUE, f"{_named(request)} claims a Stop", request.number)
             if claim == "false" and own:
@@ -389,6 +387,11 @@ class _Court:
             for operation in self.story.operations
             for trouble in operation.troubles
         )
+
+
+def _held(request: Request) -> str:
+    """The name of the experiment in the physical id."""
+    return str(request.event.get("PhysicalResourceId", "")).rpartition("/")[2]
 
 
 def _named(request: Request) -> str:

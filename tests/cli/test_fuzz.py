@@ -21,7 +21,7 @@ from cdk_stop_inference_experiment.cli.templates import definitions, parse_templ
 from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
 from cdk_stop_inference_experiment_handler.lifecycle.situation import StackEvent
 from tests.unit.situations import ARN, OTHER_ARN, RESOURCE, STACK
-from tests.unit.test_declaration import SOUND, TEXTS, WORDS, damaged
+from tests.unit.test_declaration import JSON_SCALARS, SOUND, TEXTS, WORDS, damaged
 
 from .account import CHANGE_SET, FUNCTION, NATIVE, Account, change_set
 from .past import TOKEN, created, experiment, ours
@@ -36,11 +36,7 @@ FUNCTIONS = st.sampled_from(
     ["Ref", "Fn::GetAtt", "Fn::Sub", "Fn::Join", "Fn::If", "DependsOn", "Condition", "Type"]
 )
 SCALARS = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(),
-    st.floats(allow_nan=False, allow_infinity=False),
-    st.text(max_size=6),
+    JSON_SCALARS,
     st.sampled_from([*TEXTS, "${Other}", "${!Other.Arn}", "${Stop", ARN, TOKEN]),
     NAMES,
 )

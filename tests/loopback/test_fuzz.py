@@ -16,7 +16,7 @@ from cdk_stop_inference_experiment_handler.contract.declaration import Declarati
 from cdk_stop_inference_experiment_handler.contract.request import malformation, read_request
 from loopback.sagemaker import Pace, arn_of
 from loopback.world import KEEP, LOGICAL_ID, NAME, PROMOTE, World
-from tests.unit.test_declaration import SOUND, TEXTS, WORDS, damaged
+from tests.unit.test_declaration import JSON_SCALARS, SOUND, TEXTS, WORDS, damaged
 from tests.unit.test_words import DOCUMENTED, pattern
 
 from .asking import FORWARD, stops
@@ -33,14 +33,7 @@ SAID_BY_CRHELPER = "stackTrace"
 FAILED_ON_PURPOSE = "cdk_stop_inference_experiment_handler.runtime.run.RequestFailed: "
 
 # What JSON can hold: Lambda parses an event before it calls the handler.
-SCALARS = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(),
-    st.floats(allow_nan=False, allow_infinity=False),
-    st.text(max_size=8),
-    st.sampled_from([*TEXTS, "x" * 3500]),
-)
+SCALARS = JSON_SCALARS | st.sampled_from([*TEXTS, "x" * 3500])
 ANYTHING = st.recursive(
     SCALARS | WORDS,
     lambda inner: st.one_of(

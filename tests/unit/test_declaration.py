@@ -288,6 +288,13 @@ SCALARS = st.one_of(
     st.sampled_from(TEXTS),
     TOO_LARGE,
 )
+JSON_SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=8),
+)
 WORDS = st.sampled_from(
     [
         *[*REQUEST_PROPERTIES, *OWN_PROPERTIES, *CLOUDFORMATION_PROPERTIES],

@@ -76,7 +76,7 @@ def judge(
     more: dict[str, object] = {"confidence": evidence.confidence}
     if ratio.missing_share is not None:
         more["missingShare"] = float(f"{ratio.missing_share:.3g}")
-    judges.needs_invocations(evidence.min_invocations)
+    judges.needs_invocations(evidence.min_invocations, production, shadow)
     # No number of further requests makes a wrong share right.
     forecast = {} if ratio.is_wrong else _forecast(judges.forecasts, question.end)
     if forecast:
@@ -108,9 +108,8 @@ class _Judge:
         self.forecasts: list[Forecast | None] = []
         self.breaks = ""
 
-    def needs_invocations(self, least: int) -> None:
+    def needs_invocations(self, least: int, production: float, shadow: float) -> None:
         """Forecast when both variants have the requests that the declaration asks for."""
-        production, shadow = (math.fsum(of.values()) for of in self.requests)
         fewest = min(production, shadow)
         if 0 < fewest < least:
             hours = (self.question.end - self.question.begin) // HOUR
