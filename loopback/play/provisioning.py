@@ -36,7 +36,7 @@ SUCCESS, FAILED, ABANDONED = "SUCCESS", "FAILED", "abandoned"
 NAMES = ("fraud", "fraud-Tests-1ABC", "fraud-Tests-1ABC-Shadow-2DEF")
 NESTED_IDS = ("", "Tests", "Shadow")
 EVENTS_PER_PAGE = 4
-SECONDS_PER_PAGE = 0.3
+SECONDS_PER_PAGE = 1.0
 CONFIGURED_AFTER = 3.0
 """Seconds until the siblings of a resource are configured, in Express mode."""
 

@@ -269,7 +269,7 @@ class Settings:
             properties, which were to be undone, or the ``old`` ones.
         masked: The events' properties hide values, as those from NoEcho parameters are.
         same_request_id: An undo and a repeated deletion have the RequestId of the request before.
-        pages: Pages of events between the creation and now, which take 0.3 s each to read.
+        pages: Pages of events between the creation and now, which take a second each to read.
     """
 
     deployed: bool = True

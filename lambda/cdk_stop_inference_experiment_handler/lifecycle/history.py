@@ -7,7 +7,7 @@ read, so it can also say which older events it lacks.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
@@ -377,9 +377,7 @@ def _or_not_readable(declared: Declaration | Problems) -> Seen[Declaration]:
 
 def _oldest_first(stack: Stack) -> tuple[StackEvent, ...]:
     """A stack's events that are steps of an operation."""
-    if isinstance(stack.events, NotReadable):
-        return ()
-    return tuple(event for event in reversed(stack.events.newest_first) if not event.is_aside)
+    return () if isinstance(stack.events, NotReadable) else stack.events.steps
 
 
 def _of_stack(stack: Stack) -> tuple[StackEvent, ...]:
@@ -387,15 +385,20 @@ def _of_stack(stack: Stack) -> tuple[StackEvent, ...]:
     return tuple(event for event in _oldest_first(stack) if event.physical_id == stack.stack_id)
 
 
+def _of_stack_newest_first(stack: Stack) -> Iterator[StackEvent]:
+    newest_first = reversed(_oldest_first(stack))
+    return (event for event in newest_first if event.physical_id == stack.stack_id)
+
+
 def begin_of(stack: Stack) -> StackEvent | None:
     """The event with which the stack's newest operation began."""
-    own = reversed(_of_stack(stack))
+    own = _of_stack_newest_first(stack)
     return next((event for event in own if event.status in BEGIN_STATUSES), None)
 
 
 def newest_of(stack: Stack) -> StackEvent | None:
     """The newest event of the stack itself."""
-    return next(reversed(_of_stack(stack)), None)
+    return next(_of_stack_newest_first(stack), None)
 
 
 def under_way(stack: Stack) -> tuple[StackEvent, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from enum import Enum
+from functools import cached_property
 from typing import Any, NamedTuple, TypeVar, Union
 
 from ..contract.request import Request
@@ -147,6 +148,11 @@ class Events:
 
     newest_first: tuple[StackEvent, ...] = ()
     is_whole: bool = False
+
+    @cached_property
+    def steps(self) -> tuple[StackEvent, ...]:
+        """Those that are steps of an operation, oldest first."""
+        return tuple([event for event in reversed(self.newest_first) if not event.is_aside])
 
 
 @dataclass(frozen=True)
