@@ -217,23 +217,24 @@ def _implausible_bounds(properties: Mapping[str, object]) -> Iterator[tuple[str,
         for member, value in comparison.items():
             if isinstance(value, (int, float)) and not is_unresolved(value):
                 label = f"promote_if.comparisons[{index}].{PROP_NAMES[member]}"
-                if why := _implausible(comparison.get("Metric"), member, value):
-                    yield IMPLAUSIBLE_BOUND, f"'{label}' {why}"
+                if text := _implausible(label, comparison.get("Metric"), member, value):
+                    yield IMPLAUSIBLE_BOUND, text
 
 
-def _implausible(metric: object, member: str, value: float) -> str:
-    """Why a bound cannot be meant; empty if it can."""
+def _implausible(label: str, metric: object, member: str, value: float) -> str | None:
+    """Why a bound cannot be meant; None if it can."""
     if member == "MaxRatio" and value >= _IMPLAUSIBLE_RATIO:
-        return f"allows {value:g} times production's value: for 10 % more, write 1.1"
+        return f"'{label}' allows {value:g} times production's value: for 10 % more, write 1.1"
     if metric == MODEL_LATENCY and member in ("MaxValue", "MaxIncrease"):
         is_longer = value >= _LONGEST_LATENCY
-        return "is as long as SageMaker lets a model take: use a lower one" if is_longer else ""
+        text = f"'{label}' is as long as SageMaker lets a model take: use a lower one"
+        return text if is_longer else None
     if metric in ERROR_METRICS and value >= _IMPLAUSIBLE_SHARE and member != "DryRun":
         return (
-            f"allows errors in {value * 100:g} % of the requests: for one in a thousand, write "
-            f"0.001"
+            f"'{label}' allows errors in {value * 100:g} % of the requests: for one in a thousand, "
+            f"write 0.001"
         )
-    return ""
+    return None
 
 
 def _undocumented_combinations(properties: Mapping[str, object]) -> list[str]:

@@ -227,7 +227,11 @@ def _not_certain(verdict: Verdict) -> Iterator[str]:
 
 
 def headline(verdict: Verdict) -> str:
-    """What will or may happen: every chance that the summary counts."""
+    """What will or may happen: every chance that the summary counts.
+
+    Such as "will stop it and promote the shadow", "will stop it and keep production and remove the
+    shadow, may fail" or "sends no stop, will wait for an end already under way".
+    """
     if verdict.effect == UNKNOWN:
         return "its effect is not known"
     says: list[str] = []
@@ -264,6 +268,7 @@ def _promotes(stop: str, promote: str) -> str:
 
 
 def _summary(plan: Plan) -> str:
+    """Such as "In all: 1 experiment will be stopped; 1 shadow may be promoted."."""
     if not plan.changes:
         return "Nothing changes."
     says: list[str] = []

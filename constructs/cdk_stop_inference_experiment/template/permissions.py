@@ -38,6 +38,8 @@ from .cdk_nag import (
 
 MAX_EXPERIMENTS = 40
 MAX_INLINE_CHARACTERS = 10_240
+"""At most 40 experiments on one provider, or fewer if the inline policies of its role would have
+more than 10,240 characters; each experiment adds a policy."""
 
 MEASURE_ACTION = "cloudwatch:GetMetricData"
 ALARMS_ACTION = "cloudwatch:DescribeAlarms"
@@ -145,8 +147,9 @@ def _provider_statements(
             sid="PollThisFunctionOnly",
             actions=["events:PutTargets"],
             resources=[rules_arn],
-            # events:TargetArn has an ARN per target. ForAllValues is also true for a request
-            # without the key; Null excludes that.
+            # PutTargets says what a rule invokes: this function and no other one. events:TargetArn
+            # has an ARN per target. ForAllValues is also true for a request without the key; Null
+            # excludes that.
             conditions={
                 "ForAllValues:ArnEquals": {"events:TargetArn": function_arn},
                 "Null": {"events:TargetArn": "false"},

@@ -162,7 +162,7 @@ def holders_unknown(name: str, cause: str) -> str:
 
 
 def undone(name: str, experiment: Experiment | None = None) -> str:
-    """An undo never stops an experiment that may outlive it."""
+    """A rollback, which stops no experiment that may outlive it; one that has ended stays ended."""
     if experiment is not None and experiment.has_ended:
         end = ended(experiment)
         return f"CloudFormation is undoing the operation, but {end}; this cannot be undone"
@@ -372,10 +372,15 @@ NO_PAIR = "SageMaker does not return the production variant, the shadow variant 
 
 def gate(name: str, report: Mapping[str, object]) -> str:
     """The verdict on a promotion, understandable without the report."""
-    done = "can be" if report["verdict"] == "successful" else "was not"
-    text = f"the shadow of inference experiment '{name}' {done} promoted: the evidence is "
-    why = _shortened(str(report["why"]), MAX_VERDICT_REASON)
-    text += ": ".join(filter(None, [str(report["verdict"]), why]))
+    verdict = str(report["verdict"])
+    shadow = f"the shadow of inference experiment '{name}'"
+    text = (
+        f"{shadow} can be promoted: the evidence is successful"
+        if verdict == "successful"
+        else f"{shadow} was not promoted: the evidence is {verdict}"
+    )
+    if why := _shortened(str(report["why"]), MAX_VERDICT_REASON):
+        text += f": {why}"
     if "from" in report:
         text += f"; measured from {report['from']} to {report['to']}"
     if report.get("samplingPercentage") not in (None, 100):

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 INSIDE_SECONDS = 20.0
-"""An invocation waits inside for this long: few stops end sooner, and new accounts have only ten
-concurrent executions."""
+"""The function waits inside for 20 seconds after it has sent the Stop. Few stops end sooner, and a
+new account has only ten concurrent executions."""
 
 LATE_SECONDS = 10.0
 """A request that is delivered later than this has waited for an execution: others do, too."""
