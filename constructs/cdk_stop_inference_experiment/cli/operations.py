@@ -16,7 +16,7 @@ from itertools import zip_longest
 from typing import Any
 
 from cdk_stop_inference_experiment_handler.contract.declaration import CLOUDFORMATION_PROPERTIES
-from cdk_stop_inference_experiment_handler.contract.request import RequestType, held_by
+from cdk_stop_inference_experiment_handler.contract.request import RequestType, name_in_id
 from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
 from cdk_stop_inference_experiment_handler.lifecycle import words
 from cdk_stop_inference_experiment_handler.lifecycle.history import CLEANUP_STATUS
@@ -88,7 +88,7 @@ class Place:
     @property
     def experiment(self) -> str:
         """The experiment's name in the physical id; empty if it has none."""
-        return held_by(self.physical_id)
+        return name_in_id(self.physical_id)
 
 
 @dataclass(frozen=True)
@@ -574,7 +574,7 @@ class _Update:
         for name in stack.declared(RESOURCE_TYPE):
             change, resource = stack.changes.get(name), stack.has.get(name)
             after = (change.after if change else None) or {}
-            experiment = held_by(resource.physical_id) if resource else ""
+            experiment = name_in_id(resource.physical_id) if resource else ""
             if change is not None and (change.action == "Add" or _is_renamed(change)):
                 experiment = str(after.get("Name", ""))
             if wanted and experiment.lower() == wanted:

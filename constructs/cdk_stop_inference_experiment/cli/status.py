@@ -263,10 +263,10 @@ def _ended(wanted: Wanted | None, experiment: Experiment) -> tuple[str, str]:
     """Whose end it was, and whether it is as declared; and whose in one word."""
     if not experiment.is_over:
         return "", ""
-    if wanted is not None and wanted.has_ended(experiment):
+    if wanted is not None and wanted.is_end_of(experiment):
         serves = words.serves(promoted_by(wanted.end, experiment), experiment)
         return f"This resource ended it, as it declares{serves}", "this resource"
-    if wanted is not None and any(end.has_ended(experiment) for end in wanted.possible_ends):
+    if wanted is not None and any(end.is_end_of(experiment) for end in wanted.possible_ends):
         why = "This resource ended it without the declared promotion, which was not allowed"
         return why, "this resource"
     why = "SageMaker gives no reason; it may have ended by its schedule"

@@ -15,7 +15,7 @@ from ..contract.request import Request, RequestType, read_request
 from ..lifecycle import words
 from ..lifecycle.decide import decide
 from ..lifecycle.decision import Decision, Row, Verb, fail, wait
-from ..lifecycle.gate import fitted
+from ..lifecycle.gate import short_report
 from ..lifecycle.situation import Experiment, NotReadable, Progress
 from ..lifecycle.state import unreadable
 from ..lifecycle.stop_request import (
@@ -248,7 +248,7 @@ class Run:
         if decision.evidence:
             verdict = words.gate(self._name, decision.evidence)
             self._log("evidence", verdict, evidence=decision.evidence)
-            progress = replace(progress, evidence=fitted(decision.evidence))
+            progress = replace(progress, evidence=short_report(decision.evidence))
         if decision.is_unmeasured and progress.unmeasured_since is None:
             progress = replace(progress, unmeasured_since=now)
         if decision.verb is Verb.WAIT and decision.stop is not None:
@@ -360,7 +360,7 @@ class Run:
             experiment is not None
             and experiment.is_over
             and any(
-                wanted_by(declared, self._request).has_ended(experiment)
+                wanted_by(declared, self._request).is_end_of(experiment)
                 for declared in (self._request.new, self._request.old)
                 if isinstance(declared, Declaration) and declared.is_of(experiment.name)
             )
