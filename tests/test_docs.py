@@ -181,7 +181,7 @@ def test_the_log_reference_has_every_decision_and_field_that_is_logged() -> None
     of_a_decision = code.partition("decision.verb.value,\n            decision.why,")[2]
     members = set(re.findall(r"^ +(\w+)=", of_a_decision.partition(")\n\n")[0], re.MULTILINE))
     assert members
-    of_a_line = set(re.findall(r'"(\w+)": event\[', code.partition("class _RequestNames")[2]))
+    of_a_line = set(re.findall(r'"(\w+)": event\[', code.partition("class _RequestIds")[2]))
     fields = set(re.findall(r"^\| `(\w+)` \|", described, re.MULTILINE))
     of_each = {"message", "decision", "experiment", "stopRequest"}
     assert fields == members | of_a_line | of_each
