@@ -67,22 +67,22 @@ def find_problems(
 ) -> list[str]:
     """Everything wrong with a construct's props, one sentence each."""
     checked = dict(properties)
-    found = list(_name_or_experiment(experiment_name, experiment))
-    if found:
+    problems = list(_name_or_experiment(experiment_name, experiment))
+    if problems:
         checked["Name"] = _UNKNOWN
     if of_evidence := list(_evidence(promote_if)):
-        found += of_evidence
+        problems += of_evidence
         checked["PromoteIf"] = _UNKNOWN
     names = {**PROP_NAMES, "Name": "experiment_name" if experiment is None else "experiment.name"}
-    found += declaration.find_problems(checked, names=names, is_unresolved=_is_unknown)
+    problems += declaration.find_problems(checked, names=names, is_unresolved=_is_unknown)
     for label, instances in _instances_of(outcome, desired_model_variants):
-        found += _unknown_instance_type(label, instances)
+        problems += _unknown_instance_type(label, instances)
     if is_experiment(experiment):
         known = KnownExperiment.of(experiment)
-        found += known.problems(properties.get("ModelVariantActions"))
+        problems += known.problems(properties.get("ModelVariantActions"))
         if outcome is not None:
-            found += known.problems_of_outcome()
-    return found
+            problems += known.problems_of_outcome()
+    return problems
 
 
 def find_warnings(
@@ -355,7 +355,7 @@ def evidence_elsewhere(evidence: object, scope: Construct) -> Iterator[str]:
         return
     own = Stack.of(scope)
     here = {"account": known_text(own.account), "region": known_text(own.region)}
-    found: list[tuple[str, str, Mapping[str, object]]] = [
+    sources: list[tuple[str, str, Mapping[str, object]]] = [
         (f"alarms[{index}]", "alarm", _environment_of_alarm(alarm))
         for index, alarm in enumerate(_sequence(evidence.alarms))
         if is_jsii_object(alarm) and hasattr(alarm, "alarm_arn")
@@ -365,8 +365,8 @@ def evidence_elsewhere(evidence: object, scope: Construct) -> Iterator[str]:
         for name, metric in zip(("production", "shadow"), pair or (), strict=False):
             if (stat := stat_of(metric)) is not None:
                 of_metric = {"account": stat.account, "region": stat.region}
-                found.append((f"comparisons[{index}].{name}", "metric", of_metric))
-    for label, kind, there in found:
+                sources.append((f"comparisons[{index}].{name}", "metric", of_metric))
+    for label, kind, there in sources:
         for which, value in here.items():
             other = known_text(there[which])
             if value is not None and other is not None and value != other:

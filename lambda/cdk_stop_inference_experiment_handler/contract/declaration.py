@@ -403,8 +403,8 @@ class _Parser:
         desired = self._optional("DesiredModelVariants", self._variants)
         if kind is not None:
             promotes = kind is OutcomeKind.PROMOTE_SHADOW
-            of = (instances or InstancesOf.PRODUCTION) if promotes else None
-            return Outcome(kind, of, names_instances=instances is not None)
+            promoted = (instances or InstancesOf.PRODUCTION) if promotes else None
+            return Outcome(kind, promoted, names_instances=instances is not None)
         return None if actions is None else VariantActions(actions, desired)
 
     def _promoted_instances(self, label: str, given: object) -> InstancesOf | Instances | None:
@@ -426,19 +426,20 @@ class _Parser:
         for source in InstancesOf:
             if isinstance(given, str) and given == source:
                 return source
-        of, count = reader.name("InstanceType"), reader.name("InstanceCount")
+        type_label, count_label = reader.name("InstanceType"), reader.name("InstanceCount")
         reader.refuse(
-            f"'{label}' must be {either(tuple(InstancesOf))}, or an object of '{of}' and "
-            f"'{count}', got {shown(given)}"
+            f"'{label}' must be {either(tuple(InstancesOf))}, or an object of '{type_label}' "
+            f"and '{count_label}', got {shown(given)}"
         )
         return None
 
     def _instances(self, label: str, given: Mapping[str, object], minimum: int) -> Instances | None:
         reader = self.reader
-        of, count = reader.within(label, "InstanceType"), reader.within(label, "InstanceCount")
-        instance_type = reader.text(of, given.get("InstanceType"), limits.INSTANCE_TYPE)
+        type_label = reader.within(label, "InstanceType")
+        count_label = reader.within(label, "InstanceCount")
+        instance_type = reader.text(type_label, given.get("InstanceType"), limits.INSTANCE_TYPE)
         instance_count = reader.count(
-            count, given.get("InstanceCount"), minimum, limits.MAX_INSTANCE_COUNT
+            count_label, given.get("InstanceCount"), minimum, limits.MAX_INSTANCE_COUNT
         )
         if instance_type is None or instance_count is None:
             return None
@@ -489,7 +490,9 @@ class _Parser:
             return None
         if len(given) > most:
             reader.refuse(f"'{label}' must list at most {most} variants, got {len(given)}")
-        variants = [self._variant(f"{label}[{index}]", one) for index, one in enumerate(given)]
+        variants = [
+            self._variant(f"{label}[{index}]", variant) for index, variant in enumerate(given)
+        ]
         self._refuse_other_variants(label, given)
         return tuple(variant for variant in variants if variant is not None)
 
@@ -500,9 +503,11 @@ class _Parser:
         if not isinstance(given, Mapping):
             reader.refuse(f"'{label}' must be a ModelVariantConfig, got {shown(given)}")
             return None
-        of, called = reader.within(label, "ModelName"), reader.within(label, "VariantName")
-        model_name = reader.text(of, given.get("ModelName"), limits.MODEL_NAME)
-        variant_name = reader.text(called, given.get("VariantName"), limits.VARIANT_NAME)
+        model_label, name_label = (
+            reader.within(label, member) for member in ("ModelName", "VariantName")
+        )
+        model_name = reader.text(model_label, given.get("ModelName"), limits.MODEL_NAME)
+        variant_name = reader.text(name_label, given.get("VariantName"), limits.VARIANT_NAME)
         infrastructure = as_mapping(given.get("InfrastructureConfig"))
         kind, only = infrastructure.get("InfrastructureType"), limits.INFRASTRUCTURE_TYPE
         reader.choice(reader.within(label, "InfrastructureType"), kind, (only,))
