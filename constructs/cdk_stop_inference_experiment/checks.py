@@ -185,18 +185,18 @@ def _too_few_requests(properties: Mapping[str, object]) -> Iterator[tuple[str, s
     """
     evidence = properties.get("PromoteIf")
     members = evidence if isinstance(evidence, Mapping) else {}
-    least = members.get("MinInvocations")
+    minimum = members.get("MinInvocations")
     if members.get("Confidence") is not None:
         # The statistics decide how many requests are enough.
         return
     for index, comparison in enumerate(members.get("Comparisons", [])):
         rate = comparison.get("MaxRate")
-        if is_unresolved(rate) or is_unresolved(least) or None in (rate, least):
+        if is_unresolved(rate) or is_unresolved(minimum) or None in (rate, minimum):
             continue
-        if least * rate < 3 - 1e-9:
+        if minimum * rate < 3 - 1e-9:
             text = (
                 f"'promote_if.comparisons[{index}].max_rate' is {rate}, and "
-                f"'promote_if.min_invocations' is {least}: too few requests to show such a "
+                f"'promote_if.min_invocations' is {minimum}: too few requests to show such a "
                 f"rate: require at least {ceil(3 / rate - 1e-9)} requests"
             )
             yield TOO_FEW_REQUESTS, text

@@ -108,12 +108,12 @@ class _Judge:
         self.forecasts: list[Forecast | None] = []
         self.breaks = ""
 
-    def needs_invocations(self, least: int, production: float, shadow: float) -> None:
+    def needs_invocations(self, minimum: int, production: float, shadow: float) -> None:
         """Forecast when both variants have the requests that the declaration asks for."""
         fewest = min(production, shadow)
-        if 0 < fewest < least:
+        if 0 < fewest < minimum:
             hours = (self.question.end - self.question.begin) // HOUR
-            share = (least - fewest) / fewest
+            share = (minimum - fewest) / fewest
             self.forecasts.append(Forecast(math.ceil(share * shadow), math.ceil(share * hours)))
 
     def result(self, comparison: Comparison) -> Result:

@@ -46,10 +46,10 @@ def judge(
     production, shadow = (
         _total(Query(variant, "Invocations", "Sum", PERIOD), measured) for variant in question.pair
     )
-    least = evidence.min_invocations
+    minimum = evidence.min_invocations
     too_few = None
-    if min(production, shadow) < least:
-        why = words.too_few_requests(production, shadow, least)
+    if min(production, shadow) < minimum:
+        why = words.too_few_requests(production, shadow, minimum)
         too_few = Result(Verdict.INCONCLUSIVE, why)
     compared = [
         (comparison, _compared(comparison, question.pair, measured))

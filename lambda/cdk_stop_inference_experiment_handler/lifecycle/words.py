@@ -407,10 +407,10 @@ def on_other_instances(differ: tuple[str, str] | None) -> str:
     )
 
 
-def too_few_requests(production: float, shadow: float, least: int) -> str:
+def too_few_requests(production: float, shadow: float, minimum: int) -> str:
     """Too few requests for a verdict."""
     return (
-        f"production got {production:,.0f} requests and the shadow {shadow:,.0f}; {least:,} are "
+        f"production got {production:,.0f} requests and the shadow {shadow:,.0f}; {minimum:,} are "
         f"needed"
     )
 
@@ -425,9 +425,9 @@ def not_measured(metric: str, variant: str) -> str:
     return f"CloudWatch has no {metric} of variant '{variant}'"
 
 
-def no_hour(statistic: str, least: int) -> str:
+def no_hour(statistic: str, minimum: int) -> str:
     """Too few requests for a percentile."""
-    return f"{statistic} needs a whole hour with {least} requests of each variant"
+    return f"{statistic} needs a whole hour with {minimum} requests of each variant"
 
 
 def out_of_bound(comparison: Comparison, values: Mapping[str, float], hour: float) -> str:
@@ -564,9 +564,9 @@ def quoted(names: Iterable[str]) -> str:
     return ", ".join(f"'{name}'" for name in names if name) or "none"
 
 
-def _shortened(text: str, most: int = MAX_QUOTED) -> str:
+def _shortened(text: str, maximum: int = MAX_QUOTED) -> str:
     """AWS's own text without its middle: it starts with the call and ends with the cause."""
-    if len(text) <= most:
+    if len(text) <= maximum:
         return text
-    half = (most - 3) // 2
+    half = (maximum - 3) // 2
     return f"{text[:half]}...{text[-half:]}"
