@@ -574,6 +574,15 @@ SEEDED_BUGS = (
         test=test_waiting.test_the_rule_is_removed_before_the_answer_to_a_delete_and_looked_for_after_it,
     ),
     SeededBug(
+        "a Delete's answer is left to a rule that is gone",
+        _of(crhelper_traits.Resource, "_fires_again", property(lambda self: self._is_poll)),
+        test=lambda world: (
+            test_lasting_faults.test_a_deletions_answer_that_nobody_takes_is_sent_again_without_its_rule(
+                world, "error", 200, 100
+            )
+        ),
+    ),
+    SeededBug(
         "the invocation leaves without a rule",
         _of(crhelper_traits.Resource, "hand_over", lambda *_: None),
         ONE,

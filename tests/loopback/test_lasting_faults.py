@@ -64,6 +64,39 @@ def test_a_polls_answer_that_nobody_takes_is_tried_again_by_the_rule(world: Worl
     assert world.leftovers == []
 
 
+@pytest.mark.parametrize("outage", [100, 1000, 2000])
+@pytest.mark.parametrize("stop", [10, 200], ids=["first delivery", "poll"])
+@pytest.mark.parametrize("kind", ["error", "reset"])
+def test_a_deletions_answer_that_nobody_takes_is_sent_again_without_its_rule(
+    world: World, kind: str, stop: float, outage: float
+) -> None:
+    """The rule is removed before this answer, so nothing but Lambda's retry comes after it."""
+    world.stack.status = "DELETE_IN_PROGRESS"
+    world.experiment("Running", Pace(stop=stop, settle=2))
+    asked = world.deliver(world.request("Delete"))
+    fault = world.fail("PUT", kind, attempts=FOR_EVER)
+    world.run(stop + 20 + outage)
+    assert fault.hits
+    fault.attempts = 0
+
+    assert world.run_to_quiet()
+    assert told(asked)["Status"] == "SUCCESS"
+    assert stops(world) == 1
+    assert world.leftovers == []
+    assert world.function.kills_at_limit == 0
+
+
+def test_a_deletions_answer_that_nobody_ever_takes_ends_with_lambdas_retries(world: World) -> None:
+    world.stack.status = "DELETE_IN_PROGRESS"
+    world.experiment("Running", Pace(stop=200))
+    world.fail("PUT", "error", attempts=FOR_EVER)
+    asked = world.deliver(world.request("Delete"))
+
+    assert world.run_to_quiet()
+    assert asked.answer is None
+    assert world.leftovers == []
+
+
 @pytest.mark.parametrize("stop", [18, 80], ids=["first delivery", "poll"])
 @pytest.mark.parametrize("operation", ["RemoveTargets", "DeleteRule"])
 def test_a_rule_that_cannot_be_removed_in_the_last_seconds_goes_with_lambdas_retry(

@@ -39,7 +39,7 @@ CLEAN_UP_SECONDS = 120
 """How long a clean-up that fails is retried."""
 
 ANSWER_SECONDS = 70
-"""How long a firing of the rule tries to answer: the rule fires again."""
+"""How long an invocation whose rule fires again tries to answer."""
 
 REDELIVERY_SECONDS = 55
 """A delivery this long after the request is a retry: Lambda's first one comes after a minute.
@@ -96,7 +96,7 @@ class Resource(CfnResource):
             return
         self._ids.attach(event)
         self.PhysicalResourceId = ""
-        self._has_answered = False
+        self._has_answered = self._has_removed_rule = False
         self._may_have_rule = "CrHelperPoll" in event or _may_be_redelivered(event)
         request = dict(unpack(event))
         if request["RequestType"] == RequestType.CREATE.value:
@@ -107,10 +107,10 @@ class Resource(CfnResource):
         except AlreadyAnswered:
             self._has_answered = True
         except (RetryDelivery, NotDelivered) as why:
-            if not self._is_poll:
+            if not (self._is_poll and self._is_given_up):
+                if self._fires_again:
+                    return
                 raise RuntimeError(str(why)) from None
-            if not self._is_given_up:
-                return
         if self._has_answered and self._may_have_rule:
             self._clean_up()
 
@@ -143,6 +143,11 @@ class Resource(CfnResource):
         return "CrHelperPoll" in self._event
 
     @property
+    def _fires_again(self) -> bool:
+        """Whether the polling rule continues; otherwise only Lambda's retry does."""
+        return self._is_poll and not self._has_removed_rule
+
+    @property
     def _is_given_up(self) -> bool:
         """Whether CloudFormation no longer waits for an answer."""
         started_at = float(self._event[PROGRESS]["started_at"])
@@ -172,9 +177,11 @@ class Resource(CfnResource):
         if (status or self.Status) == FAILED:
             own = self._event.get("PhysicalResourceId")
             self.PhysicalResourceId = own or self.generate_physical_id(self._event)
-        # The rule fires again, so a poll does not have to retry until the invocation ends.
+        if self._is_last_answer(status or self.Status):
+            self._remove_rule()
+        # A rule that fires again answers later; without one, all of this invocation is for it.
         left = self.seconds_left()
-        until = time.time() + (min(left, ANSWER_SECONDS) if self._is_poll else left)
+        until = time.time() + (min(left, ANSWER_SECONDS) if self._fires_again else left)
         # crhelper cuts a long reason to its last 240 characters.
         full_reason = reason if status else self.Reason
         deliver = send_response or (
@@ -182,8 +189,6 @@ class Resource(CfnResource):
                 url, {**body, "Reason": full_reason}, lambda: until - time.time()
             )
         )
-        if self._is_last_answer(status or self.Status):
-            self._remove_rule()
         self._has_answered = True
         super()._send(status, reason, deliver)
 
@@ -261,6 +266,7 @@ class Resource(CfnResource):
         The answer lets CloudFormation delete the policies and the function, which could not remove
         it later. It is silent: the clean-up after the answer logs what fails.
         """
+        self._has_removed_rule = True
         name = self._rule_name
         try:
             targets = self._events.list_targets_by_rule(Rule=name)["Targets"]
