@@ -737,6 +737,15 @@ SEEDED_BUGS = (
         having='"event_lag": 90.0',
     ),
     SeededBug(
+        "a throttled look begins the minute of doubt anew",
+        _of(run, "_says_nothing", lambda *_: False),
+        test=lambda world: (
+            test_lasting_faults.test_a_minute_of_doubt_is_no_longer_where_looks_are_throttled(
+                world, 0.2
+            )
+        ),
+    ),
+    SeededBug(
         "the SDK repeats a Stop",
         _sdk_repeats_a_stop,
         test=lambda world: (

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 from unittest import mock
 
 import pytest
 
+from loopback.cloudformation import Event
 from loopback.eventbridge import EventBridge
 from loopback.function import RETRY_AFTER_SECONDS
 from loopback.sagemaker import Pace, arn_of
@@ -322,6 +324,59 @@ def test_a_promotion_for_the_same_reason_is_known_again_after_a_kill(world: Worl
 def _update_for_the_same_reason(world: World) -> dict[str, Any]:
     new, old = ({**declared, "Reason": SAME_REASON} for declared in (PROMOTE, KEEP))
     return world.request("Update", new, old)
+
+
+def throttled(world: World, operation: str, share: float) -> None:
+    """Throttle a share of the calls of an operation, at random."""
+    due, chance = world.faults.due, random.Random(1)
+
+    def some(name: str, now: float) -> str | None:
+        if name == operation and chance.random() < share:
+            return "throttled"
+        return due(name, now)
+
+    world.faults.due = some  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.5])
+def test_a_minute_of_doubt_is_no_longer_where_looks_are_throttled(
+    world: World, share: float
+) -> None:
+    """A look that was throttled says nothing, so it does not begin the minute anew."""
+    world.stack.status = FORWARD
+    world.experiment("Running")
+    event = world.request("Update")
+    now = world.clock.now
+    world.stack.events.append(Event(now, "Bucket", "a", "AWS::S3::Bucket", "UPDATE_FAILED"))
+    throttled(world, "DescribeStackEvents", share)
+    asked = world.deliver(event)
+    world.run_to_quiet()
+
+    assert told(asked)["Status"] == "FAILED"
+    assert "another resource of this deployment failed" in told(asked)["Reason"]
+    assert 60 <= seconds(asked) < 200
+    assert stops(world) == 0
+
+
+def test_a_doubt_that_has_cleared_is_not_handed_over(world: World) -> None:
+    """Otherwise the first doubt of a later firing would be older than a minute."""
+    world.stack.status = FORWARD
+    world.experiment("Updating", Pace(begin=400, stop=60))
+    asked = world.deliver(world.request("Update"))
+    world.run(30)
+    assert world.events.rules
+    # The progress changes in the very look that is in doubt.
+    experiment = world.sagemaker.experiments[NAME]
+    experiment._record.request["Schedule"]["EndTime"] += 3600.0
+    doubt = world.fail("DescribeStacks", "denied", attempts=1)
+    world.run(90)
+    assert doubt.hits == 1
+    doubt = world.fail("DescribeStacks", "denied", attempts=1)
+    world.run_to_quiet()
+
+    assert doubt.hits == 1
+    assert told(asked)["Status"] == "SUCCESS"
+    assert stops(world) > 0
 
 
 IN_PROGRESS = "Cannot update in-progress endpoint"

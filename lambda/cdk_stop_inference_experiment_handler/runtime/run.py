@@ -37,6 +37,15 @@ RULE_AGAIN_SECONDS = 15.0
 """After a polling rule could not be made or updated, the next attempt comes this much later."""
 
 
+_NOT_READ = (
+    Row.NOT_READABLE,
+    Row.DELETE_HOLDERS_UNKNOWN,
+    Row.INSTANCES_UNKNOWN,
+    Row.AWS_REFUSED,
+)
+"""Rows of what decides and could not be read; without doubt, a later attempt may succeed."""
+
+
 class RequestFailed(Exception):
     """Makes crhelper answer FAILED with this exception's message."""
 
@@ -103,6 +112,13 @@ def physical_id(request: Request, response: Response, sagemaker_arn: str) -> str
     if response.experiment is not None:
         return response.experiment.arn
     return f"{sagemaker_arn}:inference-experiment/{request.name}"
+
+
+def _says_nothing(look: Look, decision: Decision) -> bool:
+    """Whether a look was throttled or unfinished: it neither is in doubt nor ends a doubt."""
+    if decision.verb is not Verb.WAIT:
+        return False
+    return decision.row in _NOT_READ or isinstance(look.situation.experiment, NotReadable)
 
 
 def _first_delivery(request: Request) -> float:
@@ -254,8 +270,11 @@ class Run:
         if decision.verb is Verb.WAIT and decision.stop is not None:
             # A stop under way with our reason: another delivery, or one whose answer was lost.
             progress = replace(progress, sent=decision.stop.digest)
-        doubt = (now if since is None else since) if decision.in_doubt else None
-        self._progress = replace(progress, in_doubt_since=doubt)
+        if decision.in_doubt:
+            progress = replace(progress, in_doubt_since=now if since is None else since)
+        elif not _says_nothing(look, decision):
+            progress = replace(progress, in_doubt_since=None)
+        self._progress = progress
         if isinstance(s.experiment, Experiment):
             self._seen = s.experiment
         if decision.verb is Verb.SUCCEED and decision.row is Row.STOPPABLE:
@@ -337,8 +356,8 @@ class Run:
 
     def _hand_over(self, *, is_due: bool) -> None:
         """Create the rule if it is due, and keep its input up to date."""
-        progress = replace(self._progress, in_doubt_since=self._handed_over.in_doubt_since)
-        if self._rule.is_made and not self._rule.trouble and progress == self._handed_over:
+        is_known = self._progress == self._handed_over
+        if self._rule.is_made and not self._rule.trouble and is_known:
             return
         if self._rule.is_made or is_due:
             self._rule.make(self._progress, self._seen.endpoint_name if self._seen else "")
