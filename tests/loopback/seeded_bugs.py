@@ -408,6 +408,15 @@ def _sdk_repeats_a_stop() -> Iterator[None]:
         yield
 
 
+def _a_refused_stop_fails_at_once() -> Patch:
+    def at_once(
+        _self: run.Run, error: errors.AwsError, _found: Decision, seen: look.Look, _: waiting.Wait
+    ) -> Decision:
+        return state.unreadable(error.as_not_readable, seen.situation)
+
+    return mock.patch.object(run.Run, "_after_failed_stop", at_once)
+
+
 # What is read.
 
 
@@ -742,6 +751,15 @@ SEEDED_BUGS = (
         test=lambda world: (
             test_lasting_faults.test_a_minute_of_doubt_is_no_longer_where_looks_are_throttled(
                 world, 0.2
+            )
+        ),
+    ),
+    SeededBug(
+        "a refused Stop is not looked at again",
+        _a_refused_stop_fails_at_once,
+        test=lambda world: (
+            test_lasting_faults.test_a_stop_that_is_refused_as_the_test_ends_is_answered_by_what_a_look_finds(
+                world, "Delete", "ended", False
             )
         ),
     ),

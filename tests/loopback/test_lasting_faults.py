@@ -432,6 +432,66 @@ def test_an_endpoint_that_is_gone_is_said_to_be_at_once(world: World, operation:
     assert seconds(asked) < 4
 
 
+STOP = "StopInferenceExperiment"
+NO_STOP = "Cannot stop InferenceExperiment with status Created"
+
+
+@pytest.mark.parametrize("code", ["ValidationException", "ConflictException"])
+@pytest.mark.parametrize(("request_type", "status"), [("Update", "FAILED"), ("Delete", "SUCCESS")])
+def test_a_test_that_has_not_begun_may_refuse_its_stop_by_any_error(
+    world: World, request_type: str, status: str, code: str
+) -> None:
+    world.stack.status = "DELETE_IN_PROGRESS" if request_type == "Delete" else FORWARD
+    world.experiment("Created")
+    refusing(world, STOP, code, NO_STOP)
+
+    asked = world.deliver(world.request(request_type))
+    world.run_to_quiet()
+
+    assert told(asked)["Status"] == status
+    assert "has not started" in told(asked)["Reason"]
+    assert 90 <= seconds(asked) < 120
+
+
+@pytest.mark.parametrize("is_throttled", [False, True], ids=["", "throttled"])
+@pytest.mark.parametrize("ending", ["ended", "gone"])
+@pytest.mark.parametrize("request_type", ["Update", "Delete"])
+def test_a_stop_that_is_refused_as_the_test_ends_is_answered_by_what_a_look_finds(
+    world: World, request_type: str, ending: str, is_throttled: bool
+) -> None:
+    world.stack.status = "DELETE_IN_PROGRESS" if request_type == "Delete" else FORWARD
+    world.experiment("Running", Pace(settle=0))
+    message = "Cannot stop InferenceExperiment with status Completed"
+
+    def refuse(_members: Members) -> Members:
+        if ending == "ended":
+            world.sagemaker.experiments[NAME].conclude("Completed", "by hand")
+        else:
+            world.sagemaker.experiments.pop(NAME, None)
+        if is_throttled:
+            world.fail("DescribeInferenceExperiment", "throttled", attempts=3)
+        raise Refused("ValidationException", message if ending == "ended" else "It does not exist")
+
+    world.aws._operations[STOP] = refuse
+    answer = answered(world, world.request(request_type, KEEP, PROMOTE))
+
+    is_failure = (request_type, ending) == ("Update", "gone")
+    assert answer["Status"] == ("FAILED" if is_failure else "SUCCESS")
+    assert stops(world) == 1
+
+
+def test_a_stop_that_is_refused_though_the_test_runs_is_sent_once(world: World) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Running")
+    refusing(world, STOP, "ValidationException", "No")
+
+    answer = answered(world, world.request("Update"))
+
+    assert answer["Status"] == "FAILED"
+    assert answer["Reason"].endswith("StopInferenceExperiment: ValidationException: No")
+    assert stops(world) == 1
+
+
 @pytest.mark.parametrize("operation", ["DescribeInferenceExperiment", "StopInferenceExperiment"])
 def test_a_refusal_without_a_word_still_has_a_reason(world: World, operation: str) -> None:
     world.stack.status = FORWARD

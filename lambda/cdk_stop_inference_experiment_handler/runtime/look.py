@@ -88,10 +88,6 @@ class Looker:
         """The current instance counts of an endpoint's variants."""
         return self._seen(lambda: self._aws.counts(endpoint_name))
 
-    def experiment_exists(self) -> bool:
-        """Whether the experiment exists, as far as is known."""
-        return self._seen(lambda: self._aws.describe(self._request.name)) is not None
-
     def _stacks(self, situation: Situation) -> tuple[Stack, ...]:
         """The request's stack and those that it is nested in, with the events that decide."""
         began, stacks, stack_id = time.time(), list[Stack](), self._request.stack_id

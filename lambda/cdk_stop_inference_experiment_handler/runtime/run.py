@@ -26,7 +26,7 @@ from ..lifecycle.stop_request import (
 )
 from .aws import Aws
 from .crhelper_traits import AlreadyAnswered, HandOverFailed, Resource, RetryDelivery
-from .errors import AwsError, Conflict, Gone, Throttled
+from .errors import AwsError, Conflict, Gone, Refused, Throttled
 from .look import LOOK_SECONDS, Look, Looker
 from .polling import PROGRESS, Event, trigger_of
 from .waiting import LATE_SECONDS, Invocation, Trigger, Wait
@@ -205,6 +205,7 @@ class Run:
         self._handed_over = progress
         self._logged = ("", "")
         self._is_stop_throttled = False
+        self._refusal: AwsError | None = None
 
     def respond(self) -> Response | None:
         """Find the answer to the request, or wait for it as long as this invocation can.
@@ -286,6 +287,9 @@ class Run:
         A Stop that is throttled is sent again meanwhile: SageMaker has done nothing.
         """
         s, wanted = look.situation, decision.stop
+        if self._refusal is not None:
+            # The look after it says that nothing has changed: the Stop would be refused again.
+            return unreadable(self._refusal.as_not_readable, s)
         experiment, prepared = s.experiment, s.prepared
         assert isinstance(experiment, Experiment) and wanted and prepared  # noqa: S101, PT018
         fresh_until = look.stack_asked_at + LOOK_SECONDS
@@ -323,17 +327,21 @@ class Run:
         self, error: AwsError, decision: Decision, look: Look, waiting: Wait
     ) -> Decision:
         s = look.situation
-        if isinstance(error, Conflict):
+        is_created = isinstance(s.experiment, Experiment) and s.experiment.status == "Created"
+        has_not_begun = is_created and isinstance(error, Refused) and not isinstance(error, Gone)
+        if isinstance(error, Conflict) or has_not_begun:
             self._log("stop later", f"the stop is refused for now: {error}")
             waiting.stop_refused()
-            is_created = isinstance(s.experiment, Experiment) and s.experiment.status == "Created"
             since = self._progress.refused_at
             refused_at = (s.now if since is None else since) if is_created else None
             self._progress = replace(self._progress, refused_at=refused_at)
             return wait(decision.row, str(error))
-        if isinstance(error, Gone) and not self._looker.experiment_exists():
-            # The next look answers. SageMaker reports a missing model with the same words.
-            return wait(decision.row, str(error))
+        if isinstance(error, Refused):
+            # It may have ended since, or be gone; SageMaker reports a missing model with the same
+            # words as a missing experiment. The next look answers.
+            self._refusal = error
+            waiting.look_soon()
+            return replace(wait(decision.row, str(error)), stays=True)
         return unreadable(error.as_not_readable, replace(s, progress=self._progress))
 
     def _warn_of_fewer_instances(self, look: Look, wanted: Wanted | None = None) -> None:

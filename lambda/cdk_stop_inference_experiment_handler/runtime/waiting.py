@@ -105,6 +105,10 @@ class Wait:
         """Try again soon, for a while: the endpoint may settle at any moment."""
         self._stays_until = max(self._stays_until, self._began + INSIDE_SECONDS)
 
+    def look_soon(self) -> None:
+        """Make the next pause a short one."""
+        self._pause = FIRST_PAUSE_SECONDS
+
     def throttled(self, *, has_stopped: bool) -> None:
         """Slow down: AWS throttles this call and those of others.
 
