@@ -583,6 +583,26 @@ def test_a_stop_that_takes_too_long_is_answered_while_cloudformation_still_waits
     assert world.leftovers == []
 
 
+@pytest.mark.parametrize(
+    ("timeout", "late"), [(66, 0.0), (76, 0.0), (300, 240.0)], ids=["short", "76", "late"]
+)
+@pytest.mark.parametrize("status", ["Running", "Updating"])
+def test_a_request_whose_deadline_is_near_is_answered_before_it(
+    world: World, status: str, timeout: int, late: float
+) -> None:
+    """The rule that it would be left to fires a minute later."""
+    world.stack.status = FORWARD
+    world.experiment(status, Pace(stop=10_000, begin=10_000))
+    event = world.request("Update", {**DECLARED, "ServiceTimeout": str(timeout)})
+    world.run(late)
+    asked = world.deliver(event)
+    world.run_to_quiet(4 * 3600)
+
+    assert told(asked)["Status"] == "FAILED"
+    assert timeout * 11 / 12 <= seconds(asked) <= timeout * 11 / 12 + 3
+    assert world.leftovers == []
+
+
 def test_a_stop_of_fifty_minutes_holds_an_execution_for_little_more_than_its_first_20_s(
     world: World,
 ) -> None:

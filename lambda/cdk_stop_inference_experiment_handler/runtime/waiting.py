@@ -29,7 +29,7 @@ CROWDED_SECONDS = 25.0
 """A firing of the schedule that is throttled before the Stop tries again for this long."""
 
 NEAR_DEADLINE_SECONDS = 70.0
-"""A firing this close to the deadline stays: the schedule fires each minute."""
+"""An invocation this close to the deadline stays: the schedule fires each minute."""
 
 RESERVED_SECONDS = 20.0
 """An invocation ends by itself if Lambda would end it within this time."""
@@ -128,8 +128,8 @@ class Wait:
     @property
     def may_leave(self) -> bool:
         """Whether the polling rule may do the rest."""
-        now, is_request = time.time(), self._invocation.trigger is Trigger.REQUEST
-        is_near = not is_request and now >= self._deadline - NEAR_DEADLINE_SECONDS
+        now = time.time()
+        is_near = now >= self._deadline - NEAR_DEADLINE_SECONDS
         return not is_near and now >= self._stays_until
 
     @property
