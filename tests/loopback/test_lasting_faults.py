@@ -8,11 +8,12 @@ from unittest import mock
 
 import pytest
 
+from loopback.aws import told as by_name
 from loopback.cloudformation import Event
 from loopback.eventbridge import EventBridge
 from loopback.function import RETRY_AFTER_SECONDS
 from loopback.sagemaker import Pace, arn_of
-from loopback.wire import Members, Refused
+from loopback.wire import HttpRequest, HttpResponse, Members, Refused
 from loopback.world import KEEP, NAME, PROMOTE, World
 
 from .asking import FORWARD, answered, seconds, stops, told
@@ -430,6 +431,69 @@ def test_an_endpoint_that_is_gone_is_said_to_be_at_once(world: World, operation:
     assert told(asked)["Reason"].endswith(f"{operation}: ValidationException: {NO_ENDPOINT}")
     # The stack's events show the request after two seconds.
     assert seconds(asked) < 4
+
+
+class Proxy:
+    """A proxy that answers calls of an operation itself, a number of times."""
+
+    def __init__(self, world: World, operation: str, answer: HttpResponse, times: int = 3) -> None:
+        self.hits = 0
+        respond = world.aws.respond
+
+        def first(request: HttpRequest) -> HttpResponse:
+            if request.method == "PUT" or by_name(request)[0] != operation or self.hits >= times:
+                return respond(request)
+            self.hits += 1
+            return answer
+
+        world.aws.respond = first  # type: ignore[method-assign]
+
+
+NOT_OF_AWS = {
+    "503": HttpResponse(503, b"upstream connect error"),
+    "502": HttpResponse(502, b"<html><body>Bad gateway</body></html>"),
+    "empty": HttpResponse(200, b""),
+    "cut": HttpResponse(200, b"<DescribeStacksResponse><Descr"),
+    "a page": HttpResponse(200, b"<html></html>"),
+    "JSON": HttpResponse(200, b"[]"),
+}
+
+
+@pytest.mark.parametrize("answer", NOT_OF_AWS.values(), ids=NOT_OF_AWS)
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "DescribeInferenceExperiment",
+        "DescribeStacks",
+        "DescribeStackEvents",
+        "StopInferenceExperiment",
+        "PutRule",
+        "RemoveTargets",
+    ],
+)
+def test_a_response_that_is_not_of_aws_is_no_answer(
+    world: World, operation: str, answer: HttpResponse
+) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Running", Pace(stop=60))
+    proxy = Proxy(world, operation, answer, 1 if operation == "RemoveTargets" else 3)
+
+    assert answered(world, world.request("Update"))["Status"] == "SUCCESS"
+    assert proxy.hits > 0
+    assert len(world.sagemaker.experiments[NAME].stops) == 1
+
+
+@pytest.mark.parametrize("operation", ["ListTargetsByRule", "RemoveTargets", "DeleteRule"])
+@pytest.mark.parametrize("answer", NOT_OF_AWS.values(), ids=NOT_OF_AWS)
+def test_a_response_that_is_not_of_aws_turns_no_answer_to_a_deletion(
+    world: World, operation: str, answer: HttpResponse
+) -> None:
+    world.stack.status = "DELETE_IN_PROGRESS"
+    world.experiment("Running", Pace(stop=60))
+    proxy = Proxy(world, operation, answer, 1)
+
+    assert answered(world, world.request("Delete"))["Status"] == "SUCCESS"
+    assert proxy.hits > 0
 
 
 STOP = "StopInferenceExperiment"

@@ -15,13 +15,14 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 from crhelper import FAILED, CfnResource
 
 from ..contract.request import RequestType, issued_at, malformation
 from ..contract.wire import MAX_SERVICE_TIMEOUT, RULE_PREFIX, RULE_PREFIX_VARIABLE
 from .answer import NotDelivered, send
 from .aws import client
+from .errors import CALL_FAILED
 from .polling import (
     PROGRESS,
     SCHEDULE,
@@ -132,7 +133,7 @@ class Resource(CfnResource):
         self._endpoint_name = endpoint_name
         try:
             self._setup_polling()
-        except (ClientError, BotoCoreError, HandOverFailed) as error:
+        except (*CALL_FAILED, HandOverFailed) as error:
             if not was_poll:
                 for key in _CRHELPER_KEYS:
                     self._event.pop(key, None)
@@ -274,7 +275,7 @@ class Resource(CfnResource):
                 ids = [target["Id"] for target in targets]
                 self._events.remove_targets(Rule=name, Ids=ids)
             self._events.delete_rule(Name=name)
-        except (ClientError, BotoCoreError):
+        except CALL_FAILED:
             return
 
     def _clean_up(self) -> None:
@@ -330,7 +331,7 @@ def _attempt(call: Callable[[], object]) -> bool:
     """Run a step of the clean-up; whether it is done, or there is nothing to do."""
     try:
         call()
-    except (ClientError, BotoCoreError) as error:
+    except CALL_FAILED as error:
         code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
         # A rule with targets of another request is that one's to delete.
         if code not in _ALREADY_GONE and "has targets" not in str(error):
