@@ -8,6 +8,8 @@ from unittest import mock
 
 import pytest
 
+from cdk_stop_inference_experiment_handler.lifecycle.history import History
+from cdk_stop_inference_experiment_handler.runtime import look
 from loopback.aws import told as by_name
 from loopback.cloudformation import Event
 from loopback.eventbridge import EventBridge
@@ -357,6 +359,62 @@ def test_a_minute_of_doubt_is_no_longer_where_looks_are_throttled(
     assert "another resource of this deployment failed" in told(asked)["Reason"]
     assert 60 <= seconds(asked) < 200
     assert stops(world) == 0
+
+
+def long_history(world: World, pages: int) -> None:
+    """The operation under way has many pages of events."""
+    world.cloudformation.event_page_size = 10
+    first = world.clock.now - 4
+    for number in range(10 * pages):
+        at = first + number / 10_000
+        bucket = f"Bucket{number}"
+        world.stack.events.append(Event(at, bucket, "a", "AWS::S3::Bucket", "UPDATE_COMPLETE"))
+
+
+@pytest.mark.parametrize("share", [0.02, 0.05])
+def test_a_page_of_events_that_is_throttled_costs_only_itself(world: World, share: float) -> None:
+    """Hundreds of pages: if all were read anew, no look would ever end."""
+    world.stack.status = FORWARD
+    long_history(world, 400)
+    world.experiment("Running", Pace(stop=60))
+    throttled(world, "DescribeStackEvents", share)
+    asked = world.deliver(world.request("Update"))
+    world.run_to_quiet()
+
+    assert told(asked)["Status"] == "SUCCESS"
+    assert seconds(asked) < 900
+    assert len(world.sagemaker.experiments[NAME].stops) == 1
+
+
+def test_a_token_of_a_page_of_events_that_is_refused_is_not_used_again(world: World) -> None:
+    world.stack.status = FORWARD
+    long_history(world, 3)
+    world.experiment("Running", Pace(stop=60))
+    queries = world.aws._queries
+    describe, refused = queries["DescribeStackEvents"], []
+
+    def expired(members: Members) -> str:
+        if members.get("NextToken") and len(refused) < 2:
+            refused.append(members["NextToken"])
+            raise Refused("ValidationError", "The token has expired")
+        return describe(members)
+
+    queries["DescribeStackEvents"] = expired
+    assert answered(world, world.request("Update"))["Status"] == "SUCCESS"
+    assert len(refused) == 2
+
+
+def test_a_long_history_is_decided_anew_less_often_than_a_page_is_read(world: World) -> None:
+    """Each time takes as long as the history that is known: once a page is too often."""
+    world.stack.status = FORWARD
+    long_history(world, 200)
+    world.experiment("Running", Pace(stop=60))
+    with mock.patch.object(look, "History", wraps=History) as decided:
+        world.deliver(world.request("Update"))
+        world.run(12)
+
+    assert len(list(world.journal.calls("DescribeStackEvents"))) > 200
+    assert decided.call_count < 80
 
 
 def test_a_doubt_that_has_cleared_is_not_handed_over(world: World) -> None:

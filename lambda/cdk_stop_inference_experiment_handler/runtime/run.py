@@ -231,7 +231,8 @@ class Run:
             is_throttled = look.is_throttled or self._is_stop_throttled
             if is_throttled:
                 waiting.throttled(has_stopped=bool(self._progress.sent))
-            may_leave = not decision.stays and waiting.may_leave
+            stays = decision.stays or look.is_unfinished
+            may_leave = not stays and waiting.may_leave
             is_due = may_leave or waiting.must_leave or bool(self._progress.sent)
             self._hand_over(is_due=is_due)
             if self._rule.is_made and (may_leave or waiting.must_leave):
