@@ -24,6 +24,7 @@ from .answer import NotDelivered, send
 from .aws import client
 from .errors import CALL_FAILED
 from .polling import (
+    ENDPOINT,
     PROGRESS,
     SCHEDULE,
     Event,
@@ -130,7 +131,9 @@ class Resource(CfnResource):
         self._may_have_rule = True
         was_poll = self._is_poll
         self._event[PROGRESS] = progress
-        self._endpoint_name = endpoint_name
+        # A firing that could not describe the experiment keeps the rule's event pattern.
+        self._endpoint_name = endpoint_name or self._event.get(ENDPOINT, "")
+        self._event[ENDPOINT] = self._endpoint_name
         try:
             self._setup_polling()
         except (*CALL_FAILED, HandOverFailed) as error:
