@@ -353,6 +353,21 @@ def test_a_request_leaves_the_rule_to_another_request_of_its_resource(world: Wor
     assert world.events.rules
 
 
+def test_a_target_is_of_one_request_though_its_id_comes_again(world: World) -> None:
+    """A late clean-up of the first request would end the wait of the second, such as its undo."""
+    event = begin(world)
+    world.deliver(event)
+    world.deliver(event)
+    world.run(30)
+    (rule,) = world.events.rules.values()
+    assert len(rule.targets) == 1
+
+    world.stack.status = "UPDATE_ROLLBACK_IN_PROGRESS"
+    world.deliver(world.request("Update", KEEP, DECLARED))
+    world.run(25)
+    assert len(rule.targets) == 2
+
+
 @pytest.mark.parametrize("kind", ["Update", "Delete"])
 def test_a_rule_that_cannot_be_removed_for_a_while_fires_and_removes_itself(
     world: World, kind: str

@@ -220,6 +220,14 @@ class Resource(CfnResource):
         digest = _digest(self._event, "LogicalResourceId")
         return f"{prefix[: MAX_RULE_NAME - _DIGEST_LENGTH]}{digest}"
 
+    @property
+    def _target_id(self) -> str:
+        """The same for each delivery of a request, and another one for each request.
+
+        CloudFormation can use a RequestId again; it signs each request's ResponseURL anew.
+        """
+        return _digest(self._event, "RequestId", "RequestType", "ResponseURL")
+
     def _put_rule(self) -> str:
         pattern = (
             {"EventPattern": event_pattern(self._endpoint_name)} if self._endpoint_name else {}
@@ -241,7 +249,7 @@ class Resource(CfnResource):
         _, partition, _, region, account, _ = self._event["CrHelperRule"].split(":", 5)
         function_arn = f"arn:{partition}:lambda:{region}:{account}:function:{func_name}"
         target = {
-            "Id": _digest(self._event),
+            "Id": self._target_id,
             "Arn": function_arn,
             "InputTransformer": input_transformer(self._event),
         }
@@ -258,7 +266,7 @@ class Resource(CfnResource):
 
     @property
     def _clean_up_steps(self) -> list[Callable[[], object]]:
-        name, own = self._rule_name, [_digest(self._event)]
+        name, own = self._rule_name, [self._target_id]
         return [
             lambda: self._events.remove_targets(Rule=name, Ids=own),
             lambda: self._events.delete_rule(Name=name),
@@ -344,8 +352,8 @@ def _attempt(call: Callable[[], object]) -> bool:
     return True
 
 
-def _digest(event: Event, id_name: str = "RequestId") -> str:
-    named = f"{event['StackId']}\n{event[id_name]}"
+def _digest(event: Event, *id_names: str) -> str:
+    named = "\n".join(event[name] for name in ("StackId", *(id_names or ("RequestId",))))
     return hashlib.sha256(named.encode()).hexdigest()[:_DIGEST_LENGTH]
 
 
