@@ -329,14 +329,14 @@ def _update_for_the_same_reason(world: World) -> dict[str, Any]:
     return world.request("Update", new, old)
 
 
-def throttled(world: World, operation: str, share: float) -> None:
+def throttle(world: World, throttled: str, share: float) -> None:
     """Throttle a share of the calls of an operation, at random."""
     due, chance = world.faults.due, random.Random(1)
 
-    def some(name: str, now: float) -> str | None:
-        if name == operation and chance.random() < share:
+    def some(operation: str, now: float) -> str | None:
+        if operation == throttled and chance.random() < share:
             return "throttled"
-        return due(name, now)
+        return due(operation, now)
 
     world.faults.due = some  # type: ignore[method-assign]
 
@@ -351,7 +351,7 @@ def test_a_minute_of_doubt_is_no_longer_where_looks_are_throttled(
     event = world.request("Update")
     now = world.clock.now
     world.stack.events.append(Event(now, "Bucket", "a", "AWS::S3::Bucket", "UPDATE_FAILED"))
-    throttled(world, "DescribeStackEvents", share)
+    throttle(world, "DescribeStackEvents", share)
     asked = world.deliver(event)
     world.run_to_quiet()
 
@@ -377,7 +377,7 @@ def test_a_page_of_events_that_is_throttled_costs_only_itself(world: World, shar
     world.stack.status = FORWARD
     long_history(world, 400)
     world.experiment("Running", Pace(stop=60))
-    throttled(world, "DescribeStackEvents", share)
+    throttle(world, "DescribeStackEvents", share)
     asked = world.deliver(world.request("Update"))
     world.run_to_quiet()
 
@@ -391,7 +391,8 @@ def test_a_token_of_a_page_of_events_that_is_refused_is_not_used_again(world: Wo
     long_history(world, 3)
     world.experiment("Running", Pace(stop=60))
     queries = world.aws._queries
-    describe, refused = queries["DescribeStackEvents"], []
+    describe = queries["DescribeStackEvents"]
+    refused: list[str] = []
 
     def expired(members: Members) -> str:
         if members.get("NextToken") and len(refused) < 2:

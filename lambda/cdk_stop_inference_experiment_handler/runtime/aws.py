@@ -97,9 +97,10 @@ class Aws:
             AwsError: The call failed.
         """
         describe = self._cloudformation.describe_stacks
-        stack = next(iter(ask(partial(describe, StackName=stack_id), "Stacks")["Stacks"]), {})
-        if "StackStatus" not in stack:
+        stacks = ask(partial(describe, StackName=stack_id), "Stacks")["Stacks"]
+        if not stacks or "StackStatus" not in stacks[0]:
             raise Transient("DescribeStacks: the response has no StackStatus")
+        stack = stacks[0]
         return Description(str(stack["StackStatus"]), str(stack.get("ParentId") or ""))
 
     def event_page(self, stack_id: str, token: str = "") -> tuple[tuple[StackEvent, ...], str]:
