@@ -79,8 +79,8 @@ class StopInferenceExperiment(Construct):
 
         Args:
             scope: The stack, or a construct in it.
-            construct_id: The id in the scope. Another id replaces the resource, which stops
-                nothing.
+            construct_id: The id in the scope. Another id makes another resource, which stops
+                nothing unless ``stop_on`` has CREATE.
             experiment_name: An experiment that this app does not create: 1 to 120 letters, digits
                 and inner hyphens. Exactly one of this and ``experiment`` is required.
             experiment: An experiment of this app, or anything that refers to one, in the same
