@@ -267,9 +267,7 @@ class StopInferenceExperiment(Construct):
         """The measurements before the promotion, as a JSON object; empty if there are none.
 
         It has ``verdict``, the window (``from`` and ``to``), ``invocations``, and ``comparisons``,
-        each with the values of production and the shadow, the bound and the verdict. With a
-        confidence it also has the ``forecast``: the ``requests`` to the shadow and the ``hours``
-        that are still needed, and the time when they will be there (``at``).
+        each with the values of production and the shadow, the bound and the verdict.
         """
         return self._attribute(wire.EVIDENCE)
 
