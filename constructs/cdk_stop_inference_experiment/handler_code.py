@@ -28,8 +28,9 @@ MODELS_VARIABLE = "AWS_DATA_PATH"
 MODELS_PATH = f"$LAMBDA_TASK_ROOT/{HANDLER_PACKAGE}/models"
 """Where botocore looks for a service's model before it looks into its own.
 
-Parsing all of SageMaker's model would be most of a cold start. Without the folder botocore uses its
-own. It expands the variable, which Lambda sets to the folder of the function's code.
+Parsing all of SageMaker's model would take a fifth of the CPU time of importing boto3 and making
+the client. Without the folder botocore uses its own. It expands the variable, which Lambda sets to
+the folder of the function's code.
 https://docs.aws.amazon.com/boto3/latest/guide/configuration.html
 """
 
