@@ -407,13 +407,20 @@ class _Update:
                     yield NotSent(place, _RETAINED_STACK)
                 continue
             seen = self._reader.stack(resource.physical_id)
-            yield from _deletion(
-                self._reader,
-                seen,
-                CLEAN_UP,
-                self._cleaning,
-                tuple(self._risks(Place(stack.stack_id, resource.logical_id))),
-            )
+            place = Place(stack.stack_id, resource.logical_id)
+            risks = (*self._risks(place), *self._may_retain(stack, place.logical_id))
+            yield from _deletion(self._reader, seen, CLEAN_UP, self._cleaning, risks)
+
+    def _may_retain(self, stack: ChangedStack, logical_id: str) -> list[str]:
+        """Why a removed resource may be left as it is, although nothing that was read says so."""
+        change = stack.changes.get(logical_id)
+        if change is not None and (change.action != "Remove" or change.policy):
+            return []
+        try:
+            self._reader.template(stack.stack_id)
+        except CannotPlan as error:
+            return [f"{_MAY_RETAIN}: {error}"]
+        return []
 
     def _natives_removed(self, stack: ChangedStack, retained: set[str]) -> Iterator[Step]:
         for resource in stack.removed(NATIVE_TYPE):
@@ -503,6 +510,7 @@ class _Update:
         others = [name for name in stack.declared(RESOURCE_TYPE) if name != place.logical_id]
         if others:
             risks.append(_may_come_first(others))
+        risks += self._may_retain(stack, place.logical_id)
         sent = _deleted(self._reader, place, CLEAN_UP, self._cleaning, tuple(risks))
         if sent.properties is None and change is not None and change.before is not None:
             sent = replace(sent, properties=change.before, missing="")
@@ -563,6 +571,7 @@ class _Update:
         risks = self._risks(place)
         if ours := stack.declared(RESOURCE_TYPE):
             risks.append(_may_come_first(ours))
+        risks += self._may_retain(stack, resource.logical_id)
         if replaced == "Conditional":
             risks.append("whether it is replaced is known only during the deployment")
         return Native(place, _name_in(resource), CLEAN_UP, None, tuple(risks))
@@ -590,6 +599,7 @@ _PERHAPS_ANOTHER_FUNCTION = (
     "CloudFormation refuses another ServiceToken, and whether it changes is known only during the "
     "deployment"
 )
+_MAY_RETAIN = "the template cannot be read, and may retain it"
 _RETAINED = "it is retained: CloudFormation deletes nothing"
 _RETAINED_STACK = "its nested stack is retained: CloudFormation deletes nothing"
 _NO_NESTED_CHANGE_SET = (
@@ -609,14 +619,14 @@ def _deletion(
     try:
         template, why = reader.template(seen.stack_id), ""
     except CannotPlan as error:
-        template, why = {}, f"the template cannot be read, and may retain it: {error}"
+        template, why = {}, f"{_MAY_RETAIN}: {error}"
     named, natives = definitions(template), list[Step]()
+    risks = (*risks, why) if why else risks
     for resource in reader.resources(seen.stack_id):
         place = Place(seen.stack_id, resource.logical_id, resource.physical_id)
         retains = is_retained(named.get(resource.logical_id, {}))
         later = dependents(template, resource.logical_id)
-        may = (*risks, why) if why else risks
-        may += (f"{', '.join(later[:3])} must be deleted before it",) if later else ()
+        may = (f"{', '.join(later[:3])} must be deleted before it",) if later else ()
         if not resource.physical_id:
             continue
         if resource.resource_type == STACK_TYPE and retains:
@@ -624,7 +634,7 @@ def _deletion(
                 yield NotSent(below, _RETAINED_STACK)
         elif resource.resource_type == STACK_TYPE:
             nested = reader.stack(resource.physical_id)
-            yield from _deletion(reader, nested, moment, stacks, risks)
+            yield from _deletion(reader, nested, moment, stacks, (*risks, *may))
         elif resource.resource_type == NATIVE_TYPE and not retains:
             ours = [name for name, each in named.items() if each.get("Type") == RESOURCE_TYPE]
             first = [name for name in later if name not in ours]
@@ -633,7 +643,7 @@ def _deletion(
         elif resource.resource_type == RESOURCE_TYPE and retains:
             yield NotSent(place, _RETAINED)
         elif resource.resource_type == RESOURCE_TYPE:
-            yield _deleted(reader, place, moment, stacks, may)
+            yield _deleted(reader, place, moment, stacks, (*risks, *may))
     yield from natives  # Ours depend on them, and are deleted first.
 
 
