@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from cdk_stop_inference_experiment.cli import main
+from cdk_stop_inference_experiment.cli.document import Text, of_status
 from cdk_stop_inference_experiment.cli.plan import (
     NO,
     PROMOTE,
@@ -22,6 +24,7 @@ from cdk_stop_inference_experiment.cli.reading import (
     Resource,
     StackSeen,
 )
+from cdk_stop_inference_experiment.cli.status import status_of
 from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
 from cdk_stop_inference_experiment_handler.lifecycle.situation import Kind, NotReadable
 from tests.unit.situations import ARN, OTHER_ARN, RESOURCE, STACK
@@ -340,3 +343,41 @@ def test_one_decision_that_rests_on_what_cannot_be_read_makes_all_of_it_unknown(
     assert verdict.effect == "unknown"
     assert "AccessDenied" in verdict.why
     assert not verdict.said
+
+
+# Status
+
+
+def test_an_experiment_that_cannot_be_read_fails_a_scheduled_job(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    account = Account(experiments={"fraud-shadow": NotReadable(Kind.REFUSED, "AccessDenied")})
+    made = "cdk_stop_inference_experiment.cli.command.Reader"
+    monkeypatch.setattr(made, lambda _session: account)
+    arguments = ["status", "shadow", "--region", "eu-west-1"]
+    assert main(arguments) == 0
+    assert main([*arguments, "--fail-on", "ends-within=24h"]) == 2
+
+
+def test_an_end_is_nobodys_if_the_declaration_is_not_known() -> None:
+    account = Account(unreadable={STACK: NotReadable(Kind.REFUSED, "AccessDenied")})
+    account.experiments["fraud-shadow"] = experiment("Completed", status_reason="by hand")
+    (resource,) = status_of(account, "shadow").resources
+    assert resource.ended_by == ""
+    assert "not known: the reason is 'by hand'" in resource.ended
+
+
+def test_a_masked_name_is_read_from_the_physical_id() -> None:
+    account = Account()
+    account.happened[STACK] = created(Name="****")
+    (resource,) = status_of(account, "shadow").resources
+    assert (resource.experiment, resource.status) == ("fraud-shadow", "Running")
+
+
+def test_status_says_that_a_function_of_another_version_may_stop_what_this_one_does_not() -> None:
+    account = Account(description="another")
+    account.happened[STACK] = created(StopOn=["Update"])
+    lines = [one.text for one in of_status([status_of(account, "shadow")]) if isinstance(one, Text)]
+    (teardown,) = (line for line in lines if line.startswith("A teardown"))
+    assert "would stop nothing" in teardown
+    assert "it may stop it, too: the function has version" in teardown
