@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from .effect import effect_rows
 from .figures import composition_figure, gate_figure, lag_figure, many_figure
 from .tables import (
     asset_tables,
@@ -23,7 +22,7 @@ from .tables import (
     wait_tables,
 )
 from .targets import target_rows
-from .texts import EFFECT, INTRODUCTION, WORSE
+from .texts import INTRODUCTION, WORSE
 
 __all__ = ["figures", "load", "render", "save", "write"]
 
@@ -76,8 +75,6 @@ def render(results: Json) -> str:
             quick = ", few runs (`--quick`)" if results[name]["quick"] else ""
             parts.append(f"## {title}\n\n`python -m benchmarks {name}`{quick}\n")
             parts.append(tables(results[name]))
-    if changed := effect_rows(results):
-        parts.append(EFFECT + "\n" + table(["figure", "before", "now"], changed))
     parts.append(WORSE)
     if "machine" in results:
         rows = [[name, value] for name, value in results["machine"].items()]
