@@ -20,13 +20,25 @@ __all__ = [
     "PLANNED",
     "REQUESTS",
     "STORIES",
+    "SUMMARY",
     "TIMEOUT",
+    "TITLE",
     "TOGETHER",
     "WORSE",
 ]
 
-INTRODUCTION = """\
+TITLE = """\
 # Benchmarks against the alternatives
+"""
+
+SUMMARY = """\
+{met} of {all} [targets](#targets) are met. The table has the main ones, and every one that is
+missed: see [Where ours is worse, and why](#where-ours-is-worse-and-why). *Lag* is the time from the
+end of a test to the answer to CloudFormation.
+"""
+
+INTRODUCTION = """\
+## How it was measured
 
 `make bench` creates this file from [results.json](results.json); do not edit it. Nothing here ran
 on real AWS. *Simulated* is a discrete-event simulation of a contestant. *Virtual time* is the
