@@ -67,22 +67,22 @@ def find_problems(
 ) -> list[str]:
     """Everything wrong with a construct's props, one sentence each."""
     checked = dict(properties)
-    found = list(_name_or_experiment(experiment_name, experiment))
-    if found:
+    problems = list(_name_or_experiment(experiment_name, experiment))
+    if problems:
         checked["Name"] = _UNKNOWN
     if of_evidence := list(_evidence(promote_if)):
-        found += of_evidence
+        problems += of_evidence
         checked["PromoteIf"] = _UNKNOWN
     names = {**PROP_NAMES, "Name": "experiment_name" if experiment is None else "experiment.name"}
-    found += declaration.find_problems(checked, names=names, is_unresolved=_is_unknown)
+    problems += declaration.find_problems(checked, names=names, is_unresolved=_is_unknown)
     for label, instances in _instances_of(outcome, desired_model_variants):
-        found += _unknown_instance_type(label, instances)
+        problems += _unknown_instance_type(label, instances)
     if is_experiment(experiment):
         known = KnownExperiment.of(experiment)
-        found += known.problems(properties.get("ModelVariantActions"))
+        problems += known.problems(properties.get("ModelVariantActions"))
         if outcome is not None:
-            found += known.problems_of_outcome()
-    return found
+            problems += known.problems_of_outcome()
+    return problems
 
 
 def find_warnings(
@@ -185,18 +185,18 @@ def _too_few_requests(properties: Mapping[str, object]) -> Iterator[tuple[str, s
     """
     evidence = properties.get("PromoteIf")
     members = evidence if isinstance(evidence, Mapping) else {}
-    least = members.get("MinInvocations")
+    minimum = members.get("MinInvocations")
     if members.get("Confidence") is not None:
         # The statistics decide how many requests are enough.
         return
     for index, comparison in enumerate(members.get("Comparisons", [])):
         rate = comparison.get("MaxRate")
-        if is_unresolved(rate) or is_unresolved(least) or None in (rate, least):
+        if is_unresolved(rate) or is_unresolved(minimum) or None in (rate, minimum):
             continue
-        if least * rate < 3 - 1e-9:
+        if minimum * rate < 3 - 1e-9:
             text = (
                 f"'promote_if.comparisons[{index}].max_rate' is {rate}, and "
-                f"'promote_if.min_invocations' is {least}: too few requests to show such a "
+                f"'promote_if.min_invocations' is {minimum}: too few requests to show such a "
                 f"rate: require at least {ceil(3 / rate - 1e-9)} requests"
             )
             yield TOO_FEW_REQUESTS, text
@@ -217,23 +217,24 @@ def _implausible_bounds(properties: Mapping[str, object]) -> Iterator[tuple[str,
         for member, value in comparison.items():
             if isinstance(value, (int, float)) and not is_unresolved(value):
                 label = f"promote_if.comparisons[{index}].{PROP_NAMES[member]}"
-                if why := _implausible(comparison.get("Metric"), member, value):
-                    yield IMPLAUSIBLE_BOUND, f"'{label}' {why}"
+                if text := _implausible(label, comparison.get("Metric"), member, value):
+                    yield IMPLAUSIBLE_BOUND, text
 
 
-def _implausible(metric: object, member: str, value: float) -> str:
-    """Why a bound cannot be meant; empty if it can."""
+def _implausible(label: str, metric: object, member: str, value: float) -> str | None:
+    """Why a bound cannot be meant; None if it can."""
     if member == "MaxRatio" and value >= _IMPLAUSIBLE_RATIO:
-        return f"allows {value:g} times production's value: for 10 % more, write 1.1"
+        return f"'{label}' allows {value:g} times production's value: for 10 % more, write 1.1"
     if metric == MODEL_LATENCY and member in ("MaxValue", "MaxIncrease"):
         is_longer = value >= _LONGEST_LATENCY
-        return "is as long as SageMaker lets a model take: use a lower one" if is_longer else ""
+        text = f"'{label}' is as long as SageMaker lets a model take: use a lower one"
+        return text if is_longer else None
     if metric in ERROR_METRICS and value >= _IMPLAUSIBLE_SHARE and member != "DryRun":
         return (
-            f"allows errors in {value * 100:g} % of the requests: for one in a thousand, write "
-            f"0.001"
+            f"'{label}' allows errors in {value * 100:g} % of the requests: for one in a thousand, "
+            f"write 0.001"
         )
-    return ""
+    return None
 
 
 def _undocumented_combinations(properties: Mapping[str, object]) -> list[str]:
@@ -354,7 +355,7 @@ def evidence_elsewhere(evidence: object, scope: Construct) -> Iterator[str]:
         return
     own = Stack.of(scope)
     here = {"account": known_text(own.account), "region": known_text(own.region)}
-    found: list[tuple[str, str, Mapping[str, object]]] = [
+    sources: list[tuple[str, str, Mapping[str, object]]] = [
         (f"alarms[{index}]", "alarm", _environment_of_alarm(alarm))
         for index, alarm in enumerate(_sequence(evidence.alarms))
         if is_jsii_object(alarm) and hasattr(alarm, "alarm_arn")
@@ -364,8 +365,8 @@ def evidence_elsewhere(evidence: object, scope: Construct) -> Iterator[str]:
         for name, metric in zip(("production", "shadow"), pair or (), strict=False):
             if (stat := stat_of(metric)) is not None:
                 of_metric = {"account": stat.account, "region": stat.region}
-                found.append((f"comparisons[{index}].{name}", "metric", of_metric))
-    for label, kind, there in found:
+                sources.append((f"comparisons[{index}].{name}", "metric", of_metric))
+    for label, kind, there in sources:
         for which, value in here.items():
             other = known_text(there[which])
             if value is not None and other is not None and value != other:

@@ -69,11 +69,11 @@ def other_environment(experiment: object, scope: Construct) -> Iterator[str]:
     own = Stack.of(scope)
     there = getattr(experiment, "env", None) or Stack.of(experiment)
     for kind in ("account", "region"):
-        here, found = known_text(getattr(own, kind)), known_text(getattr(there, kind, None))
-        if here is not None and found is not None and here != found:
+        here, other = known_text(getattr(own, kind)), known_text(getattr(there, kind, None))
+        if here is not None and other is not None and here != other:
             yield (
                 f"'experiment' must be in the construct's own {kind} '{here}', got one in "
-                f"'{found}': put the construct in a stack of that {kind}"
+                f"'{other}': put the construct in a stack of that {kind}"
             )
 
 
@@ -209,15 +209,15 @@ def _quoted(names: Iterable[str | None] | None) -> str:
 
 def _instance_types(variants: object) -> dict[str, str]:
     """The instance types by the variant's name, where both are known."""
-    found = {}
+    types = {}
     for variant in variants if isinstance(variants, list) else ():
         name = known_text(getattr(variant, "variant_name", None))
         infrastructure = getattr(variant, "infrastructure_config", None)
         real_time = getattr(infrastructure, "real_time_inference_config", None)
-        of_type = known_text(getattr(real_time, "instance_type", None))
-        if name and of_type:
-            found[name] = of_type
-    return found
+        instance_type = known_text(getattr(real_time, "instance_type", None))
+        if name and instance_type:
+            types[name] = instance_type
+    return types
 
 
 def _names(variants: object, attribute: str) -> tuple[str, ...] | None:

@@ -1,4 +1,4 @@
-"""The Lambda function's code, assembled without Docker, pip or network.
+"""The files in the asset: the Lambda function's code, assembled without Docker, pip or network.
 
 It consists of the ``*.py`` files of the handler package and of crhelper, unchanged, and of the part
 of botocore's SageMaker model that the handler uses: a reviewer sees the same files in the Lambda

@@ -59,9 +59,9 @@ class _EndpointCheck:
         """Warn once: the aspect also visits the constructs below the provider."""
         if node.node.path != self._provider.node.path:
             return
-        found = set(self._services())
+        present = set(self._services())
         needed = [*SERVICES, METRICS] if self._needs_evidence() else SERVICES
-        missing = [service for service in needed if service not in found]
+        missing = [service for service in needed if service not in present]
         if missing:
             Annotations.of(self._provider).add_warning_v2(
                 NO_WAY_OUT,
@@ -73,12 +73,13 @@ class _EndpointCheck:
 
     def _services(self) -> Iterator[str]:
         """The services that the VPC has endpoints for."""
-        for found in self._vpc.node.root.node.find_all():
-            if isinstance(found, ec2.CfnVPCEndpoint):
-                stack = Stack.of(found)
-                name, of_vpc, ours = stack.resolve(
-                    [found.service_name, found.vpc_id, self._vpc.vpc_id]
+        for endpoint in self._vpc.node.root.node.find_all():
+            if isinstance(endpoint, ec2.CfnVPCEndpoint):
+                stack = Stack.of(endpoint)
+                name, vpc_id, own_vpc_id = stack.resolve(
+                    [endpoint.service_name, endpoint.vpc_id, self._vpc.vpc_id]
                 )
                 text = json.dumps(name)
-                if of_vpc == ours:
-                    yield from (one for one in [*SERVICES, METRICS] if f'.{one}"' in text)
+                if vpc_id == own_vpc_id:
+                    services = [*SERVICES, METRICS]
+                    yield from (service for service in services if f'.{service}"' in text)

@@ -178,7 +178,7 @@ class StopInferenceExperimentProvider(Construct):
             acknowledge_runtime(self._function)
         self._service_token = self._function.function_arn
         # CDK has checked the props by now.
-        granted = [one for one in (environment_encryption, dead_letter_queue) if one]
+        granted = [target for target in (environment_encryption, dead_letter_queue) if target]
         characters = GRANT_CHARACTERS * len(granted)
         self._permissions = RolePermissions(self, self._role, characters=characters)
         if environment_encryption:
@@ -322,8 +322,8 @@ def _invocation(scope: Construct, function: lambda_.Function) -> lambda_.EventIn
 
 def find_default_provider(scope: Construct) -> StopInferenceExperimentProvider | None:
     """The provider that the stack's experiments share, if it exists."""
-    found = Stack.of(scope).node.try_find_child(_DEFAULT_ID)
-    return found if isinstance(found, StopInferenceExperimentProvider) else None
+    child = Stack.of(scope).node.try_find_child(_DEFAULT_ID)
+    return child if isinstance(child, StopInferenceExperimentProvider) else None
 
 
 def make_default_provider(scope: Construct) -> StopInferenceExperimentProvider:

@@ -154,28 +154,30 @@ class StopInferenceExperiment(Construct):
             )
         problems += evidence_elsewhere(promote_if, scope)
         existing = find_default_provider(scope) if provider is None else provider
-        sound = None if problems else promote_if
+        valid_evidence = None if problems else promote_if
         access = Access(
             name if isinstance(name, str) else "",
             endpoint_to_count(properties, experiment),
-            needs_evidence=sound is not None,
-            alarms=alarms_to_describe(sound),
+            needs_evidence=valid_evidence is not None,
+            alarms=alarms_to_describe(valid_evidence),
         )
-        problems += _foreign_provider(scope, provider) or _no_room(existing, access)
+        problems += _provider_problems(scope, provider) or _capacity_problems(existing, access)
         if problems or name is None:
             path = path_of(scope, construct_id)
             raise InvalidPropsError(type(self).__name__, path, problems)
 
         super().__init__(scope, construct_id)
         self._experiment_name = name
-        found = resource_of(experiment)
-        self._known_endpoint = found.endpoint_name if found else None
+        element = resource_of(experiment)
+        self._known_endpoint = element.endpoint_name if element else None
         self._provider = existing or make_default_provider(self)
-        self._custom_resource = self._resource(properties, access, service_timeout(timeout), found)
+        self._custom_resource = self._resource(
+            properties, access, service_timeout(timeout), element
+        )
         if experiment is not None:
             self._custom_resource.node.add_dependency(experiment)
-        if found is not None:
-            keep_execution_role(self._custom_resource, found)
+        if element is not None:
+            keep_execution_role(self._custom_resource, element)
         also_ended_by = _earlier_construct(self, name)
         for warning_id, warning in find_warnings(
             properties, experiment=experiment, also_ended_by=also_ended_by
@@ -367,7 +369,7 @@ def _earlier_construct(construct: StopInferenceExperiment, name: str) -> str | N
     return None if first == construct.node.path else first
 
 
-def _foreign_provider(scope: Construct, provider: object) -> list[str]:
+def _provider_problems(scope: Construct, provider: object) -> list[str]:
     """Why the construct cannot use the given provider."""
     if provider is None:
         return []
@@ -379,7 +381,9 @@ def _foreign_provider(scope: Construct, provider: object) -> list[str]:
     return []
 
 
-def _no_room(provider: StopInferenceExperimentProvider | None, access: Access) -> list[str]:
+def _capacity_problems(
+    provider: StopInferenceExperimentProvider | None, access: Access
+) -> list[str]:
     problem = problem_with_another(provider, access) if provider else None
     return [problem] if problem else []
 

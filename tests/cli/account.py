@@ -11,11 +11,11 @@ from cdk_stop_inference_experiment.cli.reading import (
     CannotPlan,
     Change,
     ChangeSet,
+    DescribedStack,
     Detail,
     Function,
     Reader,
     Resource,
-    StackSeen,
 )
 from cdk_stop_inference_experiment.cli.templates import LATER, Json
 from cdk_stop_inference_experiment.handler_code import code_sha256
@@ -43,8 +43,8 @@ FUNCTION = "AWS::Lambda::Function"
 class Account(Reader):
     """The resources by id; events oldest first; new templates by the change set's ARN."""
 
-    stacks: dict[str, StackSeen] = field(
-        default_factory=lambda: {STACK: StackSeen(STACK, "shadow", "CREATE_COMPLETE")}
+    stacks: dict[str, DescribedStack] = field(
+        default_factory=lambda: {STACK: DescribedStack(STACK, "shadow", "CREATE_COMPLETE")}
     )
     deployed: dict[str, list[Resource]] = field(
         default_factory=lambda: {STACK: [Resource(RESOURCE, ARN, RESOURCE_TYPE, "CREATE_COMPLETE")]}
@@ -63,7 +63,7 @@ class Account(Reader):
     code: str = field(default_factory=code_sha256)
     measured: Measured = field(default_factory=Measured)
 
-    def stack(self, name: str) -> StackSeen:
+    def stack(self, name: str) -> DescribedStack:
         found = [one for one in self.stacks.values() if name in (one.stack_id, one.name)]
         if not found:
             raise CannotPlan(f"DescribeStacks: ValidationError: {name} does not exist")

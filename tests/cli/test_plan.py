@@ -26,8 +26,8 @@ from cdk_stop_inference_experiment.cli.reading import (
     STACK_TYPE,
     CannotPlan,
     Change,
+    DescribedStack,
     Resource,
-    StackSeen,
 )
 from cdk_stop_inference_experiment.errors import MissingCodeError
 from cdk_stop_inference_experiment.handler_code import code_sha256
@@ -74,7 +74,7 @@ def said(verdict: Verdict) -> tuple[str, str, str, str]:
 def nested() -> Account:
     """Our stack in another one."""
     account = Account()
-    account.stacks[PARENT] = StackSeen(PARENT, "parent", "CREATE_COMPLETE")
+    account.stacks[PARENT] = DescribedStack(PARENT, "parent", "CREATE_COMPLETE")
     account.stacks[STACK] = replace(account.stacks[STACK], parent_id=PARENT)
     account.deployed[PARENT] = [Resource("Below", STACK, STACK_TYPE, "CREATE_COMPLETE")]
     account.happened[PARENT] = [
@@ -329,7 +329,7 @@ def test_a_nested_stack_is_planned_by_its_own_change_set() -> None:
 
 def test_a_nested_stack_without_a_change_set_is_unknown() -> None:
     account = Account()
-    account.stacks[PARENT] = StackSeen(PARENT, "parent", "CREATE_COMPLETE")
+    account.stacks[PARENT] = DescribedStack(PARENT, "parent", "CREATE_COMPLETE")
     account.deployed[PARENT] = [Resource("Below", STACK, STACK_TYPE, "CREATE_COMPLETE")]
     change = Change("Modify", "Below", STACK_TYPE, STACK, ("Properties",))
     account.change_sets["verdict"] = change_set(change, stack_id=PARENT)
@@ -520,7 +520,7 @@ def test_a_stack_whose_rollback_failed_can_be_deleted() -> None:
 def test_a_plan_of_one_stage_names_nothing_of_the_other() -> None:
     account = Account(experiments={"fraud-shadow": experiment(), "other": experiment()})
     prod = STACK.replace("/shadow/", "/prod/")
-    account.stacks[prod] = StackSeen(prod, "prod", "CREATE_COMPLETE")
+    account.stacks[prod] = DescribedStack(prod, "prod", "CREATE_COMPLETE")
     account.deployed[prod] = [Resource(RESOURCE, OTHER_ARN, RESOURCE_TYPE, "CREATE_COMPLETE")]
     physical_ids = {STACK: prod, ARN: OTHER_ARN, "": ""}
     account.happened[prod] = [
@@ -794,14 +794,14 @@ def test_a_plan_says_what_serves_if_the_evidence_comes_to_allow_a_promotion() ->
 
 def test_a_plan_quotes_only_the_function() -> None:
     own = only(planned(modified(after=ours(Reason="in other words"))))
-    assert own.said == own.why
+    assert own.sentence == own.why
     account = Account(experiments={"fraud-shadow": NotReadable(Kind.DENIED, "no")})
     for plan in (
         planned(other()),
         planned(modified(after=ours(EndNow="true")), account=account),
         plan_destroy(Account(description=None), "shadow"),
     ):
-        assert only(plan).said == ""
+        assert only(plan).sentence == ""
 
 
 def test_only_a_wait_for_an_end_of_its_own_is_called_so() -> None:

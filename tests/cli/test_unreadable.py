@@ -20,9 +20,9 @@ from cdk_stop_inference_experiment.cli.reading import (
     STACK_TYPE,
     CannotPlan,
     Change,
+    DescribedStack,
     Detail,
     Resource,
-    StackSeen,
 )
 from cdk_stop_inference_experiment.cli.status import status_of
 from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
@@ -65,7 +65,7 @@ class Denied(Account):
 def nested() -> Denied:
     """Our stack in another one, whose template cannot be read."""
     account = Denied(denied={PARENT})
-    account.stacks[PARENT] = StackSeen(PARENT, "parent", "CREATE_COMPLETE")
+    account.stacks[PARENT] = DescribedStack(PARENT, "parent", "CREATE_COMPLETE")
     account.stacks[STACK] = replace(account.stacks[STACK], parent_id=PARENT)
     account.deployed[PARENT] = [Resource("Below", STACK, STACK_TYPE, "CREATE_COMPLETE")]
     account.happened[PARENT] = [
@@ -342,7 +342,7 @@ def test_one_decision_that_rests_on_what_cannot_be_read_makes_all_of_it_unknown(
     verdict = only(planned(modified(before=before, after=after), account=account))
     assert verdict.effect == "unknown"
     assert "AccessDenied" in verdict.why
-    assert not verdict.said
+    assert not verdict.sentence
 
 
 # Status

@@ -334,11 +334,11 @@ def _undo_is_not_seen(*kinds: RequestType) -> Callable[[], Patch]:
     @contextmanager
     def patch() -> Iterator[None]:
         def blind(s: Situation, known: History) -> Permission:
-            may = permission.permission(s, known)
+            may = permission.check_permission(s, known)
             is_seen = may.answer is not Answer.UNDO or s.request.type not in kinds
             return may if is_seen else Permission(Answer.ALLOWED)
 
-        with mock.patch.object(decide, "permission", blind):
+        with mock.patch.object(decide, "check_permission", blind):
             if RequestType.DELETE in kinds:
                 with _the_request_says_what_is_deployed():
                     yield
@@ -358,7 +358,7 @@ def _order_is_asked_once() -> Patch:
         if asked not in read:
             seen = stacks(self, s)
             known = History(s.request, seen, s.issued_at)
-            if permission.permission(s, known).answer is not Answer.ALLOWED:
+            if permission.check_permission(s, known).answer is not Answer.ALLOWED:
                 return seen
             read[asked] = seen
         return read[asked]
@@ -371,7 +371,7 @@ def _forward_is_not_a_rollback() -> Patch:
         is_undo = "ROLLBACK" in permission._status(known.stacks[0])
         return Permission(Answer.UNDO if is_undo else Answer.ALLOWED)
 
-    return mock.patch.object(decide, "permission", simple)
+    return mock.patch.object(decide, "check_permission", simple)
 
 
 @contextmanager
@@ -465,9 +465,9 @@ def _outcomes_are_compared_as_written() -> Patch:
 def _gate_stands_open() -> Patch:
     def open_gate(ordered: order.Order, s: Situation, experiment: Experiment) -> Decision:
         wanted = replace(ordered.wanted, promote_if=None)
-        return gate.gate(replace(ordered, wanted=wanted), s, experiment)
+        return gate.apply_gate(replace(ordered, wanted=wanted), s, experiment)
 
-    return mock.patch.object(state, "gate", open_gate)
+    return mock.patch.object(state, "apply_gate", open_gate)
 
 
 def _judged_again() -> Patch:
@@ -496,12 +496,12 @@ def _missing_metric_is_zero() -> Patch:
 
 
 def _kept_in_the_users_words() -> Patch:
-    kept = stop_request.Wanted.kept
+    kept = stop_request.Wanted.without_promotion
 
     def worded(self: stop_request.Wanted, why: str) -> stop_request.Wanted:
         return replace(kept(self, why), reason_text=self.reason_text)
 
-    return mock.patch.object(stop_request.Wanted, "kept", worded)
+    return mock.patch.object(stop_request.Wanted, "without_promotion", worded)
 
 
 ONE, FAULT, TWO, TWO_FAULT, THREE = (
@@ -804,7 +804,7 @@ SEEDED_BUGS = (
     ),
     SeededBug(
         "a closed gate promotes on Delete",
-        _of(stop_request.Wanted, "kept", lambda self, _: self),
+        _of(stop_request.Wanted, "without_promotion", lambda self, _: self),
         test=lambda world: _gate(
             world, test_evidence.TestFaults.test_a_teardown_ends_by_keeping_production
         ),

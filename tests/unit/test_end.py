@@ -169,7 +169,7 @@ def test_end_as_declared(kind: str, status: str, asked: str | None, warns: bool)
 def test_an_end_that_a_gate_kept_is_judged_by_what_was_sent() -> None:
     alarms = {"MinInvocations": "10", "Alarms": ["too-slow"]}
     gated = promoting(PromoteIf=alarms)
-    kept = wanted(gated).kept("evidence: failed")
+    kept = wanted(gated).without_promotion("evidence: failed")
     seen = experiment("Cancelled", status_reason=kept.reason)
     for variants, row in (
         ({"production": "InService", "shadow": "Deleted"}, Row.END_AS_DECLARED),

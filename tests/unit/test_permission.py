@@ -45,7 +45,7 @@ from tests.unit.situations import (
 from cdk_stop_inference_experiment_handler.contract.request import RequestType
 from cdk_stop_inference_experiment_handler.lifecycle.decision import Row, Verb
 from cdk_stop_inference_experiment_handler.lifecycle.history import History
-from cdk_stop_inference_experiment_handler.lifecycle.permission import Answer, permission
+from cdk_stop_inference_experiment_handler.lifecycle.permission import Answer, check_permission
 from cdk_stop_inference_experiment_handler.lifecycle.situation import (
     Events,
     Kind,
@@ -70,7 +70,7 @@ UNDONE = {
 def may(s: Situation) -> Answer:
     assert s.stacks is not None
     history = History(s.request, s.stacks, s.issued_at, s.is_past_doubt)
-    return permission(s, history).answer
+    return check_permission(s, history).answer
 
 
 def with_event(s: Situation, event: StackEvent, after: float = 5.0) -> Situation:

@@ -16,7 +16,7 @@ from itertools import zip_longest
 from typing import Any
 
 from cdk_stop_inference_experiment_handler.contract.declaration import CLOUDFORMATION_PROPERTIES
-from cdk_stop_inference_experiment_handler.contract.request import RequestType, held_by
+from cdk_stop_inference_experiment_handler.contract.request import RequestType, name_in_id
 from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
 from cdk_stop_inference_experiment_handler.lifecycle import words
 from cdk_stop_inference_experiment_handler.lifecycle.history import CLEANUP_STATUS
@@ -34,10 +34,10 @@ from .reading import (
     CannotPlan,
     Change,
     ChangeSet,
+    DescribedStack,
     Detail,
     Reader,
     Resource,
-    StackSeen,
 )
 from .templates import (
     LATER,
@@ -62,17 +62,17 @@ UPDATE, CLEAN_UP, DELETION = "update", "clean-up", "deletion"
 
 
 @dataclass(frozen=True)
-class StackThen:
+class FutureStack:
     """A stack as it will be when a request is sent.
 
     Attributes:
-        begun: What the stack itself writes into its events in the operation, oldest first.
+        statuses: What the stack itself writes into its events in the operation, oldest first.
         is_new: The operation creates it.
     """
 
     stack_id: str
     parent_id: str
-    begun: tuple[str, ...]
+    statuses: tuple[str, ...]
     is_new: bool = False
 
 
@@ -92,11 +92,11 @@ class Place:
     @property
     def experiment(self) -> str:
         """The experiment's name in the physical id; empty if it has none."""
-        return held_by(self.physical_id)
+        return name_in_id(self.physical_id)
 
 
 @dataclass(frozen=True)
-class NotSent:
+class NoRequest:
     """A resource of ours without a request.
 
     Attributes:
@@ -111,7 +111,7 @@ class NotSent:
 
 
 @dataclass(frozen=True)
-class Sent:
+class PlannedRequest:
     """A request that CloudFormation will send to a function.
 
     Attributes:
@@ -132,7 +132,7 @@ class Sent:
     kind: RequestType
     properties: Json | None
     moment: str
-    stacks: Mapping[str, StackThen]
+    stacks: Mapping[str, FutureStack]
     old: Json | None = None
     completed: str = ""
     holders: Seen[tuple[str, ...]] = ()
@@ -168,7 +168,7 @@ class Native:
     risks: tuple[str, ...] = ()
 
 
-Step = NotSent | Sent | Native
+Step = NoRequest | PlannedRequest | Native
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ class Operation:
     endpoints: Mapping[str, bool]
 
 
-def of_change_set(reader: Reader, root: ChangeSet, seen: StackSeen) -> Operation:
+def of_change_set(reader: Reader, root: ChangeSet, seen: DescribedStack) -> Operation:
     """What a change set's execution does."""
     stacks = list(_changed_stacks(reader, root, seen.parent_id))
     update = _Update(reader, root, stacks)
@@ -194,7 +194,7 @@ def of_change_set(reader: Reader, root: ChangeSet, seen: StackSeen) -> Operation
     return Operation([*forward, *clean_up], dict(endpoints))
 
 
-def of_destroy(reader: Reader, seen: StackSeen) -> Operation:
+def of_destroy(reader: Reader, seen: DescribedStack) -> Operation:
     """What the deletion of a stack does."""
     risks: tuple[str, ...] = ()
     if seen.is_protected:
@@ -223,7 +223,7 @@ class ChangedStack:
 
     Attributes:
         template: The new template; empty if it cannot be read.
-        has: The resources that the stack has.
+        deployed: The resources that the stack has.
         after: The names of experiments that the operation creates before this stack.
     """
 
@@ -232,7 +232,7 @@ class ChangedStack:
     is_new: bool
     is_failed: bool
     template: Json
-    has: Mapping[str, Resource]
+    deployed: Mapping[str, Resource]
     after: frozenset[str] = frozenset()
 
     @property
@@ -241,17 +241,17 @@ class ChangedStack:
         return self.change_set.stack_id
 
     @property
-    def then(self) -> StackThen:
+    def in_operation(self) -> FutureStack:
         """The stack while it is created or updated."""
-        begun = ("CREATE_IN_PROGRESS" if self.is_new else "UPDATE_IN_PROGRESS",)
-        return StackThen(self.stack_id, self.parent_id, begun, self.is_new)
+        statuses = ("CREATE_IN_PROGRESS" if self.is_new else "UPDATE_IN_PROGRESS",)
+        return FutureStack(self.stack_id, self.parent_id, statuses, self.is_new)
 
     @property
-    def cleaning(self) -> StackThen:
+    def in_clean_up(self) -> FutureStack:
         """The stack in the clean-up; one that was created has none."""
-        then = self.then
+        future = self.in_operation
         end = "CREATE_COMPLETE" if self.is_new else CLEANUP_STATUS
-        return replace(then, begun=(*then.begun, end))
+        return replace(future, statuses=(*future.statuses, end))
 
     @cached_property
     def changes(self) -> Mapping[str, Change]:
@@ -276,7 +276,7 @@ class ChangedStack:
         """What ``Ref`` says, as far as it does not change."""
         stays = {
             name: resource.physical_id
-            for name, resource in self.has.items()
+            for name, resource in self.deployed.items()
             if resource.physical_id and not _may_be_replaced(self.changes.get(name))
         }
         parameters = readable(self.template, self.change_set.parameters)
@@ -298,7 +298,7 @@ class ChangedStack:
         if self.template:
             types = {name: each.get("Type") for name, each in self.definitions.items()}
         else:
-            known: list[Resource | Change] = [*self.has.values(), *self.changes.values()]
+            known: list[Resource | Change] = [*self.deployed.values(), *self.changes.values()]
             types = {each.logical_id: each.resource_type for each in known}
         # A template also declares what a condition removes.
         return [
@@ -327,7 +327,7 @@ class ChangedStack:
         declared = self.declared(resource_type)
         return [
             resource
-            for name, resource in self.has.items()
+            for name, resource in self.deployed.items()
             if resource.resource_type == resource_type and name not in declared
         ]
 
@@ -359,8 +359,8 @@ def _changed_stacks(
             raise  # Only the template has what the failed operation never reached.
         template = {}
     resources = () if is_new else reader.resources(change_set.stack_id)
-    has = {resource.logical_id: resource for resource in resources}
-    stack = ChangedStack(change_set, parent_id, is_new, is_failed, template, has, after)
+    deployed = {resource.logical_id: resource for resource in resources}
+    stack = ChangedStack(change_set, parent_id, is_new, is_failed, template, deployed, after)
     yield stack
     for change in change_set.changes:
         if change.nested:
@@ -376,8 +376,8 @@ class _Update:
 
     def __init__(self, reader: Reader, root: ChangeSet, stacks: list[ChangedStack]) -> None:
         self._reader = reader
-        self._forward = {stack.stack_id: stack.then for stack in stacks}
-        self._cleaning = {stack.stack_id: stack.cleaning for stack in stacks}
+        self._forward = {stack.stack_id: stack.in_operation for stack in stacks}
+        self._in_clean_up = {stack.stack_id: stack.in_clean_up for stack in stacks}
         self._changes = [change for stack in stacks for change in stack.change_set.changes]
         self._made = dict(_made(self._changes))
         self._touched = set(_touched(self._changes))
@@ -406,7 +406,7 @@ class _Update:
         for name in stack.declared(RESOURCE_TYPE):
             yield from self._ours(stack, name)
         for name in stack.declared(STACK_TYPE):
-            change, resource = stack.changes.get(name), stack.has.get(name)
+            change, resource = stack.changes.get(name), stack.deployed.get(name)
             if resource is not None and resource.physical_id and resource.status == "CREATE_FAILED":
                 # CloudFormation deletes what was never stable, and creates it again.
                 seen = self._reader.stack(resource.physical_id)
@@ -421,7 +421,7 @@ class _Update:
         for resource in stack.removed(RESOURCE_TYPE):
             place = Place(stack.stack_id, resource.logical_id, resource.physical_id)
             if resource.logical_id in retained:
-                yield NotSent(place, _RETAINED)
+                yield NoRequest(place, _RETAINED)
             elif resource.physical_id:
                 yield self._delete(stack, place)
         yield from self._renamed(stack)
@@ -433,12 +433,12 @@ class _Update:
                 continue
             if resource.logical_id in retained:
                 for place in resources_below(self._reader, resource.physical_id):
-                    yield NotSent(place, _RETAINED_STACK)
+                    yield NoRequest(place, _RETAINED_STACK)
                 continue
             seen = self._reader.stack(resource.physical_id)
             place = Place(stack.stack_id, resource.logical_id)
             risks = (*self._risks(place), *self._may_retain(stack, place.logical_id))
-            yield from _deletion(self._reader, seen, CLEAN_UP, self._cleaning, risks)
+            yield from _deletion(self._reader, seen, CLEAN_UP, self._in_clean_up, risks)
 
     def _may_retain(self, stack: ChangedStack, logical_id: str) -> list[str]:
         """Why a removed resource may be left as it is, although nothing that was read says so."""
@@ -458,19 +458,19 @@ class _Update:
         for name, change in stack.changes.items():
             if change.resource_type == NATIVE_TYPE and change.replaced in ("True", "Conditional"):
                 definition = stack.definition(name)
-                replaced = stack.has.get(name)
+                replaced = stack.deployed.get(name)
                 if replaced and not is_retained(definition, "UpdateReplacePolicy"):
                     yield self._native_deleted(stack, replaced, change.replaced)
 
     def _ours(self, stack: ChangedStack, name: str) -> Iterator[Step]:
-        change, resource = stack.changes.get(name), stack.has.get(name)
+        change, resource = stack.changes.get(name), stack.deployed.get(name)
         place = Place(stack.stack_id, name, resource.physical_id if resource else "")
         if change is not None and (why := _not_said(change)):
-            yield NotSent(place, why, is_known=False)
+            yield NoRequest(place, why, is_known=False)
         elif resource is None or resource.status == "CREATE_FAILED":
             if resource is not None and resource.physical_id:
                 # CloudFormation deletes what was never stable, and creates it again.
-                yield Sent(
+                yield PlannedRequest(
                     *(place, RequestType.DELETE, {"Name": place.experiment or "-"}, UPDATE),
                     stacks=self._forward,
                 )
@@ -479,17 +479,17 @@ class _Update:
                 return  # Its condition is false.
             yield self._sent(stack, replace(place, physical_id=""), RequestType.CREATE, change)
         elif change is None and not stack.is_failed:
-            yield NotSent(place, "the change set does not change it")
+            yield NoRequest(place, "the change set does not change it")
         elif change is None and "Condition" in stack.definition(name):
-            yield NotSent(place, "whether its Condition holds", is_known=False)
+            yield NoRequest(place, "whether its Condition holds", is_known=False)
         elif change is not None and _is_unchanged(change, resource, stack):
-            yield NotSent(place, "its properties do not change")
+            yield NoRequest(place, "its properties do not change")
         else:
             yield self._sent(stack, place, RequestType.UPDATE, change)
 
     def _sent(
         self, stack: ChangedStack, place: Place, kind: RequestType, change: Change | None
-    ) -> Sent:
+    ) -> PlannedRequest:
         """A Create or an Update."""
         definition = stack.definition(place.logical_id)
         declared = stack.resolved_properties(place.logical_id)
@@ -523,7 +523,7 @@ class _Update:
             risks.append("the experiment is created by the same deployment")
         elif name in self._touched:
             risks.append("the same deployment changes the experiment")
-        return Sent(
+        return PlannedRequest(
             *(place, kind, after, UPDATE, self._forward),
             old=old,
             risks=tuple(risks),
@@ -535,7 +535,7 @@ class _Update:
             new_alarms=tuple(map(_new_alarm, alarms)),
         )
 
-    def _delete(self, stack: ChangedStack, place: Place, completed: str = "") -> Sent:
+    def _delete(self, stack: ChangedStack, place: Place, completed: str = "") -> PlannedRequest:
         """A Delete in the clean-up of the update."""
         change = stack.changes.get(place.logical_id)
         risks = self._risks(place)
@@ -543,7 +543,7 @@ class _Update:
         if others:
             risks.append(_may_come_first(others))
         risks += self._may_retain(stack, place.logical_id)
-        sent = _deleted(self._reader, place, CLEAN_UP, self._cleaning, tuple(risks))
+        sent = _deleted(self._reader, place, CLEAN_UP, self._in_clean_up, tuple(risks))
         if sent.properties is None and change is not None and change.before is not None:
             sent = replace(sent, properties=change.before, missing="")
         return replace(sent, completed=completed, holders=self._holders(stack, place))
@@ -557,11 +557,13 @@ class _Update:
         """After an update to another experiment, CloudFormation deletes the old physical id."""
         for name in stack.declared(RESOURCE_TYPE):
             update = self._request(stack, name)
-            if not isinstance(update, Sent) or not _is_renamed(update):
+            if not isinstance(update, PlannedRequest) or not _is_renamed(update):
                 continue
             place = update.place
             if is_retained(stack.definition(name), "UpdateReplacePolicy"):
-                yield NotSent(place, "the old experiment is retained: UpdateReplacePolicy says so")
+                yield NoRequest(
+                    place, "the old experiment is retained: UpdateReplacePolicy says so"
+                )
                 continue
             sent = self._delete(stack, place, json.dumps(update.properties))
             gone = (
@@ -572,26 +574,26 @@ class _Update:
 
     def _nested(self, stack: ChangedStack, name: str, change: Change | None) -> Iterator[Step]:
         """The resources of a nested stack that has no change set."""
-        resource = stack.has.get(name)
+        resource = stack.deployed.get(name)
         place = Place(stack.stack_id, name)
         if resource is None or not resource.physical_id:
             if change is not None or stack.is_failed:
-                yield NotSent(place, _NO_NESTED_CHANGE_SET, is_known=False)
+                yield NoRequest(place, _NO_NESTED_CHANGE_SET, is_known=False)
             return
         is_known = change is None and not self._reader.stack(resource.physical_id).is_failed
         why = "the change set does not change its stack" if is_known else _NO_NESTED_CHANGE_SET
         ours = list(resources_below(self._reader, resource.physical_id))
         for below in ours if ours or is_known else [place]:
-            yield NotSent(below, why, is_known)
+            yield NoRequest(below, why, is_known)
 
     def _native(self, stack: ChangedStack, name: str) -> Iterator[Step]:
-        change, resource = stack.changes.get(name), stack.has.get(name)
+        change, resource = stack.changes.get(name), stack.deployed.get(name)
         if resource is None or not resource.physical_id or resource.status == "CREATE_FAILED":
             return
         if change is None and not stack.is_failed:
             return
         place = Place(stack.stack_id, name, resource.physical_id)
-        unknown = partial(NotSent, place, is_known=False, experiment=_name_in(resource))
+        unknown = partial(NoRequest, place, is_known=False, experiment=_name_in(resource))
         if change is not None and (why := _not_said(change)):
             yield unknown(why)
             return
@@ -626,9 +628,9 @@ class _Update:
         held: list[str] = []
         for name in stack.declared(RESOURCE_TYPE):
             step = self._request(stack, name)
-            properties = step.properties if isinstance(step, Sent) else None
+            properties = step.properties if isinstance(step, PlannedRequest) else None
             holds = str((properties or {}).get("Name", ""))
-            if isinstance(step, NotSent) and step.is_known:
+            if isinstance(step, NoRequest) and step.is_known:
                 holds = step.place.experiment
             elif step is not None and (properties is None or is_late(holds)):
                 why = f"whether '{name}' will hold the experiment"
@@ -656,13 +658,13 @@ _NO_NESTED_CHANGE_SET = (
 
 def _deletion(
     reader: Reader,
-    seen: StackSeen,
+    seen: DescribedStack,
     moment: str,
-    above: Mapping[str, StackThen],
+    above: Mapping[str, FutureStack],
     risks: tuple[str, ...],
 ) -> Iterator[Step]:
     """What the deletion of a stack, and of those nested in it, sends."""
-    stacks = {**above, seen.stack_id: StackThen(seen.stack_id, seen.parent_id, (DELETE_STATUS,))}
+    stacks = {**above, seen.stack_id: FutureStack(seen.stack_id, seen.parent_id, (DELETE_STATUS,))}
     try:
         template, why = reader.template(seen.stack_id), ""
     except CannotPlan as error:
@@ -678,7 +680,7 @@ def _deletion(
             continue
         if resource.resource_type == STACK_TYPE and retains:
             for below in resources_below(reader, resource.physical_id):
-                yield NotSent(below, _RETAINED_STACK)
+                yield NoRequest(below, _RETAINED_STACK)
         elif resource.resource_type == STACK_TYPE:
             nested = reader.stack(resource.physical_id)
             yield from _deletion(reader, nested, moment, stacks, (*risks, *may))
@@ -688,7 +690,7 @@ def _deletion(
             own = (*risks, _may_come_first(first)) if first else risks
             natives.append(Native(place, _name_in(resource), moment, None, own))
         elif resource.resource_type == RESOURCE_TYPE and retains:
-            yield NotSent(place, _RETAINED)
+            yield NoRequest(place, _RETAINED)
         elif resource.resource_type == RESOURCE_TYPE:
             yield _deleted(reader, place, moment, stacks, (*risks, *may))
     yield from natives  # Ours depend on them, and are deleted first.
@@ -719,7 +721,7 @@ def _endpoints_removed(reader: Reader, stack: ChangedStack) -> Iterator[tuple[st
     for name, change in stack.changes.items():
         if change.resource_type != ENDPOINT_TYPE or change.replaced not in ("True", "Conditional"):
             continue
-        replaced = stack.has.get(name)
+        replaced = stack.deployed.get(name)
         if replaced and not is_retained(stack.definition(name), "UpdateReplacePolicy"):
             is_known = change.replaced == "True" and bool(stack.template)
             yield from _endpoints_of(reader, replaced, is_known=is_known)
@@ -748,13 +750,13 @@ def _deleted(
     reader: Reader,
     place: Place,
     moment: str,
-    stacks: Mapping[str, StackThen],
+    stacks: Mapping[str, FutureStack],
     risks: tuple[str, ...],
-) -> Sent:
+) -> PlannedRequest:
     properties = deployed_properties(reader, place)
     if properties is None and not place.experiment:
         properties = {"Name": "-"}  # It was never created; its id says so.
-    return Sent(
+    return PlannedRequest(
         *(place, RequestType.DELETE, properties, moment, stacks),
         risks=risks,
         missing="" if properties else _NO_PROPERTIES,
@@ -861,8 +863,8 @@ def _new_alarm(logical_id: str) -> str:
 def _with_new_alarms(after: Json, definition: Json, alarms: frozenset[str]) -> Json:
     """The properties in which names of new alarms, which are known only later, are replaced."""
     evidence, declared = (
-        one if isinstance(one, Mapping) else {}
-        for one in (after.get("PromoteIf"), (definition.get("Properties") or {}).get("PromoteIf"))
+        value if isinstance(value, Mapping) else {}
+        for value in (after.get("PromoteIf"), (definition.get("Properties") or {}).get("PromoteIf"))
     )
     names, refs = evidence.get("Alarms"), declared.get("Alarms")
     if not (isinstance(names, list) and isinstance(refs, list) and len(names) == len(refs)):
@@ -879,7 +881,7 @@ def _with_new_alarms(after: Json, definition: Json, alarms: frozenset[str]) -> J
 def _of_missing(definition: Json, stack: ChangedStack) -> set[str]:
     """The properties that refer to a resource which a failed operation never reached."""
     declared = stack.definitions
-    lacks = {name for name in declared if name not in stack.has} if stack.is_failed else set()
+    lacks = {name for name in declared if name not in stack.deployed} if stack.is_failed else set()
     properties = definition.get("Properties") or {}
     return {name for name, value in properties.items() if lacks & set(named_in(value))}
 
@@ -946,7 +948,7 @@ def _retained(reader: Reader, stack: ChangedStack) -> set[str]:
         if change.policy in ("Retain", "RetainExceptOnCreate")
     }
     try:
-        old = definitions(reader.template(stack.stack_id)) if stack.has else {}
+        old = definitions(reader.template(stack.stack_id)) if stack.deployed else {}
     except CannotPlan:
         return by_policy
     return by_policy | {name for name, definition in old.items() if is_retained(definition)}
@@ -990,7 +992,7 @@ def _name_in(resource: Resource) -> str:
     return resource.physical_id.rpartition("/")[2]
 
 
-def _is_renamed(update: Sent) -> bool:
+def _is_renamed(update: PlannedRequest) -> bool:
     """Whether an update names another experiment, as far as is known."""
     if update.kind is not RequestType.UPDATE or update.old is None or update.properties is None:
         return False

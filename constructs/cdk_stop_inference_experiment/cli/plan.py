@@ -47,15 +47,15 @@ from .operations import (
     FUNCTION_TYPE,
     UPDATE,
     Native,
-    NotSent,
+    NoRequest,
     Operation,
     Place,
-    Sent,
+    PlannedRequest,
     Step,
     of_change_set,
     of_destroy,
 )
-from .reading import CannotPlan, Change, ChangeSet, Function, Reader, StackSeen
+from .reading import CannotPlan, Change, ChangeSet, DescribedStack, Function, Reader
 from .situations import Case, Decided, cases, decided, request_of, situation
 from .templates import Json, is_late
 
@@ -127,7 +127,7 @@ class Verdict:
         evidence: The current report of the gate; empty if no evidence is declared.
         deploy_after: When a test that is too young is worth another try; ``why`` says it, too.
         warnings: What the function will log as a warning, such as fewer instances.
-        said: The function's own sentence; empty if ``why`` is not the function's.
+        sentence: The function's own sentence; empty if ``why`` is not the function's.
         outcome: What a stop makes of the variants, in a few words.
         serves: What serves after the stop.
         promotion: What serves if the evidence turns out to allow the promotion.
@@ -152,7 +152,7 @@ class Verdict:
     evidence: Mapping[str, Any] = field(default_factory=dict)
     deploy_after: str = ""
     warnings: tuple[str, ...] = ()
-    said: str = ""
+    sentence: str = ""
     outcome: str = ""
     serves: str = ""
     promotion: str = ""
@@ -235,7 +235,7 @@ class Plan:
         notes: Remarks about the whole plan.
     """
 
-    stack: StackSeen
+    stack: DescribedStack
     operation: str
     change_set: str
     verdicts: tuple[Verdict, ...]
@@ -402,13 +402,17 @@ class Judge:
         for step in steps:
             if isinstance(step, Native):
                 yield step.name
-            elif isinstance(step, Sent) and step.properties and not (step.made or step.missing):
+            elif (
+                isinstance(step, PlannedRequest)
+                and step.properties
+                and not (step.made or step.missing)
+            ):
                 name = request_of(step, step.properties).name
                 yield "" if is_late(name) else name
 
     def verdict(self, step: Step) -> Verdict:
         """The verdict on one step."""
-        if isinstance(step, NotSent):
+        if isinstance(step, NoRequest):
             possibility = (
                 Possibility(NOTHING) if step.is_known else Possibility(UNKNOWN, because=step.why)
             )
@@ -430,10 +434,10 @@ class Judge:
         request = request_of(step, alternatives[0].properties)
         base = replace(base, experiment=request.name)
         if step.refused:
-            return replace(self._seen(base), possibilities=(_failure(),), why=step.refused)
+            return replace(self._with_status(base), possibilities=(_failure(),), why=step.refused)
         if step.service_token and self._reader.function(step.service_token) is None:
             gone = f"its function no longer exists: {step.service_token}"
-            return replace(self._seen(base), possibilities=(_failure(),), why=gone)
+            return replace(self._with_status(base), possibilities=(_failure(),), why=gone)
         results = [
             (case, self._decided(step, case.properties, experiment))
             for case in alternatives
@@ -441,18 +445,20 @@ class Judge:
         ]
         # What stops comes first: it is what a reader must see.
         results.sort(key=lambda result: result[1].decision.verb is not Verb.STOP)
-        verdict = self._of(step, base, results)
+        verdict = self._combined(step, base, results)
         self._remember(verdict, results)
         return verdict
 
-    def _of(self, step: Sent, base: Verdict, results: list[tuple[Case, Decided]]) -> Verdict:
+    def _combined(
+        self, step: PlannedRequest, base: Verdict, results: list[tuple[Case, Decided]]
+    ) -> Verdict:
         case, first = results[0]
         possibilities = list(self._possibilities(step, first))
         for _, other in results[1:]:
             more = list(self._possibilities(step, other))
-            seen = {one.for_reader for one in possibilities}
+            seen = {way.for_reader for way in possibilities}
             if _for_reader(other) != _for_reader(first) or any(
-                one.for_reader not in seen for one in more
+                way.for_reader not in seen for way in more
             ):
                 late = [name for name, value in (step.properties or {}).items() if is_late(value)]
                 because = f"{', '.join(map(repr, late))}: known only during the deployment"
@@ -469,12 +475,13 @@ class Judge:
         known = counts if isinstance(counts, Mapping) else {}
         request = members_of(stop, experiment, known) if stop and experiment else None
         # A value that is known only later may decide what serves.
-        unknown = next((one for one in possibilities if one.effect == UNKNOWN), None)
-        is_one = len({one.decision.stop.end for _, one in results if one.decision.stop}) == 1
-        by_metrics = any(one.by_metrics and one.promotes for one in possibilities)
+        unknown = next((way for way in possibilities if way.effect == UNKNOWN), None)
+        ends = {result.decision.stop.end for _, result in results if result.decision.stop}
+        is_one = len(ends) == 1
+        by_metrics = any(way.by_metrics and way.promotes for way in possibilities)
         promotion = self._promotion(s) if by_metrics else None
         return replace(
-            self._seen(base),
+            self._with_status(base),
             possibilities=tuple(possibilities),
             why=f"not known: {unknown.because}" if unknown else _why(first),
             order=(decision.order or decision.row).value,
@@ -483,8 +490,10 @@ class Judge:
             evidence=decision.evidence,
             deploy_after=_ready(first),
             warnings=tuple(self._warnings(first)),
-            said="" if unknown else decision.why,
-            outcome=kept_by(request, experiment) if is_one and request and experiment else "",
+            sentence="" if unknown else decision.why,
+            outcome=outcome_in_words(request, experiment)
+            if is_one and request and experiment
+            else "",
             serves=_serves(request, experiment) if is_one and request and experiment else "",
             promotion=_serves(promotion, experiment) if promotion and experiment else "",
             waiting=tuple(self._waiting(step, first)),
@@ -503,7 +512,7 @@ class Judge:
             return None
         return members_of(wanted_by(new, s.request), experiment, counts)
 
-    def _waiting(self, step: Sent, result: Decided) -> Iterator[str]:
+    def _waiting(self, step: PlannedRequest, result: Decided) -> Iterator[str]:
         """What is known of an end that is under way, and of what follows it."""
         s, experiment = result.situation, result.situation.experiment
         is_wait = result.decision.verb is Verb.WAIT
@@ -535,10 +544,12 @@ class Judge:
     def _unknown(self, base: Verdict, missing: str) -> Verdict:
         why = f"not known: {missing}"
         return replace(
-            self._seen(base), possibilities=(Possibility(UNKNOWN, because=missing),), why=why
+            self._with_status(base),
+            possibilities=(Possibility(UNKNOWN, because=missing),),
+            why=why,
         )
 
-    def _seen(self, verdict: Verdict) -> Verdict:
+    def _with_status(self, verdict: Verdict) -> Verdict:
         """A verdict with what SageMaker says of its experiment now."""
         experiment = self._reader.experiment(verdict.experiment) if verdict.experiment else None
         if not isinstance(experiment, Experiment):
@@ -546,7 +557,7 @@ class Judge:
         end = words.moment(experiment.scheduled_end)
         return replace(verdict, status=experiment.status, scheduled_end=end)
 
-    def _experiments(self, step: Sent, name: str) -> list[Seen[Experiment | None]]:
+    def _experiments(self, step: PlannedRequest, name: str) -> list[Seen[Experiment | None]]:
         """The experiment as the request may find it."""
         known = self._after.get(name.lower())
         if known:
@@ -554,7 +565,7 @@ class Judge:
         return [step.made or (self._reader.experiment(name) if name else None)]
 
     def _decided(
-        self, step: Sent, properties: Json, experiment: Seen[Experiment | None]
+        self, step: PlannedRequest, properties: Json, experiment: Seen[Experiment | None]
     ) -> Decided:
         return decided(self._reader, step, situation(self._reader, step, properties, experiment))
 
@@ -578,7 +589,7 @@ class Judge:
             before = self._after.get(name) or ([now] if isinstance(now, Experiment) else [])
             self._after[name] = [*before, ended[0]]
 
-    def _possibilities(self, step: Sent, result: Decided) -> Iterator[Possibility]:
+    def _possibilities(self, step: PlannedRequest, result: Decided) -> Iterator[Possibility]:
         """How a request may go in one Situation: first as everything is now."""
         decision, s = result.decision, result.situation
         if missing := _missing(result):
@@ -605,7 +616,7 @@ class Judge:
             yield Possibility(STOP, stops=True, promotes=True, because=note)
             yield _failure(note)
 
-    def _instead_of_stop(self, step: Sent, result: Decided) -> Iterator[Possibility]:
+    def _instead_of_stop(self, step: PlannedRequest, result: Decided) -> Iterator[Possibility]:
         s = result.situation
         experiment, stop = s.experiment, result.decision.stop
         assert isinstance(experiment, Experiment) and stop  # noqa: S101, PT018 - a Stop has both
@@ -631,7 +642,7 @@ class Judge:
             yield replace(_possibility(later), because=f"it ends by itself at {words.moment(end)}")
         yield from _too_little_time(s)
 
-    def _after_wait(self, step: Sent, result: Decided) -> Iterator[Possibility]:
+    def _after_wait(self, step: PlannedRequest, result: Decided) -> Iterator[Possibility]:
         """What may follow a wait: the answer after the end, and what the deadline makes of it."""
         s, experiment = result.situation, result.situation.experiment
         if isinstance(experiment, Experiment) and experiment.is_stopping:
@@ -645,7 +656,7 @@ class Judge:
         why = "the wait may not end in time"
         yield replace(_possibility(late), because=why)
 
-    def _after_its_end(self, step: Sent, s: Situation, experiment: Experiment) -> Decided:
+    def _after_its_end(self, step: PlannedRequest, s: Situation, experiment: Experiment) -> Decided:
         status = experiment.status if experiment.is_over else COMPLETED
         ended = replace(experiment, status=status, endpoint_status="InService", variants={})
         return decided(self._reader, step, replace(s, described=ended))
@@ -669,7 +680,9 @@ class Judge:
         if not stops and not perhaps:
             because = _why_native_stops_nothing(step, experiments, is_later=bool(after))
             why = f"CloudFormation's own resource stops nothing: {because}"
-            return replace(self._seen(verdict), possibilities=(Possibility(NOTHING),), why=why)
+            return replace(
+                self._with_status(verdict), possibilities=(Possibility(NOTHING),), why=why
+            )
         experiment = (stops or perhaps)[0]
         request = _native_request(step, experiment)
         promotes = _knows_variants(step) and "Promote" in request["ModelVariantActions"].values()
@@ -689,13 +702,13 @@ class Judge:
             because = "'ModelVariants' is known only during the deployment"
             possibilities.append(replace(possibilities[0], promotes=True, because=because))
         possibilities += [Possibility(NOTHING, because=risk) for risk in step.risks]
-        outcome = kept_by(request, experiment) if is_known else ""
+        outcome = outcome_in_words(request, experiment) if is_known else ""
         why = (
             f"CloudFormation's own resource will stop it{' and ' * bool(outcome)}{outcome}; the "
             f"function has no part in it"
         )
         verdict = replace(
-            self._seen(verdict),
+            self._with_status(verdict),
             possibilities=tuple(possibilities),
             why=why,
             stop_request=request if is_known else None,
@@ -706,7 +719,7 @@ class Judge:
         self._keep(verdict, [_as_ended(experiment, None)])
         return verdict
 
-    def _version_note(self, step: Sent) -> str:
+    def _version_note(self, step: PlannedRequest) -> str:
         """Why the function may decide otherwise than this command; empty if it has the same code.
 
         What the deployment itself makes of the function is told only by its description.
@@ -766,7 +779,7 @@ def _way_back(stop: Wanted | None, experiment: Experiment | None, *, may_promote
     return words.way_back(experiment) if promotes and experiment is not None else ""
 
 
-def kept_by(request: Mapping[str, Any], experiment: Experiment) -> str:
+def outcome_in_words(request: Mapping[str, Any], experiment: Experiment) -> str:
     """What a stop makes of the variants, in a few words."""
     actions = request["ModelVariantActions"]
     if "Promote" in actions.values():
@@ -782,25 +795,27 @@ def kept_by(request: Mapping[str, Any], experiment: Experiment) -> str:
 def _serves(request: Mapping[str, Any], experiment: Experiment) -> str:
     """What serves after a stop."""
     actions: Mapping[str, str] = request["ModelVariantActions"]
-    desired = {one["VariantName"]: one for one in request.get("DesiredModelVariants") or ()}
+    desired = {
+        variant["VariantName"]: variant for variant in request.get("DesiredModelVariants") or ()
+    }
     promotes = "Promote" in actions.values()
-    says = []
+    texts = []
     for name in sorted(
-        actions, key=lambda one: ("Promote", "Retain", "Remove").index(actions[one])
+        actions, key=lambda name: ("Promote", "Retain", "Remove").index(actions[name])
     ):
         model = (desired.get(name) or experiment.configured.get(name) or {}).get("ModelName")
-        said = f"variant '{name}'{f' (model {words.quoted([str(model)])})' if model else ''} "
+        text = f"variant '{name}'{f' (model {words.quoted([str(model)])})' if model else ''} "
         on = _instances_in(desired.get(name) or {})
         if actions[name] == "Promote":
-            said += f"serves production on {on or 'the instances that SageMaker chooses'}"
+            text += f"serves production on {on or 'the instances that SageMaker chooses'}"
         elif actions[name] == "Remove":
-            said += "is removed"
+            text += "is removed"
         elif name == experiment.production and not promotes:
-            said += f"keeps serving production{f' on {on}' if on else ''}"
+            text += f"keeps serving production{f' on {on}' if on else ''}"
         else:
-            said += f"stays deployed{f' on {on}' if on else ''}, and is billed"
-        says.append(said)
-    return "; ".join(says)
+            text += f"stays deployed{f' on {on}' if on else ''}, and is billed"
+        texts.append(text)
+    return "; ".join(texts)
 
 
 def _instances_in(variant: Mapping[str, Any]) -> str:

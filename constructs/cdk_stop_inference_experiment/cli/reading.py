@@ -154,7 +154,7 @@ class Function:
 
 
 @dataclass(frozen=True)
-class StackSeen:
+class DescribedStack:
     """A stack as DescribeStacks shows it."""
 
     stack_id: str
@@ -203,14 +203,14 @@ class Reader:
         self._events: dict[str, tuple[Seen[Events], str]] = {}
 
     @_once
-    def stack(self, name: str) -> StackSeen:
+    def stack(self, name: str) -> DescribedStack:
         """A stack, by its name or ARN.
 
         Raises:
             CannotPlan: It does not exist, or cannot be read.
         """
         stack = _asked(partial(self._cloudformation.describe_stacks, StackName=name))["Stacks"][0]
-        return StackSeen(
+        return DescribedStack(
             stack_id=stack["StackId"],
             name=stack["StackName"],
             status=stack["StackStatus"],

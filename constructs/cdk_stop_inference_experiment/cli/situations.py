@@ -45,7 +45,7 @@ from cdk_stop_inference_experiment_handler.lifecycle.situation import (
     StackEvent,
 )
 
-from .operations import DELETE_STATUS, Sent, StackThen, name_of
+from .operations import DELETE_STATUS, FutureStack, PlannedRequest, name_of
 from .reading import Reader
 from .templates import Json, is_late
 
@@ -189,13 +189,13 @@ def _known(properties: Json) -> Json:
 
 
 def situation(
-    reader: Reader, sent: Sent, properties: Json, experiment: Seen[Experiment | None]
+    reader: Reader, planned: PlannedRequest, properties: Json, experiment: Seen[Experiment | None]
 ) -> Situation:
     """What the function will find, with these properties and this experiment."""
-    at = _then(reader, sent, experiment)
-    request = read_request(_event(sent, properties, at))
+    at = _request_time(reader, planned, experiment)
+    request = read_request(_event(planned, properties, at))
     while True:
-        stacks = _stacks(reader, sent, at)
+        stacks = _stacks(reader, planned, at)
         lacking = History(request, stacks, at).lacks
         known = {stack_id: reader.events(stack_id) for stack_id in lacking}
         if all(known[stack_id] == reader.older(stack_id) for stack_id in lacking):
@@ -203,11 +203,13 @@ def situation(
     return Situation(request, Progress(at), at, experiment, stacks)
 
 
-def _then(reader: Reader, sent: Sent, experiment: Seen[Experiment | None]) -> float:
+def _request_time(
+    reader: Reader, planned: PlannedRequest, experiment: Seen[Experiment | None]
+) -> float:
     """When the request is made: now, but after all that was, even if a clock of AWS is ahead."""
     times = [time.time()]
-    for stack_id, then in sent.stacks.items():
-        events = None if then.is_new else reader.events(stack_id)
+    for stack_id, future in planned.stacks.items():
+        events = None if future.is_new else reader.events(stack_id)
         if isinstance(events, Events) and events.newest_first:
             times.append(events.newest_first[0].at)
     if isinstance(experiment, Experiment) and experiment.created is not None:
@@ -215,92 +217,96 @@ def _then(reader: Reader, sent: Sent, experiment: Seen[Experiment | None]) -> fl
     return float(math.ceil(max(times)))
 
 
-def request_of(sent: Sent, properties: Json) -> Request:
+def request_of(planned: PlannedRequest, properties: Json) -> Request:
     """The request as the function reads it."""
-    return read_request(_event(sent, properties, time.time()))
+    return read_request(_event(planned, properties, time.time()))
 
 
-def _event(sent: Sent, properties: Json, at: float) -> dict[str, Any]:
+def _event(planned: PlannedRequest, properties: Json, at: float) -> dict[str, Any]:
     date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(at))
     event: dict[str, Any] = {
-        "RequestType": sent.kind.value,
+        "RequestType": planned.kind.value,
         "RequestId": "planned",
         "ResponseURL": f"https://planned/?X-Amz-Date={date}",
-        "StackId": sent.place.stack_id,
-        "LogicalResourceId": sent.place.logical_id,
+        "StackId": planned.place.stack_id,
+        "LogicalResourceId": planned.place.logical_id,
         "ResourceProperties": properties,
     }
-    if sent.kind is not RequestType.CREATE:
-        event["PhysicalResourceId"] = sent.place.physical_id
-    if sent.kind is RequestType.UPDATE:
-        event["OldResourceProperties"] = sent.old
+    if planned.kind is not RequestType.CREATE:
+        event["PhysicalResourceId"] = planned.place.physical_id
+    if planned.kind is RequestType.UPDATE:
+        event["OldResourceProperties"] = planned.old
     return event
 
 
-def _stacks(reader: Reader, sent: Sent, at: float) -> tuple[Stack, ...]:
+def _stacks(reader: Reader, planned: PlannedRequest, at: float) -> tuple[Stack, ...]:
     """The request's stack and those that it is nested in, as they will be."""
     stacks: list[Stack] = []
-    stack_id = sent.place.stack_id
+    stack_id = planned.place.stack_id
     while stack_id:
-        then = sent.stacks.get(stack_id)
-        if then is None:
+        future = planned.stacks.get(stack_id)
+        if future is None:
             # An ancestor that takes no part: the nested stack is operated on alone.
             seen = reader.stack(stack_id)
             description = Description(seen.status, seen.parent_id)
             stacks.append(Stack(stack_id, description, reader.events(stack_id)))
             stack_id = seen.parent_id
             continue
-        own = _own_events(sent, at) if stack_id == sent.place.stack_id else ()
-        description = Description(then.begun[-1], then.parent_id)
-        stacks.append(Stack(stack_id, description, _with(reader, then, own, at)))
-        stack_id = then.parent_id
+        own = _own_events(planned, at) if stack_id == planned.place.stack_id else ()
+        description = Description(future.statuses[-1], future.parent_id)
+        stacks.append(Stack(stack_id, description, _with(reader, future, own, at)))
+        stack_id = future.parent_id
     return tuple(stacks)
 
 
-def _with(reader: Reader, then: StackThen, own: Sequence[StackEvent], at: float) -> Seen[Events]:
+def _with(
+    reader: Reader, future: FutureStack, own: Sequence[StackEvent], at: float
+) -> Seen[Events]:
     """A stack's events with those of the operation; the resource's own are the newest."""
-    before = Events(is_whole=True) if then.is_new else reader.events(then.stack_id)
+    before = Events(is_whole=True) if future.is_new else reader.events(future.stack_id)
     if isinstance(before, NotReadable):
         return before
-    name = name_of(then.stack_id)
-    first, *ends = (StackEvent(at, name, then.stack_id, status) for status in then.begun)
+    name = name_of(future.stack_id)
+    first, *ends = (StackEvent(at, name, future.stack_id, status) for status in future.statuses)
     during = [event for event in own if event.status != DELETE_STATUS]
     after = [event for event in own if event.status == DELETE_STATUS]
     coming = [first, *during, *ends, *after]
     return Events((*reversed(coming), *before.newest_first), before.is_whole)
 
 
-def _own_events(sent: Sent, at: float) -> tuple[StackEvent, ...]:
+def _own_events(planned: PlannedRequest, at: float) -> tuple[StackEvent, ...]:
     """What CloudFormation writes about the resource up to the request."""
-    place = sent.place
-    kinds = [("UPDATE_IN_PROGRESS", sent.completed), ("UPDATE_COMPLETE", sent.completed)]
-    events = [*kinds] if sent.completed else []
-    events.append((f"{sent.kind.value.upper()}_IN_PROGRESS", ""))
+    place = planned.place
+    kinds = [("UPDATE_IN_PROGRESS", planned.completed), ("UPDATE_COMPLETE", planned.completed)]
+    events = [*kinds] if planned.completed else []
+    events.append((f"{planned.kind.value.upper()}_IN_PROGRESS", ""))
     return tuple(
         StackEvent(at, place.logical_id, place.physical_id, status, properties)
         for status, properties in events
     )
 
 
-def decided(reader: Reader, sent: Sent, s: Situation) -> Decided:
+def decided(reader: Reader, planned: PlannedRequest, s: Situation) -> Decided:
     """What the function decides, after it has read what a Stop needs and waited out its doubts."""
     decision = decide(s)
     if decision.verb is Verb.PREPARE and isinstance(s.experiment, Experiment):
         needs = decision.needs or Needs()
-        s = replace(s, prepared=_prepared(reader, sent, needs, s.experiment))
+        s = replace(s, prepared=_prepared(reader, planned, needs, s.experiment))
         decision = decide(s)
     if decision.verb is Verb.WAIT and decision.in_doubt:
         since = replace(s.progress, in_doubt_since=s.now - DOUBT_SECONDS)
-        return decided(reader, sent, replace(s, progress=since))
+        return decided(reader, planned, replace(s, progress=since))
     return Decided(s, decision, tuple(_unread(s)))
 
 
-def _prepared(reader: Reader, sent: Sent, needs: Needs, experiment: Experiment) -> Prepared:
+def _prepared(
+    reader: Reader, planned: PlannedRequest, needs: Needs, experiment: Experiment
+) -> Prepared:
     question = needs.evidence
     return Prepared(
         counts=reader.counts(experiment.endpoint_name) if needs.counts else None,
-        holders=sent.holders if needs.holders else None,
-        evidence=None if question is None else _measured(reader, question, sent.new_alarms),
+        holders=planned.holders if needs.holders else None,
+        evidence=None if question is None else _measured(reader, question, planned.new_alarms),
     )
 
 
@@ -310,10 +316,10 @@ def _measured(reader: Reader, question: Question, new: tuple[str, ...]) -> Seen[
     https://docs.aws.amazon.com/autoscaling/application/userguide/cloudwatch-alarm-notifications.html
     """
     known = tuple(name for name in question.alarms if name not in new)
-    found = reader.evidence(question._replace(alarms=known))
-    if isinstance(found, NotReadable):
-        return found
-    return found._replace(alarms={**found.alarms, **dict.fromkeys(new, "INSUFFICIENT_DATA")})
+    measured = reader.evidence(question._replace(alarms=known))
+    if isinstance(measured, NotReadable):
+        return measured
+    return measured._replace(alarms={**measured.alarms, **dict.fromkeys(new, "INSUFFICIENT_DATA")})
 
 
 def _unread(s: Situation) -> Iterator[NotReadable]:
@@ -326,15 +332,15 @@ def _unread(s: Situation) -> Iterator[NotReadable]:
     yield from (fact for fact in facts if isinstance(fact, NotReadable))
 
 
-def ancestors(reader: Reader, stack_id: str, status: str) -> dict[str, StackThen]:
+def ancestors(reader: Reader, stack_id: str, status: str) -> dict[str, FutureStack]:
     """A stack and those that it is nested in, all in one operation.
 
     Raises:
         CannotPlan: One of them cannot be described.
     """
-    stacks: dict[str, StackThen] = {}
+    stacks: dict[str, FutureStack] = {}
     while stack_id:
         parent_id = reader.stack(stack_id).parent_id
-        stacks[stack_id] = StackThen(stack_id, parent_id, (status,))
+        stacks[stack_id] = FutureStack(stack_id, parent_id, (status,))
         stack_id = parent_id
     return stacks

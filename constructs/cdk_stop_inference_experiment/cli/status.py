@@ -22,7 +22,7 @@ from cdk_stop_inference_experiment_handler.lifecycle.stop_request import (
     wanted_by,
 )
 
-from .operations import UPDATE, Place, Sent, deployed_properties, resources_below
+from .operations import UPDATE, Place, PlannedRequest, deployed_properties, resources_below
 from .plan import NOTHING, SHAPE, Judge, Verdict, plan_destroy
 from .reading import Reader
 from .situations import ancestors, request_of
@@ -218,7 +218,7 @@ def _resource_status(
     declaration = parse(properties) if properties is not None else None
     wanted = None
     if isinstance(declaration, Declaration):
-        sent = Sent(place, RequestType.DELETE, properties, UPDATE, {})
+        sent = PlannedRequest(place, RequestType.DELETE, properties, UPDATE, {})
         wanted = wanted_by(declaration, request_of(sent, properties or {}))
     elif not trouble:
         trouble = "its deployed declaration is not known: the stack's events do not show it"
@@ -241,7 +241,7 @@ def _resource_status(
         ended=ended,
         ended_by=ended_by,
         ends_at=None if experiment.is_over else end,
-        evidence=next((one.evidence for one in (on_end_now, on_change) if one), {}),
+        evidence=next((verdict.evidence for verdict in (on_end_now, on_change) if verdict), {}),
         on_end_now=on_end_now,
         on_change=on_change,
         on_teardown=teardown.get((place.stack_id, place.logical_id)),
@@ -271,10 +271,10 @@ def _ended(wanted: Wanted | None, experiment: Experiment) -> tuple[str, str]:
     """Whose end it was, and whether it is as declared; and whose in one word."""
     if not experiment.is_over:
         return "", ""
-    if wanted is not None and wanted.has_ended(experiment):
+    if wanted is not None and wanted.is_end_of(experiment):
         serves = words.serves(promoted_by(wanted.end, experiment), experiment)
         return f"This resource ended it, as it declares{serves}", "this resource"
-    if wanted is not None and any(end.has_ended(experiment) for end in wanted.possible_ends):
+    if wanted is not None and any(end.is_end_of(experiment) for end in wanted.possible_ends):
         why = "This resource ended it without the declared promotion, which was not allowed"
         return why, "this resource"
     why = "SageMaker gives no reason; it may have ended by its schedule"
@@ -298,7 +298,7 @@ def _ordered(
 
     def verdict(**changes: str) -> Verdict:
         after = {**properties, **changes}
-        sent = Sent(place, RequestType.UPDATE, after, UPDATE, stacks, old=properties)
+        sent = PlannedRequest(place, RequestType.UPDATE, after, UPDATE, stacks, old=properties)
         return Judge(reader).verdict(sent)
 
     is_armed = str(properties.get("EndNow", "false")).lower() != "true"

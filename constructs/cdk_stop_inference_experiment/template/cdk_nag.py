@@ -50,15 +50,15 @@ def acknowledge_wildcards(policy: Construct, *wildcards: tuple[str, str]) -> Non
             skipped, since they are no finding.
     """
     texts = [(_flattened(Stack.of(policy).resolve(arn)), reason) for arn, reason in wildcards]
-    found = [(f"Resource::{text}", reason) for text, reason in texts if "*" in text]
+    findings = [(f"Resource::{text}", reason) for text, reason in texts if "*" in text]
     _suppress(
         policy,
         [
             {"id": _WILDCARDS, "reason": reason, "applies_to": [finding]}
-            for finding, reason in found
+            for finding, reason in findings
         ],
     )
-    for finding, reason in found:
+    for finding, reason in findings:
         _acknowledge(policy, f"{_WILDCARDS}[{finding}]", reason)
 
 

@@ -38,6 +38,8 @@ from .cdk_nag import (
 
 MAX_EXPERIMENTS = 40
 MAX_INLINE_CHARACTERS = 10_240
+"""At most 40 experiments on one provider, or fewer if the inline policies of its role would have
+more than 10,240 characters; each experiment adds a policy."""
 
 MEASURE_ACTION = "cloudwatch:GetMetricData"
 ALARMS_ACTION = "cloudwatch:DescribeAlarms"
@@ -65,7 +67,7 @@ _IMMUTABLE_ROLE_WARNING = (
     "needs, for each experiment, before the stack is deployed: see docs/reference/permissions.md"
 )
 
-_TRIED = "TriedOnRole"
+_TRIAL_POLICY_ID = "TriedOnRole"
 
 
 def polling_rule_prefix() -> str:
@@ -145,8 +147,9 @@ def _provider_statements(
             sid="PollThisFunctionOnly",
             actions=["events:PutTargets"],
             resources=[rules_arn],
-            # events:TargetArn has an ARN per target. ForAllValues is also true for a request
-            # without the key; Null excludes that.
+            # PutTargets says what a rule invokes: this function and no other one. events:TargetArn
+            # has an ARN per target. ForAllValues is also true for a request without the key; Null
+            # excludes that.
             conditions={
                 "ForAllValues:ArnEquals": {"events:TargetArn": function_arn},
                 "Null": {"events:TargetArn": "false"},
@@ -222,15 +225,15 @@ class Access:
             {
                 "Action": _one_or_list(list(actions)),
                 "Effect": "Allow",
-                "Resource": _one_or_list([f"{prefix}:{kind}/{known_text(n) or ''}" for n in names]),
+                "Resource": _one_or_list(
+                    [f"{prefix}:{kind}/{known_text(name) or ''}" for name in names]
+                ),
             }
             for actions, kind, names in self._granted()
         ]
         for action, resources in self._measured():
-            named = [one if known_text(one) else _AN_ALARM for one in resources]
-            statements.append(
-                {"Action": action, "Effect": "Allow", "Resource": _one_or_list(named)}
-            )
+            arns = [arn if known_text(arn) else _SAMPLE_ALARM_ARN for arn in resources]
+            statements.append({"Action": action, "Effect": "Allow", "Resource": _one_or_list(arns)})
         policy = {"Statement": statements, "Version": "2012-10-17"}
         return len(json.dumps(policy, separators=(",", ":")))
 
@@ -246,7 +249,7 @@ class Access:
             yield ALARMS_ACTION, self.alarms
 
 
-_AN_ALARM = f"arn:aws:cloudwatch:ap-southeast-1:123456789012:alarm:{'a' * 100}"
+_SAMPLE_ALARM_ARN = f"arn:aws:cloudwatch:ap-southeast-1:123456789012:alarm:{'a' * 100}"
 """An estimate for an alarm whose name CloudFormation chooses."""
 
 
@@ -303,8 +306,8 @@ class RolePermissions:
         self._experiments = 0
         self._needs_evidence = False
         self._characters = characters
-        self._possible = _takes_policies(scope, role)
-        if not self._possible:
+        self._role_takes_policies = _takes_policies(scope, role)
+        if not self._role_takes_policies:
             Annotations.of(scope).add_warning_v2(IMMUTABLE_ROLE, _IMMUTABLE_ROLE_WARNING)
 
     @property
@@ -341,7 +344,7 @@ class RolePermissions:
     def permit_experiment(self, scope: Construct, construct_id: str, access: Access) -> IDependable:
         """Let the function stop one more experiment, with a policy in the scope."""
         self._needs_evidence = self._needs_evidence or access.needs_evidence
-        if not self._possible:
+        if not self._role_takes_policies:
             return DependencyGroup()
         self._experiments += 1
         self._characters += access.characters(self._region)
@@ -360,7 +363,7 @@ class RolePermissions:
     def problem_with_another(self, access: Access) -> str | None:
         """Why there is no room for one more experiment; None if there is."""
         more = access.characters(self._region)
-        if not self._possible or (
+        if not self._role_takes_policies or (
             self._experiments < MAX_EXPERIMENTS and self._characters + more <= MAX_INLINE_CHARACTERS
         ):
             return None
@@ -377,7 +380,7 @@ class RolePermissions:
     def _managed(
         self, construct_id: str, statements: list[iam.PolicyStatement]
     ) -> iam.ManagedPolicy | None:
-        if not self._possible:
+        if not self._role_takes_policies:
             return None
         return iam.ManagedPolicy(
             self._scope, construct_id, roles=[self._role], statements=statements
@@ -392,10 +395,10 @@ def _takes_policies(scope: Construct, role: iam.IRole) -> bool:
     """
     if isinstance(role, iam.Role):
         return True
-    policy = iam.Policy(scope, _TRIED)
+    policy = iam.Policy(scope, _TRIAL_POLICY_ID)
     role.attach_inline_policy(policy)
     element = policy.node.default_child
     roles = element.roles if isinstance(element, iam.CfnPolicy) else None
     taken = bool(Stack.of(scope).resolve(roles))
-    scope.node.try_remove_child(_TRIED)
+    scope.node.try_remove_child(_TRIAL_POLICY_ID)
     return taken

@@ -9,10 +9,10 @@ from . import words
 from .decision import Decision, Row, Verb, fail, succeed
 from .end import after_stop
 from .history import History
-from .order import doubtful, order, withdrawn
-from .permission import Answer, permission
+from .order import answer_withdrawn, find_order, look_again
+from .permission import Answer, check_permission
 from .situation import NotReadable, Situation
-from .state import nothing_left, state, unreadable
+from .state import decide_by_state, nothing_left, unreadable
 
 _LATER = (Verb.WAIT, Verb.PREPARE, Verb.STOP)
 """What may not follow any more at the deadline: CloudFormation is about to stop waiting."""
@@ -50,15 +50,15 @@ def _decide(s: Situation) -> Decision:
     stacks = s.stacks
     assert stacks is not None  # noqa: S101 - needs_stack
     history = History(s.request, stacks, s.issued_at, s.is_past_doubt)
-    may = permission(s, history)
-    if decision := withdrawn(s, may):
+    permission = check_permission(s, history)
+    if decision := answer_withdrawn(s, permission):
         return decision
-    ordered = order(s, history, may)
-    if isinstance(ordered, Decision):
-        return ordered
-    if ordered.ends and may.answer is not Answer.ALLOWED:
-        return replace(doubtful(s, may), order=ordered.row)
-    return replace(state(ordered, s), order=ordered.row)
+    order = find_order(s, history, permission)
+    if isinstance(order, Decision):
+        return order
+    if order.ends and permission.answer is not Answer.ALLOWED:
+        return replace(look_again(s, permission), order=order.row)
+    return replace(decide_by_state(order, s), order=order.row)
 
 
 def _delete_at_once(s: Situation) -> Decision | None:
@@ -70,4 +70,4 @@ def _delete_at_once(s: Situation) -> Decision | None:
 
 def _is_delete_of_another(request: Request) -> bool:
     """Whether it deletes a resource whose physical id is not the ARN of an experiment."""
-    return request.type is RequestType.DELETE and not request.held
+    return request.type is RequestType.DELETE and not request.held_name

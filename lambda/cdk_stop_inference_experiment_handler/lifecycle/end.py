@@ -20,18 +20,18 @@ from .stop_request import Wanted, actions_of, digest_in, promoted_by, wanted_by
 def after_stop(s: Situation, experiment: Experiment | None) -> Decision:
     """What to do after SageMaker has accepted a Stop."""
     if experiment is None:
-        return _milder(s, fail(Row.END_GONE, words.gone_while_waiting(s.request.name)))
+        return _warn_on_delete(s, fail(Row.END_GONE, words.gone_while_waiting(s.request.name)))
     if not experiment.is_over:
         # Describe may still say Running after SageMaker accepted the Stop: do not stop again.
         return wait(Row.END_AWAITED, words.status(experiment))
     if not experiment.is_settled:
         if s.is_past_deadline:
-            return _milder(s, fail(Row.END_UNSETTLED, words.unsettled(experiment)))
+            return _warn_on_delete(s, fail(Row.END_UNSETTLED, words.unsettled(experiment)))
         return wait(Row.END_UNSETTLED, words.status(experiment))
-    return end(s, experiment, s.progress.sent, _sent(s))
+    return answer_end(s, experiment, s.progress.sent, _sent_end(s))
 
 
-def _sent(s: Situation) -> Wanted | None:
+def _sent_end(s: Situation) -> Wanted | None:
     """What was sent, if the request declares it."""
     if not isinstance(s.request.new, Declaration):
         return None
@@ -41,7 +41,9 @@ def _sent(s: Situation) -> Wanted | None:
     )
 
 
-def end(s: Situation, experiment: Experiment, digest: str, wanted: Wanted | None) -> Decision:
+def answer_end(
+    s: Situation, experiment: Experiment, digest: str, wanted: Wanted | None
+) -> Decision:
     """What to answer about an end that was ordered with a digest."""
     is_cancelled = experiment.status == "Cancelled"
     failure = experiment.endpoint_failure
@@ -62,7 +64,7 @@ def end(s: Situation, experiment: Experiment, digest: str, wanted: Wanted | None
     elif is_cancelled and wanted and wanted.end.desired_state == "Completed":
         why = words.shows_as_cancelled(experiment) + serves
         decision = succeed(Row.END_AS_DECLARED, why, warn=True)
-    return _milder(s, decision)
+    return _warn_on_delete(s, decision)
 
 
 def contradictions(end: End, experiment: Experiment) -> list[str]:
@@ -76,7 +78,7 @@ def contradictions(end: End, experiment: Experiment) -> list[str]:
     ]
 
 
-def _milder(s: Situation, decision: Decision) -> Decision:
+def _warn_on_delete(s: Situation, decision: Decision) -> Decision:
     if s.request.type is RequestType.DELETE and decision.verb is Verb.FAIL:
         return replace(decision, verb=Verb.SUCCEED, warn=True)
     return decision

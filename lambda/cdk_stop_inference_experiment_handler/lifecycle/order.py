@@ -39,23 +39,23 @@ class Order:
     old: Wanted | None = None
 
 
-def withdrawn(s: Situation, may: Permission) -> Decision | None:
+def answer_withdrawn(s: Situation, permission: Permission) -> Decision | None:
     """The answer if CloudFormation has withdrawn the order; None if it still stands."""
     name = s.request.name
-    if may.answer is Answer.CLOSED_COMPLETE:
+    if permission.answer is Answer.CLOSED_COMPLETE:
         return Decision(Verb.LEAVE, Row.CLOSED, words.closed(name))
-    if may.answer is Answer.CLOSED_FAILED:
+    if permission.answer is Answer.CLOSED_FAILED:
         return fail(Row.CLOSED, words.closed(name))
-    if may.answer is Answer.CLOSED_PERHAPS:
+    if permission.answer is Answer.CLOSED_PERHAPS:
         return wait(Row.CLOSED, words.closed(name))
-    if may.answer is Answer.OVERTAKEN:
+    if permission.answer is Answer.OVERTAKEN:
         return fail(Row.OVERTAKEN, words.overtaken(name))
-    if may.answer is Answer.UNDO:
-        return _undone(s)
+    if permission.answer is Answer.UNDO:
+        return _answer_undone(s)
     return None
 
 
-def _undone(s: Situation) -> Decision:
+def _answer_undone(s: Situation) -> Decision:
     row = UNDONE[s.request.type]
     if s.request.type is not RequestType.UPDATE:
         return succeed(row, words.undone(s.request.name))
@@ -76,21 +76,21 @@ def _stop_under_way(s: Situation, row: Row) -> Decision | None:
     return wait(row, words.status(s.experiment))
 
 
-def order(s: Situation, history: History, may: Permission) -> Order | Decision:
+def find_order(s: Situation, history: History, permission: Permission) -> Order | Decision:
     """What the request orders, unless it is withdrawn."""
     if s.request.type is RequestType.DELETE:
-        return _delete(s, history, may)
+        return _delete(s, history, permission)
     new = s.request.new
     if isinstance(new, Problems):
         return fail(Row.DECLARATION_INVALID, str(new))
-    if may.answer is Answer.NOT_READABLE:
+    if permission.answer is Answer.NOT_READABLE:
         # Also where nothing would be stopped: if a policy denies the function's reads, the arming
         # is to fail, not the verdict.
-        why = words.not_readable(s.request.name, may.why)
-        return doubt(s, Row.NOT_READABLE, why, may.kind)
+        why = words.not_readable(s.request.name, permission.why)
+        return doubt(s, Row.NOT_READABLE, why, permission.kind)
     if s.request.type is RequestType.CREATE:
         return _create(s, new)
-    return _update(s, history, may, new)
+    return _update(s, history, permission, new)
 
 
 def _create(s: Situation, new: Declaration) -> Order | Decision:
@@ -104,13 +104,15 @@ def _create(s: Situation, new: Declaration) -> Order | Decision:
     return Order(Row.CREATE_ARMS, False, wanted)
 
 
-def _update(s: Situation, history: History, may: Permission, new: Declaration) -> Order | Decision:
+def _update(
+    s: Situation, history: History, permission: Permission, new: Declaration
+) -> Order | Decision:
     wanted = wanted_by(new, s.request)
     if history.own_event is OwnEvent.MISSING:
-        return _unless_it_ends(new, doubtful(s, may))
+        return _unless_it_ends(new, look_again(s, permission))
     old = history.deployed
     if isinstance(old, NotReadable):
-        return _unless_it_ends(new, _unknown(s, old))
+        return _unless_it_ends(new, _answer_unreadable(s, old))
     if isinstance(old, AsCreate):
         return _create(s, new)
     if not new.is_of(old.name):
@@ -123,20 +125,20 @@ def _update(s: Situation, history: History, may: Permission, new: Declaration) -
     tried = history.tried_since
     known = [old, *(each for each in tried if isinstance(each, Declaration))]
     if any(ends_alike(new, declaration, experiment) for declaration in known):
-        return _nothing(s, may, Row.UPDATE_UNCHANGED)
+        return _answer_unchanged(s, permission, Row.UPDATE_UNCHANGED)
     if StopOn.UPDATE not in new.stop_on:
         return Order(Row.UPDATE_CHANGED_NOT_IN_STOP_ON, False, wanted, old_wanted)
     unread = next((each for each in tried if isinstance(each, NotReadable)), None)
     if unread is not None:
-        return _unknown(s, unread)
+        return _answer_unreadable(s, unread)
     return Order(Row.UPDATE_CHANGED, True, wanted, old_wanted)
 
 
-def doubtful(s: Situation, may: Permission) -> Decision:
+def look_again(s: Situation, permission: Permission) -> Decision:
     """Look again: the operation is doomed or unclear, or its history older than the request."""
-    if may.answer is Answer.DOOMED:
+    if permission.answer is Answer.DOOMED:
         return doubt(s, Row.DOOMED, words.doomed(s.request.name))
-    return doubt(s, Row.UNCLEAR, may.why)
+    return doubt(s, Row.UNCLEAR, permission.why)
 
 
 def _unless_it_ends(new: Declaration, decision: Decision) -> Decision:
@@ -148,24 +150,24 @@ def _unless_it_ends(new: Declaration, decision: Decision) -> Decision:
     return decision
 
 
-def _nothing(s: Situation, may: Permission, row: Row) -> Decision:
+def _answer_unchanged(s: Situation, permission: Permission, row: Row) -> Decision:
     """Answer an Update that orders nothing; like an undo, it waits for a stop under way."""
-    if may.answer is Answer.DOOMED and (waiting := _stop_under_way(s, row)):
+    if permission.answer is Answer.DOOMED and (waiting := _stop_under_way(s, row)):
         return waiting
     return succeed(row, words.unchanged(s.request.name))
 
 
-def _delete(s: Situation, history: History, may: Permission) -> Order | Decision:
+def _delete(s: Situation, history: History, permission: Permission) -> Order | Decision:
     request = s.request
-    if may.answer is Answer.NOT_READABLE:
-        why = words.not_readable(request.name, may.why)
-        return doubt(s, Row.NOT_READABLE, why, may.kind)
+    if permission.answer is Answer.NOT_READABLE:
+        why = words.not_readable(request.name, permission.why)
+        return doubt(s, Row.NOT_READABLE, why, permission.kind)
     if history.own_event is OwnEvent.MISSING:
-        return doubtful(s, may)
+        return look_again(s, permission)
     deployed = history.deployed
     if isinstance(deployed, NotReadable):
-        return _unknown(s, deployed)
-    if isinstance(deployed, AsCreate) or not deployed.is_of(request.held):
+        return _answer_unreadable(s, deployed)
+    if isinstance(deployed, AsCreate) or not deployed.is_of(request.held_name):
         return succeed(Row.DELETE_NOT_HELD, words.not_held(request.physical_id), warn=True)
     tried = history.tried_since
     known = [deployed, *(each for each in tried if isinstance(each, Declaration))]
@@ -175,14 +177,14 @@ def _delete(s: Situation, history: History, may: Permission) -> Order | Decision
         why = words.not_in_stop_on(request.name, "Delete")
         return succeed(Row.DELETE_NOT_IN_STOP_ON, why, warn=is_tried)
     if unread := next((each for each in tried if isinstance(each, NotReadable)), None):
-        return _unknown(s, unread)
-    if held := _held_elsewhere(s):
-        return held
+        return _answer_unreadable(s, unread)
+    if decision := _held_elsewhere(s):
+        return decision
     wanted = wanted_by(deployed, request)
     if deployed.end.promotes and any(
         not _promotes_the_same(declaration, deployed, s) for declaration in known
     ):
-        wanted = wanted.kept(words.NOT_EVERY_DECLARATION_PROMOTES)
+        wanted = wanted.without_promotion(words.NOT_EVERY_DECLARATION_PROMOTES)
     return Order(Row.DELETE_ENDS, True, wanted)
 
 
@@ -219,6 +221,6 @@ def needs_of(s: Situation, needs: Needs) -> Needs:
     return Needs(needs.counts, is_cleanup(s), needs.evidence)
 
 
-def _unknown(s: Situation, unread: NotReadable) -> Decision:
+def _answer_unreadable(s: Situation, unread: NotReadable) -> Decision:
     why = words.unreadable_old_declaration(s.request.name, unread.why)
     return doubt(s, Row.NOT_READABLE, why, unread.kind)

@@ -60,7 +60,7 @@ class Permission:
     kind: Kind | None = None
 
 
-def permission(s: Situation, history: History) -> Permission:
+def check_permission(s: Situation, history: History) -> Permission:
     """Whether the request may stop the experiment at the moment of the look."""
     if closed := _closed(s, history):
         return Permission(closed)

@@ -47,7 +47,7 @@ class NotReadable:
 
 
 Seen = Union[T, NotReadable]  # noqa: UP007 - mypy takes no other form on Python 3.10
-"""A fact as a look has it."""
+"""A fact, or why a look could not read it."""
 
 NOT_READ = NotReadable(Kind.TRANSIENT, "it was not read")
 

@@ -11,8 +11,8 @@ from ..contract.declaration import Declaration, Outcome, VariantActions
 from ..contract.request import RequestType
 from . import words
 from .decision import Decision, Row, Verb, can_retry, doubt, fail, succeed, wait
-from .end import contradictions, end
-from .gate import gate
+from .end import answer_end, contradictions
+from .gate import apply_gate
 from .order import Order, needs_of
 from .situation import (
     STOPPABLE_STATUSES,
@@ -38,7 +38,7 @@ REFUSED_SECONDS = 90.0
 """How long a Stop of a test that has not started is retried before it counts as refused."""
 
 
-def state(order: Order, s: Situation) -> Decision:
+def decide_by_state(order: Order, s: Situation) -> Decision:
     """What to do about the experiment."""
     experiment, is_delete = s.experiment, s.request.type is RequestType.DELETE
     if isinstance(experiment, NotReadable):
@@ -67,7 +67,7 @@ def state(order: Order, s: Situation) -> Decision:
         starts = experiment.scheduled_start
         if starts is None or starts > s.deadline - BEGIN_AND_STOP_SECONDS:
             return fail(Row.CREATED_REFUSED, words.not_begun(experiment))
-    return _stop(order, s, experiment)
+    return _stop_when_ready(order, s, experiment)
 
 
 def unreadable(failed: NotReadable, s: Situation) -> Decision:
@@ -100,12 +100,12 @@ def _ended(order: Order, s: Situation, experiment: Experiment) -> Decision:
             return succeed(Row.ENDED_UNSETTLED, words.unsettled(experiment), warn=True)
         return wait(Row.ENDED_UNSETTLED, words.status(experiment))
     ended = words.ended(experiment, before)
-    if new.has_ended(experiment):
+    if new.is_end_of(experiment):
         if not order.ends:
             return succeed(Row.ENDED_AS_NEW, ended, warn=True)
-        return end(s, experiment, new.digest, new)
+        return answer_end(s, experiment, new.digest, new)
     promoted = promoted_by(new.end, experiment)
-    if old is not None and old.has_ended(experiment):
+    if old is not None and old.is_end_of(experiment):
         if not order.ends:
             return succeed(Row.ENDED_AS_OLD, ended, warn=True)
         if promoted in (None, promoted_by(old.end, experiment)):
@@ -132,7 +132,7 @@ def _stopping(order: Order, experiment: Experiment) -> Decision:
 def _own_end(wanted: Wanted, experiment: Experiment) -> Wanted | None:
     """The end that the request may have ordered and that the StatusReason carries, if any."""
     return next(
-        (possible for possible in wanted.possible_ends if possible.has_ended(experiment)), None
+        (possible for possible in wanted.possible_ends if possible.is_end_of(experiment)), None
     )
 
 
@@ -156,9 +156,9 @@ def _mismatch(wanted: Wanted, experiment: Experiment) -> str | None:
     return None
 
 
-def _stop(order: Order, s: Situation, experiment: Experiment) -> Decision:
+def _stop_when_ready(order: Order, s: Situation, experiment: Experiment) -> Decision:
     """Stop it, as soon as what that needs is known and the look after it still allows it."""
-    decision = gate(order, s, experiment)
+    decision = apply_gate(order, s, experiment)
     if decision.verb is not Verb.STOP:
         return decision
     wanted = decision.stop

@@ -162,7 +162,7 @@ def holders_unknown(name: str, cause: str) -> str:
 
 
 def undone(name: str, experiment: Experiment | None = None) -> str:
-    """An undo never stops an experiment that may outlive it."""
+    """A rollback, which stops no experiment that may outlive it; one that has ended stays ended."""
     if experiment is not None and experiment.has_ended:
         end = ended(experiment)
         return f"CloudFormation is undoing the operation, but {end}; this cannot be undone"
@@ -372,10 +372,15 @@ NO_PAIR = "SageMaker does not return the production variant, the shadow variant 
 
 def gate(name: str, report: Mapping[str, object]) -> str:
     """The verdict on a promotion, understandable without the report."""
-    done = "can be" if report["verdict"] == "successful" else "was not"
-    text = f"the shadow of inference experiment '{name}' {done} promoted: the evidence is "
-    why = _shortened(str(report["why"]), MAX_VERDICT_REASON)
-    text += ": ".join(filter(None, [str(report["verdict"]), why]))
+    verdict = str(report["verdict"])
+    shadow = f"the shadow of inference experiment '{name}'"
+    text = (
+        f"{shadow} can be promoted: the evidence is successful"
+        if verdict == "successful"
+        else f"{shadow} was not promoted: the evidence is {verdict}"
+    )
+    if why := _shortened(str(report["why"]), MAX_VERDICT_REASON):
+        text += f": {why}"
     if "from" in report:
         text += f"; measured from {report['from']} to {report['to']}"
     if report.get("samplingPercentage") not in (None, 100):
@@ -402,10 +407,10 @@ def on_other_instances(differ: tuple[str, str] | None) -> str:
     )
 
 
-def too_few_requests(production: float, shadow: float, least: int) -> str:
+def too_few_requests(production: float, shadow: float, minimum: int) -> str:
     """Too few requests for a verdict."""
     return (
-        f"production got {production:,.0f} requests and the shadow {shadow:,.0f}; {least:,} are "
+        f"production got {production:,.0f} requests and the shadow {shadow:,.0f}; {minimum:,} are "
         f"needed"
     )
 
@@ -420,9 +425,9 @@ def not_measured(metric: str, variant: str) -> str:
     return f"CloudWatch has no {metric} of variant '{variant}'"
 
 
-def no_hour(statistic: str, least: int) -> str:
+def no_hour(statistic: str, minimum: int) -> str:
     """Too few requests for a percentile."""
-    return f"{statistic} needs a whole hour with {least} requests of each variant"
+    return f"{statistic} needs a whole hour with {minimum} requests of each variant"
 
 
 def out_of_bound(comparison: Comparison, values: Mapping[str, float], hour: float) -> str:
@@ -559,9 +564,9 @@ def quoted(names: Iterable[str]) -> str:
     return ", ".join(f"'{name}'" for name in names if name) or "none"
 
 
-def _shortened(text: str, most: int = MAX_QUOTED) -> str:
+def _shortened(text: str, maximum: int = MAX_QUOTED) -> str:
     """AWS's own text without its middle: it starts with the call and ends with the cause."""
-    if len(text) <= most:
+    if len(text) <= maximum:
         return text
-    half = (most - 3) // 2
+    half = (maximum - 3) // 2
     return f"{text[:half]}...{text[-half:]}"

@@ -46,7 +46,7 @@ REDELIVERY_SECONDS = 55
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html"""
 
 _DIGEST_LENGTH = 16
-_CALLS = 3
+_ATTEMPTS = 3
 """How often the SDK tries a call that makes or removes the rule."""
 _CRHELPER_KEYS = ("CrHelperData", "CrHelperPoll", "CrHelperRule", "CrHelperPermission")
 _ALREADY_GONE = frozenset({"ResourceNotFoundException"})
@@ -56,14 +56,14 @@ class HandOverFailed(Exception):
     """The polling rule could not be created."""
 
 
-class ComeAgain(BaseException):
+class RetryDelivery(BaseException):
     """This delivery ends without an answer; the polling rule or Lambda's retry continues.
 
     Not an Exception: crhelper answers FAILED to those.
     """
 
 
-class NoAnswer(BaseException):
+class AlreadyAnswered(BaseException):
     """CloudFormation has its answer: this delivery ends, and removes the rule."""
 
 
@@ -82,7 +82,7 @@ class Resource(CfnResource):
                 sleep_on_delete=0,
             )
         self._sam_local = None
-        self._names = _RequestNames()
+        self._ids = _RequestIds()
 
     def __call__(self, event: Event, context: Any) -> None:  # noqa: ANN401 - Lambda's context
         """Handle one invocation.
@@ -94,19 +94,19 @@ class Resource(CfnResource):
         if why is not None:
             logger.error("the event is ignored: %s", why, extra={"decision": "ignore the event"})
             return
-        self._names.attach(event)
+        self._ids.attach(event)
         self.PhysicalResourceId = ""
         self._has_answered = False
         self._may_have_rule = "CrHelperPoll" in event or _may_be_redelivered(event)
-        whole = dict(unpack(event))
-        if whole["RequestType"] == RequestType.CREATE.value:
+        request = dict(unpack(event))
+        if request["RequestType"] == RequestType.CREATE.value:
             # There is none yet; crhelper would answer with it.
-            whole.pop("PhysicalResourceId", None)
+            request.pop("PhysicalResourceId", None)
         try:
-            super().__call__(whole, context)
-        except NoAnswer:
+            super().__call__(request, context)
+        except AlreadyAnswered:
             self._has_answered = True
-        except (ComeAgain, NotDelivered) as why:
+        except (RetryDelivery, NotDelivered) as why:
             if not self._is_poll:
                 raise RuntimeError(str(why)) from None
             if not self._is_given_up:
@@ -176,10 +176,10 @@ class Resource(CfnResource):
         left = self.seconds_left()
         until = time.time() + (min(left, ANSWER_SECONDS) if self._is_poll else left)
         # crhelper cuts a long reason to its last 240 characters.
-        whole = reason if status else self.Reason
+        full_reason = reason if status else self.Reason
         deliver = send_response or (
             lambda url, body, _verify: send(
-                url, {**body, "Reason": whole}, lambda: until - time.time()
+                url, {**body, "Reason": full_reason}, lambda: until - time.time()
             )
         )
         if self._is_last_answer(status or self.Status):
@@ -189,7 +189,7 @@ class Resource(CfnResource):
 
     @cached_property
     def _events(self) -> Any:  # noqa: ANN401
-        return client("events", attempts=_CALLS)
+        return client("events", attempts=_ATTEMPTS)
 
     def _is_last_answer(self, status: str) -> bool:
         """Whether CloudFormation deletes the resource, and perhaps the function, after this answer.
@@ -289,17 +289,17 @@ class Resource(CfnResource):
             pause *= 2
 
 
-class _RequestNames(logging.Filter):
+class _RequestIds(logging.Filter):
     """Adds the request's ids to every log line, including crhelper's and botocore's.
 
     One search leads from CloudFormation's message to its log lines.
     """
 
-    _names: Mapping[str, str] = {}
+    _ids: Mapping[str, str] = {}
 
     def attach(self, event: Event) -> None:
         """Add the ids of this request from now on."""
-        self._names = {
+        self._ids = {
             "cloudFormationRequestId": event["RequestId"],
             "stackId": event["StackId"],
             "logicalResourceId": event["LogicalResourceId"],
@@ -310,7 +310,7 @@ class _RequestNames(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Set the ids as attributes, which Lambda's JSON format writes out."""
-        record.__dict__.update(self._names)
+        record.__dict__.update(self._ids)
         return True
 
 
@@ -334,8 +334,8 @@ def _attempt(call: Callable[[], object]) -> bool:
     return True
 
 
-def _digest(event: Event, of: str = "RequestId") -> str:
-    named = f"{event['StackId']}\n{event[of]}"
+def _digest(event: Event, id_name: str = "RequestId") -> str:
+    named = f"{event['StackId']}\n{event[id_name]}"
     return hashlib.sha256(named.encode()).hexdigest()[:_DIGEST_LENGTH]
 
 

@@ -15,7 +15,7 @@ from ..contract.request import Request, RequestType, read_request
 from ..lifecycle import words
 from ..lifecycle.decide import decide
 from ..lifecycle.decision import Decision, Row, Verb, fail, wait
-from ..lifecycle.gate import fitted
+from ..lifecycle.gate import short_report
 from ..lifecycle.situation import Experiment, NotReadable, Progress
 from ..lifecycle.state import unreadable
 from ..lifecycle.stop_request import (
@@ -25,7 +25,7 @@ from ..lifecycle.stop_request import (
     wanted_by,
 )
 from .aws import Aws
-from .crhelper_traits import ComeAgain, HandOverFailed, NoAnswer, Resource
+from .crhelper_traits import AlreadyAnswered, HandOverFailed, Resource, RetryDelivery
 from .errors import AwsError, Conflict, Gone, Throttled
 from .look import LOOK_SECONDS, Look, Looker
 from .polling import PROGRESS, Event, trigger_of
@@ -49,7 +49,7 @@ def fulfil(resource: Resource, aws: Aws, event: Event, context: Any) -> str | No
 
     Raises:
         RequestFailed: crhelper answers FAILED.
-        NoAnswer: CloudFormation has its answer.
+        AlreadyAnswered: CloudFormation has its answer.
     """
     request = read_request(event)
     progress = Progress.read(event.get(PROGRESS), otherwise=_first_delivery(request))
@@ -197,18 +197,18 @@ class Run:
             None if the polling rule continues.
 
         Raises:
-            NoAnswer: CloudFormation has its answer.
-            ComeAgain: Lambda delivers the request again.
+            AlreadyAnswered: CloudFormation has its answer.
+            RetryDelivery: Lambda delivers the request again.
         """
         patience = wire.seconds_to_answer(self._request.service_timeout)
         waiting = Wait(self._invocation, self._progress.started_at + patience)
         while True:
             look, decision = self._step()
             if decision.verb is Verb.STOP:
-                decision = self._stop(decision, look, waiting)
+                decision = self._send_stop(decision, look, waiting)
             self._log_decision(decision)
             if decision.verb is Verb.LEAVE:
-                raise NoAnswer(decision.why)
+                raise AlreadyAnswered(decision.why)
             if decision.verb is not Verb.WAIT:
                 return self._response(decision)
             is_throttled = look.is_throttled or self._is_stop_throttled
@@ -237,10 +237,10 @@ class Run:
             decision = decide(look.situation)
         if decision.verb is Verb.PREPARE:
             decision = wait(decision.row, "what a stop needs has changed")
-        self._note(look, decision)
+        self._remember(look, decision)
         return look, decision
 
-    def _note(self, look: Look, decision: Decision) -> None:
+    def _remember(self, look: Look, decision: Decision) -> None:
         """Remember what later looks and invocations depend on."""
         s = look.situation
         progress, now = s.progress, s.now
@@ -248,7 +248,7 @@ class Run:
         if decision.evidence:
             verdict = words.gate(self._name, decision.evidence)
             self._log("evidence", verdict, evidence=decision.evidence)
-            progress = replace(progress, evidence=fitted(decision.evidence))
+            progress = replace(progress, evidence=short_report(decision.evidence))
         if decision.is_unmeasured and progress.unmeasured_since is None:
             progress = replace(progress, unmeasured_since=now)
         if decision.verb is Verb.WAIT and decision.stop is not None:
@@ -261,7 +261,7 @@ class Run:
         if decision.verb is Verb.SUCCEED and decision.row is Row.STOPPABLE:
             self._warn_of_fewer_instances(look)
 
-    def _stop(self, decision: Decision, look: Look, waiting: Wait) -> Decision:
+    def _send_stop(self, decision: Decision, look: Look, waiting: Wait) -> Decision:
         """Order the end, once, while the look that allows it is fresh; never returns STOP.
 
         A Stop that is throttled is sent again meanwhile: SageMaker has done nothing.
@@ -278,11 +278,11 @@ class Run:
         before, text = self._progress.tried, json.dumps(members, ensure_ascii=False)
         self._progress = replace(self._progress, tried=True, request=text)
         try:
-            arn = self._sent(members, fresh_until, waiting)
+            arn = self._call_stop(members, fresh_until, waiting)
         except AwsError as error:
             self._is_stop_throttled = isinstance(error, Throttled)
             self._progress = replace(self._progress, tried=before or error.may_be_done)
-            return self._not_stopped(error, decision, look, waiting)
+            return self._after_failed_stop(error, decision, look, waiting)
         self._progress = replace(self._progress, sent=wanted.digest)
         waiting.stop_accepted()
         self._log("stop accepted", words.stop_accepted(experiment), arn=arn)
@@ -292,15 +292,15 @@ class Run:
         self._warn_of_fewer_instances(look, wanted)
         return wait(Row.END_AWAITED, decision.why)
 
-    def _sent(self, members: Mapping[str, Any], fresh_until: float, waiting: Wait) -> str:
+    def _call_stop(self, members: Mapping[str, Any], fresh_until: float, waiting: Wait) -> str:
         try:
             return self._aws.stop(members)
         except Throttled:
             if not waiting.pause_before_stop(fresh_until):
                 raise
-        return self._sent(members, fresh_until, waiting)
+        return self._call_stop(members, fresh_until, waiting)
 
-    def _not_stopped(
+    def _after_failed_stop(
         self, error: AwsError, decision: Decision, look: Look, waiting: Wait
     ) -> Decision:
         s = look.situation
@@ -337,8 +337,8 @@ class Run:
 
     def _hand_over(self, *, is_due: bool) -> None:
         """Create the rule if it is due, and keep its input up to date."""
-        kept = replace(self._progress, in_doubt_since=self._handed_over.in_doubt_since)
-        if self._rule.is_made and not self._rule.trouble and kept == self._handed_over:
+        progress = replace(self._progress, in_doubt_since=self._handed_over.in_doubt_since)
+        if self._rule.is_made and not self._rule.trouble and progress == self._handed_over:
             return
         if self._rule.is_made or is_due:
             self._rule.make(self._progress, self._seen.endpoint_name if self._seen else "")
@@ -349,18 +349,18 @@ class Run:
         # Without a date in the request it is not known how often it has been delivered.
         is_dated = self._progress.started_at == self._request.issued_at
         if is_dated and waiting.is_delivered_again(self._progress.started_at):
-            raise ComeAgain(why)
+            raise RetryDelivery(why)
         decision = fail(Row.NO_RULE, why)
         self._log_decision(decision)
         return self._response(decision)
 
     def _response(self, decision: Decision) -> Response:
         experiment = self._seen
-        ours = bool(self._progress.sent) or (
+        is_ours = bool(self._progress.sent) or (
             experiment is not None
             and experiment.is_over
             and any(
-                wanted_by(declared, self._request).has_ended(experiment)
+                wanted_by(declared, self._request).is_end_of(experiment)
                 for declared in (self._request.new, self._request.old)
                 if isinstance(declared, Declaration) and declared.is_of(experiment.name)
             )
@@ -369,7 +369,7 @@ class Run:
         report = self._progress.evidence
         evidence = json.dumps(report) if report else ""
         is_success = decision.verb is Verb.SUCCEED
-        return Response(is_success, decision.why, experiment, ours, sent, evidence)
+        return Response(is_success, decision.why, experiment, is_ours, sent, evidence)
 
     def _log_decision(self, decision: Decision, **facts: object) -> None:
         """Log each decision once, not at each look that repeats it."""

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from enum import Enum
 
 INSIDE_SECONDS = 20.0
-"""An invocation waits inside for this long: few stops end sooner, and new accounts have only ten
-concurrent executions."""
+"""The function waits inside for 20 seconds after it has sent the Stop. Few stops end sooner, and a
+new account has only ten concurrent executions."""
 
 LATE_SECONDS = 10.0
-"""A request that is delivered later than this has waited for an execution: others do, too."""
+"""A request that is delivered later than this has waited for a free execution, as others do."""
 
 EVENT_SECONDS = 45.0
 """A firing by an endpoint's event waits this long: a describe may lag behind the event."""
@@ -106,7 +106,7 @@ class Wait:
         self._stays_until = max(self._stays_until, self._began + INSIDE_SECONDS)
 
     def throttled(self, *, has_stopped: bool) -> None:
-        """AWS throttles: others call, too.
+        """Slow down: AWS throttles this call and those of others.
 
         Args:
             has_stopped: The Stop has been accepted.
