@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from . import release
-from .compatibility.recorded import RELEASED
+from .compatibility.recorded import HERE, RELEASED
 from .release import notes, problems, project, sections
 
 CHANGELOG = (release.ROOT / "CHANGELOG.md").read_text()
@@ -34,8 +34,9 @@ def test_version_changelog_and_record_are_of_one_release() -> None:
     assert list(problems(VERSION, CHANGELOG)) == []
 
 
-def test_the_first_release_has_one_section_and_changes_nothing() -> None:
-    assert RELEASED == () and list(sections(CHANGELOG)) == [VERSION]  # noqa: PT018 - one sentence
+def test_the_first_release_has_one_section_one_record_and_changes_nothing() -> None:
+    recorded = [path.parent.name for path in HERE.glob("*/resources.json")]
+    assert [RELEASED, list(sections(CHANGELOG)), recorded] == [(), [VERSION], [VERSION]]
     assert "### Changed" not in CHANGELOG
 
 

@@ -39,7 +39,7 @@ RUNS = [(f"{workflow}/{job}", step) for workflow, job, step in _steps() if "run"
 
 
 class Runner:
-    """A runner whose make, pip, twine, gh and .ci/run only write down how they are called."""
+    """A runner whose programs only write down how they are called."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.calls = folder / "work", folder / "calls"
@@ -47,7 +47,7 @@ class Runner:
         for made in (self.folder / ".ci", self.folder / "dist", programs):
             made.mkdir(parents=True)
         self._stub(self.folder / ".ci" / "run", ".ci/run")
-        for name in ("make", "gh"):
+        for name in ("make", "gh", "npm"):
             self._stub(programs / name, name)
         # What the steps before leave, and what is in the repository.
         for name in ("build/release/notes.md", "build/release/sbom.cdx.json", "dist/a.whl"):
@@ -56,17 +56,21 @@ class Runner:
         lock = "tests/requirements-publish.lock"
         (self.folder / lock).parent.mkdir()
         (self.folder / lock).write_text((ROOT / lock).read_text())
-        self._stub(programs / "venv-python", "python")
-        (programs / "python").write_text(
-            "#!/bin/sh\n"
-            f'echo "python $*" >> {self.calls}\n'
-            f'mkdir -p "$3/bin" && ln -s {programs}/venv-python "$3/bin/python"\n'
-        )
-        (programs / "python").chmod(0o755)
-        self.summary = folder / "summary"
+        for name in ("python", "pip"):
+            self._stub(programs / f"venv-{name}", name)
+        for python in ("python", "python3"):
+            (programs / python).write_text(
+                "#!/bin/sh\n"
+                f'echo "{python} $*" >> {self.calls}\n'
+                'mkdir -p "$3/bin"\n'
+                f'for name in python pip; do ln -s {programs}/venv-$name "$3/bin/$name"; done\n'
+            )
+            (programs / python).chmod(0o755)
+        self.summary, self.path = folder / "summary", folder / "path"
         self._environment = {
             "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
             "GITHUB_REF_NAME": "v0.2.0",
+            "GITHUB_PATH": str(self.path),
             "GITHUB_STEP_SUMMARY": str(self.summary),
         }
 
@@ -135,6 +139,20 @@ def test_the_steps_of_a_job_run_and_call(job: str, calls: list[str], runner: Run
     for call in calls:
         if call.startswith("make "):
             assert re.search(rf"^{call.split()[1]}:", MAKEFILE, re.MULTILINE), call
+
+
+def test_the_examples_workflow_installs_both_commands(runner: Runner) -> None:
+    """Its other steps run on the local AWS: tests/e2e/test_pipeline.py."""
+    example = yaml.safe_load((ROOT / "examples" / "pipeline" / "verdict.yml").read_text())
+    steps = [step for job in example["jobs"].values() for step in job["steps"]]
+    (shell,) = {step["run"] for step in steps if step.get("name") == "Install"}
+    assert runner.run(shell) == 0
+    assert runner.called() == [
+        "npm install --global aws-cdk",
+        "python3 -m venv .venv",
+        "pip install -r requirements.txt cdk-stop-inference-experiment[cli]",
+    ]
+    assert runner.path.read_text() == f"{runner.folder}/.venv/bin\n"
 
 
 def test_every_job_with_a_shell_step_is_run_above() -> None:
