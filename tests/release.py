@@ -75,10 +75,12 @@ def notes(wheel: Path, changelog: str) -> str:
     _, body = sections(changelog)[table["version"]]
     status = next(one for one in table["classifiers"] if one.startswith("Development Status"))
     stage = status.rpartition(" - ")[2].lower()
+    # GitHub Actions sets it. The command needs to know whose attestation counts.
+    repository = os.environ.get("GITHUB_REPOSITORY", "OWNER/REPOSITORY")
     return for_a_registry(
         f"{body}\n\nThis is {stage} software: it has not been run on a real AWS account yet.\n\n"
-        f"`gh attestation verify {wheel.name}` says from which commit it was built, and by which "
-        f"workflow.\n",
+        f"`gh attestation verify {wheel.name} --repo {repository}` says from which commit it was "
+        f"built, and by which workflow.\n",
         table,
     )
 
