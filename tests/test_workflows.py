@@ -70,6 +70,7 @@ class Runner:
         self._environment = {
             "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
             "GITHUB_REF_NAME": "v0.2.0",
+            "SUPPORTED": "3.12",
             "GITHUB_PATH": str(self.path),
             "GITHUB_STEP_SUMMARY": str(self.summary),
         }
@@ -88,7 +89,7 @@ class Runner:
     def run(self, shell: str) -> int:
         """Run shell as GitHub's runner does, which for a script without a name has no pipefail."""
         return subprocess.run(
-            ["bash", "-e", "-c", shell.replace("${{ matrix.python }}", "3.12")],
+            ["bash", "-e", "-c", shell],
             cwd=self.folder,
             env=self._environment,
             stdout=subprocess.DEVNULL,
