@@ -63,7 +63,7 @@ lint: $(VENV) ## ruff check, ruff format --check, mypy; zizmor for the workflows
 	@$(BIN)/ruff format --check --quiet $(LINTED) || \
 		{ echo "not formatted: run 'make format'" >&2; exit 1; }
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/zizmor --offline --quiet .
+	@$(BIN)/zizmor --offline --quiet --persona=pedantic .
 
 format: $(VENV) ## Format the code and sort its imports
 	@$(BIN)/ruff check --quiet --select I --fix $(LINTED)
