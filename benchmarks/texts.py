@@ -84,8 +84,9 @@ WORSE = """\
   that it needs a client of CloudFormation, with all of its model, and a third connection, whose
   trusted certificates take as long to load as the client. The handler itself is more code, too: it
   validates its input and what it reads from AWS.
-- **Synth takes longer** than AwsCustomResource's. That target is missed, and stays; the one beside
-  it is the provider framework's, in the same run. By hand, on a busy machine, in seconds of CPU:
+- **Synth takes longer** than AwsCustomResource's. That target is missed, and stays; the reason is
+  V8's optimiser. The one beside it is the provider framework's, in the same run. By hand, on a busy
+  machine, in seconds of CPU:
 
   | part | AwsCustomResource | ours |
   | --- | --- | --- |

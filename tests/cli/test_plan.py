@@ -415,7 +415,7 @@ def test_a_function_of_another_version_makes_the_plan_uncertain() -> None:
     account = Account(description="Stops SageMaker inference experiments for CloudFormation")
     plan = plan_destroy(account, "shadow")
     assert only(plan).certainty == "may"
-    assert "version 0.1.0 or an unknown one" in plan.notes[0]
+    assert "the function has an unknown version, but" in plan.notes[0]
 
 
 def test_other_code_than_this_releases_makes_the_plan_uncertain() -> None:

@@ -746,10 +746,8 @@ class Judge:
                 return _code_note(function)
         if version == installed:
             return ""
-        return (
-            f"the function has version {version or '0.1.0 or an unknown one'}, but this command "
-            f"has version {installed}"
-        )
+        found = f"version {version}" if version else "an unknown version"
+        return f"the function has {found}, but this command has version {installed}"
 
     def _warnings(self, result: Decided) -> Iterator[str]:
         """What the function logs about a promotion that it makes or arms."""
