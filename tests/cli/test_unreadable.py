@@ -431,4 +431,4 @@ def test_status_says_that_a_function_of_another_version_may_stop_what_this_one_d
     lines = [one.text for one in of_status([status_of(account, "shadow")]) if isinstance(one, Text)]
     (teardown,) = (line for line in lines if line.startswith("A teardown"))
     assert "would stop nothing" in teardown
-    assert "it may stop it, too: the function has version" in teardown
+    assert "it may stop it, too: the function has" in teardown
