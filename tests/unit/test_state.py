@@ -340,6 +340,26 @@ class TestEndByUpdateOnly:
         late_promotion = update(promoting(), seen=ended_by(properties()))
         assert answer(late_promotion) == (Verb.FAIL, Row.ENDED_AS_OLD)
 
+    @pytest.mark.parametrize("end_now", [None, "true"])
+    @pytest.mark.parametrize("new", [promoting(), outcome("PromoteShadow")])
+    def test_ended_as_old_fails_a_promotion_also_where_sagemaker_no_longer_names_the_pair(
+        self, new: Properties, end_now: str | None
+    ) -> None:
+        new = {**new, "EndNow": end_now}
+        over = ended_by(outcome(), production="", shadows=())
+        assert answer(update(new, outcome(), seen=over)) == (Verb.FAIL, Row.ENDED_AS_OLD)
+
+    @pytest.mark.parametrize("names", [{}, {"production": "", "shadows": ()}])
+    @pytest.mark.parametrize(
+        "new", [promoting(DesiredState="Completed"), outcome("PromoteShadow", Instances="Shadow")]
+    )
+    def test_ended_as_old_which_promoted_the_shadow_too(
+        self, new: Properties, names: dict[str, Any]
+    ) -> None:
+        old = outcome("PromoteShadow")
+        over = ended_by(old, **names)
+        assert answer(update(new, old, seen=over)) == (Verb.SUCCEED, Row.ENDED_AS_OLD)
+
     @pytest.mark.parametrize("old", [promoting(), outcome("PromoteShadow")])
     def test_ended_as_old_which_promoted_the_same(self, old: Properties) -> None:
         again = update(promoting(DesiredState="Completed"), old, seen=ended_by(old))

@@ -108,9 +108,9 @@ def _ended(order: Order, s: Situation, experiment: Experiment) -> Decision:
     if old is not None and old.is_end_of(experiment):
         if not order.ends:
             return succeed(Row.ENDED_AS_OLD, ended, warn=True)
-        if promoted in (None, promoted_by(old.end, experiment)):
-            return succeed(Row.ENDED_AS_OLD, words.ended_as_before(experiment), warn=True)
-        return fail(Row.ENDED_AS_OLD, words.too_late(promoted, experiment, before))
+        if _promotes_more(new, old, experiment):
+            return fail(Row.ENDED_AS_OLD, words.too_late(promoted, experiment, before))
+        return succeed(Row.ENDED_AS_OLD, words.ended_as_before(experiment), warn=True)
     row = Row.ENDED_OTHERWISE_PROMOTE if new.end.promotes else Row.ENDED_OTHERWISE
     if not order.ends:
         return succeed(row, ended, warn=True)
@@ -119,6 +119,18 @@ def _ended(order: Order, s: Situation, experiment: Experiment) -> Decision:
     if wrong := contradictions(new.end, experiment):
         return succeed(row, words.contradicted(experiment, wrong), warn=True)
     return succeed(row, ended)
+
+
+def _promotes_more(new: Wanted, old: Wanted, experiment: Experiment) -> bool:
+    """Whether an end promotes what another one does not.
+
+    After the end, SageMaker may no longer say which variants the experiment had, and an outcome
+    does not name them. Only the shadow can be promoted, so the names need not be known.
+    """
+    if not (new.end.promotes and old.end.promotes):
+        return new.end.promotes
+    promoted = {promoted_by(wanted.end, experiment) for wanted in (new, old)}
+    return len(promoted - {None}) > 1
 
 
 def _stopping(order: Order, experiment: Experiment) -> Decision:
