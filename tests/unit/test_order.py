@@ -60,6 +60,9 @@ from cdk_stop_inference_experiment_handler.lifecycle.situation import (
 CANCELLED = properties(DesiredState="Cancelled")
 """Another end than ``properties()``, which promotes nothing either."""
 
+ON_PRODUCTIONS = variant("shadow", 2, model="fraud-v2", of_type="ml.c5.large")
+"""What ``PromoteShadow`` makes of production's configured instances."""
+
 NEVER_ENDED = [*STOPPABLE, "Stopping"]
 ENDED = ["Completed", "Cancelled"]
 
@@ -243,6 +246,10 @@ class TestUpdate:
         """Compared by what both make of this experiment."""
         assert order_of(update(outcome(), properties())) is Row.UPDATE_UNCHANGED
         assert order_of(update(outcome("KeepBoth"), properties())) is Row.UPDATE_CHANGED
+        on_nine = {"InstanceType": "ml.m5.large", "InstanceCount": 9}
+        on_named = outcome("PromoteShadow", Instances=on_nine)
+        assert order_of(update(promoting(), on_named)) is Row.UPDATE_CHANGED
+        assert order_of(update(on_named, promoting())) is Row.UPDATE_CHANGED
         unknown = update(outcome(), properties(), seen=away(Kind.TRANSIENT))
         assert answer(unknown) == (Verb.WAIT, Row.AWS_REFUSED)
 
@@ -484,7 +491,9 @@ class TestDelete:
         assert stopped(torn(promoting(), properties())) == KEEP
         assert stopped(torn(promoting(), CANCELLED)) == KEEP
         assert stopped(torn(promoting(), promoting(Reason="other words"))) == PROMOTE
-        assert stopped(torn(promoting(), outcome("PromoteShadow"))) == PROMOTE
+        named = promoting(DesiredModelVariants=[ON_PRODUCTIONS])
+        assert stopped(torn(named, outcome("PromoteShadow"))) == PROMOTE
+        assert stopped(torn(promoting(), outcome("PromoteShadow"))) == KEEP
         assert stopped(torn(properties(), promoting())) == KEEP
         assert stopped(torn(properties(ModelVariantActions=BOTH), promoting())) == BOTH
         renamed = updated(promoting(Name="other"), ends="UPDATE_FAILED")

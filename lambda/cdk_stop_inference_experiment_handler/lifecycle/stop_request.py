@@ -187,7 +187,8 @@ def ends_alike(first: Declaration, second: Declaration, experiment: Experiment |
     """Whether two declarations of the same experiment end it in the same way.
 
     An outcome and a declaration that names variants are compared by what they make of this
-    experiment, with instances as they are configured.
+    experiment, with instances as they are configured. Without DesiredModelVariants SageMaker
+    chooses the instances of a promoted variant, which an outcome always names.
     """
     if first.end == second.end:
         return True
@@ -199,11 +200,10 @@ def ends_alike(first: Declaration, second: Declaration, experiment: Experiment |
     assert isinstance(named.end.how, VariantActions)  # noqa: S101 - the other one of two
     if actions_of(outcome.end, experiment) != named.end.how.actions:
         return False
-    desired = _desired(outcome.end, experiment, {}, keeps_all=True)
-    return all(
-        variant.as_request() == desired.get(variant.variant_name)
-        for variant in named.end.how.desired or ()
-    )
+    if named.end.how.desired is None:
+        return not named.end.promotes
+    makes = _desired(outcome.end, experiment, {}, keeps_all=True)
+    return _desired(named.end, experiment, {}) == makes
 
 
 def _pair(experiment: Experiment) -> tuple[str, ...]:
