@@ -35,10 +35,7 @@ def _sent_end(s: Situation) -> Wanted | None:
     """What was sent, if the request declares it."""
     if not isinstance(s.request.new, Declaration):
         return None
-    wanted = wanted_by(s.request.new, s.request)
-    return next(
-        (possible for possible in wanted.possible_ends if possible.digest == s.progress.sent), None
-    )
+    return wanted_by(s.request.new, s.request).possible_end(s.progress.sent)
 
 
 def answer_end(

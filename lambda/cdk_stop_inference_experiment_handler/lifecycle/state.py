@@ -24,6 +24,7 @@ from .situation import (
 )
 from .stop_request import (
     Wanted,
+    digest_in,
     is_no_pair,
     other_instance_type,
     promoted_by,
@@ -70,11 +71,21 @@ def decide_by_state(order: Order, s: Situation) -> Decision:
     return _stop_when_ready(order, s, experiment)
 
 
+def is_stopped_already(wanted: Wanted, s: Situation) -> bool:
+    """Whether no Stop can follow, since one of the request is known or likely to be behind it."""
+    experiment = s.experiment
+    if not isinstance(experiment, Experiment):
+        return False
+    is_late = experiment.status == "Stopping" or experiment.is_over
+    return is_late and (s.progress.tried or _own_end(wanted, experiment) is not None)
+
+
 def unreadable(failed: NotReadable, s: Situation) -> Decision:
     """Look again while that can help; then the request fails."""
     if can_retry(failed, s):
         return wait(Row.AWS_REFUSED, failed.why)
-    why = words.aws_refused(s.request.name, failed.why, may_be_stopped=s.progress.tried)
+    may_be_stopped = s.progress.tried or s.progress.sent != ""
+    why = words.aws_refused(s.request.name, failed.why, may_be_stopped=may_be_stopped)
     return fail(Row.AWS_REFUSED, why)
 
 
@@ -143,9 +154,7 @@ def _stopping(order: Order, experiment: Experiment) -> Decision:
 
 def _own_end(wanted: Wanted, experiment: Experiment) -> Wanted | None:
     """The end that the request may have ordered and that the StatusReason carries, if any."""
-    return next(
-        (possible for possible in wanted.possible_ends if possible.is_end_of(experiment)), None
-    )
+    return wanted.possible_end(digest_in(experiment.status_reason))
 
 
 def _is_refused(s: Situation, experiment: Experiment) -> bool:
@@ -183,11 +192,13 @@ def _stop_when_ready(order: Order, s: Situation, experiment: Experiment) -> Deci
         return replace(decision, verb=Verb.PREPARE, needs=needs)
     counts = s.prepared.counts
     if has_counts and isinstance(counts, NotReadable):
-        return _instances_unknown(s, words.instances_unknown(experiment, counts.why), counts.kind)
+        return _instances_unknown(
+            s, words.instances_unknown(s, experiment, counts.why), counts.kind
+        )
     if has_counts and isinstance(counts, dict) and not counts.get(experiment.production):
         count = counts.get(experiment.production)
         shown = "no CurrentInstanceCount" if count is None else f"CurrentInstanceCount {count}"
-        return _instances_unknown(s, words.instances_unknown(experiment, shown))
+        return _instances_unknown(s, words.instances_unknown(s, experiment, shown))
     return decision
 
 

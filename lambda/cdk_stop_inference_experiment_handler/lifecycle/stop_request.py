@@ -68,6 +68,10 @@ class Wanted:
         """This end, and the one in its place if a deletion may not promote, with any reason."""
         return (self, self.without_promotion("")) if self.end.promotes else (self,)
 
+    def possible_end(self, digest: str) -> Wanted | None:
+        """The one of :attr:`possible_ends` with this digest, if any."""
+        return next((end for end in self.possible_ends if end.digest == digest), None)
+
     def without_promotion(self, why: str) -> Wanted:
         """The end of a deletion that may not promote."""
         return replace(
