@@ -166,7 +166,10 @@ class TestEndByCreateOrUpdate:
         reworded = promoting(Reason="other words")
         assert answer(ending(reworded, seen=over)) == (Verb.SUCCEED, Row.END_AS_DECLARED)
         failed = replace(over, endpoint_failure="quota")
-        assert answer(ending(promoting(), seen=failed)) == (Verb.FAIL, Row.END_ENDPOINT_FAILED)
+        new = ending(promoting(), seen=failed, failure_before="")
+        assert answer(new) == (Verb.FAIL, Row.END_ENDPOINT_FAILED)
+        unknown = decided(ending(promoting(), seen=failed))
+        assert (unknown.row, unknown.warn) == (Row.END_AS_DECLARED, True)
         known = ending(promoting(), seen=failed, failure_before="quota")
         assert decided(known).verb is Verb.SUCCEED
 

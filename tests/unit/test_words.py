@@ -128,6 +128,8 @@ OTHERS = [
     words.ended_as_before(LONGEST),
     words.shows_as_cancelled(LONGEST),
     words.contradicted(LONGEST, ["'shadow' is InService"]),
+    words.ended(LONGEST) + words.promotion_unknown(VARIANT, LONGEST),
+    words.ended(LONGEST) + words.failure_unknown(LONGEST),
     words.not_begun_on_delete(LONGEST),
     words.holders_unknown(ASKED, CAUSE),
 ]

@@ -104,6 +104,14 @@ class Experiment:
         """Whether it is over and its endpoint has settled, so that another change can follow."""
         return self.is_over and self.is_settled
 
+    def is_ended_by_schedule(self, scheduled_end: float | None) -> bool:
+        """Whether it ended at the end of its schedule, as that was known before, and not earlier.
+
+        After an end, Schedule.EndTime is the real end.
+        """
+        is_late = scheduled_end is not None and scheduled_end <= (self.completion_time or 0)
+        return is_late and self.is_over and self.status_reason == ""
+
     @property
     def is_stopping(self) -> bool:
         """Whether a stop is under way, the endpoint's update included."""

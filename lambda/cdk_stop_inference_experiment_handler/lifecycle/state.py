@@ -114,7 +114,7 @@ def _ended(order: Order, s: Situation, experiment: Experiment) -> Decision:
     if new.is_end_of(experiment):
         if not order.ends:
             return succeed(Row.ENDED_AS_NEW, ended, warn=True)
-        return answer_end(s, experiment, new.digest, new)
+        return answer_end(s, experiment, new.digest, new.end)
     promoted = promoted_by(new.end, experiment)
     if old is not None and old.is_end_of(experiment):
         if not order.ends:

@@ -237,6 +237,23 @@ def serves(promoted: str | None, experiment: Experiment) -> str:
     )
 
 
+def promotion_unknown(promoted: str | None, experiment: Experiment) -> str:
+    """A promotion was ordered, and SageMaker does not say that it ended the experiment."""
+    named = f"variant '{promoted}'" if promoted else "its shadow"
+    return (
+        f"; it is not known whether {named} serves production now: check endpoint "
+        f"'{experiment.endpoint_name}'"
+    )
+
+
+def failure_unknown(experiment: Experiment) -> str:
+    """The endpoint has a FailureReason that may be older than the stop."""
+    return (
+        f"; it is not known whether the last failure of endpoint '{experiment.endpoint_name}' came "
+        f"with this end: check what it serves{_endpoint_cause(experiment)}"
+    )
+
+
 def way_back(experiment: Experiment) -> str:
     """How a promotion that has not happened yet can be taken back."""
     model = experiment.configured.get(experiment.production, {}).get("ModelName")
@@ -538,15 +555,11 @@ def _named(experiment: Experiment) -> str:
 
 
 def _end(experiment: Experiment, scheduled_end: float | None = None) -> str:
-    """How and when it ended, and why if SageMaker says so.
-
-    After an end, Schedule.EndTime is the real end, so only what was known before can tell an end by
-    schedule.
-    """
+    """How and when it ended, and why if SageMaker says so."""
     at = f" at {moment(experiment.completion_time)}" if experiment.completion_time else ""
     if experiment.status_reason:
         why = f", because '{_shortened(experiment.status_reason)}'"
-    elif scheduled_end is not None and scheduled_end <= (experiment.completion_time or 0):
+    elif scheduled_end is not None and experiment.is_ended_by_schedule(scheduled_end):
         why = f", by its schedule, which ended it at {moment(scheduled_end)}"
     else:
         why = "; SageMaker gives no reason"
