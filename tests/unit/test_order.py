@@ -50,6 +50,7 @@ from tests.unit.situations import (
 from cdk_stop_inference_experiment_handler.lifecycle.decide import needs_stack
 from cdk_stop_inference_experiment_handler.lifecycle.decision import Row, Verb
 from cdk_stop_inference_experiment_handler.lifecycle.situation import (
+    NOT_READ,
     Kind,
     NotReadable,
     Prepared,
@@ -172,6 +173,11 @@ class TestUpdateUndone:
             assert decision.in_doubt
             assert answer(late(unread)) == (Verb.SUCCEED, Row.UPDATE_UNDONE)
         assert decided(undo(update(properties(), seen=away(Kind.REFUSED)))).verb is Verb.SUCCEED
+
+    @pytest.mark.parametrize("name", ["", None, ["fraud"]])
+    def test_it_decides_alone_where_the_properties_name_no_experiment(self, name: Any) -> None:
+        nameless = undo(update(properties(Name=name), properties(), seen=NOT_READ))
+        assert answer(nameless) == (Verb.SUCCEED, Row.UPDATE_UNDONE)
 
 
 class TestUpdate:

@@ -71,7 +71,8 @@ def _answer_undone(s: Situation) -> Decision:
 def _stop_under_way(s: Situation, row: Row) -> Decision | None:
     """Wait for a stop that is under way: what CloudFormation undoes next may need the endpoint."""
     if isinstance(s.experiment, NotReadable):
-        if s.experiment.kind is Kind.REFUSED or s.is_past_doubt:
+        is_lasting = s.experiment.kind is Kind.REFUSED or s.request.name == ""
+        if is_lasting or s.is_past_doubt:
             return None
         return replace(wait(row, s.experiment.why), in_doubt=True, stays=True)
     if s.experiment is None or not s.experiment.is_stopping or s.is_past_deadline:
