@@ -247,7 +247,8 @@ class Progress:
         tried: Stop was called and may have been accepted.
         sent: The digest of the Stop that SageMaker accepted; empty before that.
         refused_at: When a Stop was first refused because the test has not started.
-        failure_before: The endpoint's FailureReason before the Stop; None if it was not read.
+        failure_before: The endpoint's FailureReason before the Stop, or empty if a look during the
+            end found none; None if neither is known.
         evidence: The report of the verdict on a promotion; empty before that.
         unmeasured_since: Since when the evidence could not be read.
         request: The last Stop that was tried, as JSON.
