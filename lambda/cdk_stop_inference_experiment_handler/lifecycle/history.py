@@ -401,9 +401,11 @@ def newest_of(stack: Stack) -> StackEvent | None:
     return next(_of_stack_newest_first(stack), None)
 
 
-def under_way(stack: Stack) -> tuple[StackEvent, ...]:
-    """The events of the stack's newest operation, oldest first."""
-    begin, events = begin_of(stack), _oldest_first(stack)
+def under_way(stack: Stack, at: float) -> tuple[StackEvent, ...]:
+    """The events of the stack's newest operation, oldest first; empty if it ended before a time."""
+    newest, begin, events = newest_of(stack), begin_of(stack), _oldest_first(stack)
+    if newest is not None and newest.at < at and not newest.status.endswith("_IN_PROGRESS"):
+        return ()
     return events if begin is None else events[events.index(begin) :]
 
 

@@ -71,7 +71,9 @@ def check_permission(s: Situation, history: History) -> Permission:
         return Permission(Answer.UNDO)
     is_delete = s.request.type is RequestType.DELETE
     if not is_delete and any(
-        event.status in _FAILED for stack in history.stacks for event in under_way(stack)
+        event.status in _FAILED
+        for stack in history.stacks
+        for event in under_way(stack, s.issued_at)
     ):
         return Permission(Answer.DOOMED)
     if unread := _not_readable(history):
