@@ -194,6 +194,34 @@ class TestUpdate:
         assert answer(update(renamed, seen=None)) == (Verb.FAIL, Row.ABSENT)
         assert stopped(update(promoting(Name="other", StopOn=EVERY), seen=other)) == PROMOTE
 
+    @pytest.mark.parametrize(
+        "past",
+        [
+            stack(*created(), S("UPDATE_IN_PROGRESS")),
+            stack(
+                *created(promoting(Reason="****")),
+                *FAILED,
+                S("UPDATE_IN_PROGRESS"),
+                R("UPDATE_IN_PROGRESS", properties(Name="other", StopOn=["Delete"])),
+            ),
+        ],
+        ids=["own event missing", "masked"],
+    )
+    def test_update_renamed_that_cannot_end_anything_is_armed_whatever_is_not_known(
+        self, past: Any
+    ) -> None:
+        """SUCCESS would give the resource the ARN of an experiment that may not exist."""
+        new, other = properties(Name="other", StopOn=["Delete"]), experiment(arn=OTHER_ARN)
+        for seen, expected in (
+            (None, (Verb.FAIL, Row.ABSENT)),
+            (replace(other, name="other"), (Verb.SUCCEED, Row.STOPPABLE)),
+        ):
+            renamed = update(new, seen=seen, stacks=(past,))
+            assert answer(renamed) == expected
+            assert order_of(renamed) is Row.UPDATE_RENAMED
+            kept = update(properties(StopOn=["Delete"]), seen=seen, stacks=(past,))
+            assert answer(late(kept)) == (Verb.SUCCEED, Row.UPDATE_UNCHANGED)
+
     def test_another_case_of_the_name_is_no_other_name(self) -> None:
         same = update(properties(Name="Fraud-Shadow"))
         assert answer(same) == (Verb.SUCCEED, Row.UPDATE_UNCHANGED)

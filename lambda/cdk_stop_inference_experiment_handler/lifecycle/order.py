@@ -131,10 +131,10 @@ def _update(
 ) -> Order | Decision:
     wanted = wanted_by(new, s.request)
     if history.own_event is OwnEvent.MISSING:
-        return _unless_it_ends(new, look_again(s, permission))
+        return _unless_it_ends(s, new, look_again(s, permission))
     old = history.deployed
     if isinstance(old, NotReadable):
-        return _unless_it_ends(new, _answer_unreadable(s, old))
+        return _unless_it_ends(s, new, _answer_unreadable(s, old))
     if isinstance(old, AsCreate):
         return _create(s, new)
     if not new.is_of(old.name):
@@ -163,10 +163,15 @@ def look_again(s: Situation, permission: Permission) -> Decision:
     return doubt(s, Row.UNCLEAR, permission.why)
 
 
-def _unless_it_ends(new: Declaration, decision: Decision) -> Decision:
-    """The doubt; but SUCCESS after it if nothing that may be deployed makes this Update an end."""
+def _unless_it_ends(s: Situation, new: Declaration, decision: Decision) -> Order | Decision:
+    """The doubt; but no failure if nothing that may be deployed makes this Update an end.
+
+    If the physical id is not the experiment's, it is armed: the answer has the id of the new one.
+    """
     if _may_end(new):
         return decision
+    if not s.request.holds_its_experiment:
+        return Order(Row.UPDATE_RENAMED, False, wanted_by(new, s.request))
     if decision.verb is Verb.FAIL:
         return succeed(Row.UPDATE_UNCHANGED, decision.why, warn=True)
     return decision
