@@ -583,6 +583,12 @@ class TestSentences:
         why = decided(at_deadline(update(promoting(), seen=seen))).why
         assert "was not stopped within 3300 s: deploy or delete again; last seen: " in why
         assert "ending it now" not in why
+        refused = update(promoting(), seen=seen, refusal="Stop: ConflictException: busy")
+        is_ready = seen == experiment()
+        assert (
+            decided(at_deadline(refused)).why.endswith("; Stop: ConflictException: busy")
+            is is_ready
+        )
         lost = decided(at_deadline(update(promoting(), seen=seen, tried=True))).why
         assert "has not ended after 3300 s: deploy or delete again to continue" in lost
         assert "it is not known whether SageMaker accepted it" in lost

@@ -22,7 +22,7 @@ def decide(s: Situation) -> Decision:
     """What to do next. It depends on nothing but the Situation."""
     decision = _waiting(s) if s.progress.sent else _decide(s)
     if decision.verb in _LATER and s.is_past_deadline:
-        trouble = decision.why if decision.verb is Verb.WAIT else ""
+        trouble = decision.why if decision.verb is Verb.WAIT else s.progress.refusal
         return fail(Row.DEADLINE, words.out_of_time(s, trouble))
     return decision
 

@@ -252,6 +252,7 @@ class Progress:
         evidence: The report of the verdict on a promotion; empty before that.
         unmeasured_since: Since when the evidence could not be read.
         request: The last Stop that was tried, as JSON.
+        refusal: The error with which a Stop failed last; empty if none did.
     """
 
     started_at: float
@@ -265,6 +266,7 @@ class Progress:
     evidence: Mapping[str, Any] = field(default_factory=dict)
     unmeasured_since: float | None = None
     request: str = ""
+    refusal: str = ""
 
     @classmethod
     def read(cls, carried: Mapping[str, Any] | None, *, otherwise: float) -> Progress:
