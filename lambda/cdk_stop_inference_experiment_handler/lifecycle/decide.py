@@ -59,7 +59,9 @@ def _decide(s: Situation) -> Decision:
     if order is not None and order.ends and permission.answer is not Answer.ALLOWED:
         found = replace(look_again(s, permission), order=order.row)
     if isinstance(found, Decision):
-        if found.row in DOUBTS and order is None:
+        # While another look may tell what is ordered, that is waited for; a tried Stop was ordered.
+        is_last = found.verb is not Verb.WAIT or s.progress.tried
+        if order is None and found.row in DOUBTS and is_last:
             order = find_possible_order(s, found.row)
         if order is None or not is_stopped_already(order.wanted, s):
             return found
