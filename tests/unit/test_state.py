@@ -575,6 +575,21 @@ class TestSentences:
         assert (decision.verb, decision.row) == (Verb.SUCCEED, Row.UPDATE_UNDONE)
         assert f"is undoing the operation, but {words.status(seen)}; this" in decision.why
 
+    def test_an_undo_of_a_delivery_that_was_killed_after_its_stop_says_so(self) -> None:
+        """Somebody else's stop is none of the request, which stopped nothing."""
+        back = "UPDATE_ROLLBACK_IN_PROGRESS"
+        for reason in (wanted(promoting()).reason, "by hand"):
+            seen, is_ours = experiment("Stopping", status_reason=reason), reason != "by hand"
+            for asked in (
+                create(promoting(StopOn=EVERY), seen=seen),
+                delete(promoting(), seen=seen),
+            ):
+                decision = decided(with_stack(asked, status=back))
+                assert decision.row in (Row.CREATE_UNDONE, Row.DELETE_UNDONE)
+                assert (decision.verb, decision.warn) == (Verb.SUCCEED, is_ours)
+                assert ("is Stopping, its endpoint InService; this" in decision.why) is is_ours
+                assert ("was not stopped" in decision.why) is not is_ours
+
     def test_an_adopted_stop_whose_experiment_cannot_be_described_was_sent(self) -> None:
         adopted = update(promoting(), seen=away(Kind.REFUSED), sent=wanted(promoting()).digest)
         decision = decided(adopted)

@@ -15,7 +15,7 @@ from .decision import Decision, Row, Verb, doubt, fail, succeed, wait
 from .history import CLEANUP_STATUS, AsCreate, History, OwnEvent
 from .permission import Answer, Permission
 from .situation import Description, Experiment, Kind, Needs, NotReadable, Situation
-from .stop_request import Wanted, ends_alike, wanted_by
+from .stop_request import Wanted, digest_in, ends_alike, wanted_by
 
 UNDONE = {
     RequestType.CREATE: Row.CREATE_UNDONE,
@@ -59,13 +59,18 @@ def answer_withdrawn(s: Situation, permission: Permission) -> Decision | None:
 
 
 def _answer_undone(s: Situation) -> Decision:
-    row = UNDONE[s.request.type]
-    if s.request.type is not RequestType.UPDATE:
-        return succeed(row, words.undone(s))
-    if waiting := _stop_under_way(s, row):
-        return waiting
+    row, new = UNDONE[s.request.type], s.request.new
     experiment = s.experiment if isinstance(s.experiment, Experiment) else None
-    return succeed(row, words.undone(s, experiment), warn=True)
+    if s.request.type is RequestType.UPDATE:
+        if waiting := _stop_under_way(s, row):
+            return waiting
+        return succeed(row, words.undone(s, experiment), warn=True)
+    is_ours = (
+        experiment is not None
+        and isinstance(new, Declaration)
+        and wanted_by(new, s.request).possible_end(digest_in(experiment.status_reason)) is not None
+    )
+    return succeed(row, words.undone(s, experiment if is_ours else None), warn=is_ours)
 
 
 def _stop_under_way(s: Situation, row: Row) -> Decision | None:
