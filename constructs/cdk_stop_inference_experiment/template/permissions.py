@@ -84,6 +84,10 @@ def polling_rules_arn(stack: Stack) -> str:
 def permit_rules(scope: Construct, function: lambda_.Function) -> IDependable:
     """Let the stack's polling rules invoke the function: all rules whose names have the prefix.
 
+    No ``source_account``: others report that rules then invoke nothing, without an error
+    (awsdocs/aws-cloudformation-user-guide pull request 481). The ARN has the account, the region
+    and the stack's id.
+
     A statement for each rule would fill the function's policy at forty stops, and need a call
     before and after each. "Lambda configures the comparison using the StringLike operator":
     https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html#lambda-AddPermission-request-SourceArn
@@ -94,7 +98,6 @@ def permit_rules(scope: Construct, function: lambda_.Function) -> IDependable:
         action="lambda:InvokeFunction",
         function_name=function.function_arn,
         principal="events.amazonaws.com",
-        source_account=Aws.ACCOUNT_ID,
         source_arn=polling_rules_arn(Stack.of(scope)),
     )
 
