@@ -97,6 +97,7 @@ def _endpoints(stack: cdk.Stack) -> list[str]:
     [
         ({"outcome": Outcome.promote_shadow()}, True),
         ({"outcome": Outcome.promote_shadow(Instances("ml.m5.xlarge", 2))}, True),
+        ({"outcome": Outcome.promote_shadow(Instances.shadow())}, False),
         ({"outcome": Outcome.keep_production()}, False),
         ({"outcome": Outcome.keep_both()}, False),
         ({"model_variant_actions": KEEP_PRODUCTION}, False),

@@ -21,7 +21,11 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct, DependencyGroup, IDependable
 
-from cdk_stop_inference_experiment_handler.contract.declaration import Action, OutcomeKind
+from cdk_stop_inference_experiment_handler.contract.declaration import (
+    Action,
+    InstancesOf,
+    OutcomeKind,
+)
 from cdk_stop_inference_experiment_handler.contract.wire import RULE_PREFIX
 
 from ..evidence import Evidence
@@ -269,10 +273,12 @@ def endpoint_to_count(properties: Mapping[str, object], experiment: object) -> s
     """The endpoint whose instances a promotion takes over, or is compared with.
 
     Returns:
-        ``*`` if synth does not know it; empty if nothing is promoted, or on no given instances.
+        ``*`` if synth does not know it; empty if nothing is promoted, or on instances that the
+        experiment has: the shadow's, or those that SageMaker chooses.
     """
     outcome, actions = properties.get("Outcome"), properties.get("ModelVariantActions")
     promotes = outcome == OutcomeKind.PROMOTE_SHADOW or is_unresolved(outcome)
+    promotes = promotes and properties.get("Instances") != InstancesOf.SHADOW
     if properties.get("DesiredModelVariants") is not None:
         named = actions.values() if isinstance(actions, Mapping) else [actions]
         promotes = any(action == Action.PROMOTE or is_unresolved(action) for action in named)
