@@ -194,6 +194,24 @@ def test_a_function_gets_the_concurrency_and_the_dead_letter_queue_it_is_given()
     assert dependencies(template, name) == set(template["Resources"]) - {name}
 
 
+def test_the_role_may_encrypt_for_a_dead_letter_queue_with_a_customer_managed_key() -> None:
+    stack = new_stack()
+    queue = sqs.Queue(stack, "Failed", encryption=sqs.QueueEncryption.KMS)
+    provider = StopInferenceExperimentProvider(stack, "Provider", dead_letter_queue=queue)
+    declare(stack, provider=provider)
+    template = synthesised(stack)
+    key, _ = only(template, "AWS::KMS::Key")
+    assert [one for one in statements(template) if "kms:" in str(one["Action"])] == [
+        {
+            "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+            "Effect": "Allow",
+            "Resource": {"Fn::GetAtt": [key, "Arn"]},
+        }
+    ]
+    name, _ = only(template, RESOURCE_TYPE)
+    assert dependencies(template, name) == set(template["Resources"]) - {name}
+
+
 @jsii.implements(cdk.IAspect)
 class _Move:
     """Puts functions into a VPC, as organisations do that allow no others."""
