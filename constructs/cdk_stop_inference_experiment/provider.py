@@ -30,6 +30,7 @@ from .template.permissions import (
     permit_rules,
     polling_rule_prefix,
 )
+from .template.vpc_endpoints import keep_endpoints
 from .tokens import is_lookup_dummy
 from .version import PURPOSE, function_description
 
@@ -203,6 +204,8 @@ class StopInferenceExperimentProvider(Construct):
         check_function_at_the_end(self._function, invocation, in_vpc=vpc is not None)
         rules = permit_rules(self, self._function)
         self._ready = DependencyGroup(invocation, permissions, rules)
+        if vpc:
+            self._ready.add(keep_endpoints(self, vpc, self._function))
 
     @property
     def service_token(self) -> str:
