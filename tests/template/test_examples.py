@@ -14,7 +14,7 @@ from aws_cdk import cx_api
 
 from cdk_stop_inference_experiment.app import make_stack
 
-from .stacks import RESOURCE_TYPE, resources
+from .stacks import RESOURCE_TYPE, resources, synthesised
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted(path for path in (ROOT / "examples").iterdir() if path.is_dir())
@@ -67,3 +67,20 @@ def test_the_example_without_python_code_is_read_by_the_librarys_app() -> None:
     (resource,) = resources(stack.template, RESOURCE_TYPE).values()
     assert resource["Properties"]["Name"] == "fraud-shadow-json"
     assert not stack.messages
+
+
+def test_the_commands_of_the_example_without_python_code_are_accepted() -> None:
+    folder = ROOT / "examples" / "cdk_json"
+    context = json.loads((folder / "cdk.json").read_text())["context"]
+    text = (folder / "README.md").read_text().replace("\\\n", "")
+    commands = re.findall(r"^cdk deploy.*", text, re.MULTILINE)
+    outcomes = []
+    for command in commands:
+        stack = make_stack(cdk.App(context={**context, **_context_in(command)}))
+        (resource,) = resources(synthesised(stack), RESOURCE_TYPE).values()
+        outcomes.append((resource["Properties"]["Outcome"], resource["Properties"]["EndNow"]))
+    assert outcomes == [
+        ("PromoteShadow", "false"),
+        ("PromoteShadow", "true"),
+        ("KeepBoth", "false"),
+    ]
