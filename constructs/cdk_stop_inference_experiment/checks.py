@@ -336,7 +336,13 @@ def _comparison(label: str, comparison: Comparison) -> Iterator[str]:
         for bound in ("max_increase", "max_value"):
             yield from _not_a_duration(f"{label}.{bound}", getattr(comparison, bound))
     for name, metric in zip(("production", "shadow"), pair_of(comparison) or (), strict=False):
-        if stat_of(metric) is None:
+        stat = stat_of(metric)
+        if stat is not None and stat.unit_filter is not None:
+            yield (
+                f"'{label}.{name}' must have no 'unit', got {stat.unit_filter}: the function reads "
+                f"the values of every unit: leave it out, and publish the metric in one unit"
+            )
+        if stat is None:
             yield (
                 f"'{label}.{name}' must be a metric, and not a math expression, which "
                 f"GetMetricData cannot read by the hour, got {shown(metric)}: publish its value "
@@ -367,18 +373,40 @@ def evidence_elsewhere(evidence: object, scope: Construct) -> Iterator[str]:
                 of_metric = {"account": stat.account, "region": stat.region}
                 sources.append((f"comparisons[{index}].{name}", "metric", of_metric))
     for label, kind, there in sources:
-        for which, value in here.items():
-            other = known_text(there[which])
-            if value is not None and other is not None and value != other:
-                remedy = (
-                    f"create the alarm in that {which}"
-                    if kind == "alarm"
-                    else f"publish it in that {which}"
-                )
-                yield (
-                    f"'promote_if.{label}' must be in the construct's own {which} '{value}', got "
-                    f"one in '{other}', where the function cannot read it: {remedy}"
-                )
+        yield from _elsewhere(f"promote_if.{label}", kind, here, there)
+
+
+def _elsewhere(
+    label: str, kind: str, here: Mapping[str, str | None], there: Mapping[str, object]
+) -> Iterator[str]:
+    """Why an alarm or a metric is, or may be, out of the function's reach."""
+    not_known = []
+    for which, value in here.items():
+        other = known_text(there[which])
+        if other is None or other == value:
+            continue
+        if value is None:
+            not_known.append(f"{which} '{other}'")
+            continue
+        remedy = (
+            f"create the alarm in that {which}"
+            if kind == "alarm"
+            else f"publish it in that {which}"
+        )
+        yield (
+            f"'{label}' must be in the construct's own {which} '{value}', got "
+            f"one in '{other}', where the function cannot read it: {remedy}"
+        )
+    if not_known:
+        remedy = (
+            "name it with Alarm.from_alarm_name(...)"
+            if kind == "alarm"
+            else "leave it out of the metric, which then is one of the stack's own"
+        )
+        yield (
+            f"'{label}' is in {' and '.join(not_known)}, where the function can read it only if "
+            f"the stack is there, which is not known at synth: give the stack an 'env', or {remedy}"
+        )
 
 
 def _environment_of_alarm(alarm: Any) -> Mapping[str, object]:  # noqa: ANN401 - IAlarm, untyped
