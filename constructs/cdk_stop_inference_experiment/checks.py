@@ -48,6 +48,7 @@ UNKNOWN_NAME = "cdk-stop-inference-experiment:unknownName"
 SCHEDULE_IS_OVER = "cdk-stop-inference-experiment:scheduleIsOver"
 NATIVE_ENDS_IT = "cdk-stop-inference-experiment:nativeEndsIt"
 TOO_FEW_REQUESTS = "cdk-stop-inference-experiment:tooFewRequests"
+NO_PRODUCTION = "cdk-stop-inference-experiment:noProduction"
 OTHER_INSTANCE_TYPE = "cdk-stop-inference-experiment:otherInstanceType"
 IMPLAUSIBLE_BOUND = "cdk-stop-inference-experiment:implausibleBound"
 HELD_TWICE = "cdk-stop-inference-experiment:heldTwice"
@@ -126,6 +127,15 @@ def find_warnings(
         )
         yield NATIVE_ENDS_IT, text
     yield from _other_instance_type(properties, experiment)
+    if is_experiment(experiment) and KnownExperiment.of(experiment).removes_production(
+        properties.get("ModelVariantActions")
+    ):
+        text = (
+            "'model_variant_actions' removes the production variant and promotes no other one: an "
+            "endpoint needs a production variant, so SageMaker may refuse the stop: promote the "
+            "shadow variant, or retain the production variant"
+        )
+        yield NO_PRODUCTION, text
     if combinations := _undocumented_combinations(properties):
         text = (
             f"AWS does not document what StopInferenceExperiment does for "
@@ -158,18 +168,16 @@ def _other_instance_type(
     """Warn of a promotion on another instance type than the one that was measured."""
     if not is_experiment(experiment):
         return
-    instances = properties.get("Instances")
-    differ = KnownExperiment.of(experiment).other_instance_type(
-        properties.get("Outcome"), instances
-    )
+    differ = KnownExperiment.of(experiment).other_instance_type(properties)
     if differ is None:
         return
-    tested, wanted = differ
+    tested, wanted, prop = differ
     text = (
-        f"the shadow is tested on '{tested}', but 'outcome' promotes it on '{wanted}': what was "
+        f"the shadow is tested on '{tested}', but '{prop}' promotes it on '{wanted}': what was "
         f"measured is not what will be deployed"
     )
-    if properties.get("PromoteIf") is not None and instances is None:
+    is_named = prop == "desired_model_variants" or properties.get("Instances") is not None
+    if properties.get("PromoteIf") is not None and not is_named:
         text += (
             ", and 'promote_if' does not allow it: write "
             "Outcome.promote_shadow(Instances.shadow()), or Instances.production() to promote it "
