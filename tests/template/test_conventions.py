@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -118,6 +120,15 @@ def test_an_experiment_has_the_metrics_of_its_variants(method: str) -> None:
         {"Name": "EndpointName", "Value": "fraud"},
         {"Name": "VariantName", "Value": "shadow"},
     ]
+
+
+@pytest.mark.parametrize("method", VARIANTS)
+def test_the_documentation_of_a_metric_has_its_unit_its_defaults_and_the_page(method: str) -> None:
+    text = inspect.getdoc(getattr(StopInferenceExperiment, method)) or ""
+    (unit,) = re.findall(r"Unit: (\w+)\.", text)
+    assert (unit == "microseconds") == VARIANTS[method][0].endswith("Latency")
+    assert re.findall(r"Default: (.+)\.", text) == ["5 minutes", VARIANTS[method][1]]
+    assert "https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html" in text
 
 
 def test_the_metrics_of_an_experiment_by_name_are_those_of_the_endpoint_it_runs_on() -> None:
