@@ -333,6 +333,23 @@ def test_a_function_whose_new_version_is_not_known_makes_the_plan_uncertain(afte
     assert verdict.chance(PROMOTE) == "may"
 
 
+# Two resources of one experiment
+
+
+def test_a_stop_that_is_not_certain_leaves_the_next_one_possible_whatever_the_names_case() -> None:
+    account = nested()
+    account.experiments = {"Fraud-Shadow": experiment(name="Fraud-Shadow")}
+    account.happened[STACK] = created(Name="Fraud-Shadow")
+    account.deployed[PARENT].append(Resource("Last", ARN, RESOURCE_TYPE, "CREATE_COMPLETE"))
+    promotes = ours(Name="Fraud-Shadow", ModelVariantActions=PROMOTE_SHADOW)
+    account.happened[PARENT][1:1] = [
+        of_resource("CREATE_IN_PROGRESS", 131, physical_id="", logical_id="Last"),
+        of_resource("CREATE_COMPLETE", 132, declared=promotes, logical_id="Last"),
+    ]
+    _, last = plan_destroy(account, "parent").verdicts
+    assert last.chance(PROMOTE) == "may"
+
+
 # What is said
 
 

@@ -381,6 +381,7 @@ class _Update:
         self._changes = [change for stack in stacks for change in stack.change_set.changes]
         self._made = dict(_made(self._changes))
         self._touched = set(_touched(self._changes))
+        self._requests: dict[tuple[str, str], list[Step]] = {}
         self._triggers = [arn.rpartition(":")[2] for arn in root.triggers]
 
     def _risks(self, place: Place) -> list[str]:
@@ -549,9 +550,11 @@ class _Update:
         return replace(sent, completed=completed, holders=self._holders(stack, place))
 
     def _request(self, stack: ChangedStack, name: str) -> Step | None:
-        """What comes of a declared resource in the update."""
-        steps = list(self._ours(stack, name))
-        return steps[-1] if steps else None
+        """What comes of a declared resource in the update; None if nothing does."""
+        key = stack.stack_id, name
+        if key not in self._requests:
+            self._requests[key] = list(self._ours(stack, name))[-1:]
+        return next(iter(self._requests[key]), None)
 
     def _renamed(self, stack: ChangedStack) -> Iterator[Step]:
         """After an update to another experiment, CloudFormation deletes the old physical id."""
@@ -996,7 +999,9 @@ def _is_renamed(update: PlannedRequest) -> bool:
     """Whether an update names another experiment, as far as is known."""
     if update.kind is not RequestType.UPDATE or update.old is None or update.properties is None:
         return False
-    old, new = (str(one.get("Name", "")).lower() for one in (update.old, update.properties))
+    old, new = (
+        str(properties.get("Name", "")).lower() for properties in (update.old, update.properties)
+    )
     return old != new and not is_late(update.properties.get("Name"))
 
 

@@ -578,16 +578,20 @@ class Judge:
             and result.decision.stop
             and isinstance(result.situation.experiment, Experiment)
         ]
-        self._keep(verdict, ended)
+        found = [
+            result.situation.experiment
+            for _, result in results
+            if isinstance(result.situation.experiment, Experiment)
+        ]
+        self._keep(verdict, found, ended)
 
-    def _keep(self, verdict: Verdict, ended: list[Experiment]) -> None:
+    def _keep(self, verdict: Verdict, found: list[Experiment], ended: list[Experiment]) -> None:
+        """Keep what a step ends for certain, or may end."""
         name = verdict.experiment.lower()
         if ended and verdict.chance(STOP) == WILL:
             self._after[name] = ended[:1]
         elif ended:
-            now = self._reader.experiment(name)
-            before = self._after.get(name) or ([now] if isinstance(now, Experiment) else [])
-            self._after[name] = [*before, ended[0]]
+            self._after[name] = [*_distinct(self._after.get(name) or found), ended[0]]
 
     def _possibilities(self, step: PlannedRequest, result: Decided) -> Iterator[Possibility]:
         """How a request may go in one Situation: first as everything is now."""
@@ -716,7 +720,7 @@ class Judge:
             serves=_serves(request, experiment) if is_known else "",
             way_back=words.way_back(experiment) if promotes or not is_known else "",
         )
-        self._keep(verdict, [_as_ended(experiment, None)])
+        self._keep(verdict, experiments, [_as_ended(experiment, None)])
         return verdict
 
     def _version_note(self, step: PlannedRequest) -> str:
@@ -963,6 +967,13 @@ def _ready_at(s: Situation, experiment: Experiment) -> float:
         return begin + PERIOD + windowed.METRIC_DELAY_SECONDS
     begin = sequential.question(evidence, experiment, s.now).begin
     return begin + (evidence.min_hours or 1) * HOUR + sequential.METRIC_DELAY_SECONDS
+
+
+def _distinct(experiments: list[Experiment]) -> Iterator[Experiment]:
+    """The experiments, of which several cases may have found the same one."""
+    for index, experiment in enumerate(experiments):
+        if experiment not in experiments[:index]:
+            yield experiment
 
 
 def _as_ended(experiment: Experiment, wanted: Wanted | None) -> Experiment:
