@@ -267,6 +267,10 @@ class ChangedStack:
         """A resource in the new template; empty if that has none."""
         return self.definitions.get(logical_id, {})
 
+    def has_condition(self, logical_id: str) -> bool:
+        """Whether a resource of the new template is only there if a condition holds."""
+        return "Condition" in self.definition(logical_id)
+
     def resolved_properties(self, logical_id: str) -> Any:  # noqa: ANN401 - see resolved()
         """Its properties, as far as they are known before the execution."""
         return resolved(self.definition(logical_id).get("Properties") or {}, self.known)
@@ -475,14 +479,15 @@ class _Update:
                     *(place, RequestType.DELETE, {"Name": place.experiment or "-"}, UPDATE),
                     stacks=self._forward,
                 )
-            has_condition = "Condition" in stack.definition(name)
-            if change is None and has_condition and not stack.is_failed:
-                return  # Its condition is false.
-            yield self._sent(stack, replace(place, physical_id=""), RequestType.CREATE, change)
+            if change is not None or not stack.has_condition(name):
+                yield self._sent(stack, replace(place, physical_id=""), RequestType.CREATE, change)
+            elif stack.is_failed:
+                yield NoRequest(place, _CONDITION, is_known=False)
+            # Otherwise its condition is false.
         elif change is None and not stack.is_failed:
             yield NoRequest(place, "the change set does not change it")
-        elif change is None and "Condition" in stack.definition(name):
-            yield NoRequest(place, "whether its Condition holds", is_known=False)
+        elif change is None and stack.has_condition(name):
+            yield NoRequest(place, _CONDITION, is_known=False)
         elif change is not None and _is_unchanged(change, resource, stack):
             yield NoRequest(place, "its properties do not change")
         else:
@@ -581,24 +586,35 @@ class _Update:
         place = Place(stack.stack_id, name)
         if resource is None or not resource.physical_id:
             if change is not None or stack.is_failed:
-                yield NoRequest(place, _NO_NESTED_CHANGE_SET, is_known=False)
+                why = _NO_NESTED_CHANGE_SET if change else _LEFT_BY_FAILURE
+                yield NoRequest(place, why, is_known=False)
             return
-        is_known = change is None and not self._reader.stack(resource.physical_id).is_failed
-        why = "the change set does not change its stack" if is_known else _NO_NESTED_CHANGE_SET
+        is_failed = stack.is_failed or self._reader.stack(resource.physical_id).is_failed
+        is_known = change is None and not is_failed
+        why = "the change set does not change its stack"
+        if not is_known:
+            why = _NO_NESTED_CHANGE_SET if change else _LEFT_BY_FAILURE
         ours = list(resources_below(self._reader, resource.physical_id))
         for below in ours if ours or is_known else [place]:
             yield NoRequest(below, why, is_known)
 
     def _native(self, stack: ChangedStack, name: str) -> Iterator[Step]:
         change, resource = stack.changes.get(name), stack.deployed.get(name)
-        if resource is None or not resource.physical_id or resource.status == "CREATE_FAILED":
+        if resource is None or not resource.physical_id:
+            return
+        place = Place(stack.stack_id, name, resource.physical_id)
+        if resource.status == "CREATE_FAILED":
+            # CloudFormation deletes what was never stable, and creates it again.
+            yield Native(place, _name_in(resource), UPDATE, None, tuple(self._risks(place)))
             return
         if change is None and not stack.is_failed:
             return
-        place = Place(stack.stack_id, name, resource.physical_id)
         unknown = partial(NoRequest, place, is_known=False, experiment=_name_in(resource))
         if change is not None and (why := _not_said(change)):
             yield unknown(why)
+            return
+        if change is None and stack.has_condition(name):
+            yield unknown(_CONDITION)
             return
         if change is not None and (
             change.replaced == "True" or _is_unchanged(change, resource, stack)
@@ -651,6 +667,8 @@ _PERHAPS_ANOTHER_FUNCTION = (
     "CloudFormation refuses another ServiceToken, and whether it changes is known only during the "
     "deployment"
 )
+_LEFT_BY_FAILURE = "what the operation that failed has left to do in its nested stack"
+_CONDITION = "whether its Condition holds"
 _MAY_RETAIN = "the template cannot be read, and may retain it"
 _RETAINED = "it is retained: CloudFormation deletes nothing"
 _RETAINED_STACK = "its nested stack is retained: CloudFormation deletes nothing"

@@ -1,0 +1,148 @@
+"""What happens otherwise than a change set shows it, or besides. No headline may be weaker."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from cdk_stop_inference_experiment.cli.operations import ENDPOINT_TYPE
+from cdk_stop_inference_experiment.cli.plan import NO, STOP, Plan, plan_change_set
+from cdk_stop_inference_experiment.cli.reading import (
+    STACK_TYPE,
+    Change,
+    DescribedStack,
+    Resource,
+)
+from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
+from tests.unit.situations import RESOURCE, STACK
+
+from .account import (
+    CHANGE_SET,
+    NATIVE,
+    Account,
+    added,
+    change_set,
+    modified,
+    native,
+    only,
+    other,
+    planned,
+    removed,
+)
+from .past import PARENT, experiment, of_stack, ours
+
+TEST = Resource("Test", "fraud-shadow", NATIVE, "CREATE_COMPLETE")
+WANTED = {"Condition": "Wanted"}
+
+
+def nested() -> Account:
+    """Our stack in another one."""
+    account = Account()
+    account.stacks[PARENT] = DescribedStack(PARENT, "parent", "CREATE_COMPLETE")
+    account.stacks[STACK] = replace(account.stacks[STACK], parent_id=PARENT)
+    account.deployed[PARENT] = [Resource("Below", STACK, STACK_TYPE, "CREATE_COMPLETE")]
+    account.happened[PARENT] = [
+        of_stack("CREATE_IN_PROGRESS", 90, PARENT),
+        of_stack("CREATE_COMPLETE", 140, PARENT),
+    ]
+    return account
+
+
+def of_parent(account: Account, *changes: Change) -> Plan:
+    account.change_sets["verdict"] = change_set(*changes, stack_id=PARENT)
+    return plan_change_set(account, "parent", "verdict")
+
+
+def failed(account: Account, stack_id: str = STACK) -> Account:
+    """An update without rollback has failed."""
+    account.stacks[stack_id] = replace(account.stacks[stack_id], status="UPDATE_FAILED")
+    account.happened[stack_id] += [
+        of_stack("UPDATE_IN_PROGRESS", 200, stack_id),
+        of_stack("UPDATE_FAILED", 300, stack_id),
+    ]
+    return account
+
+
+# Conditions: a template also declares what they leave out
+
+
+def test_a_condition_that_becomes_false_deletes_cloudformations_own_resource() -> None:
+    account = Account(deployed={STACK: [TEST]})
+    account.new_templates[CHANGE_SET] = {"Test": {"Type": NATIVE, **WANTED, "Properties": {}}}
+    verdict = only(planned(native("Remove", policy="Delete"), account=account))
+    assert (verdict.moment, verdict.chance(STOP)) == ("clean-up", "will")
+    assert "keep both variants" in verdict.why
+
+
+def test_a_condition_that_becomes_false_deletes_a_nested_stack() -> None:
+    account = nested()
+    account.new_templates[CHANGE_SET] = {"Below": {"Type": STACK_TYPE, **WANTED}}
+    gone = Change("Remove", "Below", STACK_TYPE, STACK, policy="Delete")
+    verdict = only(of_parent(account, gone))
+    assert (verdict.request, verdict.moment, verdict.effect) == ("Delete", "clean-up", "stop")
+
+
+def test_an_endpoint_whose_condition_becomes_false_serves_nothing_afterwards() -> None:
+    account = Account()
+    endpoint = experiment().endpoint_name
+    account.deployed[STACK].append(Resource("Serves", endpoint, ENDPOINT_TYPE, "CREATE_COMPLETE"))
+    mine = {"Type": RESOURCE_TYPE, "Properties": ours()}
+    account.new_templates[CHANGE_SET] = {
+        RESOURCE: mine,
+        "Serves": {"Type": ENDPOINT_TYPE, **WANTED},
+    }
+    gone = Change("Remove", "Serves", ENDPOINT_TYPE, endpoint, policy="Delete")
+    ends = modified(after=ours(EndNow="true"))
+    verdict = only(planned(gone, ends, account=account))
+    assert (verdict.chance(STOP), verdict.serves) == ("will", "")
+    assert "is deleted in the clean-up" in verdict.endpoint_goes
+
+
+def test_a_condition_that_becomes_true_creates_what_the_stack_does_not_have() -> None:
+    account = Account(deployed={STACK: []})
+    declared = ours(StopOn=["Create"])
+    definition = {"Type": RESOURCE_TYPE, **WANTED, "Properties": declared}
+    account.new_templates[CHANGE_SET] = {RESOURCE: definition}
+    verdict = only(planned(added(declared), account=account))
+    assert (verdict.request, verdict.chance(STOP)) == ("Create", "will")
+
+
+def test_what_a_condition_keeps_away_is_not_there() -> None:
+    account = Account(deployed={STACK: []})
+    account.new_templates[CHANGE_SET] = {
+        RESOURCE: {"Type": RESOURCE_TYPE, **WANTED, "Properties": ours(StopOn=["Create"])},
+        "Test": {"Type": NATIVE, **WANTED, "Properties": {}},
+        "Below": {"Type": STACK_TYPE, **WANTED},
+    }
+    assert planned(other(), account=account).verdicts == ()
+
+
+# What a failed operation has left
+
+
+@pytest.mark.parametrize("is_deployed", [True, False])
+def test_a_condition_that_a_failed_update_never_reached_leaves_its_effect_open(
+    is_deployed: bool,
+) -> None:
+    account = failed(Account(deployed={STACK: [TEST] if is_deployed else []}))
+    logical_id, of_type = ("Test", NATIVE) if is_deployed else (RESOURCE, RESOURCE_TYPE)
+    account.new_templates[CHANGE_SET] = {logical_id: {"Type": of_type, **WANTED}}
+    verdict = only(planned(other(), account=account))
+    assert verdict.effect == "unknown"
+    assert "Condition" in verdict.why
+
+
+def test_a_failed_creation_of_cloudformations_own_resource_is_deleted_by_the_next_update() -> None:
+    account = failed(Account(deployed={STACK: [replace(TEST, status="CREATE_FAILED")]}))
+    account.new_templates[CHANGE_SET] = {"Test": {"Type": NATIVE}}
+    verdict = only(planned(other(), account=account))
+    assert (verdict.moment, verdict.chance(STOP)) == ("update", "may")
+
+
+def test_a_change_of_a_nested_stack_that_a_failed_update_never_reached_is_not_known() -> None:
+    account = failed(nested(), PARENT)
+    account.new_templates[CHANGE_SET] = {"Below": {"Type": STACK_TYPE}}
+    verdict = only(of_parent(account, other()))
+    assert verdict.chance(STOP) not in (NO, "will")
+    assert "IncludeNestedStacks" not in verdict.why
