@@ -2,7 +2,7 @@
 
 It consists of the ``*.py`` files of the handler package and of crhelper, unchanged, and of the part
 of botocore's SageMaker model that the handler uses: a reviewer sees the same files in the Lambda
-console as in this repository. Of one release, it is the same to the byte on every machine, so the
+console as in this repository. For one release, it is the same to the byte on every machine, so the
 command can tell whether a deployed function has it.
 """
 

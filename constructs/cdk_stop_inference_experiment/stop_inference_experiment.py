@@ -23,10 +23,10 @@ from .model_variant import ModelVariantConfig
 from .outcome import Outcome
 from .provider import (
     StopInferenceExperimentProvider,
+    capacity_problem,
     find_default_provider,
     make_default_provider,
     permit,
-    problem_with_another,
 )
 from .template.execution_role import keep_execution_role
 from .template.permissions import Access, alarms_to_describe, endpoint_to_count
@@ -382,7 +382,7 @@ def _provider_problems(scope: Construct, provider: object) -> list[str]:
 def _capacity_problems(
     provider: StopInferenceExperimentProvider | None, access: Access
 ) -> list[str]:
-    problem = problem_with_another(provider, access) if provider else None
+    problem = capacity_problem(provider, access) if provider else None
     return [problem] if problem else []
 
 

@@ -215,6 +215,40 @@ def test_the_native_resource_may_stop_what_has_a_status_that_is_not_known() -> N
     assert verdict.chance(STOP) == "may"
 
 
+SHADOWED = {
+    "Name": "fraud-shadow",
+    "ShadowModeConfig": {
+        "SourceModelVariantName": "production",
+        "ShadowModelVariants": [{"ShadowModelVariantName": "shadow"}],
+    },
+    "ModelVariants": [{"VariantName": "production"}, {"VariantName": "shadow"}],
+}
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        {},
+        {"Name": LATER},
+        {"ShadowModeConfig": LATER},
+        {"ModelVariants": LATER},
+        {"ModelVariants": [LATER]},
+        {"ModelVariants": [{"VariantName": LATER}]},
+        {"ShadowModeConfig": {"SourceModelVariantName": LATER}},
+        {"ShadowModeConfig": {"ShadowModelVariants": LATER}},
+    ],
+)
+def test_an_experiment_that_the_deployment_creates_is_not_known_with_all_its_names(
+    hidden: dict[str, Any],
+) -> None:
+    account = Account(deployed={}, happened={}, experiments={})
+    account.of_stack("REVIEW_IN_PROGRESS")
+    account.new_templates[CHANGE_SET] = {RESOURCE: {"Type": RESOURCE_TYPE, "DependsOn": "Test"}}
+    made = native("Add", physical_id="", after={**SHADOWED, **hidden})
+    verdict = only(planned(made, added(ours(StopOn=["Create"])), account=account))
+    assert verdict.chance(STOP) == ("unknown" if hidden else "may")
+
+
 def test_a_rename_is_found_in_the_template_if_the_change_set_has_no_values() -> None:
     account = Account()
     account.experiments["other"] = experiment(arn=OTHER_ARN, name="other")
@@ -397,4 +431,4 @@ def test_status_says_that_a_function_of_another_version_may_stop_what_this_one_d
     lines = [one.text for one in of_status([status_of(account, "shadow")]) if isinstance(one, Text)]
     (teardown,) = (line for line in lines if line.startswith("A teardown"))
     assert "would stop nothing" in teardown
-    assert "it may stop it, too: the function has version" in teardown
+    assert "it may stop it, too: the function has" in teardown

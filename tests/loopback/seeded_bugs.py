@@ -504,11 +504,10 @@ def _kept_in_the_users_words() -> Patch:
     return mock.patch.object(stop_request.Wanted, "without_promotion", worded)
 
 
-ONE, FAULT, TWO, TWO_FAULT, THREE = (
+ONE, FAULT, TWO, THREE = (
     "one",
     "one with a fault",
     "two",
-    "two with a fault",
     "three",
 )
 ALL = "all kinds in turn"

@@ -263,7 +263,7 @@ WRONG: dict[str, tuple[Json, str, str]] = {
     "an alarm that is no name": (
         _with_evidence(alarms=[5]),
         ".promote_if.alarms[0]",
-        " must be a text, got 5",
+        " must be a string, got 5",
     ),
     "a dimension that is no text": (
         _compared(dimensions=["v2"]),

@@ -123,7 +123,7 @@ class PlannedRequest:
         risks: What may come first, so that the request is not sent or orders nothing.
         may_fail: Why it may fail besides.
         refused: Why CloudFormation itself refuses to send it; empty if it does not.
-        made: The experiment that the operation creates.
+        made: The experiment that the operation creates, as far as that is known.
         is_after: Whether the experiment that the operation creates is certainly there before.
         new_alarms: What stands for the names of alarms that the operation creates.
     """
@@ -140,7 +140,7 @@ class PlannedRequest:
     may_fail: tuple[str, ...] = ()
     refused: str = ""
     missing: str = ""
-    made: Experiment | None = None
+    made: Seen[Experiment | None] = None
     is_after: bool = True
     new_alarms: tuple[str, ...] = ()
 
@@ -536,7 +536,7 @@ class _Update:
             may_fail=(may_fail,) if may_fail else (),
             refused=refused,
             missing=missing,
-            made=self._made.get(name),
+            made=self._made.get(name, self._made.get("")),
             is_after=name not in self._made or name in stack.made_before(place.logical_id),
             new_alarms=tuple(map(_new_alarm, alarms)),
         )
@@ -975,30 +975,52 @@ def _retained(reader: Reader, stack: ChangedStack) -> set[str]:
     return by_policy | {name for name, definition in old.items() if is_retained(definition)}
 
 
-def _made(changes: list[Change]) -> Iterator[tuple[str, Experiment]]:
-    """The experiments that the change set creates, by name, as they will be."""
+def _made(changes: list[Change]) -> Iterator[tuple[str, Seen[Experiment]]]:
+    """The experiments that the change set creates, by name, as they will be.
+
+    One whose name is not known has an empty one.
+    """
     for change in changes:
         after = change.after or {}
         name = after.get("Name")
         is_made = change.action == "Add" or change.replaced == "True"
-        if change.resource_type == NATIVE_TYPE and is_made and isinstance(name, str):
-            yield name.lower(), _experiment(name, after)
+        if change.resource_type == NATIVE_TYPE and is_made:
+            is_named = isinstance(name, str) and not is_late(name)
+            yield (str(name).lower(), _experiment(str(name), after)) if is_named else ("", _UNNAMED)
 
 
-def _experiment(name: str, properties: Json) -> Experiment:
+_UNNAMED = NotReadable(
+    Kind.REFUSED, "whether the same deployment creates it: an experiment's name is known only later"
+)
+_UNSHAPED = NotReadable(
+    Kind.REFUSED, "its variants: the same deployment creates it, and they are known only later"
+)
+
+
+def _experiment(name: str, properties: Json) -> Seen[Experiment]:
     mode = properties.get("ShadowModeConfig") or {}
     variants = properties.get("ModelVariants") or []
+    shadows = mode.get("ShadowModelVariants") or [] if isinstance(mode, Mapping) else None
+    if not isinstance(mode, Mapping) or not _is_known_list(variants) or not _is_known_list(shadows):
+        return _UNSHAPED
+    production = mode.get("SourceModelVariantName") or ""
+    names = [variant.get("VariantName") for variant in variants]
+    shadow_names = [shadow.get("ShadowModelVariantName") for shadow in shadows or ()]
+    if is_late([production, *names, *shadow_names]):
+        return _UNSHAPED
     return Experiment(
         arn=f":inference-experiment/{name}",
         name=name,
         status="Running",
-        variants={str(variant.get("VariantName")): "InService" for variant in variants},
-        production=str(mode.get("SourceModelVariantName") or ""),
-        shadows=tuple(
-            str(shadow.get("ShadowModelVariantName"))
-            for shadow in mode.get("ShadowModelVariants") or []
-        ),
+        variants=dict.fromkeys(map(str, names), "InService"),
+        production=str(production),
+        shadows=tuple(map(str, shadow_names)),
     )
+
+
+def _is_known_list(value: object) -> bool:
+    """Whether it is a list of objects."""
+    return isinstance(value, list) and all(isinstance(item, Mapping) for item in value)
 
 
 def _touched(changes: list[Change]) -> Iterator[str]:

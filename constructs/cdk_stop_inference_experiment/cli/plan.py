@@ -405,7 +405,7 @@ class Judge:
             elif (
                 isinstance(step, PlannedRequest)
                 and step.properties
-                and not (step.made or step.missing)
+                and not (isinstance(step.made, Experiment) or step.missing)
             ):
                 name = request_of(step, step.properties).name
                 yield "" if is_late(name) else name
@@ -562,7 +562,10 @@ class Judge:
         known = self._after.get(name.lower())
         if known:
             return list(known)
-        return [step.made or (self._reader.experiment(name) if name else None)]
+        if isinstance(step.made, Experiment):
+            return [step.made]
+        now = self._reader.experiment(name) if name else None
+        return [step.made if now is None else now]
 
     def _decided(
         self, step: PlannedRequest, properties: Json, experiment: Seen[Experiment | None]

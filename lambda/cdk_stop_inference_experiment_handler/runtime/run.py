@@ -158,7 +158,7 @@ class PollingRule:
         if time.time() < self._again_at:
             return
         try:
-            self._hand_over(progress.carried(), endpoint_name)
+            self._hand_over(progress.as_input(), endpoint_name)
         except HandOverFailed as error:
             self.trouble = str(error)
             self._again_at = time.time() + RULE_AGAIN_SECONDS
