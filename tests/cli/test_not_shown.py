@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from cdk_stop_inference_experiment.cli.operations import ENDPOINT_TYPE
-from cdk_stop_inference_experiment.cli.plan import NO, STOP, Plan, plan_change_set
+from cdk_stop_inference_experiment.cli.plan import (
+    FAIL,
+    MAY,
+    NO,
+    STOP,
+    UNKNOWN,
+    WILL,
+    Plan,
+    plan_change_set,
+)
 from cdk_stop_inference_experiment.cli.reading import (
     STACK_TYPE,
     Change,
@@ -15,24 +25,26 @@ from cdk_stop_inference_experiment.cli.reading import (
     Resource,
 )
 from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
-from tests.unit.situations import RESOURCE, STACK
+from tests.unit.situations import RESOURCE, STACK, variant
 
 from .account import (
     CHANGE_SET,
+    LATER,
     NATIVE,
     Account,
     added,
     change_set,
+    dynamic,
     modified,
     native,
     only,
     other,
     planned,
-    removed,
 )
-from .past import PARENT, experiment, of_stack, ours
+from .past import PARENT, TOKEN, created, experiment, of_stack, ours
 
 TEST = Resource("Test", "fraud-shadow", NATIVE, "CREATE_COMPLETE")
+NO_VALUE = {"Ref": "AWS::NoValue"}
 WANTED = {"Condition": "Wanted"}
 
 
@@ -146,3 +158,86 @@ def test_a_change_of_a_nested_stack_that_a_failed_update_never_reached_is_not_kn
     verdict = only(of_parent(account, other()))
     assert verdict.chance(STOP) not in (NO, "will")
     assert "IncludeNestedStacks" not in verdict.why
+
+
+# Values that are known only later: no value that the plan assumes may decide
+
+
+def late(name: str, of_variant: dict[str, Any]) -> dict[str, Any]:
+    """A variant of which one part is known only later."""
+    instances: dict[str, Any] = dict(of_variant["InfrastructureConfig"]["RealTimeInferenceConfig"])
+    infrastructure = {**of_variant["InfrastructureConfig"], "RealTimeInferenceConfig": instances}
+    for members in (of_variant, infrastructure, instances):
+        if name in members:
+            members[name] = LATER
+    return {**of_variant, "InfrastructureConfig": infrastructure}
+
+
+@pytest.mark.parametrize(
+    ("name", "if_new", "if_changed"),
+    [
+        ("VariantName", UNKNOWN, UNKNOWN),
+        ("ModelName", WILL, MAY),
+        ("InstanceType", WILL, MAY),
+        ("InstanceCount", WILL, MAY),
+        ("InfrastructureType", WILL, NO),  # It has one value.
+    ],
+)
+def test_a_part_of_a_variant_that_is_known_only_later_may_end_the_experiment(
+    name: str, if_new: str, if_changed: str
+) -> None:
+    after = ours(DesiredModelVariants=[late(name, variant("production"))])
+    for before, expected in (
+        (ours(), if_new),
+        (ours(DesiredModelVariants=[variant("production")]), if_changed),
+    ):
+        account = Account()
+        account.happened[STACK] = created(**before)
+        verdict = only(planned(modified(before=before, after=after), account=account))
+        assert verdict.chance(STOP) == expected
+        assert verdict.stop_request is None
+
+
+def test_an_instance_type_that_is_known_only_later_may_be_another_than_any_current_one() -> None:
+    for current in ("ml.m5.large", "ml.m5.xlarge"):
+        desired = variant("production")
+        config = {"InstanceType": current, "InstanceCount": "1"}
+        desired["InfrastructureConfig"] = {
+            "InfrastructureType": "RealTimeInference",
+            "RealTimeInferenceConfig": config,
+        }
+        before = ours(DesiredModelVariants=[desired])
+        account = Account()
+        account.happened[STACK] = created(**before)
+        after = {**before, "DesiredModelVariants": [late("InstanceType", {**desired})]}
+        verdict = only(planned(modified(before=before, after=after), account=account))
+        assert verdict.chance(STOP) == "may"
+
+
+def test_desired_variants_that_another_resource_may_change_may_end_the_experiment() -> None:
+    details = (dynamic("DesiredModelVariants", "Switch.Value"),)
+    change = modified(after=ours(DesiredModelVariants=[variant("production")]), details=details)
+    assert only(planned(change, other(logical_id="Switch"))).chance(STOP) not in (NO, "will")
+
+
+def test_an_outcome_that_may_be_left_out_may_leave_a_valid_declaration() -> None:
+    account = Account()
+    declared = ours(EndNow="true", Outcome={"Fn::If": ["Wanted", "KeepBoth", NO_VALUE]})
+    account.new_templates[CHANGE_SET] = {
+        RESOURCE: {"Type": RESOURCE_TYPE, "Properties": declared},
+    }
+    verdict = only(planned(modified(), account=account))
+    assert (verdict.chance(STOP), verdict.chance(FAIL)) == ("may", "may")
+
+
+def test_a_value_of_which_a_part_is_masked_may_end_the_experiment() -> None:
+    before = {"ServiceToken": TOKEN, "Name": "fraud-shadow", "Outcome": "KeepBoth"}
+    verdict = only(planned(modified(before=before, after={**before, "Outcome": "Keep****"})))
+    assert verdict.chance(STOP) == "may"
+
+
+@pytest.mark.parametrize("token", [LATER, "****", "{{resolve:ssm:/stopper}}"])
+def test_a_function_whose_current_name_is_not_shown_may_be_the_same(token: str) -> None:
+    change = modified(before=ours(ServiceToken=token), after=ours(EndNow="true"))
+    verdict = only(planned(change))
+    assert (verdict.chance(STOP), verdict.chance(FAIL)) == ("may", "may")

@@ -254,7 +254,8 @@ def headline(verdict: Verdict) -> str:
 def _ends(verdict: Verdict) -> str:
     """What a stop makes of the variants."""
     stop, promote = verdict.chance(STOP), verdict.chance(PROMOTE)
-    if promote == MAY and stop == WILL and any(way.by_metrics for way in verdict.possibilities):
+    by_metrics = any(way.by_metrics for way in verdict.possibilities)
+    if promote == MAY and stop == WILL and by_metrics and verdict.outcome:
         return f" and, as the metrics are now, {verdict.outcome}"
     if promote == NO and verdict.outcome:
         return f", {verdict.outcome}" if " and " in verdict.outcome else f" and {verdict.outcome}"

@@ -925,9 +925,9 @@ def _another_function(
     old: Json, after: Json, definition: Json, stack: ChangedStack
 ) -> tuple[str, str]:
     """Why CloudFormation refuses the update, and why it may: it gets another function."""
-    token = after.get("ServiceToken")
-    if not is_late(token):
-        return (_ANOTHER_FUNCTION if old.get("ServiceToken") not in (None, token) else "", "")
+    before, token = old.get("ServiceToken"), after.get("ServiceToken")
+    if not is_late([before, token]):
+        return (_ANOTHER_FUNCTION if before not in (None, token) else "", "")
     is_another = _function_of(definition, stack)
     if is_another == "False":
         return "", ""

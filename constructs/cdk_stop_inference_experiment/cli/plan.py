@@ -123,7 +123,7 @@ class Verdict:
         moment: When it is sent: update, clean-up or deletion.
         is_native: CloudFormation's own resource does it, without the function.
         possibilities: The first one is what happens if everything stays as it is now.
-        stop_request: The request to SageMaker, if any.
+        stop_request: The request to SageMaker, if there is one and all of it is known.
         evidence: The current report of the gate; empty if no evidence is declared.
         deploy_after: When a test that is too young is worth another try; ``why`` says it, too.
         warnings: What the function will log as a warning, such as fewer instances.
@@ -474,10 +474,13 @@ class Judge:
         stop = decision.stop if decision.verb is Verb.STOP else None
         known = counts if isinstance(counts, Mapping) else {}
         request = members_of(stop, experiment, known) if stop and experiment else None
-        # A value that is known only later may decide what serves.
         unknown = next((way for way in possibilities if way.effect == UNKNOWN), None)
+        # A value that is known only later may decide what serves; one that is assumed says nothing.
         ends = {result.decision.stop.end for _, result in results if result.decision.stop}
         is_one = len(ends) == 1
+        properties = step.properties or {}
+        is_assumed = is_late([properties.get("DesiredModelVariants"), properties.get("Instances")])
+        is_shown = is_one and not is_assumed
         by_metrics = any(way.by_metrics and way.promotes for way in possibilities)
         promotion = self._promotion(s) if by_metrics else None
         return replace(
@@ -486,16 +489,18 @@ class Judge:
             why=f"not known: {unknown.because}" if unknown else _why(first),
             order=(decision.order or decision.row).value,
             row=decision.row.value,
-            stop_request=request,
+            stop_request=request if is_shown else None,
             evidence=decision.evidence,
             deploy_after=_ready(first),
-            warnings=tuple(self._warnings(first)),
+            warnings=() if is_assumed else tuple(self._warnings(first)),
             sentence="" if unknown else decision.why,
             outcome=outcome_in_words(request, experiment)
             if is_one and request and experiment
             else "",
-            serves=_serves(request, experiment) if is_one and request and experiment else "",
-            promotion=_serves(promotion, experiment) if promotion and experiment else "",
+            serves=_serves(request, experiment) if is_shown and request and experiment else "",
+            promotion=_serves(promotion, experiment)
+            if promotion and experiment and not is_assumed
+            else "",
             waiting=tuple(self._waiting(step, first)),
             way_back=_way_back(stop, experiment, may_promote=promotion is not None),
         )
