@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from cdk_stop_inference_experiment.cli import main
 from cdk_stop_inference_experiment.cli.operations import ENDPOINT_TYPE
 from cdk_stop_inference_experiment.cli.plan import (
     FAIL,
@@ -241,3 +243,37 @@ def test_a_function_whose_current_name_is_not_shown_may_be_the_same(token: str) 
     change = modified(before=ours(ServiceToken=token), after=ours(EndNow="true"))
     verdict = only(planned(change))
     assert (verdict.chance(STOP), verdict.chance(FAIL)) == ("may", "may")
+
+
+# Status: a job that watches over the schedule exits with 2 unless nothing ends soon
+
+
+def watched(account: Account, monkeypatch: pytest.MonkeyPatch) -> int:
+    made = "cdk_stop_inference_experiment.cli.command.Reader"
+    monkeypatch.setattr(made, lambda _session: account)
+    return main(["status", "shadow", "--region", "eu-west-1", "--fail-on", "ends-within=24h"])
+
+
+@pytest.mark.parametrize(("days", "exit_status"), [(5.9, 0), (6.1, 2), (None, 2)])
+def test_a_schedule_without_an_end_is_taken_for_one_of_seven_days(
+    days: float | None,
+    exit_status: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    began = None if days is None else time.time() - days * 24 * 3600
+    endless = experiment(created=began, scheduled_start=began, scheduled_end=None)
+    account = Account(experiments={"fraud-shadow": endless})
+    assert watched(account, monkeypatch) == exit_status
+    assert ("7 days after its start" in capsys.readouterr().out) is (days is not None)
+    account.experiments["fraud-shadow"] = replace(endless, status="Completed")
+    assert watched(account, monkeypatch) == 0
+
+
+def test_a_resource_whose_experiment_is_not_known_fails_a_scheduled_job(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    resource = Resource(RESOURCE, "no-arn", RESOURCE_TYPE, "CREATE_FAILED")
+    account = Account(deployed={STACK: [resource]}, happened={STACK: created()[::3]})
+    assert watched(account, monkeypatch) == 2
+    assert "its experiment is not known" in capsys.readouterr().out

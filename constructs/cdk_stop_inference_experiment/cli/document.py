@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from cdk_stop_inference_experiment_handler.lifecycle import words
 from cdk_stop_inference_experiment_handler.lifecycle.situation import STOPPABLE_STATUSES
 
 from .operations import CLEAN_UP, DELETION, UPDATE
@@ -321,6 +322,9 @@ def _resource(resource: ResourceStatus) -> Iterator[Block]:
         yield Text(_sentence(resource.ended))
     elif resource.scheduled_end:
         yield Text(f"It ends by itself at {resource.scheduled_end}.")
+    elif resource.ends_at is not None:
+        end = words.moment(resource.ends_at)
+        yield Text(f"Its schedule has no end, so it ends by itself 7 days after its start: {end}.")
     if resource.variants:
         header = ("variant", "role", "model", "instances", "requests", "status")
         yield Table(header, tuple(map(_variant, resource.variants)))
