@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
 
 from cdk_stop_inference_experiment.cli import main
@@ -24,13 +27,15 @@ from cdk_stop_inference_experiment.cli.reading import (
     STACK_TYPE,
     Change,
     DescribedStack,
+    Reader,
     Resource,
 )
 from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
-from tests.unit.situations import RESOURCE, STACK, variant
+from tests.unit.situations import ARN, RESOURCE, STACK, variant
 
 from .account import (
     CHANGE_SET,
+    FUNCTION,
     LATER,
     NATIVE,
     Account,
@@ -42,6 +47,7 @@ from .account import (
     only,
     other,
     planned,
+    removed,
 )
 from .past import PARENT, TOKEN, created, experiment, of_stack, ours
 
@@ -243,6 +249,105 @@ def test_a_function_whose_current_name_is_not_shown_may_be_the_same(token: str) 
     change = modified(before=ours(ServiceToken=token), after=ours(EndNow="true"))
     verdict = only(planned(change))
     assert (verdict.chance(STOP), verdict.chance(FAIL)) == ("may", "may")
+
+
+# What the change set itself says goes before what a template says
+
+
+def test_what_the_change_set_deletes_is_deleted_although_the_template_retains_it() -> None:
+    account = Account()
+    account.templates[STACK] = {RESOURCE: {"Type": RESOURCE_TYPE, "DeletionPolicy": "Retain"}}
+    verdict = only(planned(removed(policy="Delete"), account=account))
+    assert (verdict.request, verdict.chance(STOP)) == ("Delete", WILL)
+
+
+@pytest.mark.parametrize(
+    ("policy", "in_template", "expected"),
+    [
+        ("ReplaceAndDelete", "Retain", MAY),
+        ("ReplaceAndRetain", "Delete", NO),
+        ("", "Retain", NO),
+        ("", "Delete", MAY),
+    ],
+)
+def test_a_replaced_experiment_goes_as_the_change_set_says(
+    policy: str, in_template: str, expected: str
+) -> None:
+    account = Account(deployed={STACK: [TEST]})
+    account.new_templates[CHANGE_SET] = {
+        "Test": {"Type": NATIVE, "UpdateReplacePolicy": in_template}
+    }
+    after = {"Name": "next"}
+    replaced = native(replaced="True", policy=policy, before={"Name": "fraud-shadow"}, after=after)
+    plan = planned(replaced, other(), account=account)
+    assert [one.chance(STOP) for one in plan.verdicts] == ([expected] if expected != NO else [])
+
+
+def test_a_detail_without_a_name_may_be_about_any_property() -> None:
+    detail = dynamic("", "Switch.Value")
+    for reason in ({}, {"Reason": "in other words"}):
+        change = modified(after=ours(**reason), details=(detail,))
+        verdict = only(planned(change, other(logical_id="Switch")))
+        assert verdict.chance(STOP) == UNKNOWN
+
+
+@pytest.mark.parametrize("status", ["DELETE_FAILED", "DELETE_SKIPPED"])
+def test_what_is_added_in_the_place_of_what_is_left_of_a_deletion_is_created(status: str) -> None:
+    left = Resource(RESOURCE, ARN, RESOURCE_TYPE, status)
+    account = Account(deployed={STACK: [left]}, happened={STACK: created()[::3]})
+    verdict = only(planned(added(ours(StopOn=["Create"])), account=account))
+    assert (verdict.request, verdict.chance(STOP)) == ("Create", WILL)
+
+
+def test_a_clean_up_may_find_the_experiment_that_the_same_update_creates() -> None:
+    account = Account(experiments={})
+    made = {
+        "Name": "fraud-shadow",
+        "ModelVariants": [variant("production"), variant("shadow")],
+        "ShadowModeConfig": {
+            "SourceModelVariantName": "production",
+            "ShadowModelVariants": [{"ShadowModelVariantName": "shadow"}],
+        },
+    }
+    for after, expected in ((made, MAY), ({**made, "Name": LATER}, UNKNOWN)):
+        verdict = only(planned(removed(), native("Add", after=after), account=account))
+        assert (verdict.request, verdict.chance(STOP)) == ("Delete", expected)
+
+
+def test_a_new_description_without_a_version_hides_it() -> None:
+    described = {"Description": "ours"}
+    function = Change("Modify", "Stopper", FUNCTION, "stopper", ("Properties",), after=described)
+    verdict = only(planned(modified(after=ours(Reason="new")), function))
+    assert verdict.chance(STOP) == MAY
+
+
+def test_properties_and_parameters_that_are_not_shown_are_not_empty(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    modify = {
+        "Action": "Modify",
+        "LogicalResourceId": RESOURCE,
+        "ResourceType": RESOURCE_TYPE,
+        "BeforeContext": "{}",
+        "AfterContext": json.dumps({"Metadata": {}}),
+    }
+    described = {
+        "ChangeSetId": CHANGE_SET,
+        "ChangeSetName": "verdict",
+        "StackId": STACK,
+        "Status": "CREATE_COMPLETE",
+        "Changes": [{"ResourceChange": modify}],
+        "Parameters": [
+            {"ParameterKey": "Verdict", "UsePreviousValue": True},
+            {"ParameterKey": "Empty", "ParameterValue": ""},
+        ],
+    }
+    reader = Reader(boto3.Session(region_name="eu-west-1"))
+    cloudformation = SimpleNamespace(describe_change_set=lambda **_: described)
+    monkeypatch.setitem(vars(reader), "_cloudformation", cloudformation)
+    seen = reader.change_set("verdict", "shadow")
+    assert (seen.changes[0].before, seen.changes[0].after) == (None, None)
+    assert seen.parameters == {"Empty": ""}
 
 
 # Status: a job that watches over the schedule exits with 2 unless nothing ends soon

@@ -462,9 +462,8 @@ class _Update:
                 yield self._native_deleted(stack, resource)
         for name, change in stack.changes.items():
             if change.resource_type == NATIVE_TYPE and change.replaced in ("True", "Conditional"):
-                definition = stack.definition(name)
                 replaced = stack.deployed.get(name)
-                if replaced and not is_retained(definition, "UpdateReplacePolicy"):
+                if replaced and not _is_left(change, stack.definition(name)):
                     yield self._native_deleted(stack, replaced, change.replaced)
 
     def _ours(self, stack: ChangedStack, name: str) -> Iterator[Step]:
@@ -472,8 +471,8 @@ class _Update:
         place = Place(stack.stack_id, name, resource.physical_id if resource else "")
         if change is not None and (why := _not_said(change)):
             yield NoRequest(place, why, is_known=False)
-        elif resource is None or resource.status == "CREATE_FAILED":
-            if resource is not None and resource.physical_id:
+        elif resource is None or resource.status == "CREATE_FAILED" or _is_gone(resource, change):
+            if resource and resource.physical_id and resource.status == "CREATE_FAILED":
                 # CloudFormation deletes what was never stable, and creates it again.
                 yield PlannedRequest(
                     *(place, RequestType.DELETE, {"Name": place.experiment or "-"}, UPDATE),
@@ -536,7 +535,7 @@ class _Update:
             may_fail=(may_fail,) if may_fail else (),
             refused=refused,
             missing=missing,
-            made=self._made.get(name, self._made.get("")),
+            made=self._made_as(name),
             is_after=name not in self._made or name in stack.made_before(place.logical_id),
             new_alarms=tuple(map(_new_alarm, alarms)),
         )
@@ -552,7 +551,16 @@ class _Update:
         sent = _deleted(self._reader, place, CLEAN_UP, self._in_clean_up, tuple(risks))
         if sent.properties is None and change is not None and change.before is not None:
             sent = replace(sent, properties=change.before, missing="")
-        return replace(sent, completed=completed, holders=self._holders(stack, place))
+        return replace(
+            sent,
+            completed=completed,
+            holders=self._holders(stack, place),
+            made=self._made_as(place.experiment),
+        )
+
+    def _made_as(self, name: str) -> Seen[Experiment | None]:
+        """The experiment of a name that the operation creates, as far as that is known."""
+        return self._made.get(name.lower(), self._made.get(""))
 
     def _request(self, stack: ChangedStack, name: str) -> Step | None:
         """What comes of a declared resource in the update; None if nothing does."""
@@ -568,7 +576,7 @@ class _Update:
             if not isinstance(update, PlannedRequest) or not _is_renamed(update):
                 continue
             place = update.place
-            if is_retained(stack.definition(name), "UpdateReplacePolicy"):
+            if _is_left(stack.changes.get(name), stack.definition(name)):
                 yield NoRequest(
                     place, "the old experiment is retained: UpdateReplacePolicy says so"
                 )
@@ -743,7 +751,7 @@ def _endpoints_removed(reader: Reader, stack: ChangedStack) -> Iterator[tuple[st
         if change.resource_type != ENDPOINT_TYPE or change.replaced not in ("True", "Conditional"):
             continue
         replaced = stack.deployed.get(name)
-        if replaced and not is_retained(stack.definition(name), "UpdateReplacePolicy"):
+        if replaced and not _is_left(change, stack.definition(name)):
             is_known = change.replaced == "True" and bool(stack.template)
             yield from _endpoints_of(reader, replaced, is_known=is_known)
 
@@ -856,13 +864,18 @@ def _is_unchanged(change: Change, resource: Resource, stack: ChangedStack) -> bo
 def _dynamic(change: Change, stack: ChangedStack) -> set[str]:
     """The properties whose new value only the execution tells, whatever the change set shows."""
     alarms = _new_alarms(stack)
-    return {
+    names = {
         detail.name
         for detail in change.details
-        if detail.is_dynamic and detail.attribute == "Properties" and detail.name
-        if _may_differ(detail, stack)
+        if detail.is_dynamic
+        and detail.attribute == "Properties"
+        and _may_differ(detail, stack)
         and not (detail.name == "PromoteIf" and detail.cause in alarms)
     }
+    if "" in names:  # It does not say which.
+        declared = stack.definition(change.logical_id).get("Properties") or {}
+        names |= {*declared, *(change.after or {})}
+    return names - {""}
 
 
 _ALARM_TYPES = frozenset(f"AWS::CloudWatch::{kind}Alarm" for kind in ("", "Composite", "Log"))
@@ -963,16 +976,24 @@ def _may_come_first(names: list[str]) -> str:
 
 def _retained(reader: Reader, stack: ChangedStack) -> set[str]:
     """The removed resources that CloudFormation leaves as they are."""
-    by_policy = {
-        name
-        for name, change in stack.changes.items()
-        if change.policy in ("Retain", "RetainExceptOnCreate")
-    }
+    said = {name: change.policy for name, change in stack.changes.items() if change.policy}
+    by_policy = {name for name, policy in said.items() if policy.startswith("Retain")}
     try:
         old = definitions(reader.template(stack.stack_id)) if stack.deployed else {}
     except CannotPlan:
         return by_policy
-    return by_policy | {name for name, definition in old.items() if is_retained(definition)}
+    by_template = {name for name, definition in old.items() if is_retained(definition)}
+    return by_policy | (by_template - said.keys())
+
+
+def _is_left(change: Change | None, definition: Json) -> bool:
+    """Whether CloudFormation leaves a replaced resource as it is.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChange.html
+    """
+    if change is not None and change.policy.startswith("ReplaceAnd"):
+        return change.policy == "ReplaceAndRetain"
+    return is_retained(definition, "UpdateReplacePolicy")
 
 
 def _made(changes: list[Change]) -> Iterator[tuple[str, Seen[Experiment]]]:
@@ -1043,6 +1064,12 @@ def _is_renamed(update: PlannedRequest) -> bool:
         str(properties.get("Name", "")).lower() for properties in (update.old, update.properties)
     )
     return old != new and not is_late(update.properties.get("Name"))
+
+
+def _is_gone(resource: Resource, change: Change | None) -> bool:
+    """Whether a resource is left of an earlier deletion, and another one is added in its place."""
+    is_added = change is not None and change.action == "Add"
+    return is_added and resource.status.startswith("DELETE_")
 
 
 def _not_said(change: Change) -> str:

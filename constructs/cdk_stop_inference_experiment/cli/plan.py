@@ -333,7 +333,7 @@ def _hides_version(change: Change) -> bool:
     if not change.physical_id or (change.scope and "Properties" not in change.scope):
         return False
     if change.after is not None:
-        return is_late(change.after.get("Description"))
+        return True  # It is not in the new description.
     return not names or bool(names & {"", "Code", "Description"})
 
 
