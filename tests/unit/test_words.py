@@ -87,6 +87,7 @@ EVIDENCE = [
     f"inconclusive: {words.with_forecast(UNCERTAIN, NEEDED)}",
     f"inconclusive: {words.with_forecast(UNCERTAIN, {'productionBreaksBound': True}, 'Metric')}",
     f"inconclusive: {words.judged_rate(ERRORS, {**RATES, 'shadow': None}, 'inconclusive')}",
+    f"inconclusive: {words.judged_hours(P99, {'hours': 0, 'hoursFailed': 0}, 'inconclusive')}",
     f"inconclusive: {words.judged_hours(P99, {'hours': 60, 'hoursFailed': 30}, 'inconclusive')}",
     f"failed: {words.judged_rate(ERRORS, RATES, 'failed')}",
     f"failed: {words.judged_hours(P99, {'hours': 60, 'hoursFailed': 50}, 'failed')}",
