@@ -22,6 +22,7 @@ from cdk_stop_inference_experiment.cli.plan import (
     WILL,
     Plan,
     plan_change_set,
+    plan_destroy,
 )
 from cdk_stop_inference_experiment.cli.reading import (
     STACK_TYPE,
@@ -348,6 +349,21 @@ def test_properties_and_parameters_that_are_not_shown_are_not_empty(
     seen = reader.change_set("verdict", "shadow")
     assert (seen.changes[0].before, seen.changes[0].after) == (None, None)
     assert seen.parameters == {"Empty": ""}
+
+
+# What time brings
+
+
+@pytest.mark.parametrize(("minutes", "expected"), [(None, MAY), (50, MAY), (70, NO)])
+def test_an_experiment_that_starts_within_the_hour_may_run_when_it_is_deleted(
+    minutes: float | None, expected: str
+) -> None:
+    start = None if minutes is None else time.time() + minutes * 60
+    waits = experiment("Created", scheduled_start=start)
+    account = Account(deployed={STACK: [TEST]}, experiments={"fraud-shadow": waits})
+    removes = planned(native("Remove", policy="Delete"), account=account)
+    for plan in (removes, plan_destroy(account, "shadow")):
+        assert only(plan).chance(STOP) == expected
 
 
 # Status: a job that watches over the schedule exits with 2 unless nothing ends soon

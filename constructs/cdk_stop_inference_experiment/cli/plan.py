@@ -66,7 +66,7 @@ WILL, MAY, UNKNOWN, NO, METRICS = "will", "may", "unknown", "no", "metrics"
 STOP, WAIT, FAIL, NOTHING, PROMOTE = "stop", "wait", "fail", "nothing", "promote"
 
 SOON_SECONDS = 3600.0
-"""An experiment that ends by itself within this time may end before the request."""
+"""An experiment that starts or ends by itself within this time may do so before the request."""
 
 STOP_SECONDS = BEGIN_AND_STOP_SECONDS / 2
 """A stop takes an endpoint update. A request that has less time may fail."""
@@ -684,11 +684,7 @@ class Judge:
         state = (step.properties or {}).get("DesiredState")
         ends = step.properties is None or state in ENDED_STATUSES or is_late(state)
         stops = [each for each in experiments if ends and each.status == "Running"]
-        perhaps = [
-            each
-            for each in experiments
-            if ends and each.status not in ("Created", "Running", "Stopping", *ENDED_STATUSES)
-        ]
+        perhaps = [each for each in experiments if ends and _may_be_running(each)]
         if not stops and not perhaps:
             because = _why_native_stops_nothing(step, experiments, is_later=bool(after))
             why = f"CloudFormation's own resource stops nothing: {because}"
@@ -848,6 +844,14 @@ def _why_native_stops_nothing(
     if step.properties is None or experiments[0].is_over:
         return f"the experiment is {experiments[0].status}"
     return "its declaration does not end the experiment"
+
+
+def _may_be_running(experiment: Experiment) -> bool:
+    """Whether an experiment that does not run now may do so before the request."""
+    if experiment.status == "Created":
+        start = experiment.scheduled_start
+        return start is None or start < time.time() + SOON_SECONDS
+    return experiment.status not in ("Running", "Stopping", *ENDED_STATUSES)
 
 
 def _knows_variants(step: Native) -> bool:
