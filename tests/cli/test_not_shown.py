@@ -17,6 +17,7 @@ from cdk_stop_inference_experiment.cli.plan import (
     FAIL,
     MAY,
     NO,
+    PROMOTE,
     STOP,
     UNKNOWN,
     WILL,
@@ -33,6 +34,7 @@ from cdk_stop_inference_experiment.cli.reading import (
 )
 from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
 from tests.unit.situations import ARN, RESOURCE, STACK, variant
+from tests.unit.situations import PROMOTE as PROMOTE_SHADOW
 
 from .account import (
     CHANGE_SET,
@@ -50,7 +52,7 @@ from .account import (
     planned,
     removed,
 )
-from .past import PARENT, TOKEN, created, experiment, of_stack, ours
+from .past import PARENT, TOKEN, created, experiment, of_resource, of_stack, ours
 
 TEST = Resource("Test", "fraud-shadow", NATIVE, "CREATE_COMPLETE")
 NO_VALUE = {"Ref": "AWS::NoValue"}
@@ -364,6 +366,39 @@ def test_an_experiment_that_starts_within_the_hour_may_run_when_it_is_deleted(
     removes = planned(native("Remove", policy="Delete"), account=account)
     for plan in (removes, plan_destroy(account, "shadow")):
         assert only(plan).chance(STOP) == expected
+
+
+# Two resources for the same experiment, of which either may come first
+
+
+def twins(**declared: Any) -> Account:
+    """A second resource for the same experiment."""
+    account = Account()
+    account.deployed[STACK].append(Resource("Twin", ARN, RESOURCE_TYPE, "CREATE_COMPLETE"))
+    account.happened[STACK][3:3] = [
+        of_resource("CREATE_IN_PROGRESS", 121, physical_id="", logical_id="Twin"),
+        of_resource("CREATE_COMPLETE", 122, declared=ours(**declared), logical_id="Twin"),
+    ]
+    return account
+
+
+def test_the_resource_that_promotes_may_come_before_the_one_that_does_not() -> None:
+    first, last = plan_destroy(twins(ModelVariantActions=PROMOTE_SHADOW), "shadow").verdicts
+    assert (first.chance(STOP), last.chance(STOP), last.chance(PROMOTE)) == (MAY, MAY, MAY)
+    assert "either may come first" in last.because[0]
+
+
+def test_a_promotion_may_come_too_late_after_the_end_of_another_resource() -> None:
+    ends, promotes = ours(EndNow="true"), {"ModelVariantActions": PROMOTE_SHADOW, "EndNow": "true"}
+    other_end = modified(after=ours(**promotes), logical_id="Twin")
+    plan = planned(other_end, modified(after=ends), account=twins())
+    promotion = next(one for one in plan.verdicts if one.place.logical_id == "Twin")
+    assert (promotion.chance(PROMOTE), promotion.chance(FAIL)) == (MAY, MAY)
+
+
+def test_two_resources_that_declare_the_same_end_it_once() -> None:
+    first, last = plan_destroy(twins(), "shadow").verdicts
+    assert (first.chance(STOP), last.chance(STOP)) == (WILL, NO)
 
 
 # Status: a job that watches over the schedule exits with 2 unless nothing ends soon

@@ -343,10 +343,51 @@ def _judged(
     """The verdict on each step, in order, and notes on the functions' versions."""
     judge = Judge(reader, versions)
     reader.describe_all(judge.names(operation.steps))
-    verdicts = [
-        _with_endpoint(reader, operation, deleted, judge.verdict(step)) for step in operation.steps
-    ]
+    verdicts = [judge.verdict(step) for step in operation.steps]
+    for twins in _twins(operation.steps, verdicts):
+        _judge_in_another_order(Judge(reader, versions), operation.steps, verdicts, twins)
+    verdicts = [_with_endpoint(reader, operation, deleted, verdict) for verdict in verdicts]
     return tuple(_with_failures_of_others(verdicts)), tuple(dict.fromkeys(judge.notes))
+
+
+def _twins(steps: list[Step], verdicts: list[Verdict]) -> Iterator[list[int]]:
+    """The requests at the same moment for the same experiment: any of them may come first."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for index, verdict in enumerate(verdicts):
+        if isinstance(steps[index], PlannedRequest) and verdict.experiment:
+            key = verdict.experiment.lower(), verdict.moment
+            found.setdefault(key, []).append(index)
+    yield from (indexes for indexes in found.values() if len(indexes) > 1)
+
+
+def _judge_in_another_order(
+    judge: Judge, steps: list[Step], verdicts: list[Verdict], twins: list[int]
+) -> None:
+    """Add what comes of twins in the reverse order, if it is not the same in all."""
+    order = list(range(len(steps)))
+    for index, other in zip(twins, reversed(twins), strict=True):
+        order[index] = other
+    reverse = {index: judge.verdict(steps[index]) for index in order}
+    chances = [
+        sorted([one[index].chance(what) for what in (STOP, PROMOTE, FAIL)] for index in twins)
+        for one in (dict(enumerate(verdicts)), reverse)
+    ]
+    if chances[0] == chances[1]:
+        return  # Whichever comes first does the same.
+    for index in twins:
+        verdict = verdicts[index]
+        seen = {way.for_reader for way in verdict.possibilities}
+        because = "another resource is for the same experiment, and either may come first"
+        more = [
+            replace(way, because=way.because or because)
+            for way in reverse[index].possibilities
+            if way.for_reader not in seen
+        ]
+        verdicts[index] = replace(
+            verdict,
+            possibilities=(*verdict.possibilities, *more),
+            way_back=verdict.way_back or reverse[index].way_back,
+        )
 
 
 def _with_endpoint(reader: Reader, operation: Operation, deleted: str, verdict: Verdict) -> Verdict:
