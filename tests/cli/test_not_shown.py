@@ -171,6 +171,39 @@ def test_a_change_of_a_nested_stack_that_a_failed_update_never_reached_is_not_kn
     assert "IncludeNestedStacks" not in verdict.why
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"EndNow": "true"}, {"EndNow": "true", "Reason": "in other words"}),
+        ({"DesiredState": "Cancelled"}, {}),
+    ],
+    ids=["left", "taken back"],
+)
+def test_a_declaration_that_a_failed_update_never_reached_may_not_count_as_deployed(
+    before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    account = failed(Account())
+    account.new_templates[CHANGE_SET] = {RESOURCE: {"Type": RESOURCE_TYPE}}
+    change = modified(before=ours(**before), after=ours(**after))
+    verdict = only(planned(change, account=account))
+    assert verdict.chance(STOP) == MAY
+    assert "after the failure" in verdict.because[0]
+    masked = replace(change, before=ours(EndNow="****"))
+    assert only(planned(masked, account=account)).chance(STOP) == UNKNOWN
+
+
+def test_the_template_of_a_failed_update_does_not_say_what_is_deployed() -> None:
+    account = failed(Account())
+    account.happened[STACK] = [
+        of_stack("UPDATE_IN_PROGRESS", 120),
+        of_stack("UPDATE_COMPLETE", 130),
+        *account.happened[STACK][-2:],
+    ]
+    left = {"Type": RESOURCE_TYPE, "Properties": ours(StopOn=["Update"])}
+    account.templates[STACK] = {RESOURCE: left}
+    assert only(plan_destroy(account, "shadow")).chance(STOP) == UNKNOWN
+
+
 # Values that are known only later: no value that the plan assumes may decide
 
 
@@ -394,6 +427,21 @@ def test_a_promotion_may_come_too_late_after_the_end_of_another_resource() -> No
     plan = planned(other_end, modified(after=ends), account=twins())
     promotion = next(one for one in plan.verdicts if one.place.logical_id == "Twin")
     assert (promotion.chance(PROMOTE), promotion.chance(FAIL)) == (MAY, MAY)
+
+
+@pytest.mark.parametrize(("depends", "expected"), [(True, NO), (False, MAY)])
+def test_a_promotion_may_come_before_cloudformations_own_resource_unless_it_depends_on_it(
+    depends: bool, expected: str
+) -> None:
+    account = Account()
+    account.deployed[STACK].append(TEST)
+    ends = ours(EndNow="true", ModelVariantActions=PROMOTE_SHADOW)
+    mine = {"Type": RESOURCE_TYPE, "Properties": ends, "DependsOn": ["Test"] if depends else []}
+    account.new_templates[CHANGE_SET] = {"Test": {"Type": NATIVE}, RESOURCE: mine}
+    both = [variant("production"), variant("shadow")]
+    keeps = native(after={"DesiredState": "Completed", "ModelVariants": both})
+    _, promotes = planned(keeps, modified(after=ends), account=account).verdicts
+    assert promotes.chance(PROMOTE) == expected
 
 
 def test_two_resources_that_declare_the_same_end_it_once() -> None:

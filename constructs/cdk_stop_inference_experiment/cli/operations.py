@@ -118,6 +118,7 @@ class PlannedRequest:
         properties: ResourceProperties, with ``LATER`` for what is not known yet; None if they are
             not known at all, which ``missing`` explains.
         stacks: The stacks of the operation as they will be then, by id.
+        or_old: What OldResourceProperties may be instead, after an operation that failed.
         completed: The properties that it completed an update with before, in the same operation.
         holders: The resources that will hold the physical id.
         risks: What may come first, so that the request is not sent or orders nothing.
@@ -134,6 +135,7 @@ class PlannedRequest:
     moment: str
     stacks: Mapping[str, FutureStack]
     old: Json | None = None
+    or_old: Json | None = None
     completed: str = ""
     holders: Seen[tuple[str, ...]] = ()
     risks: tuple[str, ...] = ()
@@ -159,6 +161,7 @@ class Native:
 
     Attributes:
         properties: The new ones in an update; None in a deletion.
+        dependents: The resources of its stack that depend on it, and get their requests after it.
     """
 
     place: Place
@@ -166,6 +169,7 @@ class Native:
     moment: str
     properties: Json | None = None
     risks: tuple[str, ...] = ()
+    dependents: tuple[str, ...] = ()
 
 
 Step = NoRequest | PlannedRequest | Native
@@ -498,11 +502,13 @@ class _Update:
         """A Create or an Update."""
         definition = stack.definition(place.logical_id)
         declared = stack.resolved_properties(place.logical_id)
-        old = None
+        old = or_old = None
         if kind is RequestType.UPDATE:
             old = change.before if change else None
-            if old is None:
-                old = deployed_properties(self._reader, place)
+            if old is None or stack.is_failed:
+                # A change set compares with the template of the operation that failed.
+                deployed = deployed_properties(self._reader, place)
+                old, or_old = deployed or old, old if deployed and old != deployed else None
         after = change.after if change else None
         late = _dynamic(change, stack) if change else set()
         late |= _of_missing(definition, stack)
@@ -531,6 +537,7 @@ class _Update:
         return PlannedRequest(
             *(place, kind, after, UPDATE, self._forward),
             old=old,
+            or_old=or_old,
             risks=tuple(risks),
             may_fail=(may_fail,) if may_fail else (),
             refused=refused,
@@ -636,7 +643,10 @@ class _Update:
             return
         late = _dynamic(change, stack) if change else set()
         after = {**after, **{name: _late(after.get(name)) for name in late}}
-        yield Native(place, _name_in(resource), UPDATE, after, tuple(self._risks(place)))
+        yield Native(
+            *(place, _name_in(resource), UPDATE, after, tuple(self._risks(place))),
+            dependents=tuple(dependents(stack.template, name)),
+        )
 
     def _native_deleted(
         self, stack: ChangedStack, resource: Resource, replaced: str = "True"
@@ -811,10 +821,12 @@ def deployed_properties(reader: Reader, place: Place) -> Json | None:
             break
         events = reader.older(place.stack_id)
     try:
-        template = reader.template(place.stack_id)
-        parameters = readable(template, reader.stack(place.stack_id).parameters)
+        template, stack = reader.template(place.stack_id), reader.stack(place.stack_id)
     except CannotPlan:
         return None
+    if stack.is_failed:
+        return None  # It may be the template of the operation that failed.
+    parameters = readable(template, stack.parameters)
     definition = definitions(template).get(place.logical_id, {})
     declared = resolved(definition.get("Properties") or {}, parameters)
     if not isinstance(declared, dict):

@@ -351,13 +351,27 @@ def _judged(
 
 
 def _twins(steps: list[Step], verdicts: list[Verdict]) -> Iterator[list[int]]:
-    """The requests at the same moment for the same experiment: any of them may come first."""
+    """What acts at the same moment on the same experiment: any of it may come first.
+
+    In a deletion, CloudFormation's own resource is taken to be the last.
+    """
     found: dict[tuple[str, str], list[int]] = {}
     for index, verdict in enumerate(verdicts):
-        if isinstance(steps[index], PlannedRequest) and verdict.experiment:
+        step = steps[index]
+        is_update = isinstance(step, Native) and step.properties is not None
+        if verdict.experiment and (is_update or isinstance(step, PlannedRequest)):
             key = verdict.experiment.lower(), verdict.moment
             found.setdefault(key, []).append(index)
-    yield from (indexes for indexes in found.values() if len(indexes) > 1)
+    for indexes in found.values():
+        first = steps[indexes[0]]
+        others = [steps[index].place for index in indexes[1:]]
+        is_first = isinstance(first, Native) and all(
+            place.stack_id == first.place.stack_id and place.logical_id in first.dependents
+            for place in others
+        )
+        twins = indexes[1:] if is_first else indexes
+        if len(twins) > 1:
+            yield twins
 
 
 def _judge_in_another_order(
@@ -469,10 +483,13 @@ class Judge:
         )
         if step.properties is None or step.missing:
             return self._unknown(base, step.missing)
-        alternatives = cases(step.properties, step.old)
-        if isinstance(alternatives, str):
-            return self._unknown(base, alternatives)
-        request = request_of(step, alternatives[0].properties)
+        alternatives: list[tuple[PlannedRequest, Case]] = []
+        for old in (step.old,) if step.or_old is None else (step.old, step.or_old):
+            found = cases(step.properties, old)
+            if isinstance(found, str):
+                return self._unknown(base, found)
+            alternatives += [(replace(step, old=old), case) for case in found]
+        request = request_of(step, alternatives[0][1].properties)
         base = replace(base, experiment=request.name)
         if step.refused:
             return replace(self._with_status(base), possibilities=(_failure(),), why=step.refused)
@@ -480,8 +497,8 @@ class Judge:
             gone = f"its function no longer exists: {step.service_token}"
             return replace(self._with_status(base), possibilities=(_failure(),), why=gone)
         results = [
-            (case, self._decided(step, case.properties, experiment))
-            for case in alternatives
+            (case, self._decided(one, case.properties, experiment))
+            for one, case in alternatives
             for experiment in self._experiments(step, request.name)
         ]
         # What stops comes first: it is what a reader must see.
@@ -503,7 +520,9 @@ class Judge:
             ):
                 late = [name for name, value in (step.properties or {}).items() if is_late(value)]
                 because = f"{', '.join(map(repr, late))}: known only during the deployment"
-                if not late:
+                if not late and step.or_old is not None:
+                    because = "which declaration counts as deployed after the failure is not known"
+                elif not late:
                     because = "an earlier request of the operation may end it"
                 possibilities += [replace(more[0], because=more[0].because or because), *more[1:]]
         for name in case.may_be_invalid:
