@@ -16,7 +16,7 @@ from aws_cdk import cx_api
 
 from cdk_stop_inference_experiment.app import make_stack
 
-from .stacks import RESOURCE_TYPE, resources, synthesised
+from .stacks import RESOURCE_TYPE, resources
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted(path for path in (ROOT / "examples").iterdir() if path.is_dir())
