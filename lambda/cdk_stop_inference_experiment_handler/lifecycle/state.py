@@ -52,8 +52,8 @@ def decide_by_state(order: Order, s: Situation) -> Decision:
         return _stopping(order, experiment)
     if isinstance(order.wanted.end.how, Outcome) and is_no_pair(experiment):
         return fail(Row.NOT_A_PAIR, words.not_a_pair(experiment))
-    if not is_delete and (mismatch := _mismatch(order.wanted, experiment)):
-        return fail(Row.VARIANTS_MISMATCH, mismatch)
+    if not is_delete and (wrong := mismatch(order.wanted, experiment)):
+        return fail(Row.VARIANTS_MISMATCH, wrong)
     if not order.ends:
         is_known = experiment.status in STOPPABLE_STATUSES
         row = Row.STOPPABLE if is_known else Row.STATUS_UNKNOWN
@@ -78,6 +78,20 @@ def is_stopped_already(wanted: Wanted, s: Situation) -> bool:
         return False
     is_late = experiment.status == "Stopping" or experiment.is_over
     return is_late and (s.progress.tried or _own_end(wanted, experiment) is not None)
+
+
+def mismatch(wanted: Wanted, experiment: Experiment) -> str | None:
+    """Why the declaration does not match the experiment's variants, if SageMaker lists them."""
+    how = wanted.end.how
+    if not isinstance(how, VariantActions):
+        return None
+    unknown = [name for name in how.actions if name not in experiment.variants]
+    if unknown and experiment.variants:
+        return words.unknown_variants(unknown, experiment)
+    promoted = promoted_by(wanted.end, experiment)
+    if promoted is not None and experiment.shadows and promoted not in experiment.shadows:
+        return words.not_a_shadow(promoted, experiment)
+    return None
 
 
 def unreadable(failed: NotReadable, s: Situation) -> Decision:
@@ -161,20 +175,6 @@ def _is_refused(s: Situation, experiment: Experiment) -> bool:
     refused = s.progress.refused_at
     is_lasting = refused is not None and s.now >= refused + REFUSED_SECONDS
     return experiment.status == "Created" and is_lasting
-
-
-def _mismatch(wanted: Wanted, experiment: Experiment) -> str | None:
-    """Why the declaration does not match the experiment's variants, if SageMaker lists them."""
-    how = wanted.end.how
-    if not isinstance(how, VariantActions):
-        return None
-    unknown = [name for name in how.actions if name not in experiment.variants]
-    if unknown and experiment.variants:
-        return words.unknown_variants(unknown, experiment)
-    promoted = promoted_by(wanted.end, experiment)
-    if promoted is not None and experiment.shadows and promoted not in experiment.shadows:
-        return words.not_a_shadow(promoted, experiment)
-    return None
 
 
 def _stop_when_ready(order: Order, s: Situation, experiment: Experiment) -> Decision:
