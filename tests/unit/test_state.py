@@ -241,13 +241,20 @@ class TestEndByCreateOrUpdate:
     def test_created_refused(self, ending: Any, starts: float | None, verb: Verb) -> None:
         """It has to start and to stop before the deadline, 25 minutes; else it fails in two."""
         seen = experiment("Created", scheduled_start=starts)
-        refused = ending(promoting(), seen=seen, now=ISSUED + 100, refused_at=ISSUED + 10)
+        refused = ending(
+            promoting(),
+            seen=seen,
+            now=ISSUED + 100,
+            refused_at=ISSUED + 10,
+            refusal="Stop: ValidationException: no such instances",
+        )
         decision = decided(refused)
         assert decision.verb is verb
         if verb is Verb.FAIL:
             assert decision.row is Row.CREATED_REFUSED
             assert "has not started and cannot be stopped yet" in decision.why
             assert ("it starts at" in decision.why) is (starts is not None)
+            assert decision.why.endswith("; Stop: ValidationException: no such instances")
         young = ending(promoting(), seen=seen, now=ISSUED + 100, refused_at=ISSUED + 11)
         assert decided(young).verb is Verb.STOP
         begun = replace(seen, status="Running")
@@ -401,14 +408,30 @@ class TestEndByDelete:
         unknown = delete(properties(ModelVariantActions={"canary": "Remove"}))
         assert stopped(unknown) == {"canary": "Remove"}
 
+    def test_variants_mismatch_that_is_refused_fails_also_before_the_test_has_started(self) -> None:
+        refused = delete(
+            properties(ModelVariantActions={"canary": "Remove"}),
+            seen=experiment("Created"),
+            now=ISSUED + 100,
+            refused_at=ISSUED + 10,
+            refusal="Stop: ValidationException: no variant canary",
+        )
+        decision = decided(refused)
+        assert (decision.verb, decision.row) == (Verb.FAIL, Row.VARIANTS_MISMATCH)
+        assert "has no variant 'canary'; nothing was stopped" in decision.why
+        assert decision.why.endswith("; Stop: ValidationException: no variant canary")
+
     def test_not_a_pair(self) -> None:
         alone = experiment(shadows=())
         assert answer(delete(outcome(), seen=alone)) == (Verb.FAIL, Row.NOT_A_PAIR)
 
     def test_created_refused(self) -> None:
         seen = experiment("Created", scheduled_start=ISSUED + 600)
-        refused = delete(seen=seen, now=ISSUED + 100, refused_at=ISSUED + 10)
+        refused = delete(
+            seen=seen, now=ISSUED + 100, refused_at=ISSUED + 10, refusal="Stop: Conflict: busy"
+        )
         decision = decided(refused)
+        assert decision.why.endswith("; Stop: Conflict: busy")
         assert (decision.verb, decision.row) == (Verb.SUCCEED, Row.CREATED_REFUSED)
         assert decision.warn
         assert "it starts at 2026-11-22T10:25:00Z" in decision.why

@@ -57,6 +57,8 @@ FAILURES = [
     words.too_late(VARIANT, LONGEST),
     words.not_armed_before(LONGEST, may_stop_on_create=True),
     words.not_begun(LONGEST),
+    words.with_refusal(words.not_begun(LONGEST), CAUSE),
+    words.with_refusal(words.unknown_variants(["a" * 63, "b" * 63], LONGEST), CAUSE),
     words.cancelled(LONGEST),
     words.endpoint_failed(LONGEST),
     words.unsettled(LONGEST),
@@ -226,6 +228,7 @@ def test_what_is_not_known_is_left_out() -> None:
     assert words.armed(bare).endswith("; nothing was stopped")
     assert words.moment(None) == ""
     assert words.not_begun(bare).endswith("deploy again after it has started")
+    assert words.with_refusal("it is Created", "") == "it is Created"
     assert "shadows none" in words.not_a_pair(replace(bare, shadows=()))
 
 

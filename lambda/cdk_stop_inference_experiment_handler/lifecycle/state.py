@@ -52,7 +52,8 @@ def decide_by_state(order: Order, s: Situation) -> Decision:
         return _stopping(order, experiment)
     if isinstance(order.wanted.end.how, Outcome) and is_no_pair(experiment):
         return fail(Row.NOT_A_PAIR, words.not_a_pair(experiment))
-    if not is_delete and (wrong := mismatch(order.wanted, experiment)):
+    wrong = mismatch(order.wanted, experiment)
+    if wrong and not is_delete:
         return fail(Row.VARIANTS_MISMATCH, wrong)
     if not order.ends:
         is_known = experiment.status in STOPPABLE_STATUSES
@@ -63,11 +64,16 @@ def decide_by_state(order: Order, s: Situation) -> Decision:
     if experiment.status not in STOPPABLE_STATUSES:
         return wait(Row.STATUS_UNKNOWN, words.status(experiment))
     if _is_refused(s, experiment):
+        refusal = s.progress.refusal
+        if wrong:
+            return fail(Row.VARIANTS_MISMATCH, words.with_refusal(wrong, refusal))
         if is_delete:
-            return succeed(Row.CREATED_REFUSED, words.not_begun_on_delete(experiment), warn=True)
+            why = words.not_begun_on_delete(experiment)
+            return succeed(Row.CREATED_REFUSED, words.with_refusal(why, refusal), warn=True)
         starts = experiment.scheduled_start
         if starts is None or starts > s.deadline - BEGIN_AND_STOP_SECONDS:
-            return fail(Row.CREATED_REFUSED, words.not_begun(experiment))
+            why = words.not_begun(experiment)
+            return fail(Row.CREATED_REFUSED, words.with_refusal(why, refusal))
     return _stop_when_ready(order, s, experiment)
 
 

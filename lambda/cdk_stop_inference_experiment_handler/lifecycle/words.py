@@ -310,6 +310,11 @@ def not_begun_on_delete(experiment: Experiment) -> str:
     )
 
 
+def with_refusal(why: str, refusal: str) -> str:
+    """What the state of the experiment says of a Stop that SageMaker refused, and its words."""
+    return f"{why}; {_shortened(refusal)}" if refusal else why
+
+
 def cancelled(experiment: Experiment) -> str:
     """SageMaker ended it with an error."""
     return (
