@@ -400,8 +400,10 @@ class Run:
         """Whether the rule's input lacks what a later invocation needs."""
         known, progress = self._handed_over, self._progress
         if self._is_stop_refused and not progress.sent:
-            # Perhaps since another invocation's Stop was accepted: its input has to stay.
-            return progress.refused_at != known.refused_at
+            # Perhaps since another invocation's Stop was accepted: its input has to stay, unless
+            # this is the first to know what no later one can find out.
+            kept = replace(known, refused_at=progress.refused_at, evidence=progress.evidence)
+            return kept != known
         return replace(progress, request=known.request, refusal=known.refusal) != known
 
     def _without_rule(self, waiting: Wait) -> Response:
