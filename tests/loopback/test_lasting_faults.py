@@ -736,13 +736,13 @@ def test_a_refused_stop_leaves_the_rule_what_another_invocation_has_sent(world: 
     assert not [template for template in inputs if '"sent": ""' in template]
 
 
-PAGE_OF_A_PROXY = HttpResponse(503, b"<html>" + random.Random(1).randbytes(17_000).hex().encode())
+PAGE_OF_A_PROXY = HttpResponse(429, b"<html>" + random.Random(1).randbytes(17_000).hex().encode())
 
 
 def test_a_page_of_a_proxy_for_a_stop_does_not_fill_the_rules_input(world: World) -> None:
     world.stack.status = FORWARD
     world.experiment("Running", Pace(stop=60))
-    Proxy(world, STOP, PAGE_OF_A_PROXY, 1)
+    Proxy(world, STOP, PAGE_OF_A_PROXY, 30)
 
     assert answered(world, world.request("Update"))["Status"] == "SUCCESS"
     assert all(
