@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 from unittest import mock
 
@@ -17,7 +18,7 @@ from loopback.function import RETRY_AFTER_SECONDS
 from loopback.journal import LOG
 from loopback.sagemaker import Pace, arn_of
 from loopback.wire import HttpRequest, HttpResponse, Members, Refused
-from loopback.world import KEEP, NAME, PROMOTE, World
+from loopback.world import KEEP, LOGICAL_ID, NAME, PROMOTE, World
 
 from .asking import FORWARD, answered, seconds, stops, told
 
@@ -408,6 +409,27 @@ def test_a_token_of_a_page_of_events_that_is_refused_is_not_used_again(world: Wo
     assert len(refused) == 2
 
 
+def test_only_the_resources_own_events_keep_their_properties(world: World) -> None:
+    """Those of a thousand pages would fill the function's memory."""
+    world.stack.status = FORWARD
+    long_history(world, 3)
+    said = '{"of": "another resource"}'
+    world.stack.events[:] = [replace(event, properties=said) for event in world.stack.events]
+    world.experiment("Running", Pace(stop=60))
+    with mock.patch.object(look, "History", wraps=History) as decided:
+        world.deliver(world.request("Update"))
+        world.run(3)
+
+    known = [
+        event
+        for call in decided.call_args_list
+        for stack in call.args[1]
+        for event in stack.events.newest_first
+    ]
+    assert len({event.event_id for event in known}) > 20
+    assert {event.logical_id for event in known if event.properties} == {LOGICAL_ID}
+
+
 def test_a_long_history_is_decided_anew_less_often_than_a_page_is_read(world: World) -> None:
     """Each time takes as long as the history that is known: once a page is too often."""
     world.stack.status = FORWARD
@@ -518,6 +540,7 @@ NOT_OF_AWS = {
     "cut": HttpResponse(200, b"<DescribeStacksResponse><Descr"),
     "a page": HttpResponse(200, b"<html></html>"),
     "JSON": HttpResponse(200, b"[]"),
+    "Latin-1": HttpResponse(403, b"Der Zugriff ist gesperrt f\xfcr diese Adresse"),
 }
 
 
@@ -543,6 +566,15 @@ def test_a_response_that_is_not_of_aws_is_no_answer(
     assert answered(world, world.request("Update"))["Status"] == "SUCCESS"
     assert proxy.hits > 0
     assert len(world.sagemaker.experiments[NAME].stops) == 1
+
+
+def test_a_rule_that_is_not_made_for_a_response_that_is_not_of_aws_says_so(world: World) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Running", Pace(stop=3500))
+    Proxy(world, "PutRule", NOT_OF_AWS["JSON"], FOR_EVER)
+
+    reason = answered(world, world.request("Update"))["Reason"]
+    assert "AttributeError: " in reason
 
 
 @pytest.mark.parametrize("operation", ["ListTargetsByRule", "RemoveTargets", "DeleteRule"])

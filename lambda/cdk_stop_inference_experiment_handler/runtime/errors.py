@@ -85,7 +85,7 @@ _GONE_WORDS = ("not found", "does not exist", "could not find")
 _CHANGING_WORDS = ("in-progress", "in progress", "being updated", "inprogress")
 
 
-_NOT_PARSED = (ResponseParserError, AttributeError, KeyError)
+_NOT_PARSED = (ResponseParserError, AttributeError, KeyError, UnicodeDecodeError)
 """What botocore raises for a response that is not AWS's, such as the text of a proxy: KeyError for
 XML of another kind, AttributeError for a list in JSON. Anything else is an error of this package.
 """
