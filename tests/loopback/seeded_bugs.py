@@ -833,6 +833,11 @@ SEEDED_BUGS = (
         ),
     ),
     SeededBug(
+        "a refused Stop is final while a describe may lag",
+        _of(run, "LAG_SECONDS", 0.0),
+        test=test_lasting_faults.test_a_request_that_is_delivered_twice_at_once_fails_neither,
+    ),
+    SeededBug(
         "a refused Stop is not looked at again",
         _a_refused_stop_fails_at_once,
         test=lambda world: (
