@@ -402,8 +402,10 @@ class Run:
         if self._is_stop_refused and not progress.sent:
             # Perhaps since another invocation's Stop was accepted: its input has to stay, unless
             # this is the first to know what no later one can find out.
-            kept = replace(known, refused_at=progress.refused_at, evidence=progress.evidence)
-            return kept != known
+            return any(
+                getattr(progress, name) != getattr(known, name)
+                for name in ("created", "refused_at", "evidence")
+            )
         return replace(progress, request=known.request, refusal=known.refusal) != known
 
     def _without_rule(self, waiting: Wait) -> Response:
