@@ -115,7 +115,7 @@ def _list(read: Read) -> Read:
 
 def _text(key: str, value: object) -> str:
     if not isinstance(value, str):
-        raise _wrong(key, "a text", value)
+        raise _wrong(key, "a string", value)
     return value
 
 
@@ -191,7 +191,7 @@ PROPS: Mapping[str, Read | None] = {
 
 
 def _from_command_line(value: object) -> object:
-    """Objects, lists, flags and null are JSON; anything else is a text."""
+    """Objects, lists, flags and null are JSON; anything else is a string."""
     try:
         read = json.loads(value) if isinstance(value, str) else value
     except ValueError:

@@ -271,9 +271,9 @@ class StopInferenceExperimentProvider(Construct):
         return self._function.metric_throttles(period=period, statistic=statistic)
 
 
-def problem_with_another(provider: StopInferenceExperimentProvider, access: Access) -> str | None:
+def capacity_problem(provider: StopInferenceExperimentProvider, access: Access) -> str | None:
     """Why the role's permissions have no room for one more experiment; None if they have."""
-    return provider._permissions.problem_with_another(access)  # noqa: SLF001
+    return provider._permissions.capacity_problem(access)  # noqa: SLF001
 
 
 def permit(

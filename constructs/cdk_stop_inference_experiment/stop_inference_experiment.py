@@ -23,10 +23,10 @@ from .model_variant import ModelVariantConfig
 from .outcome import Outcome
 from .provider import (
     StopInferenceExperimentProvider,
+    capacity_problem,
     find_default_provider,
     make_default_provider,
     permit,
-    problem_with_another,
 )
 from .template.execution_role import keep_execution_role
 from .template.permissions import Access, alarms_to_describe, endpoint_to_count
@@ -79,8 +79,8 @@ class StopInferenceExperiment(Construct):
 
         Args:
             scope: The stack, or a construct in it.
-            construct_id: The id in the scope. Another id replaces the resource, which stops
-                nothing.
+            construct_id: The id in the scope. Another id makes another resource, which stops
+                nothing unless ``stop_on`` has CREATE.
             experiment_name: An experiment that this app does not create: 1 to 120 letters, digits
                 and inner hyphens. Exactly one of this and ``experiment`` is required.
             experiment: An experiment of this app, or anything that refers to one, in the same
@@ -269,9 +269,7 @@ class StopInferenceExperiment(Construct):
         """The measurements before the promotion, as a JSON object; empty if there are none.
 
         It has ``verdict``, the window (``from`` and ``to``), ``invocations``, and ``comparisons``,
-        each with the values of production and the shadow, the bound and the verdict. With a
-        confidence it also has the ``forecast``: the ``requests`` to the shadow and the ``hours``
-        that are still needed, and the time when they will be there (``at``).
+        each with the values of production and the shadow, the bound and the verdict.
         """
         return self._attribute(wire.EVIDENCE)
 
@@ -429,7 +427,7 @@ def _provider_problems(scope: Construct, provider: object) -> list[str]:
 def _capacity_problems(
     provider: StopInferenceExperimentProvider | None, access: Access
 ) -> list[str]:
-    problem = problem_with_another(provider, access) if provider else None
+    problem = capacity_problem(provider, access) if provider else None
     return [problem] if problem else []
 
 

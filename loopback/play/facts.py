@@ -219,7 +219,6 @@ class _Teller:
     """Values as text that is the same for the same values."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
         self._numbers = {id(each): number for number, each in enumerate(engine._kept)}
         self._above: set[int] = set()
 

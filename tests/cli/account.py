@@ -52,6 +52,7 @@ class Account(Reader):
     happened: dict[str, list[StackEvent]] = field(default_factory=lambda: {STACK: created()})
     unreadable: dict[str, NotReadable] = field(default_factory=dict)
     templates: dict[str, dict[str, Any]] = field(default_factory=dict)
+    parameters: dict[str, Any] = field(default_factory=dict)
     new_templates: dict[str, dict[str, Any]] = field(default_factory=dict)
     experiments: dict[str, Seen[Experiment | None]] = field(
         default_factory=lambda: {"fraud-shadow": experiment()}
@@ -77,7 +78,7 @@ class Account(Reader):
         return tuple(self.deployed.get(stack_id, []))
 
     def template(self, stack_id: str) -> Json:
-        return {"Resources": self.templates.get(stack_id, {})}
+        return {"Resources": self.templates.get(stack_id, {}), "Parameters": self.parameters}
 
     def template_of(self, change_set_arn: str) -> Json:
         if change_set_arn not in self.new_templates:

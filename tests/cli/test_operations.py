@@ -171,6 +171,7 @@ def test_what_a_failed_update_left_is_updated_although_the_change_set_adds_it() 
         of_resource("CREATE_IN_PROGRESS", 210, physical_id=""),
         of_resource("CREATE_COMPLETE", 220, declared=left),
     )
+    account.new_templates[CHANGE_SET] = {RESOURCE: {"Type": RESOURCE_TYPE}}
     change = added(ours(StopOn=["Update"], ModelVariantActions=PROMOTE_SHADOW))
     verdict = only(planned(change, account=account))
     assert (verdict.request, verdict.effect, verdict.certainty) == ("Update", "stop", "will")

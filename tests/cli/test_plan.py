@@ -31,6 +31,7 @@ from cdk_stop_inference_experiment.cli.reading import (
 )
 from cdk_stop_inference_experiment.errors import MissingCodeError
 from cdk_stop_inference_experiment.handler_code import code_sha256
+from cdk_stop_inference_experiment.version import function_description
 from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
 from cdk_stop_inference_experiment_handler.lifecycle.situation import (
     Kind,
@@ -43,6 +44,7 @@ from tests.unit.situations import PROMOTE as PROMOTE_SHADOW
 
 from .account import (
     CHANGE_SET,
+    FUNCTION,
     Account,
     added,
     change_set,
@@ -177,7 +179,9 @@ def test_a_value_that_decides_nothing_need_not_be_known() -> None:
 
 def test_the_functions_arn_need_not_be_known() -> None:
     after = {**ours(), "ServiceToken": LATER}
-    assert only(planned(added(after), account=new_stack())).certainty == "will"
+    function = Change("Add", "Stopper", FUNCTION, after={"Description": function_description()})
+    assert only(planned(added(after), function, account=new_stack())).certainty == "will"
+    assert only(planned(modified(after=after))).certainty == "will"
 
 
 def test_a_models_name_that_is_known_only_later_hides_whether_the_end_changes() -> None:
@@ -279,6 +283,7 @@ def test_a_retry_of_a_failed_update_is_compared_with_what_was_deployed_well() ->
         of_resource("UPDATE_FAILED", 220, declared=wanted),
         of_stack("UPDATE_FAILED", 230),
     ]
+    account.new_templates[CHANGE_SET] = {RESOURCE: {"Type": RESOURCE_TYPE}}
     again = modified(wanted, wanted, scope=("Metadata",))
     assert said(only(planned(again, account=account))) == ("Update", "stop", "will", "stoppable")
     withdrawn = modified(wanted, ours())
@@ -290,6 +295,7 @@ def test_what_was_never_created_is_deleted_and_created() -> None:
     account.of_stack("CREATE_FAILED")
     marker = "Stop-not-created-1"
     account.deployed[STACK] = [Resource(RESOURCE, marker, RESOURCE_TYPE, "CREATE_FAILED")]
+    account.new_templates[CHANGE_SET] = {RESOURCE: {"Type": RESOURCE_TYPE}}
     deletes, creates = planned(added(ours()), account=account).verdicts
     assert said(deletes) == ("Delete", "nothing", "will", "delete_not_held")
     assert said(creates)[:2] == ("Create", "nothing")
@@ -409,7 +415,7 @@ def test_a_function_of_another_version_makes_the_plan_uncertain() -> None:
     account = Account(description="Stops SageMaker inference experiments for CloudFormation")
     plan = plan_destroy(account, "shadow")
     assert only(plan).certainty == "may"
-    assert "version 0.1.0 or an unknown one" in plan.notes[0]
+    assert "the function has an unknown version, but" in plan.notes[0]
 
 
 def test_other_code_than_this_releases_makes_the_plan_uncertain() -> None:

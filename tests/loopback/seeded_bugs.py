@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from botocore.exceptions import BotoCoreError, ClientError
 from crhelper import CfnResource
 
 from cdk_stop_inference_experiment_handler.contract import declaration
@@ -408,7 +409,41 @@ def _sdk_repeats_a_stop() -> Iterator[None]:
         yield
 
 
+def _doubt_alone_is_not_handed_over() -> Patch:
+    hand_over = run.Run._hand_over
+
+    def seldom(self: run.Run, *, is_due: bool) -> None:
+        before = self._handed_over
+        now = replace(self._progress, in_doubt_since=before.in_doubt_since)
+        if not self._rule.is_made or now != before:
+            hand_over(self, is_due=is_due)
+
+    return mock.patch.object(run.Run, "_hand_over", seldom)
+
+
+def _a_refused_stop_fails_at_once() -> Patch:
+    def at_once(
+        _self: run.Run, error: errors.AwsError, _found: Decision, seen: look.Look, _: waiting.Wait
+    ) -> Decision:
+        return state.unreadable(error.as_not_readable, seen.situation)
+
+    return mock.patch.object(run.Run, "_after_failed_stop", at_once)
+
+
 # What is read.
+
+
+def _a_page_that_fails_costs_all_pages() -> Patch:
+    read = look._EventReader.older
+
+    def forgetful(self: look._EventReader, until: float) -> situation.Events:
+        try:
+            return read(self, until)
+        except errors.AwsError:
+            self._known, self._token = [], ""
+            raise
+
+    return mock.patch.object(look._EventReader, "older", forgetful)
 
 
 def _reads_one_page() -> Patch:
@@ -504,11 +539,10 @@ def _kept_in_the_users_words() -> Patch:
     return mock.patch.object(stop_request.Wanted, "without_promotion", worded)
 
 
-ONE, FAULT, TWO, TWO_FAULT, THREE = (
+ONE, FAULT, TWO, THREE = (
     "one",
     "one with a fault",
     "two",
-    "two with a fault",
     "three",
 )
 ALL = "all kinds in turn"
@@ -572,6 +606,31 @@ SEEDED_BUGS = (
         "a Delete's rule is removed after its answer",
         _deletes_rule_is_removed_after_the_answer,
         test=test_waiting.test_the_rule_is_removed_before_the_answer_to_a_delete_and_looked_for_after_it,
+    ),
+    SeededBug(
+        "a Delete's answer is left to a rule that is gone",
+        _of(crhelper_traits.Resource, "_fires_again", property(lambda self: self._is_poll)),
+        test=lambda world: (
+            test_lasting_faults.test_a_deletions_answer_that_nobody_takes_is_sent_again_without_its_rule(
+                world, "error", 200, 100
+            )
+        ),
+    ),
+    SeededBug(
+        "a target for each RequestId",
+        _of(
+            crhelper_traits.Resource,
+            "_target_id",
+            property(lambda self: crhelper_traits._digest(self._event)),
+        ),
+        test=test_waiting.test_a_target_is_of_one_request_though_its_id_comes_again,
+    ),
+    SeededBug(
+        "an invocation near the deadline leaves",
+        _of(waiting, "NEAR_DEADLINE_SECONDS", 0.0),
+        test=lambda world: test_waiting.test_a_request_whose_deadline_is_near_is_answered_before_it(
+            world, "Running", 300, 240.0
+        ),
     ),
     SeededBug(
         "the invocation leaves without a rule",
@@ -726,6 +785,45 @@ SEEDED_BUGS = (
         ONE,
         (oracle.LOST,),
         having='"event_lag": 90.0',
+    ),
+    SeededBug(
+        "a throttled look begins the minute of doubt anew",
+        _of(run, "_says_nothing", lambda *_: False),
+        test=lambda world: (
+            test_lasting_faults.test_a_minute_of_doubt_is_no_longer_where_looks_are_throttled(
+                world, 0.2
+            )
+        ),
+    ),
+    SeededBug(
+        "a doubt alone is not handed over",
+        _doubt_alone_is_not_handed_over,
+        test=test_lasting_faults.test_a_doubt_that_has_cleared_is_not_handed_over,
+    ),
+    SeededBug(
+        "a page of events that fails costs all pages",
+        _a_page_that_fails_costs_all_pages,
+        test=lambda world: (
+            test_lasting_faults.test_a_page_of_events_that_is_throttled_costs_only_itself(
+                world, 0.05
+            )
+        ),
+    ),
+    SeededBug(
+        "a response that is not AWS's is a refusal",
+        _of(aws, "CALL_FAILED", (ClientError, BotoCoreError)),
+        test=lambda world: test_lasting_faults.test_a_response_that_is_not_of_aws_is_no_answer(
+            world, "DescribeStacks", test_lasting_faults.NOT_OF_AWS["503"]
+        ),
+    ),
+    SeededBug(
+        "a refused Stop is not looked at again",
+        _a_refused_stop_fails_at_once,
+        test=lambda world: (
+            test_lasting_faults.test_a_stop_that_is_refused_as_the_test_ends_is_answered_by_what_a_look_finds(
+                world, "Delete", "ended", False
+            )
+        ),
     ),
     SeededBug(
         "the SDK repeats a Stop",

@@ -263,7 +263,7 @@ WRONG: dict[str, tuple[Json, str, str]] = {
     "an alarm that is no name": (
         _with_evidence(alarms=[5]),
         ".promote_if.alarms[0]",
-        " must be a text, got 5",
+        " must be a string, got 5",
     ),
     "an alarm that is listed twice": (
         _with_evidence(alarms=["errors", "latency", "errors"]),

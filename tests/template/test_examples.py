@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+from itertools import pairwise
 from pathlib import Path
 from runpy import run_path
 from unittest.mock import patch
@@ -14,7 +16,7 @@ from aws_cdk import cx_api
 
 from cdk_stop_inference_experiment.app import make_stack
 
-from .stacks import RESOURCE_TYPE, resources, synthesised
+from .stacks import RESOURCE_TYPE, resources
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted(path for path in (ROOT / "examples").iterdir() if path.is_dir())
@@ -69,18 +71,33 @@ def test_the_example_without_python_code_is_read_by_the_librarys_app() -> None:
     assert not stack.messages
 
 
-def test_the_commands_of_the_example_without_python_code_are_accepted() -> None:
-    folder = ROOT / "examples" / "cdk_json"
-    context = json.loads((folder / "cdk.json").read_text())["context"]
-    text = (folder / "README.md").read_text().replace("\\\n", "")
-    commands = re.findall(r"^cdk deploy.*", text, re.MULTILINE)
-    outcomes = []
-    for command in commands:
-        stack = make_stack(cdk.App(context={**context, **_context_in(command)}))
-        (resource,) = resources(synthesised(stack), RESOURCE_TYPE).values()
-        outcomes.append((resource["Properties"]["Outcome"], resource["Properties"]["EndNow"]))
-    assert outcomes == [
-        ("PromoteShadow", "false"),
-        ("PromoteShadow", "true"),
-        ("KeepBoth", "false"),
+EXAMPLE = ROOT / "examples" / "cdk_json"
+PROPS = ROOT / "docs" / "reference" / "props.md"
+
+
+def _contexts_typed(text: str) -> list[dict[str, str]]:
+    """The context of each command of a page that replaces entries of the declaration."""
+    commands = [
+        shlex.split(command, comments=True)
+        for command in re.findall(r"^cdk deploy(?:\\\n|.)*", text, re.MULTILINE)
     ]
+    return [
+        dict(value.split("=", 1) for option, value in pairwise(command) if option == "-c")
+        for command in commands
+        if "stop-inference-experiment." in " ".join(command)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("page", "declared"),
+    [
+        (EXAMPLE / "README.md", (EXAMPLE / "cdk.json").read_text()),
+        (PROPS, re.findall(r'```json\n(\{\n  "app".*?)```', PROPS.read_text(), re.DOTALL)[0]),
+    ],
+    ids=["the example", "the reference"],
+)
+def test_the_librarys_app_takes_what_a_page_types_after_c(page: Path, declared: str) -> None:
+    contexts = _contexts_typed(page.read_text())
+    assert len(contexts) > 1
+    for context in contexts:
+        make_stack(cdk.App(context={**json.loads(declared)["context"], **context}))

@@ -331,23 +331,32 @@ def _resource(resource: ResourceStatus) -> Iterator[Block]:
 
 def _what_if(what_if: WhatIf) -> str:
     verdict = what_if.verdict
+    says = f"{what_if.what} {_would(what_if)}"
+    because = dict.fromkeys(
+        way.because for way in verdict.possibilities if way.stops and not way.by_metrics
+    )
+    if verdict.effect in (NOTHING, FAIL, WAIT) and because:
+        says += f"; it may stop it, too: {'; '.join(because)}"
+    return _sentence(says)
+
+
+def _would(what_if: WhatIf) -> str:
+    verdict = what_if.verdict
     if verdict.effect == UNKNOWN:
-        return _sentence(f"{what_if.what} has an effect that is {verdict.why}")
+        return f"has an effect that is {verdict.why}"
     if verdict.effect == NOTHING:
-        return _sentence(f"{what_if.what} would stop nothing: {what_if.why or verdict.why}")
+        return f"would stop nothing: {what_if.why or verdict.why}"
     if verdict.effect == FAIL:
         why = verdict.why
         if _has_said(verdict):
             why = f"the evidence is {verdict.evidence['verdict']}"
             why += f"; deploy again after {verdict.deploy_after}" if verdict.deploy_after else ""
-        return _sentence(f"{what_if.what} would fail: {why}")
+        return f"would fail: {why}"
     if verdict.effect == WAIT:
-        return _sentence(f"{what_if.what} would wait: {verdict.why}")
+        return f"would wait: {verdict.why}"
     stop, promote = verdict.chance(STOP), verdict.chance(PROMOTE)
-    ends = f"{what_if.what} would stop it" + _promotes(stop, promote)
-    if verdict.chance(FAIL) not in (NO, METRICS):
-        ends += ", or fail"
-    return _sentence(ends)
+    ends = "would stop it" + _promotes(stop, promote)
+    return ends + (", or fail" if verdict.chance(FAIL) not in (NO, METRICS) else "")
 
 
 def _variant(variant: Variant) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import zip_longest
 from typing import Any
 
@@ -23,6 +23,9 @@ from cdk_stop_inference_experiment_handler.lifecycle.history import CLEANUP_STAT
 from cdk_stop_inference_experiment_handler.lifecycle.situation import (
     Events,
     Experiment,
+    Kind,
+    NotReadable,
+    Seen,
     StackEvent,
 )
 
@@ -44,6 +47,7 @@ from .templates import (
     is_late,
     is_retained,
     named_in,
+    readable,
     resolved,
 )
 
@@ -97,11 +101,13 @@ class NoRequest:
 
     Attributes:
         is_known: Whether it certainly gets none; otherwise ``why`` says what is missing.
+        experiment: The experiment's name, where the physical id is no ARN.
     """
 
     place: Place
     why: str
     is_known: bool = True
+    experiment: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,7 +123,7 @@ class PlannedRequest:
         risks: What may come first, so that the request is not sent or orders nothing.
         may_fail: Why it may fail besides.
         refused: Why CloudFormation itself refuses to send it; empty if it does not.
-        made: The experiment that the operation creates.
+        made: The experiment that the operation creates, as far as that is known.
         is_after: Whether the experiment that the operation creates is certainly there before.
         new_alarms: What stands for the names of alarms that the operation creates.
     """
@@ -129,12 +135,12 @@ class PlannedRequest:
     stacks: Mapping[str, FutureStack]
     old: Json | None = None
     completed: str = ""
-    holders: tuple[str, ...] = ()
+    holders: Seen[tuple[str, ...]] = ()
     risks: tuple[str, ...] = ()
     may_fail: tuple[str, ...] = ()
     refused: str = ""
     missing: str = ""
-    made: Experiment | None = None
+    made: Seen[Experiment | None] = None
     is_after: bool = True
     new_alarms: tuple[str, ...] = ()
 
@@ -142,6 +148,8 @@ class PlannedRequest:
     def service_token(self) -> str:
         """The function that gets it; empty if that is not known."""
         token = (self.properties or {}).get("ServiceToken")
+        if is_late(token) and self.old is not None:
+            token = self.old.get("ServiceToken")  # CloudFormation refuses another one.
         return token if isinstance(token, str) and not is_late(token) else ""
 
 
@@ -271,6 +279,7 @@ class ChangedStack:
             for name, resource in self.deployed.items()
             if resource.physical_id and not _may_be_replaced(self.changes.get(name))
         }
+        parameters = readable(self.template, self.change_set.parameters)
         parts = (self.stack_id.split(":") + [""] * 6)[:6]
         pseudo = {
             "AWS::StackName": name_of(self.stack_id),
@@ -279,7 +288,7 @@ class ChangedStack:
             "AWS::Region": parts[3],
             "AWS::AccountId": parts[4],
         }
-        return {**stays, **self.change_set.parameters, **pseudo}
+        return {**stays, **parameters, **pseudo}
 
     def declared(self, resource_type: str) -> list[str]:
         """The logical ids of the resources of a type that the new template declares.
@@ -291,8 +300,12 @@ class ChangedStack:
         else:
             known: list[Resource | Change] = [*self.deployed.values(), *self.changes.values()]
             types = {each.logical_id: each.resource_type for each in known}
-        names = [name for name, type_ in types.items() if type_ == resource_type]
-        return names if self.template else [name for name in names if not self.is_removed(name)]
+        # A template also declares what a condition removes.
+        return [
+            name
+            for name, type_ in types.items()
+            if type_ == resource_type and not self.is_removed(name)
+        ]
 
     def made_before(self, logical_id: str) -> frozenset[str]:
         """The names of experiments that are certainly created before a resource."""
@@ -320,17 +333,30 @@ class ChangedStack:
 
 
 def _changed_stacks(
-    reader: Reader, change_set: ChangeSet, parent_id: str, after: frozenset[str] = frozenset()
+    reader: Reader,
+    change_set: ChangeSet,
+    parent_id: str,
+    after: frozenset[str] = frozenset(),
+    *,
+    is_added: bool = False,
 ) -> Iterator[ChangedStack]:
-    """A change set and its nested ones, each with its stack."""
+    """A change set and its nested ones, each with its stack.
+
+    Raises:
+        CannotPlan: A stack that exists, or what it has, cannot be read.
+    """
     try:
         seen = reader.stack(change_set.stack_id)
         is_new, is_failed = seen.is_new, seen.is_failed
     except CannotPlan:
-        is_new, is_failed = True, False  # A nested stack that the operation creates.
+        if not is_added:
+            raise
+        is_new, is_failed = True, False
     try:
         template = reader.template_of(change_set.arn)
     except CannotPlan:
+        if is_failed:
+            raise  # Only the template has what the failed operation never reached.
         template = {}
     resources = () if is_new else reader.resources(change_set.stack_id)
     deployed = {resource.logical_id: resource for resource in resources}
@@ -339,7 +365,10 @@ def _changed_stacks(
     for change in change_set.changes:
         if change.nested:
             before = stack.made_before(change.logical_id)
-            yield from _changed_stacks(reader, change.nested, change_set.stack_id, before)
+            yield from _changed_stacks(
+                *(reader, change.nested, change_set.stack_id, before),
+                is_added=change.action == "Add",
+            )
 
 
 class _Update:
@@ -352,6 +381,7 @@ class _Update:
         self._changes = [change for stack in stacks for change in stack.change_set.changes]
         self._made = dict(_made(self._changes))
         self._touched = set(_touched(self._changes))
+        self._requests: dict[tuple[str, str], list[Step]] = {}
         self._triggers = [arn.rpartition(":")[2] for arn in root.triggers]
 
     def _risks(self, place: Place) -> list[str]:
@@ -407,13 +437,20 @@ class _Update:
                     yield NoRequest(place, _RETAINED_STACK)
                 continue
             seen = self._reader.stack(resource.physical_id)
-            yield from _deletion(
-                self._reader,
-                seen,
-                CLEAN_UP,
-                self._in_clean_up,
-                tuple(self._risks(Place(stack.stack_id, resource.logical_id))),
-            )
+            place = Place(stack.stack_id, resource.logical_id)
+            risks = (*self._risks(place), *self._may_retain(stack, place.logical_id))
+            yield from _deletion(self._reader, seen, CLEAN_UP, self._in_clean_up, risks)
+
+    def _may_retain(self, stack: ChangedStack, logical_id: str) -> list[str]:
+        """Why a removed resource may be left as it is, although nothing that was read says so."""
+        change = stack.changes.get(logical_id)
+        if change is not None and (change.action != "Remove" or change.policy):
+            return []
+        try:
+            self._reader.template(stack.stack_id)
+        except CannotPlan as error:
+            return [f"{_MAY_RETAIN}: {error}"]
+        return []
 
     def _natives_removed(self, stack: ChangedStack, retained: set[str]) -> Iterator[Step]:
         for resource in stack.removed(NATIVE_TYPE):
@@ -429,8 +466,7 @@ class _Update:
     def _ours(self, stack: ChangedStack, name: str) -> Iterator[Step]:
         change, resource = stack.changes.get(name), stack.deployed.get(name)
         place = Place(stack.stack_id, name, resource.physical_id if resource else "")
-        if change is not None and change.action not in ("Add", "Modify", "Remove"):
-            why = f"CloudFormation does not say what it will do with it: {change.action}"
+        if change is not None and (why := _not_said(change)):
             yield NoRequest(place, why, is_known=False)
         elif resource is None or resource.status == "CREATE_FAILED":
             if resource is not None and resource.physical_id:
@@ -445,6 +481,8 @@ class _Update:
             yield self._sent(stack, replace(place, physical_id=""), RequestType.CREATE, change)
         elif change is None and not stack.is_failed:
             yield NoRequest(place, "the change set does not change it")
+        elif change is None and "Condition" in stack.definition(name):
+            yield NoRequest(place, "whether its Condition holds", is_known=False)
         elif change is not None and _is_unchanged(change, resource, stack):
             yield NoRequest(place, "its properties do not change")
         else:
@@ -462,14 +500,16 @@ class _Update:
             if old is None:
                 old = deployed_properties(self._reader, place)
         after = change.after if change else None
-        if after is None:
-            after = {**declared, **_token(old, declared)} if definition else old
         late = _dynamic(change, stack) if change else set()
         late |= _of_missing(definition, stack)
+        if after is None and definition and isinstance(declared, Mapping):
+            after = {**declared, **_token(old, declared)}
+        elif after is None and change is not None and (named := _named(change)) is not None:
+            after, late = old, late | named
         alarms = _new_alarms(stack)
         missing = ""
         if after is None:
-            missing = "its new properties: neither the change set nor its template has them"
+            missing = _NO_NEW_PROPERTIES
         else:
             after = {**after, **{name: _late(after.get(name)) for name in late}}
             after = _with_new_alarms(after, definition, alarms)
@@ -491,7 +531,7 @@ class _Update:
             may_fail=(may_fail,) if may_fail else (),
             refused=refused,
             missing=missing,
-            made=self._made.get(name),
+            made=self._made.get(name, self._made.get("")),
             is_after=name not in self._made or name in stack.made_before(place.logical_id),
             new_alarms=tuple(map(_new_alarm, alarms)),
         )
@@ -503,24 +543,32 @@ class _Update:
         others = [name for name in stack.declared(RESOURCE_TYPE) if name != place.logical_id]
         if others:
             risks.append(_may_come_first(others))
+        risks += self._may_retain(stack, place.logical_id)
         sent = _deleted(self._reader, place, CLEAN_UP, self._in_clean_up, tuple(risks))
         if sent.properties is None and change is not None and change.before is not None:
             sent = replace(sent, properties=change.before, missing="")
         return replace(sent, completed=completed, holders=self._holders(stack, place))
 
+    def _request(self, stack: ChangedStack, name: str) -> Step | None:
+        """What comes of a declared resource in the update; None if nothing does."""
+        key = stack.stack_id, name
+        if key not in self._requests:
+            self._requests[key] = list(self._ours(stack, name))[-1:]
+        return next(iter(self._requests[key]), None)
+
     def _renamed(self, stack: ChangedStack) -> Iterator[Step]:
         """After an update to another experiment, CloudFormation deletes the old physical id."""
         for name in stack.declared(RESOURCE_TYPE):
-            change, resource = stack.changes.get(name), stack.deployed.get(name)
-            if change is None or resource is None or not _is_renamed(change):
+            update = self._request(stack, name)
+            if not isinstance(update, PlannedRequest) or not _is_renamed(update):
                 continue
-            place = Place(stack.stack_id, name, resource.physical_id)
+            place = update.place
             if is_retained(stack.definition(name), "UpdateReplacePolicy"):
                 yield NoRequest(
                     place, "the old experiment is retained: UpdateReplacePolicy says so"
                 )
                 continue
-            sent = self._delete(stack, place, json.dumps(change.after))
+            sent = self._delete(stack, place, json.dumps(update.properties))
             gone = (
                 "the permission for the old experiment may be deleted first, and the clean-up "
                 "then leaves the experiment as it is"
@@ -537,7 +585,8 @@ class _Update:
             return
         is_known = change is None and not self._reader.stack(resource.physical_id).is_failed
         why = "the change set does not change its stack" if is_known else _NO_NESTED_CHANGE_SET
-        for below in resources_below(self._reader, resource.physical_id):
+        ours = list(resources_below(self._reader, resource.physical_id))
+        for below in ours if ours or is_known else [place]:
             yield NoRequest(below, why, is_known)
 
     def _native(self, stack: ChangedStack, name: str) -> Iterator[Step]:
@@ -546,16 +595,23 @@ class _Update:
             return
         if change is None and not stack.is_failed:
             return
+        place = Place(stack.stack_id, name, resource.physical_id)
+        unknown = partial(NoRequest, place, is_known=False, experiment=_name_in(resource))
+        if change is not None and (why := _not_said(change)):
+            yield unknown(why)
+            return
         if change is not None and (
             change.replaced == "True" or _is_unchanged(change, resource, stack)
         ):
             return
         after = change.after if change else None
-        if after is None:
+        if after is None and stack.definition(name):
             after = stack.resolved_properties(name)
+        if not isinstance(after, Mapping):
+            yield unknown(_NO_NEW_PROPERTIES)
+            return
         late = _dynamic(change, stack) if change else set()
-        after = {**after, **dict.fromkeys(late, LATER)}
-        place = Place(stack.stack_id, name, resource.physical_id)
+        after = {**after, **{name: _late(after.get(name)) for name in late}}
         yield Native(place, _name_in(resource), UPDATE, after, tuple(self._risks(place)))
 
     def _native_deleted(
@@ -565,21 +621,24 @@ class _Update:
         risks = self._risks(place)
         if ours := stack.declared(RESOURCE_TYPE):
             risks.append(_may_come_first(ours))
+        risks += self._may_retain(stack, resource.logical_id)
         if replaced == "Conditional":
             risks.append("whether it is replaced is known only during the deployment")
         return Native(place, _name_in(resource), CLEAN_UP, None, tuple(risks))
 
-    def _holders(self, stack: ChangedStack, place: Place) -> tuple[str, ...]:
+    def _holders(self, stack: ChangedStack, place: Place) -> Seen[tuple[str, ...]]:
         """The resources that will hold a physical id after the update."""
-        wanted = place.experiment.lower()
         held: list[str] = []
         for name in stack.declared(RESOURCE_TYPE):
-            change, resource = stack.changes.get(name), stack.deployed.get(name)
-            after = (change.after if change else None) or {}
-            experiment = name_in_id(resource.physical_id) if resource else ""
-            if change is not None and (change.action == "Add" or _is_renamed(change)):
-                experiment = str(after.get("Name", ""))
-            if wanted and experiment.lower() == wanted:
+            step = self._request(stack, name)
+            properties = step.properties if isinstance(step, PlannedRequest) else None
+            holds = str((properties or {}).get("Name", ""))
+            if isinstance(step, NoRequest) and step.is_known:
+                holds = step.place.experiment
+            elif step is not None and (properties is None or is_late(holds)):
+                why = f"whether '{name}' will hold the experiment"
+                return NotReadable(Kind.REFUSED, why)
+            if holds and holds.lower() == place.experiment.lower():
                 held.append(name)
         return tuple(held)
 
@@ -592,6 +651,7 @@ _PERHAPS_ANOTHER_FUNCTION = (
     "CloudFormation refuses another ServiceToken, and whether it changes is known only during the "
     "deployment"
 )
+_MAY_RETAIN = "the template cannot be read, and may retain it"
 _RETAINED = "it is retained: CloudFormation deletes nothing"
 _RETAINED_STACK = "its nested stack is retained: CloudFormation deletes nothing"
 _NO_NESTED_CHANGE_SET = (
@@ -611,14 +671,14 @@ def _deletion(
     try:
         template, why = reader.template(seen.stack_id), ""
     except CannotPlan as error:
-        template, why = {}, f"the template cannot be read, and may retain it: {error}"
+        template, why = {}, f"{_MAY_RETAIN}: {error}"
     named, natives = definitions(template), list[Step]()
+    risks = (*risks, why) if why else risks
     for resource in reader.resources(seen.stack_id):
         place = Place(seen.stack_id, resource.logical_id, resource.physical_id)
         retains = is_retained(named.get(resource.logical_id, {}))
         later = dependents(template, resource.logical_id)
-        may = (*risks, why) if why else risks
-        may += (f"{', '.join(later[:3])} must be deleted before it",) if later else ()
+        may = (f"{', '.join(later[:3])} must be deleted before it",) if later else ()
         if not resource.physical_id:
             continue
         if resource.resource_type == STACK_TYPE and retains:
@@ -626,7 +686,7 @@ def _deletion(
                 yield NoRequest(below, _RETAINED_STACK)
         elif resource.resource_type == STACK_TYPE:
             nested = reader.stack(resource.physical_id)
-            yield from _deletion(reader, nested, moment, stacks, risks)
+            yield from _deletion(reader, nested, moment, stacks, (*risks, *may))
         elif resource.resource_type == NATIVE_TYPE and not retains:
             ours = [name for name, each in named.items() if each.get("Type") == RESOURCE_TYPE]
             first = [name for name in later if name not in ours]
@@ -635,7 +695,7 @@ def _deletion(
         elif resource.resource_type == RESOURCE_TYPE and retains:
             yield NoRequest(place, _RETAINED)
         elif resource.resource_type == RESOURCE_TYPE:
-            yield _deleted(reader, place, moment, stacks, may)
+            yield _deleted(reader, place, moment, stacks, (*risks, *may))
     yield from natives  # Ours depend on them, and are deleted first.
 
 
@@ -706,6 +766,7 @@ def _deleted(
     )
 
 
+_NO_NEW_PROPERTIES = "its new properties: neither the change set nor its template has them"
 _NO_PROPERTIES = "its deployed properties: the stack's events do not show them"
 
 
@@ -718,16 +779,17 @@ def deployed_properties(reader: Reader, place: Place) -> Json | None:
     events = reader.events(place.stack_id)
     while isinstance(events, Events):
         completed = _completed(events.newest_first, place.logical_id)
-        if completed is not None:
+        if completed:
             return completed
-        if events.is_whole:
+        if events.is_whole or completed is not None:
             break
         events = reader.older(place.stack_id)
     try:
-        definition = definitions(reader.template(place.stack_id)).get(place.logical_id, {})
-        parameters = reader.stack(place.stack_id).parameters
+        template = reader.template(place.stack_id)
+        parameters = readable(template, reader.stack(place.stack_id).parameters)
     except CannotPlan:
         return None
+    definition = definitions(template).get(place.logical_id, {})
     declared = resolved(definition.get("Properties") or {}, parameters)
     if not isinstance(declared, dict):
         # Another value than an object may be a function that only the deployment resolves.
@@ -737,6 +799,7 @@ def deployed_properties(reader: Reader, place: Place) -> Json | None:
 
 
 def _completed(newest_first: tuple[StackEvent, ...], logical_id: str) -> Json | None:
+    """The properties of the newest completion; empty if it does not show them, None without one."""
     own = [event for event in newest_first if event.logical_id == logical_id and not event.is_aside]
     for event, before in zip_longest(own, own[1:]):
         if event.status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
@@ -747,9 +810,9 @@ def _completed(newest_first: tuple[StackEvent, ...], logical_id: str) -> Json | 
         try:
             properties = json.loads(event.properties)
         except ValueError:
-            continue
-        if isinstance(properties, dict) and isinstance(properties.get("Name"), str):
-            return properties
+            return {}
+        is_whole = isinstance(properties, dict) and isinstance(properties.get("Name"), str)
+        return properties if is_whole else {}
     return None
 
 
@@ -894,30 +957,52 @@ def _retained(reader: Reader, stack: ChangedStack) -> set[str]:
     return by_policy | {name for name, definition in old.items() if is_retained(definition)}
 
 
-def _made(changes: list[Change]) -> Iterator[tuple[str, Experiment]]:
-    """The experiments that the change set creates, by name, as they will be."""
+def _made(changes: list[Change]) -> Iterator[tuple[str, Seen[Experiment]]]:
+    """The experiments that the change set creates, by name, as they will be.
+
+    One whose name is not known has an empty one.
+    """
     for change in changes:
         after = change.after or {}
         name = after.get("Name")
         is_made = change.action == "Add" or change.replaced == "True"
-        if change.resource_type == NATIVE_TYPE and is_made and isinstance(name, str):
-            yield name.lower(), _experiment(name, after)
+        if change.resource_type == NATIVE_TYPE and is_made:
+            is_named = isinstance(name, str) and not is_late(name)
+            yield (str(name).lower(), _experiment(str(name), after)) if is_named else ("", _UNNAMED)
 
 
-def _experiment(name: str, properties: Json) -> Experiment:
+_UNNAMED = NotReadable(
+    Kind.REFUSED, "whether the same deployment creates it: an experiment's name is known only later"
+)
+_UNSHAPED = NotReadable(
+    Kind.REFUSED, "its variants: the same deployment creates it, and they are known only later"
+)
+
+
+def _experiment(name: str, properties: Json) -> Seen[Experiment]:
     mode = properties.get("ShadowModeConfig") or {}
     variants = properties.get("ModelVariants") or []
+    shadows = mode.get("ShadowModelVariants") or [] if isinstance(mode, Mapping) else None
+    if not isinstance(mode, Mapping) or not _is_known_list(variants) or not _is_known_list(shadows):
+        return _UNSHAPED
+    production = mode.get("SourceModelVariantName") or ""
+    names = [variant.get("VariantName") for variant in variants]
+    shadow_names = [shadow.get("ShadowModelVariantName") for shadow in shadows or ()]
+    if is_late([production, *names, *shadow_names]):
+        return _UNSHAPED
     return Experiment(
         arn=f":inference-experiment/{name}",
         name=name,
         status="Running",
-        variants={str(variant.get("VariantName")): "InService" for variant in variants},
-        production=str(mode.get("SourceModelVariantName") or ""),
-        shadows=tuple(
-            str(shadow.get("ShadowModelVariantName"))
-            for shadow in mode.get("ShadowModelVariants") or []
-        ),
+        variants=dict.fromkeys(map(str, names), "InService"),
+        production=str(production),
+        shadows=tuple(map(str, shadow_names)),
     )
+
+
+def _is_known_list(value: object) -> bool:
+    """Whether it is a list of objects."""
+    return isinstance(value, list) and all(isinstance(item, Mapping) for item in value)
 
 
 def _touched(changes: list[Change]) -> Iterator[str]:
@@ -932,11 +1017,26 @@ def _name_in(resource: Resource) -> str:
     return resource.physical_id.rpartition("/")[2]
 
 
-def _is_renamed(change: Change) -> bool:
+def _is_renamed(update: PlannedRequest) -> bool:
     """Whether an update names another experiment, as far as is known."""
-    if change.action == "Remove" or change.before is None or change.after is None:
+    if update.kind is not RequestType.UPDATE or update.old is None or update.properties is None:
         return False
     old, new = (
-        str(properties.get("Name", "")).lower() for properties in (change.before, change.after)
+        str(properties.get("Name", "")).lower() for properties in (update.old, update.properties)
     )
-    return old != new and not is_late(change.after.get("Name"))
+    return old != new and not is_late(update.properties.get("Name"))
+
+
+def _not_said(change: Change) -> str:
+    """Why it is not known what happens to a resource; empty if it is."""
+    if change.action in ("Add", "Modify", "Remove"):
+        return ""
+    return f"CloudFormation does not say what it will do with it: {change.action}"
+
+
+def _named(change: Change) -> set[str] | None:
+    """The properties that a change sets to what it does not show; None if it does not name all."""
+    details = [detail for detail in change.details if detail.attribute == "Properties"]
+    if not details or not all(detail.name for detail in details):
+        return None
+    return {detail.name for detail in details if not detail.is_dynamic}

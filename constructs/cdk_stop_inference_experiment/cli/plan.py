@@ -55,7 +55,7 @@ from .operations import (
     of_change_set,
     of_destroy,
 )
-from .reading import CannotPlan, ChangeSet, DescribedStack, Function, Reader
+from .reading import CannotPlan, Change, ChangeSet, DescribedStack, Function, Reader
 from .situations import Case, Decided, cases, decided, request_of, situation
 from .templates import Json, is_late
 
@@ -320,11 +320,21 @@ def _versions_to_come(change_set: ChangeSet) -> dict[str, str]:
     versions: dict[str, str] = {}
     for change in change_set.changes:
         version = version_in(str((change.after or {}).get("Description", "")))
-        if change.resource_type == FUNCTION_TYPE and version:
-            versions[change.physical_id] = version
+        if change.resource_type == FUNCTION_TYPE and (version or _hides_version(change)):
+            versions[change.physical_id] = version or ""
         if change.nested:
             versions |= _versions_to_come(change.nested)
     return versions
+
+
+def _hides_version(change: Change) -> bool:
+    """Whether an updated function may get another version, which the change set does not show."""
+    names = {detail.name for detail in change.details if detail.attribute == "Properties"}
+    if not change.physical_id or (change.scope and "Properties" not in change.scope):
+        return False
+    if change.after is not None:
+        return is_late(change.after.get("Description"))
+    return not names or bool(names & {"", "Code", "Description"})
 
 
 def _judged(
@@ -395,7 +405,7 @@ class Judge:
             elif (
                 isinstance(step, PlannedRequest)
                 and step.properties
-                and not (step.made or step.missing)
+                and not (isinstance(step.made, Experiment) or step.missing)
             ):
                 name = request_of(step, step.properties).name
                 yield "" if is_late(name) else name
@@ -406,7 +416,9 @@ class Judge:
             possibility = (
                 Possibility(NOTHING) if step.is_known else Possibility(UNKNOWN, because=step.why)
             )
-            return Verdict(step.place, step.place.experiment, (possibility,), step.why)
+            experiment = step.experiment or step.place.experiment
+            why = step.why if step.is_known else f"not known: {step.why}"
+            return Verdict(step.place, experiment, (possibility,), why)
         if isinstance(step, Native):
             return self._native(step)
         base = Verdict(
@@ -443,12 +455,15 @@ class Judge:
         case, first = results[0]
         possibilities = list(self._possibilities(step, first))
         for _, other in results[1:]:
-            if _for_reader(other) != _for_reader(first):
+            more = list(self._possibilities(step, other))
+            seen = {way.for_reader for way in possibilities}
+            if _for_reader(other) != _for_reader(first) or any(
+                way.for_reader not in seen for way in more
+            ):
                 late = [name for name, value in (step.properties or {}).items() if is_late(value)]
                 because = f"{', '.join(map(repr, late))}: known only during the deployment"
                 if not late:
                     because = "an earlier request of the operation may end it"
-                more = list(self._possibilities(step, other))
                 possibilities += [replace(more[0], because=more[0].because or because), *more[1:]]
         for name in case.may_be_invalid:
             because = f"'{name}' may be invalid: it is known only during the deployment"
@@ -460,23 +475,22 @@ class Judge:
         known = counts if isinstance(counts, Mapping) else {}
         request = members_of(stop, experiment, known) if stop and experiment else None
         # A value that is known only later may decide what serves.
+        unknown = next((way for way in possibilities if way.effect == UNKNOWN), None)
         ends = {result.decision.stop.end for _, result in results if result.decision.stop}
         is_one = len(ends) == 1
-        by_metrics = any(
-            possibility.by_metrics and possibility.promotes for possibility in possibilities
-        )
+        by_metrics = any(way.by_metrics and way.promotes for way in possibilities)
         promotion = self._promotion(s) if by_metrics else None
         return replace(
             self._with_status(base),
             possibilities=tuple(possibilities),
-            why=_why(first),
+            why=f"not known: {unknown.because}" if unknown else _why(first),
             order=(decision.order or decision.row).value,
             row=decision.row.value,
             stop_request=request,
             evidence=decision.evidence,
             deploy_after=_ready(first),
             warnings=tuple(self._warnings(first)),
-            sentence="" if _missing(first) else decision.why,
+            sentence="" if unknown else decision.why,
             outcome=outcome_in_words(request, experiment)
             if is_one and request and experiment
             else "",
@@ -548,7 +562,10 @@ class Judge:
         known = self._after.get(name.lower())
         if known:
             return list(known)
-        return [step.made or (self._reader.experiment(name) if name else None)]
+        if isinstance(step.made, Experiment):
+            return [step.made]
+        now = self._reader.experiment(name) if name else None
+        return [step.made if now is None else now]
 
     def _decided(
         self, step: PlannedRequest, properties: Json, experiment: Seen[Experiment | None]
@@ -564,16 +581,20 @@ class Judge:
             and result.decision.stop
             and isinstance(result.situation.experiment, Experiment)
         ]
-        self._keep(verdict, ended)
+        found = [
+            result.situation.experiment
+            for _, result in results
+            if isinstance(result.situation.experiment, Experiment)
+        ]
+        self._keep(verdict, found, ended)
 
-    def _keep(self, verdict: Verdict, ended: list[Experiment]) -> None:
+    def _keep(self, verdict: Verdict, found: list[Experiment], ended: list[Experiment]) -> None:
+        """Keep what a step ends for certain, or may end."""
         name = verdict.experiment.lower()
         if ended and verdict.chance(STOP) == WILL:
             self._after[name] = ended[:1]
         elif ended:
-            now = self._reader.experiment(name)
-            before = self._after.get(name) or ([now] if isinstance(now, Experiment) else [])
-            self._after[name] = [*before, ended[0]]
+            self._after[name] = [*_distinct(self._after.get(name) or found), ended[0]]
 
     def _possibilities(self, step: PlannedRequest, result: Decided) -> Iterator[Possibility]:
         """How a request may go in one Situation: first as everything is now."""
@@ -661,7 +682,7 @@ class Judge:
         perhaps = [
             each
             for each in experiments
-            if ends and each.status in ("Creating", "Starting", "Updating")
+            if ends and each.status not in ("Created", "Running", "Stopping", *ENDED_STATUSES)
         ]
         if not stops and not perhaps:
             because = _why_native_stops_nothing(step, experiments, is_later=bool(after))
@@ -671,7 +692,7 @@ class Judge:
             )
         experiment = (stops or perhaps)[0]
         request = _native_request(step, experiment)
-        promotes = "Promote" in request["ModelVariantActions"].values()
+        promotes = _knows_variants(step) and "Promote" in request["ModelVariantActions"].values()
         possibilities = [Possibility(STOP, stops=True, promotes=promotes)]
         if len(stops) < len(experiments):
             others = [each for each in experiments if each not in stops]
@@ -683,22 +704,26 @@ class Judge:
         if is_late(state):
             because = "'DesiredState' is known only during the deployment"
             possibilities.append(Possibility(NOTHING, because=because))
+        is_known = _knows_variants(step)
+        if not is_known:
+            because = "'ModelVariants' is known only during the deployment"
+            possibilities.append(replace(possibilities[0], promotes=True, because=because))
         possibilities += [Possibility(NOTHING, because=risk) for risk in step.risks]
-        outcome = outcome_in_words(request, experiment)
+        outcome = outcome_in_words(request, experiment) if is_known else ""
         why = (
-            f"CloudFormation's own resource will stop it and {outcome}; the function has no part "
-            f"in it"
+            f"CloudFormation's own resource will stop it{' and ' * bool(outcome)}{outcome}; the "
+            f"function has no part in it"
         )
         verdict = replace(
             self._with_status(verdict),
             possibilities=tuple(possibilities),
             why=why,
-            stop_request=request,
+            stop_request=request if is_known else None,
             outcome=outcome,
-            serves=_serves(request, experiment),
-            way_back=words.way_back(experiment) if promotes else "",
+            serves=_serves(request, experiment) if is_known else "",
+            way_back=words.way_back(experiment) if promotes or not is_known else "",
         )
-        self._keep(verdict, [_as_ended(experiment, None)])
+        self._keep(verdict, experiments, [_as_ended(experiment, None)])
         return verdict
 
     def _version_note(self, step: PlannedRequest) -> str:
@@ -708,10 +733,11 @@ class Judge:
         """
         installed = installed_version()
         version = self._versions.get(step.service_token.rpartition(":")[2])
-        if not step.service_token:
-            if version in (None, installed):
-                return ""
-        elif version is None:
+        if not step.service_token and version is None:
+            is_hidden = is_late((step.properties or {}).get("ServiceToken"))
+            why = "its function is not known before the deployment, nor what version that has"
+            return why if is_hidden else ""
+        if version is None:
             function = self._reader.function(step.service_token)
             if isinstance(function, NotReadable):
                 return f"the function's version cannot be read: {function.why}"
@@ -720,10 +746,8 @@ class Judge:
                 return _code_note(function)
         if version == installed:
             return ""
-        return (
-            f"the function has version {version or '0.1.0 or an unknown one'}, but this command "
-            f"has version {installed}"
-        )
+        found = f"version {version}" if version else "an unknown version"
+        return f"the function has {found}, but this command has version {installed}"
 
     def _warnings(self, result: Decided) -> Iterator[str]:
         """What the function logs about a promotion that it makes or arms."""
@@ -819,6 +843,15 @@ def _why_native_stops_nothing(
     if step.properties is None or experiments[0].is_over:
         return f"the experiment is {experiments[0].status}"
     return "its declaration does not end the experiment"
+
+
+def _knows_variants(step: Native) -> bool:
+    """Whether it is known which variants CloudFormation's own resource declares from then on."""
+    variants = (step.properties or {}).get("ModelVariants") or []
+    return isinstance(variants, list) and not any(
+        is_late(variant.get("VariantName") if isinstance(variant, Mapping) else variant)
+        for variant in variants
+    )
 
 
 def _native_request(step: Native, experiment: Experiment) -> dict[str, Any]:
@@ -937,6 +970,13 @@ def _ready_at(s: Situation, experiment: Experiment) -> float:
         return begin + PERIOD + windowed.METRIC_DELAY_SECONDS
     begin = sequential.question(evidence, experiment, s.now).begin
     return begin + (evidence.min_hours or 1) * HOUR + sequential.METRIC_DELAY_SECONDS
+
+
+def _distinct(experiments: list[Experiment]) -> Iterator[Experiment]:
+    """The experiments, of which several cases may have found the same one."""
+    for index, experiment in enumerate(experiments):
+        if experiment not in experiments[:index]:
+            yield experiment
 
 
 def _as_ended(experiment: Experiment, wanted: Wanted | None) -> Experiment:

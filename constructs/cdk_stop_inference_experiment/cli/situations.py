@@ -84,6 +84,11 @@ def cases(properties: Json, old: Json | None) -> list[Case] | str:
         return "'Name', which is known only during the deployment"
     if "Name" in late:
         return "'Name', which may become another experiment's during the deployment"
+    shown = old or {}
+    if hidden := [name for name in shown if name not in _DECIDES_NOTHING and is_late(shown[name])]:
+        return f"{words.quoted(hidden)}, whose deployed values are not shown"
+    if shapeless := [name for name in late if _is_shapeless(name, properties[name])]:
+        return f"{words.quoted(shapeless)}, which are known only during the deployment"
     values = [list(_values(name, properties[name], (old or {}).get(name))) for name in late]
     if math.prod(map(len, values)) > MAX_CASES:
         return f"{words.quoted(late)}, which are known only during the deployment"
@@ -95,17 +100,40 @@ def cases(properties: Json, old: Json | None) -> list[Case] | str:
 
 
 _NEVER_INVALID = ("ServiceToken", "DesiredModelVariants", "Reason")
+_DECIDES_NOTHING = ("ServiceToken", "ServiceTimeout", "Reason")
 _KINDS = tuple(kind.value for kind in OutcomeKind)
 _ENUMERATED: Mapping[str, tuple[Any, ...]] = {
     "EndNow": ("true", "false"),
-    "DesiredState": tuple(DESIRED_STATES),
+    "DesiredState": (*DESIRED_STATES, None),
     "Outcome": _KINDS,
-    "Otherwise": _KINDS,
+    "Otherwise": (*_KINDS, None),
     "StopOn": ([event.value for event in StopOn], *([event.value] for event in StopOn)),
     "ServiceToken": (None,),
     "ServiceTimeout": (None,),
 }
 _ASSUMED = {"ModelName": PLACEHOLDER, "VariantName": PLACEHOLDER, "InstanceType": "ml.m5.large"}
+_ASSUMED_BY_NOW = ("InstanceCount", "InfrastructureType")
+
+
+def _is_shapeless(name: str, value: object) -> bool:
+    """Whether so little is known of a part of the end that no other value can be assumed."""
+    if name == "ModelVariantActions":
+        return not isinstance(value, Mapping)
+    if name not in ("DesiredModelVariants", "Instances"):
+        return False
+    return any(key not in (*_ASSUMED, *_ASSUMED_BY_NOW) for key in _late_keys(name, value))
+
+
+def _late_keys(name: str, value: object) -> Iterator[str]:
+    """The innermost key of each value that is not known."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _late_keys(str(key), item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _late_keys(name, item)
+    elif is_late(value):
+        yield name
 
 
 def _values(name: str, value: object, old: object) -> Iterator[object]:
@@ -300,7 +328,7 @@ def _unread(s: Situation) -> Iterator[NotReadable]:
     for stack in s.stacks or ():
         facts += [stack.description, stack.events]
     if s.prepared is not None:
-        facts += [s.prepared.counts, s.prepared.evidence]
+        facts += [s.prepared.counts, s.prepared.evidence, s.prepared.holders]
     yield from (fact for fact in facts if isinstance(fact, NotReadable))
 
 

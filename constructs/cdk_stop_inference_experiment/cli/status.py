@@ -24,9 +24,9 @@ from cdk_stop_inference_experiment_handler.lifecycle.stop_request import (
 
 from .operations import UPDATE, Place, PlannedRequest, deployed_properties, resources_below
 from .plan import NOTHING, SHAPE, Judge, Verdict, plan_destroy
-from .reading import CannotPlan, Reader
+from .reading import Reader
 from .situations import ancestors, request_of
-from .templates import Json
+from .templates import Json, is_late
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,7 @@ class ResourceStatus:
         on_end_now: What ``end_now`` would do.
         on_change: What an update with a changed declaration would do.
         on_teardown: What the deletion of the stack would do.
+        is_end_known: Whether the experiment could be read.
     """
 
     stack: str
@@ -96,6 +97,11 @@ class ResourceStatus:
     on_change: Verdict | None = None
     on_teardown: Verdict | None = None
     trouble: str = ""
+    is_end_known: bool = True
+
+    def may_end_before(self, at: float) -> bool:
+        """Whether the experiment ends by itself before a moment, or that is not known."""
+        return not self.is_end_known or (self.ends_at is not None and self.ends_at < at)
 
     @property
     def what_ifs(self) -> Iterator[WhatIf]:
@@ -192,7 +198,8 @@ def status_of(reader: Reader, stack: str) -> StackStatus:
 
 
 def _name(place: Place, properties: Json | None) -> str:
-    return str((properties or {}).get("Name") or place.experiment)
+    name = (properties or {}).get("Name")
+    return place.experiment if not name or is_late(name) else str(name)
 
 
 def _resource_status(
@@ -239,6 +246,7 @@ def _resource_status(
         on_change=on_change,
         on_teardown=teardown.get((place.stack_id, place.logical_id)),
         trouble=trouble,
+        is_end_known=not isinstance(seen, NotReadable),
     )
 
 
@@ -272,17 +280,20 @@ def _ended(wanted: Wanted | None, experiment: Experiment) -> tuple[str, str]:
     why = "SageMaker gives no reason; it may have ended by its schedule"
     if experiment.status_reason:
         why = f"the reason is '{experiment.status_reason}'"
+    if wanted is None:
+        return f"Whether it ended as this resource declares is not known: {why}", ""
     return f"What this resource declares now did not end it: {why}", "another"
 
 
 def _ordered(
     reader: Reader, place: Place, properties: Json
 ) -> tuple[Verdict | None, Verdict | None]:
-    """What ``end_now`` and another declared end would do."""
-    try:
-        stacks = ancestors(reader, place.stack_id, "UPDATE_IN_PROGRESS")
-    except CannotPlan:
-        return None, None
+    """What ``end_now`` and another declared end would do.
+
+    Raises:
+        CannotPlan: A stack that it is nested in cannot be described.
+    """
+    stacks = ancestors(reader, place.stack_id, "UPDATE_IN_PROGRESS")
     state = CANCELLED if properties.get("DesiredState") == COMPLETED else COMPLETED
 
     def verdict(**changes: str) -> Verdict:

@@ -400,7 +400,7 @@ class RolePermissions:
             acknowledge_wildcards(policy, *wildcards)
         return policy
 
-    def problem_with_another(self, access: Access) -> str | None:
+    def capacity_problem(self, access: Access) -> str | None:
         """Why there is no room for one more experiment; None if there is."""
         if not self._role_takes_policies:
             return None

@@ -258,14 +258,14 @@ class Progress:
     request: str = ""
 
     @classmethod
-    def read(cls, carried: Mapping[str, Any] | None, *, otherwise: float) -> Progress:
+    def read(cls, handed_over: Mapping[str, Any] | None, *, otherwise: float) -> Progress:
         """Read what an earlier invocation handed over, or start at the given time."""
         known = {member.name for member in fields(cls)}
-        values = {name: value for name, value in (carried or {}).items() if name in known}
+        values = {name: value for name, value in (handed_over or {}).items() if name in known}
         return cls(**{"started_at": otherwise, **values})
 
-    def carried(self) -> dict[str, object]:
-        """What :meth:`read` reads."""
+    def as_input(self) -> dict[str, object]:
+        """The member of the polling rule's input that :meth:`read` reads."""
         return asdict(self)
 
 

@@ -477,6 +477,11 @@ def judged_hours(comparison: Comparison, values: Mapping[str, object], verdict: 
         named = f"{comparison.metric} {comparison.statistic or AVERAGE}"
     else:
         named = f"{comparison.metric[1].name} {comparison.metric[1].statistic}"
+    if not values["hours"]:
+        return (
+            f"{named} is not yet known: CloudWatch has it for no hour in which both variants have "
+            f"enough requests; if there are such hours, check the metric's name and dimensions"
+        )
     says = {
         "successful": "fewer than half of the hours break it",
         "failed": "more than half of the hours break it",

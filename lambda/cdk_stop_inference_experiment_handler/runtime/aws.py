@@ -9,7 +9,6 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
 from ..contract.validation import as_mapping
 from ..lifecycle.situation import (
@@ -20,7 +19,7 @@ from ..lifecycle.situation import (
     Question,
     StackEvent,
 )
-from .errors import Gone, Transient, error_of
+from .errors import CALL_FAILED, Gone, Transient, error_of
 
 SDK_CONFIG = Config(
     connect_timeout=5,
@@ -39,6 +38,7 @@ def client(service: str, session: boto3.Session | None = None, attempts: int = 1
     return (session or boto3).client(service, config=config)  # type: ignore[call-overload]
 
 
+_ARN = "InferenceExperimentArn"
 _CONFIGURED = ("ModelName", "VariantName", "InfrastructureConfig")
 
 
@@ -62,7 +62,7 @@ class Aws:
         """
         describe = self._sagemaker.describe_inference_experiment
         try:
-            return read_experiment(ask(partial(describe, Name=name)))
+            return read_experiment(ask(partial(describe, Name=name), "Arn", "Name", "Status"))
         except Gone:
             return None
 
@@ -87,8 +87,8 @@ class Aws:
         Raises:
             AwsError: The call failed; if its response was lost, it may have been carried out.
         """
-        response = ask(partial(self._sagemaker.stop_inference_experiment, **request))
-        return str(response.get("InferenceExperimentArn", ""))
+        stop = self._sagemaker.stop_inference_experiment
+        return str(ask(partial(stop, **request), _ARN)[_ARN])
 
     def stack(self, stack_id: str) -> Description:
         """A stack as CloudFormation describes it.
@@ -96,8 +96,11 @@ class Aws:
         Raises:
             AwsError: The call failed.
         """
-        response = ask(partial(self._cloudformation.describe_stacks, StackName=stack_id))
-        stack = response["Stacks"][0]
+        describe = self._cloudformation.describe_stacks
+        stacks = ask(partial(describe, StackName=stack_id), "Stacks")["Stacks"]
+        if not stacks or "StackStatus" not in stacks[0]:
+            raise Transient("DescribeStacks: the response has no StackStatus")
+        stack = stacks[0]
         return Description(str(stack["StackStatus"]), str(stack.get("ParentId") or ""))
 
     def event_page(self, stack_id: str, token: str = "") -> tuple[tuple[StackEvent, ...], str]:
@@ -108,7 +111,7 @@ class Aws:
         """
         page = {"NextToken": token} if token else {}
         describe = self._cloudformation.describe_stack_events
-        response = ask(partial(describe, StackName=stack_id, **page))
+        response = ask(partial(describe, StackName=stack_id, **page), "StackEvents")
         return tuple(map(read_event, response["StackEvents"])), str(response.get("NextToken") or "")
 
     def holders(self, stack_id: str, physical_id: str) -> tuple[str, ...]:
@@ -118,7 +121,8 @@ class Aws:
             AwsError: A call failed.
         """
         paginator = self._cloudformation.get_paginator("list_stack_resources")
-        pages = ask(partial(_all, paginator.paginate, StackName=stack_id))
+        read = partial(_all, paginator.paginate, StackName=stack_id)
+        pages = ask(read, "StackResourceSummaries")
         return tuple(
             resource["LogicalResourceId"]
             for page in pages
@@ -151,7 +155,7 @@ class Aws:
                 continue
             statuses = {str(stat["Id"]): "missing" for stat in stats}
             read = partial(_all, pages, MetricDataQueries=stats, StartTime=begin, EndTime=end)
-            for page in ask(read):
+            for page in ask(read, "MetricDataResults"):
                 for result in page["MetricDataResults"]:
                     statuses[result["Id"]] = result.get("StatusCode")
                     times = (at.timestamp() for at in result["Timestamps"])
@@ -188,12 +192,21 @@ class Aws:
         return client("cloudwatch", self._session, self._attempts)
 
 
-def ask(call: Callable[[], Any]) -> Any:  # noqa: ANN401
-    """Make a call; its failure is one of the errors of :mod:`.errors`."""
+def ask(call: Callable[[], Any], *required: str) -> Any:  # noqa: ANN401
+    """Make a call; its failure is one of the errors of :mod:`.errors`.
+
+    A response, or one of its pages, that lacks a required member is not AWS's: botocore parses
+    anything that JSON can be as an empty response.
+    """
     try:
-        return call()
-    except (ClientError, BotoCoreError) as error:
+        response = call()
+    except CALL_FAILED as error:
         raise error_of(error) from error
+    for page in response if isinstance(response, list) else [response]:
+        if missing := [member for member in required if member not in page]:
+            why = f"the response has no {' and no '.join(missing)}"
+            raise Transient(why, may_be_done=True)
+    return response
 
 
 def _all(pages: Callable[..., Iterable[Any]], **request: object) -> list[Any]:

@@ -26,7 +26,7 @@ from ..lifecycle.stop_request import (
 )
 from .aws import Aws
 from .crhelper_traits import AlreadyAnswered, HandOverFailed, Resource, RetryDelivery
-from .errors import AwsError, Conflict, Gone, Throttled
+from .errors import AwsError, Conflict, Gone, Refused, Throttled
 from .look import LOOK_SECONDS, Look, Looker
 from .polling import PROGRESS, Event, trigger_of
 from .waiting import LATE_SECONDS, Invocation, Trigger, Wait
@@ -35,6 +35,15 @@ logger = logging.getLogger(__name__)
 
 RULE_AGAIN_SECONDS = 15.0
 """After a polling rule could not be made or updated, the next attempt comes this much later."""
+
+
+_NOT_READ = (
+    Row.NOT_READABLE,
+    Row.DELETE_HOLDERS_UNKNOWN,
+    Row.INSTANCES_UNKNOWN,
+    Row.AWS_REFUSED,
+)
+"""Rows of what decides and could not be read; without doubt, a later attempt may succeed."""
 
 
 class RequestFailed(Exception):
@@ -105,6 +114,13 @@ def physical_id(request: Request, response: Response, sagemaker_arn: str) -> str
     return f"{sagemaker_arn}:inference-experiment/{request.name}"
 
 
+def _says_nothing(look: Look, decision: Decision) -> bool:
+    """Whether a look was throttled or unfinished: it neither is in doubt nor ends a doubt."""
+    if decision.verb is not Verb.WAIT:
+        return False
+    return decision.row in _NOT_READ or isinstance(look.situation.experiment, NotReadable)
+
+
 def _first_delivery(request: Request) -> float:
     """Now, or earlier if the ResponseURL shows that this delivery is a retry.
 
@@ -158,7 +174,7 @@ class PollingRule:
         if time.time() < self._again_at:
             return
         try:
-            self._hand_over(progress.carried(), endpoint_name)
+            self._hand_over(progress.as_input(), endpoint_name)
         except HandOverFailed as error:
             self.trouble = str(error)
             self._again_at = time.time() + RULE_AGAIN_SECONDS
@@ -189,6 +205,7 @@ class Run:
         self._handed_over = progress
         self._logged = ("", "")
         self._is_stop_throttled = False
+        self._refusal: AwsError | None = None
 
     def respond(self) -> Response | None:
         """Find the answer to the request, or wait for it as long as this invocation can.
@@ -214,7 +231,8 @@ class Run:
             is_throttled = look.is_throttled or self._is_stop_throttled
             if is_throttled:
                 waiting.throttled(has_stopped=bool(self._progress.sent))
-            may_leave = not decision.stays and waiting.may_leave
+            stays = decision.stays or look.is_unfinished
+            may_leave = not stays and waiting.may_leave
             is_due = may_leave or waiting.must_leave or bool(self._progress.sent)
             self._hand_over(is_due=is_due)
             if self._rule.is_made and (may_leave or waiting.must_leave):
@@ -254,8 +272,11 @@ class Run:
         if decision.verb is Verb.WAIT and decision.stop is not None:
             # A stop under way with our reason: another delivery, or one whose answer was lost.
             progress = replace(progress, sent=decision.stop.digest)
-        doubt = (now if since is None else since) if decision.in_doubt else None
-        self._progress = replace(progress, in_doubt_since=doubt)
+        if decision.in_doubt:
+            progress = replace(progress, in_doubt_since=now if since is None else since)
+        elif not _says_nothing(look, decision):
+            progress = replace(progress, in_doubt_since=None)
+        self._progress = progress
         if isinstance(s.experiment, Experiment):
             self._seen = s.experiment
         if decision.verb is Verb.SUCCEED and decision.row is Row.STOPPABLE:
@@ -267,6 +288,9 @@ class Run:
         A Stop that is throttled is sent again meanwhile: SageMaker has done nothing.
         """
         s, wanted = look.situation, decision.stop
+        if self._refusal is not None:
+            # The look after it says that nothing has changed: the Stop would be refused again.
+            return unreadable(self._refusal.as_not_readable, s)
         experiment, prepared = s.experiment, s.prepared
         assert isinstance(experiment, Experiment) and wanted and prepared  # noqa: S101, PT018
         fresh_until = look.stack_asked_at + LOOK_SECONDS
@@ -304,17 +328,21 @@ class Run:
         self, error: AwsError, decision: Decision, look: Look, waiting: Wait
     ) -> Decision:
         s = look.situation
-        if isinstance(error, Conflict):
+        is_created = isinstance(s.experiment, Experiment) and s.experiment.status == "Created"
+        has_not_begun = is_created and isinstance(error, Refused) and not isinstance(error, Gone)
+        if isinstance(error, Conflict) or has_not_begun:
             self._log("stop later", f"the stop is refused for now: {error}")
             waiting.stop_refused()
-            is_created = isinstance(s.experiment, Experiment) and s.experiment.status == "Created"
             since = self._progress.refused_at
             refused_at = (s.now if since is None else since) if is_created else None
             self._progress = replace(self._progress, refused_at=refused_at)
             return wait(decision.row, str(error))
-        if isinstance(error, Gone) and not self._looker.experiment_exists():
-            # The next look answers. SageMaker reports a missing model with the same words.
-            return wait(decision.row, str(error))
+        if isinstance(error, Refused):
+            # It may have ended since, or be gone; SageMaker reports a missing model with the same
+            # words as a missing experiment. The next look answers.
+            self._refusal = error
+            waiting.look_soon()
+            return replace(wait(decision.row, str(error)), stays=True)
         return unreadable(error.as_not_readable, replace(s, progress=self._progress))
 
     def _warn_of_fewer_instances(self, look: Look, wanted: Wanted | None = None) -> None:
@@ -337,8 +365,8 @@ class Run:
 
     def _hand_over(self, *, is_due: bool) -> None:
         """Create the rule if it is due, and keep its input up to date."""
-        progress = replace(self._progress, in_doubt_since=self._handed_over.in_doubt_since)
-        if self._rule.is_made and not self._rule.trouble and progress == self._handed_over:
+        is_known = self._progress == self._handed_over
+        if self._rule.is_made and not self._rule.trouble and is_known:
             return
         if self._rule.is_made or is_due:
             self._rule.make(self._progress, self._seen.endpoint_name if self._seen else "")
