@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from cdk_stop_inference_experiment_handler.lifecycle import words
 from cdk_stop_inference_experiment_handler.lifecycle.situation import STOPPABLE_STATUSES
 
 from .operations import CLEAN_UP, DELETION, UPDATE
@@ -254,7 +255,8 @@ def headline(verdict: Verdict) -> str:
 def _ends(verdict: Verdict) -> str:
     """What a stop makes of the variants."""
     stop, promote = verdict.chance(STOP), verdict.chance(PROMOTE)
-    if promote == MAY and stop == WILL and any(way.by_metrics for way in verdict.possibilities):
+    by_metrics = any(way.by_metrics for way in verdict.possibilities)
+    if promote == MAY and stop == WILL and by_metrics and verdict.outcome:
         return f" and, as the metrics are now, {verdict.outcome}"
     if promote == NO and verdict.outcome:
         return f", {verdict.outcome}" if " and " in verdict.outcome else f" and {verdict.outcome}"
@@ -320,6 +322,9 @@ def _resource(resource: ResourceStatus) -> Iterator[Block]:
         yield Text(_sentence(resource.ended))
     elif resource.scheduled_end:
         yield Text(f"It ends by itself at {resource.scheduled_end}.")
+    elif resource.ends_at is not None:
+        end = words.moment(resource.ends_at)
+        yield Text(f"Its schedule has no end, so it ends by itself 7 days after its start: {end}.")
     if resource.variants:
         header = ("variant", "role", "model", "instances", "requests", "status")
         yield Table(header, tuple(map(_variant, resource.variants)))

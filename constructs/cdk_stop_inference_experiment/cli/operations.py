@@ -118,6 +118,7 @@ class PlannedRequest:
         properties: ResourceProperties, with ``LATER`` for what is not known yet; None if they are
             not known at all, which ``missing`` explains.
         stacks: The stacks of the operation as they will be then, by id.
+        or_old: What OldResourceProperties may be instead, after an operation that failed.
         completed: The properties that it completed an update with before, in the same operation.
         holders: The resources that will hold the physical id.
         risks: What may come first, so that the request is not sent or orders nothing.
@@ -134,6 +135,7 @@ class PlannedRequest:
     moment: str
     stacks: Mapping[str, FutureStack]
     old: Json | None = None
+    or_old: Json | None = None
     completed: str = ""
     holders: Seen[tuple[str, ...]] = ()
     risks: tuple[str, ...] = ()
@@ -159,6 +161,7 @@ class Native:
 
     Attributes:
         properties: The new ones in an update; None in a deletion.
+        dependents: The resources of its stack that depend on it, and get their requests after it.
     """
 
     place: Place
@@ -166,6 +169,7 @@ class Native:
     moment: str
     properties: Json | None = None
     risks: tuple[str, ...] = ()
+    dependents: tuple[str, ...] = ()
 
 
 Step = NoRequest | PlannedRequest | Native
@@ -266,6 +270,10 @@ class ChangedStack:
     def definition(self, logical_id: str) -> Json:
         """A resource in the new template; empty if that has none."""
         return self.definitions.get(logical_id, {})
+
+    def has_condition(self, logical_id: str) -> bool:
+        """Whether a resource of the new template is only there if a condition holds."""
+        return "Condition" in self.definition(logical_id)
 
     def resolved_properties(self, logical_id: str) -> Any:  # noqa: ANN401 - see resolved()
         """Its properties, as far as they are known before the execution."""
@@ -458,9 +466,8 @@ class _Update:
                 yield self._native_deleted(stack, resource)
         for name, change in stack.changes.items():
             if change.resource_type == NATIVE_TYPE and change.replaced in ("True", "Conditional"):
-                definition = stack.definition(name)
                 replaced = stack.deployed.get(name)
-                if replaced and not is_retained(definition, "UpdateReplacePolicy"):
+                if replaced and not _is_left(change, stack.definition(name)):
                     yield self._native_deleted(stack, replaced, change.replaced)
 
     def _ours(self, stack: ChangedStack, name: str) -> Iterator[Step]:
@@ -468,21 +475,22 @@ class _Update:
         place = Place(stack.stack_id, name, resource.physical_id if resource else "")
         if change is not None and (why := _not_said(change)):
             yield NoRequest(place, why, is_known=False)
-        elif resource is None or resource.status == "CREATE_FAILED":
-            if resource is not None and resource.physical_id:
+        elif resource is None or resource.status == "CREATE_FAILED" or _is_gone(resource, change):
+            if resource and resource.physical_id and resource.status == "CREATE_FAILED":
                 # CloudFormation deletes what was never stable, and creates it again.
                 yield PlannedRequest(
                     *(place, RequestType.DELETE, {"Name": place.experiment or "-"}, UPDATE),
                     stacks=self._forward,
                 )
-            has_condition = "Condition" in stack.definition(name)
-            if change is None and has_condition and not stack.is_failed:
-                return  # Its condition is false.
-            yield self._sent(stack, replace(place, physical_id=""), RequestType.CREATE, change)
+            if change is not None or not stack.has_condition(name):
+                yield self._sent(stack, replace(place, physical_id=""), RequestType.CREATE, change)
+            elif stack.is_failed:
+                yield NoRequest(place, _CONDITION, is_known=False)
+            # Otherwise its condition is false.
         elif change is None and not stack.is_failed:
             yield NoRequest(place, "the change set does not change it")
-        elif change is None and "Condition" in stack.definition(name):
-            yield NoRequest(place, "whether its Condition holds", is_known=False)
+        elif change is None and stack.has_condition(name):
+            yield NoRequest(place, _CONDITION, is_known=False)
         elif change is not None and _is_unchanged(change, resource, stack):
             yield NoRequest(place, "its properties do not change")
         else:
@@ -494,11 +502,13 @@ class _Update:
         """A Create or an Update."""
         definition = stack.definition(place.logical_id)
         declared = stack.resolved_properties(place.logical_id)
-        old = None
+        old = or_old = None
         if kind is RequestType.UPDATE:
             old = change.before if change else None
-            if old is None:
-                old = deployed_properties(self._reader, place)
+            if old is None or stack.is_failed:
+                # A change set compares with the template of the operation that failed.
+                deployed = deployed_properties(self._reader, place)
+                old, or_old = deployed or old, old if deployed and old != deployed else None
         after = change.after if change else None
         late = _dynamic(change, stack) if change else set()
         late |= _of_missing(definition, stack)
@@ -527,11 +537,12 @@ class _Update:
         return PlannedRequest(
             *(place, kind, after, UPDATE, self._forward),
             old=old,
+            or_old=or_old,
             risks=tuple(risks),
             may_fail=(may_fail,) if may_fail else (),
             refused=refused,
             missing=missing,
-            made=self._made.get(name, self._made.get("")),
+            made=self._made_as(name),
             is_after=name not in self._made or name in stack.made_before(place.logical_id),
             new_alarms=tuple(map(_new_alarm, alarms)),
         )
@@ -547,7 +558,16 @@ class _Update:
         sent = _deleted(self._reader, place, CLEAN_UP, self._in_clean_up, tuple(risks))
         if sent.properties is None and change is not None and change.before is not None:
             sent = replace(sent, properties=change.before, missing="")
-        return replace(sent, completed=completed, holders=self._holders(stack, place))
+        return replace(
+            sent,
+            completed=completed,
+            holders=self._holders(stack, place),
+            made=self._made_as(place.experiment),
+        )
+
+    def _made_as(self, name: str) -> Seen[Experiment | None]:
+        """The experiment of a name that the operation creates, as far as that is known."""
+        return self._made.get(name.lower(), self._made.get(""))
 
     def _request(self, stack: ChangedStack, name: str) -> Step | None:
         """What comes of a declared resource in the update; None if nothing does."""
@@ -563,7 +583,7 @@ class _Update:
             if not isinstance(update, PlannedRequest) or not _is_renamed(update):
                 continue
             place = update.place
-            if is_retained(stack.definition(name), "UpdateReplacePolicy"):
+            if _is_left(stack.changes.get(name), stack.definition(name)):
                 yield NoRequest(
                     place, "the old experiment is retained: UpdateReplacePolicy says so"
                 )
@@ -581,24 +601,35 @@ class _Update:
         place = Place(stack.stack_id, name)
         if resource is None or not resource.physical_id:
             if change is not None or stack.is_failed:
-                yield NoRequest(place, _NO_NESTED_CHANGE_SET, is_known=False)
+                why = _NO_NESTED_CHANGE_SET if change else _LEFT_BY_FAILURE
+                yield NoRequest(place, why, is_known=False)
             return
-        is_known = change is None and not self._reader.stack(resource.physical_id).is_failed
-        why = "the change set does not change its stack" if is_known else _NO_NESTED_CHANGE_SET
+        is_failed = stack.is_failed or self._reader.stack(resource.physical_id).is_failed
+        is_known = change is None and not is_failed
+        why = "the change set does not change its stack"
+        if not is_known:
+            why = _NO_NESTED_CHANGE_SET if change else _LEFT_BY_FAILURE
         ours = list(resources_below(self._reader, resource.physical_id))
         for below in ours if ours or is_known else [place]:
             yield NoRequest(below, why, is_known)
 
     def _native(self, stack: ChangedStack, name: str) -> Iterator[Step]:
         change, resource = stack.changes.get(name), stack.deployed.get(name)
-        if resource is None or not resource.physical_id or resource.status == "CREATE_FAILED":
+        if resource is None or not resource.physical_id:
+            return
+        place = Place(stack.stack_id, name, resource.physical_id)
+        if resource.status == "CREATE_FAILED":
+            # CloudFormation deletes what was never stable, and creates it again.
+            yield Native(place, _name_in(resource), UPDATE, None, tuple(self._risks(place)))
             return
         if change is None and not stack.is_failed:
             return
-        place = Place(stack.stack_id, name, resource.physical_id)
         unknown = partial(NoRequest, place, is_known=False, experiment=_name_in(resource))
         if change is not None and (why := _not_said(change)):
             yield unknown(why)
+            return
+        if change is None and stack.has_condition(name):
+            yield unknown(_CONDITION)
             return
         if change is not None and (
             change.replaced == "True" or _is_unchanged(change, resource, stack)
@@ -612,7 +643,10 @@ class _Update:
             return
         late = _dynamic(change, stack) if change else set()
         after = {**after, **{name: _late(after.get(name)) for name in late}}
-        yield Native(place, _name_in(resource), UPDATE, after, tuple(self._risks(place)))
+        yield Native(
+            *(place, _name_in(resource), UPDATE, after, tuple(self._risks(place))),
+            dependents=tuple(dependents(stack.template, name)),
+        )
 
     def _native_deleted(
         self, stack: ChangedStack, resource: Resource, replaced: str = "True"
@@ -651,6 +685,8 @@ _PERHAPS_ANOTHER_FUNCTION = (
     "CloudFormation refuses another ServiceToken, and whether it changes is known only during the "
     "deployment"
 )
+_LEFT_BY_FAILURE = "what the operation that failed has left to do in its nested stack"
+_CONDITION = "whether its Condition holds"
 _MAY_RETAIN = "the template cannot be read, and may retain it"
 _RETAINED = "it is retained: CloudFormation deletes nothing"
 _RETAINED_STACK = "its nested stack is retained: CloudFormation deletes nothing"
@@ -725,7 +761,7 @@ def _endpoints_removed(reader: Reader, stack: ChangedStack) -> Iterator[tuple[st
         if change.resource_type != ENDPOINT_TYPE or change.replaced not in ("True", "Conditional"):
             continue
         replaced = stack.deployed.get(name)
-        if replaced and not is_retained(stack.definition(name), "UpdateReplacePolicy"):
+        if replaced and not _is_left(change, stack.definition(name)):
             is_known = change.replaced == "True" and bool(stack.template)
             yield from _endpoints_of(reader, replaced, is_known=is_known)
 
@@ -785,10 +821,12 @@ def deployed_properties(reader: Reader, place: Place) -> Json | None:
             break
         events = reader.older(place.stack_id)
     try:
-        template = reader.template(place.stack_id)
-        parameters = readable(template, reader.stack(place.stack_id).parameters)
+        template, stack = reader.template(place.stack_id), reader.stack(place.stack_id)
     except CannotPlan:
         return None
+    if stack.is_failed:
+        return None  # It may be the template of the operation that failed.
+    parameters = readable(template, stack.parameters)
     definition = definitions(template).get(place.logical_id, {})
     declared = resolved(definition.get("Properties") or {}, parameters)
     if not isinstance(declared, dict):
@@ -838,13 +876,18 @@ def _is_unchanged(change: Change, resource: Resource, stack: ChangedStack) -> bo
 def _dynamic(change: Change, stack: ChangedStack) -> set[str]:
     """The properties whose new value only the execution tells, whatever the change set shows."""
     alarms = _new_alarms(stack)
-    return {
+    names = {
         detail.name
         for detail in change.details
-        if detail.is_dynamic and detail.attribute == "Properties" and detail.name
-        if _may_differ(detail, stack)
+        if detail.is_dynamic
+        and detail.attribute == "Properties"
+        and _may_differ(detail, stack)
         and not (detail.name == "PromoteIf" and detail.cause in alarms)
     }
+    if "" in names:  # It does not say which.
+        declared = stack.definition(change.logical_id).get("Properties") or {}
+        names |= {*declared, *(change.after or {})}
+    return names - {""}
 
 
 _ALARM_TYPES = frozenset(f"AWS::CloudWatch::{kind}Alarm" for kind in ("", "Composite", "Log"))
@@ -907,9 +950,9 @@ def _another_function(
     old: Json, after: Json, definition: Json, stack: ChangedStack
 ) -> tuple[str, str]:
     """Why CloudFormation refuses the update, and why it may: it gets another function."""
-    token = after.get("ServiceToken")
-    if not is_late(token):
-        return (_ANOTHER_FUNCTION if old.get("ServiceToken") not in (None, token) else "", "")
+    before, token = old.get("ServiceToken"), after.get("ServiceToken")
+    if not is_late([before, token]):
+        return (_ANOTHER_FUNCTION if before not in (None, token) else "", "")
     is_another = _function_of(definition, stack)
     if is_another == "False":
         return "", ""
@@ -945,16 +988,24 @@ def _may_come_first(names: list[str]) -> str:
 
 def _retained(reader: Reader, stack: ChangedStack) -> set[str]:
     """The removed resources that CloudFormation leaves as they are."""
-    by_policy = {
-        name
-        for name, change in stack.changes.items()
-        if change.policy in ("Retain", "RetainExceptOnCreate")
-    }
+    said = {name: change.policy for name, change in stack.changes.items() if change.policy}
+    by_policy = {name for name, policy in said.items() if policy.startswith("Retain")}
     try:
         old = definitions(reader.template(stack.stack_id)) if stack.deployed else {}
     except CannotPlan:
         return by_policy
-    return by_policy | {name for name, definition in old.items() if is_retained(definition)}
+    by_template = {name for name, definition in old.items() if is_retained(definition)}
+    return by_policy | (by_template - said.keys())
+
+
+def _is_left(change: Change | None, definition: Json) -> bool:
+    """Whether CloudFormation leaves a replaced resource as it is.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChange.html
+    """
+    if change is not None and change.policy.startswith("ReplaceAnd"):
+        return change.policy == "ReplaceAndRetain"
+    return is_retained(definition, "UpdateReplacePolicy")
 
 
 def _made(changes: list[Change]) -> Iterator[tuple[str, Seen[Experiment]]]:
@@ -1025,6 +1076,12 @@ def _is_renamed(update: PlannedRequest) -> bool:
         str(properties.get("Name", "")).lower() for properties in (update.old, update.properties)
     )
     return old != new and not is_late(update.properties.get("Name"))
+
+
+def _is_gone(resource: Resource, change: Change | None) -> bool:
+    """Whether a resource is left of an earlier deletion, and another one is added in its place."""
+    is_added = change is not None and change.action == "Add"
+    return is_added and resource.status.startswith("DELETE_")
 
 
 def _not_said(change: Change) -> str:

@@ -66,7 +66,7 @@ WILL, MAY, UNKNOWN, NO, METRICS = "will", "may", "unknown", "no", "metrics"
 STOP, WAIT, FAIL, NOTHING, PROMOTE = "stop", "wait", "fail", "nothing", "promote"
 
 SOON_SECONDS = 3600.0
-"""An experiment that ends by itself within this time may end before the request."""
+"""An experiment that starts or ends by itself within this time may do so before the request."""
 
 STOP_SECONDS = BEGIN_AND_STOP_SECONDS / 2
 """A stop takes an endpoint update. A request that has less time may fail."""
@@ -123,7 +123,7 @@ class Verdict:
         moment: When it is sent: update, clean-up or deletion.
         is_native: CloudFormation's own resource does it, without the function.
         possibilities: The first one is what happens if everything stays as it is now.
-        stop_request: The request to SageMaker, if any.
+        stop_request: The request to SageMaker, if there is one and all of it is known.
         evidence: The current report of the gate; empty if no evidence is declared.
         deploy_after: When a test that is too young is worth another try; ``why`` says it, too.
         warnings: What the function will log as a warning, such as fewer instances.
@@ -333,7 +333,7 @@ def _hides_version(change: Change) -> bool:
     if not change.physical_id or (change.scope and "Properties" not in change.scope):
         return False
     if change.after is not None:
-        return is_late(change.after.get("Description"))
+        return True  # It is not in the new description.
     return not names or bool(names & {"", "Code", "Description"})
 
 
@@ -343,10 +343,65 @@ def _judged(
     """The verdict on each step, in order, and notes on the functions' versions."""
     judge = Judge(reader, versions)
     reader.describe_all(judge.names(operation.steps))
-    verdicts = [
-        _with_endpoint(reader, operation, deleted, judge.verdict(step)) for step in operation.steps
-    ]
+    verdicts = [judge.verdict(step) for step in operation.steps]
+    for twins in _twins(operation.steps, verdicts):
+        _judge_in_another_order(Judge(reader, versions), operation.steps, verdicts, twins)
+    verdicts = [_with_endpoint(reader, operation, deleted, verdict) for verdict in verdicts]
     return tuple(_with_failures_of_others(verdicts)), tuple(dict.fromkeys(judge.notes))
+
+
+def _twins(steps: list[Step], verdicts: list[Verdict]) -> Iterator[list[int]]:
+    """What acts at the same moment on the same experiment: any of it may come first.
+
+    In a deletion, CloudFormation's own resource is taken to be the last.
+    """
+    found: dict[tuple[str, str], list[int]] = {}
+    for index, verdict in enumerate(verdicts):
+        step = steps[index]
+        is_update = isinstance(step, Native) and step.properties is not None
+        if verdict.experiment and (is_update or isinstance(step, PlannedRequest)):
+            key = verdict.experiment.lower(), verdict.moment
+            found.setdefault(key, []).append(index)
+    for indexes in found.values():
+        first = steps[indexes[0]]
+        others = [steps[index].place for index in indexes[1:]]
+        is_first = isinstance(first, Native) and all(
+            place.stack_id == first.place.stack_id and place.logical_id in first.dependents
+            for place in others
+        )
+        twins = indexes[1:] if is_first else indexes
+        if len(twins) > 1:
+            yield twins
+
+
+def _judge_in_another_order(
+    judge: Judge, steps: list[Step], verdicts: list[Verdict], twins: list[int]
+) -> None:
+    """Add what comes of twins in the reverse order, if it is not the same in all."""
+    order = list(range(len(steps)))
+    for index, other in zip(twins, reversed(twins), strict=True):
+        order[index] = other
+    reverse = {index: judge.verdict(steps[index]) for index in order}
+    chances = [
+        sorted([one[index].chance(what) for what in (STOP, PROMOTE, FAIL)] for index in twins)
+        for one in (dict(enumerate(verdicts)), reverse)
+    ]
+    if chances[0] == chances[1]:
+        return  # Whichever comes first does the same.
+    for index in twins:
+        verdict = verdicts[index]
+        seen = {way.for_reader for way in verdict.possibilities}
+        because = "another resource is for the same experiment, and either may come first"
+        more = [
+            replace(way, because=way.because or because)
+            for way in reverse[index].possibilities
+            if way.for_reader not in seen
+        ]
+        verdicts[index] = replace(
+            verdict,
+            possibilities=(*verdict.possibilities, *more),
+            way_back=verdict.way_back or reverse[index].way_back,
+        )
 
 
 def _with_endpoint(reader: Reader, operation: Operation, deleted: str, verdict: Verdict) -> Verdict:
@@ -428,10 +483,13 @@ class Judge:
         )
         if step.properties is None or step.missing:
             return self._unknown(base, step.missing)
-        alternatives = cases(step.properties, step.old)
-        if isinstance(alternatives, str):
-            return self._unknown(base, alternatives)
-        request = request_of(step, alternatives[0].properties)
+        alternatives: list[tuple[PlannedRequest, Case]] = []
+        for old in (step.old,) if step.or_old is None else (step.old, step.or_old):
+            found = cases(step.properties, old)
+            if isinstance(found, str):
+                return self._unknown(base, found)
+            alternatives += [(replace(step, old=old), case) for case in found]
+        request = request_of(step, alternatives[0][1].properties)
         base = replace(base, experiment=request.name)
         if step.refused:
             return replace(self._with_status(base), possibilities=(_failure(),), why=step.refused)
@@ -439,8 +497,8 @@ class Judge:
             gone = f"its function no longer exists: {step.service_token}"
             return replace(self._with_status(base), possibilities=(_failure(),), why=gone)
         results = [
-            (case, self._decided(step, case.properties, experiment))
-            for case in alternatives
+            (case, self._decided(one, case.properties, experiment))
+            for one, case in alternatives
             for experiment in self._experiments(step, request.name)
         ]
         # What stops comes first: it is what a reader must see.
@@ -462,7 +520,9 @@ class Judge:
             ):
                 late = [name for name, value in (step.properties or {}).items() if is_late(value)]
                 because = f"{', '.join(map(repr, late))}: known only during the deployment"
-                if not late:
+                if not late and step.or_old is not None:
+                    because = "which declaration counts as deployed after the failure is not known"
+                elif not late:
                     because = "an earlier request of the operation may end it"
                 possibilities += [replace(more[0], because=more[0].because or because), *more[1:]]
         for name in case.may_be_invalid:
@@ -474,10 +534,13 @@ class Judge:
         stop = decision.stop if decision.verb is Verb.STOP else None
         known = counts if isinstance(counts, Mapping) else {}
         request = members_of(stop, experiment, known) if stop and experiment else None
-        # A value that is known only later may decide what serves.
         unknown = next((way for way in possibilities if way.effect == UNKNOWN), None)
+        # A value that is known only later may decide what serves; one that is assumed says nothing.
         ends = {result.decision.stop.end for _, result in results if result.decision.stop}
         is_one = len(ends) == 1
+        properties = step.properties or {}
+        is_assumed = is_late([properties.get("DesiredModelVariants"), properties.get("Instances")])
+        is_shown = is_one and not is_assumed
         by_metrics = any(way.by_metrics and way.promotes for way in possibilities)
         promotion = self._promotion(s) if by_metrics else None
         return replace(
@@ -486,16 +549,18 @@ class Judge:
             why=f"not known: {unknown.because}" if unknown else _why(first),
             order=(decision.order or decision.row).value,
             row=decision.row.value,
-            stop_request=request,
+            stop_request=request if is_shown else None,
             evidence=decision.evidence,
             deploy_after=_ready(first),
-            warnings=tuple(self._warnings(first)),
+            warnings=() if is_assumed else tuple(self._warnings(first)),
             sentence="" if unknown else decision.why,
             outcome=outcome_in_words(request, experiment)
             if is_one and request and experiment
             else "",
-            serves=_serves(request, experiment) if is_one and request and experiment else "",
-            promotion=_serves(promotion, experiment) if promotion and experiment else "",
+            serves=_serves(request, experiment) if is_shown and request and experiment else "",
+            promotion=_serves(promotion, experiment)
+            if promotion and experiment and not is_assumed
+            else "",
             waiting=tuple(self._waiting(step, first)),
             way_back=_way_back(stop, experiment, may_promote=promotion is not None),
         )
@@ -679,11 +744,7 @@ class Judge:
         state = (step.properties or {}).get("DesiredState")
         ends = step.properties is None or state in ENDED_STATUSES or is_late(state)
         stops = [each for each in experiments if ends and each.status == "Running"]
-        perhaps = [
-            each
-            for each in experiments
-            if ends and each.status not in ("Created", "Running", "Stopping", *ENDED_STATUSES)
-        ]
+        perhaps = [each for each in experiments if ends and _may_be_running(each)]
         if not stops and not perhaps:
             because = _why_native_stops_nothing(step, experiments, is_later=bool(after))
             why = f"CloudFormation's own resource stops nothing: {because}"
@@ -843,6 +904,14 @@ def _why_native_stops_nothing(
     if step.properties is None or experiments[0].is_over:
         return f"the experiment is {experiments[0].status}"
     return "its declaration does not end the experiment"
+
+
+def _may_be_running(experiment: Experiment) -> bool:
+    """Whether an experiment that does not run now may do so before the request."""
+    if experiment.status == "Created":
+        start = experiment.scheduled_start
+        return start is None or start < time.time() + SOON_SECONDS
+    return experiment.status not in ("Running", "Stopping", *ENDED_STATUSES)
 
 
 def _knows_variants(step: Native) -> bool:

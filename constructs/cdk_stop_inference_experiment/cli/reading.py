@@ -433,10 +433,12 @@ def _patiently(read: Callable[[], T]) -> T:
 
 
 def _parameters(answer: Json) -> Mapping[str, str]:
-    return {
-        given["ParameterKey"]: str(given.get("ResolvedValue") or given.get("ParameterValue", ""))
+    """The values that are shown; a previous one that is used again may not be."""
+    values = {
+        given["ParameterKey"]: given.get("ResolvedValue") or given.get("ParameterValue")
         for given in answer.get("Parameters") or []
     }
+    return {name: str(value) for name, value in values.items() if value is not None}
 
 
 def _changes(page: Json) -> Iterator[Json]:
@@ -465,7 +467,7 @@ def _properties(context: str | None) -> Json | None:
     if context is None:
         return None
     try:
-        properties = json.loads(context).get("Properties", {})
+        properties = json.loads(context).get("Properties")
     except (ValueError, AttributeError):
         return None
     return properties if isinstance(properties, Mapping) else None

@@ -18,7 +18,10 @@ from cdk_stop_inference_experiment_handler.contract.declaration import (
     OutcomeKind,
     StopOn,
 )
-from cdk_stop_inference_experiment_handler.contract.limits import DESIRED_STATES
+from cdk_stop_inference_experiment_handler.contract.limits import (
+    DESIRED_STATES,
+    INFRASTRUCTURE_TYPE,
+)
 from cdk_stop_inference_experiment_handler.contract.request import (
     Request,
     RequestType,
@@ -105,14 +108,19 @@ _KINDS = tuple(kind.value for kind in OutcomeKind)
 _ENUMERATED: Mapping[str, tuple[Any, ...]] = {
     "EndNow": ("true", "false"),
     "DesiredState": (*DESIRED_STATES, None),
-    "Outcome": _KINDS,
+    "Outcome": (*_KINDS, None),
     "Otherwise": (*_KINDS, None),
     "StopOn": ([event.value for event in StopOn], *([event.value] for event in StopOn)),
     "ServiceToken": (None,),
     "ServiceTimeout": (None,),
 }
-_ASSUMED = {"ModelName": PLACEHOLDER, "VariantName": PLACEHOLDER, "InstanceType": "ml.m5.large"}
-_ASSUMED_BY_NOW = ("InstanceCount", "InfrastructureType")
+_ASSUMED: Mapping[str, tuple[str, ...]] = {
+    "ModelName": (PLACEHOLDER,),
+    "InstanceType": ("ml.m5.large", "ml.m5.xlarge"),
+    "InstanceCount": ("1", "2"),
+    "InfrastructureType": (INFRASTRUCTURE_TYPE,),
+}
+"""Valid values: the first that is not the current one is another one. A variant's name has none."""
 
 
 def _is_shapeless(name: str, value: object) -> bool:
@@ -121,7 +129,7 @@ def _is_shapeless(name: str, value: object) -> bool:
         return not isinstance(value, Mapping)
     if name not in ("DesiredModelVariants", "Instances"):
         return False
-    return any(key not in (*_ASSUMED, *_ASSUMED_BY_NOW) for key in _late_keys(name, value))
+    return any(key not in _ASSUMED for key in _late_keys(name, value))
 
 
 def _late_keys(name: str, value: object) -> Iterator[str]:
@@ -174,10 +182,9 @@ def _as_now(_name: str, value: object, old: object) -> object:
 
 
 def _assumed(name: str, _value: object, old: object) -> object:
-    """Another value than the current one."""
-    if name == "InstanceCount":
-        return str(int(str(old)) + 1) if str(old).isdigit() else "1"
-    return _ASSUMED.get(name, PLACEHOLDER)
+    """Another value than the current one, if there is another."""
+    valid = _ASSUMED.get(name, (PLACEHOLDER,))
+    return next((value for value in valid if value != str(old)), valid[0])
 
 
 def _known(properties: Json) -> Json:

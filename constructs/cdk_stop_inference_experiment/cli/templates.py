@@ -99,7 +99,7 @@ def is_late(value: object) -> bool:
         return any(is_late(item) for item in value)
     if not isinstance(value, str):
         return False
-    return LATER in value or DYNAMIC_REFERENCE in value or value == MASK
+    return any(part in value for part in (LATER, DYNAMIC_REFERENCE, MASK))
 
 
 def readable(template: Json, parameters: Mapping[str, str]) -> Mapping[str, str]:
