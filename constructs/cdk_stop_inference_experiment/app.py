@@ -119,6 +119,14 @@ def _text(key: str, value: object) -> str:
     return value
 
 
+def _alarms(key: str, value: object) -> object:
+    """Names of alarms, of which the app makes constructs."""
+    names = _list(_text)(key, value)
+    if len(set(names)) < len(names):
+        raise _wrong(key, "a list with each alarm once", value)
+    return names
+
+
 def _duration(key: str, value: object) -> Duration:
     """A duration of ISO 8601; ``Duration.parse`` takes no fractions of a second."""
     form = r"PT(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?"
@@ -174,7 +182,7 @@ PROPS: Mapping[str, Read | None] = {
     "stop_on": None,
     "end_now": None,
     "promote_if": _object(
-        Evidence, comparisons=_list(_comparison), alarms=_list(_text), window=_duration
+        Evidence, comparisons=_list(_comparison), alarms=_alarms, window=_duration
     ),
     "otherwise": _choice(OUTCOMES),
     "timeout": _duration,

@@ -48,6 +48,7 @@ UNKNOWN_NAME = "cdk-stop-inference-experiment:unknownName"
 SCHEDULE_IS_OVER = "cdk-stop-inference-experiment:scheduleIsOver"
 NATIVE_ENDS_IT = "cdk-stop-inference-experiment:nativeEndsIt"
 TOO_FEW_REQUESTS = "cdk-stop-inference-experiment:tooFewRequests"
+NO_PRODUCTION = "cdk-stop-inference-experiment:noProduction"
 OTHER_INSTANCE_TYPE = "cdk-stop-inference-experiment:otherInstanceType"
 IMPLAUSIBLE_BOUND = "cdk-stop-inference-experiment:implausibleBound"
 HELD_TWICE = "cdk-stop-inference-experiment:heldTwice"
@@ -126,6 +127,15 @@ def find_warnings(
         )
         yield NATIVE_ENDS_IT, text
     yield from _other_instance_type(properties, experiment)
+    if is_experiment(experiment) and KnownExperiment.of(experiment).removes_production(
+        properties.get("ModelVariantActions")
+    ):
+        text = (
+            "'model_variant_actions' removes the production variant and promotes no other one: an "
+            "endpoint needs a production variant, so SageMaker may refuse the stop: promote the "
+            "shadow variant, or retain the production variant"
+        )
+        yield NO_PRODUCTION, text
     if combinations := _undocumented_combinations(properties):
         text = (
             f"AWS does not document what StopInferenceExperiment does for "
@@ -158,18 +168,16 @@ def _other_instance_type(
     """Warn of a promotion on another instance type than the one that was measured."""
     if not is_experiment(experiment):
         return
-    instances = properties.get("Instances")
-    differ = KnownExperiment.of(experiment).other_instance_type(
-        properties.get("Outcome"), instances
-    )
+    differ = KnownExperiment.of(experiment).other_instance_type(properties)
     if differ is None:
         return
-    tested, wanted = differ
+    tested, wanted, prop = differ
     text = (
-        f"the shadow is tested on '{tested}', but 'outcome' promotes it on '{wanted}': what was "
+        f"the shadow is tested on '{tested}', but '{prop}' promotes it on '{wanted}': what was "
         f"measured is not what will be deployed"
     )
-    if properties.get("PromoteIf") is not None and instances is None:
+    is_named = prop == "desired_model_variants" or properties.get("Instances") is not None
+    if properties.get("PromoteIf") is not None and not is_named:
         text += (
             ", and 'promote_if' does not allow it: write "
             "Outcome.promote_shadow(Instances.shadow()), or Instances.production() to promote it "
@@ -336,7 +344,13 @@ def _comparison(label: str, comparison: Comparison) -> Iterator[str]:
         for bound in ("max_increase", "max_value"):
             yield from _not_a_duration(f"{label}.{bound}", getattr(comparison, bound))
     for name, metric in zip(("production", "shadow"), pair_of(comparison) or (), strict=False):
-        if stat_of(metric) is None:
+        stat = stat_of(metric)
+        if stat is not None and stat.unit_filter is not None:
+            yield (
+                f"'{label}.{name}' must have no 'unit', got {stat.unit_filter}: the function reads "
+                f"the values of every unit: leave it out, and publish the metric in one unit"
+            )
+        if stat is None:
             yield (
                 f"'{label}.{name}' must be a metric, and not a math expression, which "
                 f"GetMetricData cannot read by the hour, got {shown(metric)}: publish its value "
@@ -367,18 +381,40 @@ def evidence_elsewhere(evidence: object, scope: Construct) -> Iterator[str]:
                 of_metric = {"account": stat.account, "region": stat.region}
                 sources.append((f"comparisons[{index}].{name}", "metric", of_metric))
     for label, kind, there in sources:
-        for which, value in here.items():
-            other = known_text(there[which])
-            if value is not None and other is not None and value != other:
-                remedy = (
-                    f"create the alarm in that {which}"
-                    if kind == "alarm"
-                    else f"publish it in that {which}"
-                )
-                yield (
-                    f"'promote_if.{label}' must be in the construct's own {which} '{value}', got "
-                    f"one in '{other}', where the function cannot read it: {remedy}"
-                )
+        yield from _elsewhere(f"promote_if.{label}", kind, here, there)
+
+
+def _elsewhere(
+    label: str, kind: str, here: Mapping[str, str | None], there: Mapping[str, object]
+) -> Iterator[str]:
+    """Why an alarm or a metric is, or may be, out of the function's reach."""
+    not_known = []
+    for which, value in here.items():
+        other = known_text(there[which])
+        if other is None or other == value:
+            continue
+        if value is None:
+            not_known.append(f"{which} '{other}'")
+            continue
+        remedy = (
+            f"create the alarm in that {which}"
+            if kind == "alarm"
+            else f"publish it in that {which}"
+        )
+        yield (
+            f"'{label}' must be in the construct's own {which} '{value}', got "
+            f"one in '{other}', where the function cannot read it: {remedy}"
+        )
+    if not_known:
+        remedy = (
+            "name it with Alarm.from_alarm_name(...)"
+            if kind == "alarm"
+            else "leave it out of the metric, which then is one of the stack's own"
+        )
+        yield (
+            f"'{label}' is in {' and '.join(not_known)}, where the function can read it only if "
+            f"the stack is there, which is not known at synth: give the stack an 'env', or {remedy}"
+        )
 
 
 def _environment_of_alarm(alarm: Any) -> Mapping[str, object]:  # noqa: ANN401 - IAlarm, untyped

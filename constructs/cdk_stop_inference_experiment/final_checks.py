@@ -40,10 +40,13 @@ def check_experiment_at_the_end(
     name_of_experiment = construct.experiment_name
 
     def check(templates: Templates) -> Iterator[str]:
+        if not templates.has(element):
+            return
         _warn_if_retained(construct, element, templates)
         yield from _cycles(element, templates)
-        for named in (element, experiment) if experiment else (element,):
-            yield from _renamed(named, name_of_experiment, templates)
+        for named in (element, experiment):
+            if named is not None and templates.has(named):
+                yield from _renamed(named, name_of_experiment, templates)
 
     check_at_the_end(construct, check)
 
@@ -119,6 +122,8 @@ def check_function_at_the_end(
     def check(templates: Templates) -> Iterator[str]:
         resources = templates.resources(stack)
         name, own = (_logical_id(stack, construct) for construct in (function, invocation))
+        if name not in resources:
+            return
         properties = resources[name]["Properties"]
         if not in_vpc and properties.get("VpcConfig", {}).get("SubnetIds"):
             Annotations.of(provider or function).add_warning_v2(

@@ -59,7 +59,7 @@ class _EndpointCheck:
         """Warn once: the aspect also visits the constructs below the provider."""
         if node.node.path != self._provider.node.path:
             return
-        present = set(self._services())
+        present = {service for _, service in endpoints_of(self._vpc)}
         needed = [*SERVICES, METRICS] if self._needs_evidence() else SERVICES
         missing = [service for service in needed if service not in present]
         if missing:
@@ -71,15 +71,12 @@ class _EndpointCheck:
                 f"a NAT gateway",
             )
 
-    def _services(self) -> Iterator[str]:
-        """The services that the VPC has endpoints for."""
-        for endpoint in self._vpc.node.root.node.find_all():
-            if isinstance(endpoint, ec2.CfnVPCEndpoint):
-                stack = Stack.of(endpoint)
-                name, vpc_id, own_vpc_id = stack.resolve(
-                    [endpoint.service_name, endpoint.vpc_id, self._vpc.vpc_id]
-                )
-                text = json.dumps(name)
-                if vpc_id == own_vpc_id:
-                    services = [*SERVICES, METRICS]
-                    yield from (service for service in services if f'.{service}"' in text)
+
+def endpoints_of(vpc: ec2.IVpc) -> Iterator[tuple[ec2.CfnVPCEndpoint, str]]:
+    """The app's endpoints of a VPC that the function may use, each with its service."""
+    for endpoint in vpc.node.root.node.find_all():
+        if isinstance(endpoint, ec2.CfnVPCEndpoint) and endpoint.vpc_id == vpc.vpc_id:
+            text = json.dumps(Stack.of(endpoint).resolve(endpoint.service_name))
+            for service in (*SERVICES, METRICS):
+                if f'.{service}"' in text:
+                    yield endpoint, service

@@ -294,46 +294,91 @@ class StopInferenceExperiment(Construct):
     def metric_invocations(
         self, variant_name: str, *, period: Duration | None = None, statistic: str = "Sum"
     ) -> cloudwatch.Metric:
-        """The requests to a variant; a shadow gets its share of production's."""
+        """The requests to a variant; a shadow gets its share of production's. Unit: none.
+
+        See https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
+
+        Args:
+            variant_name: Production or the shadow, as the experiment names it.
+            period: The length of a data point. Default: 5 minutes.
+            statistic: The statistic, such as Sum, Average or p99. Default: Sum.
+        """
         return self._metric("Invocations", variant_name, period, statistic)
 
     def metric_model_latency(
         self, variant_name: str, *, period: Duration | None = None, statistic: str = "Average"
     ) -> cloudwatch.Metric:
-        """How long a variant's model takes to answer, in microseconds."""
+        """How long a variant's model takes to answer. Unit: microseconds.
+
+        See https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
+
+        Args:
+            variant_name: Production or the shadow, as the experiment names it.
+            period: The length of a data point. Default: 5 minutes.
+            statistic: The statistic, such as Sum, Average or p99. Default: Average.
+        """
         return self._metric("ModelLatency", variant_name, period, statistic)
 
     def metric_overhead_latency(
         self, variant_name: str, *, period: Duration | None = None, statistic: str = "Average"
     ) -> cloudwatch.Metric:
-        """How long SageMaker takes in addition to the model, in microseconds."""
+        """How long SageMaker takes in addition to the model. Unit: microseconds.
+
+        See https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
+
+        Args:
+            variant_name: Production or the shadow, as the experiment names it.
+            period: The length of a data point. Default: 5 minutes.
+            statistic: The statistic, such as Sum, Average or p99. Default: Average.
+        """
         return self._metric("OverheadLatency", variant_name, period, statistic)
 
     def metric_invocation_4xx_errors(
         self, variant_name: str, *, period: Duration | None = None, statistic: str = "Sum"
     ) -> cloudwatch.Metric:
-        """The requests that a variant answered with a 4xx status."""
+        """The requests that a variant answered with a 4xx status. Unit: none.
+
+        See https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
+
+        Args:
+            variant_name: Production or the shadow, as the experiment names it.
+            period: The length of a data point. Default: 5 minutes.
+            statistic: The statistic, such as Sum, Average or p99. Default: Sum.
+        """
         return self._metric("Invocation4XXErrors", variant_name, period, statistic)
 
     def metric_invocation_5xx_errors(
         self, variant_name: str, *, period: Duration | None = None, statistic: str = "Sum"
     ) -> cloudwatch.Metric:
-        """The requests that a variant answered with a 5xx status."""
+        """The requests that a variant answered with a 5xx status. Unit: none.
+
+        See https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
+
+        Args:
+            variant_name: Production or the shadow, as the experiment names it.
+            period: The length of a data point. Default: 5 minutes.
+            statistic: The statistic, such as Sum, Average or p99. Default: Sum.
+        """
         return self._metric("Invocation5XXErrors", variant_name, period, statistic)
 
     def metric_invocation_model_errors(
         self, variant_name: str, *, period: Duration | None = None, statistic: str = "Sum"
     ) -> cloudwatch.Metric:
-        """The requests that a variant's model did not answer with a 2xx status."""
+        """The requests that a variant's model did not answer with a 2xx status. Unit: none.
+
+        See https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
+
+        Args:
+            variant_name: Production or the shadow, as the experiment names it.
+            period: The length of a data point. Default: 5 minutes.
+            statistic: The statistic, such as Sum, Average or p99. Default: Sum.
+        """
         return self._metric("InvocationModelErrors", variant_name, period, statistic)
 
     def _metric(
         self, metric_name: str, variant_name: str, period: Duration | None, statistic: str
     ) -> cloudwatch.Metric:
-        """A metric of the endpoint's variant, production or the shadow; CDK's period is 5 minutes.
-
-        See https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
-        """
+        """A metric of the endpoint's variant; CDK's period is 5 minutes."""
         return cloudwatch.Metric(
             namespace="AWS/SageMaker",
             metric_name=metric_name,

@@ -91,6 +91,24 @@ def test_a_rule_invokes_a_function_only_with_its_permission(
     assert fires == is_permitted
 
 
+def test_a_rule_invokes_nothing_by_a_permission_with_a_source_account(
+    aws: LocalAws, make_function: FunctionMaker
+) -> None:
+    """Others report it of AWS: https://github.com/awsdocs/aws-cloudformation-user-guide/pull/481."""
+    events, arn = aws.client("events"), make_function(FIRED)
+    rule = events.put_rule(Name="rule", ScheduleExpression="rate(1 minute)")["RuleArn"]
+    events.put_targets(Rule="rule", Targets=[{"Id": "1", "Arn": arn}])
+    aws.client("lambda").add_permission(
+        FunctionName="function",
+        StatementId="rule",
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+        SourceArn=rule,
+        SourceAccount=arn.split(":")[4],
+    )
+    assert not eventually(lambda: has_fired(aws), timeout_seconds=2.5)
+
+
 def test_a_stack_can_permit_all_rules_of_a_prefix_and_takes_it_back(
     aws: LocalAws, make_function: FunctionMaker
 ) -> None:
@@ -102,7 +120,6 @@ def test_a_stack_can_permit_all_rules_of_a_prefix_and_takes_it_back(
             "Action": "lambda:InvokeFunction",
             "FunctionName": arn,
             "Principal": "events.amazonaws.com",
-            "SourceAccount": account,
             "SourceArn": f"arn:aws:events:us-east-1:{account}:rule/ru*",
         },
     }

@@ -73,6 +73,7 @@ from . import (
     test_evidence,
     test_lasting_faults,
     test_requests,
+    test_rows,
     test_stops,
     test_stories,
     test_waiting,
@@ -676,6 +677,15 @@ SEEDED_BUGS = (
         STOPPED,
     ),
     SeededBug(
+        "a failure found late is taken for an older one",
+        _of(look, "_remembering", lambda s: s.progress),
+        test=lambda world: (
+            test_rows.test_end_endpoint_failed_after_another_delivery_ordered_it_and_a_look_found_no_failure(
+                world, "Stopping"
+            )
+        ),
+    ),
+    SeededBug(
         "a promotion taken for done",
         _of(End, "promotes", False),
         test=test_requests.test_an_update_that_wants_a_promotion_fails_where_somebody_else_ended_it,
@@ -778,6 +788,15 @@ SEEDED_BUGS = (
         "a duplicate after the answer is a request",
         _of(permission, "_closed", lambda *_: None),
         test=test_stories.test_a_second_delivery_an_hour_after_the_stop_stops_nothing_more,
+    ),
+    SeededBug(
+        "an own stop under way is doubted",
+        _of(decide, "is_stopped_already", lambda *_: False),
+        test=lambda world: (
+            test_stories.test_a_stop_of_which_no_answer_came_is_waited_for_whatever_cannot_be_told_then(
+                world, "Delete", "answer"
+            )
+        ),
     ),
     SeededBug(
         "an order is lost when the minute ends",

@@ -297,7 +297,9 @@ def test_a_conflict_until_the_deadline_is_answered_with_the_status_that_it_comes
     world.run(400)
 
     assert told(asked)["Status"] == "FAILED"
+    assert "was not stopped within 275 s" in told(asked)["Reason"]
     assert "is Updating" in told(asked)["Reason"]
+    assert "StopInferenceExperiment: ConflictException: " in told(asked)["Reason"]
     assert world.leftovers == []
 
 

@@ -22,6 +22,7 @@ FULL: dict[str, Any] = {
     "evidence": {"verdict": "failed", "comparisons": [{"shadow": 1.5}]},
     "unmeasured_since": 1_795_342_601.5,
     "request": '{"Name": "fraud-shadow"}',
+    "refusal": "StopInferenceExperiment: ConflictException",
 }
 
 

@@ -15,10 +15,10 @@ from cdk_stop_inference_experiment_handler.contract.limits import CANCELLED, COM
 from cdk_stop_inference_experiment_handler.contract.request import RequestType
 from cdk_stop_inference_experiment_handler.lifecycle import words
 from cdk_stop_inference_experiment_handler.lifecycle.decision import Row
+from cdk_stop_inference_experiment_handler.lifecycle.end import promotion
 from cdk_stop_inference_experiment_handler.lifecycle.situation import Experiment, NotReadable
 from cdk_stop_inference_experiment_handler.lifecycle.stop_request import (
     Wanted,
-    promoted_by,
     wanted_by,
 )
 
@@ -288,7 +288,7 @@ def _ended(wanted: Wanted | None, experiment: Experiment) -> tuple[str, str]:
     if not experiment.is_over:
         return "", ""
     if wanted is not None and wanted.is_end_of(experiment):
-        serves = words.serves(promoted_by(wanted.end, experiment), experiment)
+        serves = promotion(wanted.end, experiment, is_known=True)
         return f"This resource ended it, as it declares{serves}", "this resource"
     if wanted is not None and any(end.is_end_of(experiment) for end in wanted.possible_ends):
         why = "This resource ended it without the declared promotion, which was not allowed"

@@ -46,6 +46,11 @@ class Templates:
             self._resources[path] = _synthesised(stack).get("Resources", {})
         return self._resources[path]
 
+    def has(self, element: CfnResource) -> bool:
+        """Whether a resource is in its stack's template: a construct can be removed again."""
+        stack = Stack.of(element)
+        return stack.resolve(element.logical_id) in self.resources(stack)
+
     def resource(self, element: CfnResource) -> Mapping[str, Any]:
         """A resource as its stack's template has it."""
         stack = Stack.of(element)

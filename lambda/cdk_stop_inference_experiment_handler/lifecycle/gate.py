@@ -49,17 +49,23 @@ def apply_gate(order: Order, s: Situation, experiment: Experiment) -> Decision:
         return stop
     verdict = s.progress.evidence.get("verdict")
     if verdict is None and not s.progress.tried:
-        return _judge(stop, order, s, experiment)
+        return _judge(stop, order, s, experiment, differ)
     if verdict in (None, Verdict.SUCCESSFUL.value):
         return stop
     return replace(stop, stop=wanted.without_promotion(f"evidence: {verdict}"))
 
 
-def _judge(stop: Decision, order: Order, s: Situation, experiment: Experiment) -> Decision:
+def _judge(
+    stop: Decision,
+    order: Order,
+    s: Situation,
+    experiment: Experiment,
+    differ: tuple[str, str] | None,
+) -> Decision:
+    """The verdict. ``differ`` is what :func:`other_instance_type` says."""
     evidence = order.wanted.promote_if
     assert evidence is not None  # noqa: S101 - the caller has asked
     report: Mapping[str, object]
-    differ = other_instance_type(order.wanted.end, experiment)
     row = None
     if differ and not names_instances(order.wanted.end):
         row = Row.INSTANCES_DIFFER

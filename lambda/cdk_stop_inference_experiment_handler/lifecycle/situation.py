@@ -104,6 +104,14 @@ class Experiment:
         """Whether it is over and its endpoint has settled, so that another change can follow."""
         return self.is_over and self.is_settled
 
+    def is_ended_by_schedule(self, scheduled_end: float | None) -> bool:
+        """Whether it ended at the end of its schedule, as that was known before, and not earlier.
+
+        After an end, Schedule.EndTime is the real end.
+        """
+        is_late = scheduled_end is not None and scheduled_end <= (self.completion_time or 0)
+        return is_late and self.is_over and self.status_reason == ""
+
     @property
     def is_stopping(self) -> bool:
         """Whether a stop is under way, the endpoint's update included."""
@@ -239,10 +247,12 @@ class Progress:
         tried: Stop was called and may have been accepted.
         sent: The digest of the Stop that SageMaker accepted; empty before that.
         refused_at: When a Stop was first refused because the test has not started.
-        failure_before: The endpoint's FailureReason before the Stop; None if it was not read.
+        failure_before: The endpoint's FailureReason before the Stop, or empty if a look during the
+            end found none; None if neither is known.
         evidence: The report of the verdict on a promotion; empty before that.
         unmeasured_since: Since when the evidence could not be read.
         request: The last Stop that was tried, as JSON.
+        refusal: The error with which a Stop failed last; empty if none did.
     """
 
     started_at: float
@@ -256,6 +266,7 @@ class Progress:
     evidence: Mapping[str, Any] = field(default_factory=dict)
     unmeasured_since: float | None = None
     request: str = ""
+    refusal: str = ""
 
     @classmethod
     def read(cls, handed_over: Mapping[str, Any] | None, *, otherwise: float) -> Progress:

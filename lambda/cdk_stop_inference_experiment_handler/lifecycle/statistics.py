@@ -43,6 +43,7 @@ __all__ = [
     "Hour",
     "HourlyComparison",
     "HourlyValues",
+    "Outlook",
     "RateComparison",
     "SampleRatio",
     "Verdict",
@@ -51,7 +52,6 @@ __all__ = [
     "compare_rates",
     "mixture_precision",
     "normal_mixture_log_e",
-    "requests_needed",
     "sample_ratio",
     "variance_inflation",
 ]
@@ -518,7 +518,7 @@ def _production_dispersion(hours: Sequence[Hour]) -> float:
 
 
 @dataclass(frozen=True)
-class _Outlook:
+class Outlook:
     """A shadow whose rate is production's from now on, and what was measured so far."""
 
     ratio: float  # R
@@ -570,7 +570,7 @@ class _Outlook:
 
 
 def _forecast(rates: _Rates, dropped: int, min_hours: int) -> Forecast:
-    outlook = _Outlook(
+    outlook = Outlook(
         ratio=rates.ratio,
         increase=rates.increase,
         rate=rates.matched / rates.requests,
@@ -593,32 +593,6 @@ def _forecast(rates: _Rates, dropped: int, min_hours: int) -> Forecast:
     passed = rates.hours + dropped
     hours = max(requests / rates.requests, min_hours / rates.hours - 1, 0) * passed
     return Forecast(requests, math.ceil(hours - _ROUNDING))
-
-
-def requests_needed(
-    rate: float,
-    bound: Bound,
-    *,
-    confidence: float = 0.95,
-    share: float = 1.0,
-    dispersion: float = EARLY_DISPERSION,
-) -> int | None:
-    """Forecast a test before it begins: how many requests does an equal shadow need?
-
-    Args:
-        rate: p, production's rate of errors.
-        bound: max_increase or max_rate.
-        confidence: As in `compare_rates`.
-        share: r, the shadow's requests over production's.
-        dispersion: phi. Default: a guess for errors that come alone.
-
-    Returns:
-        The requests to the shadow that are enough in four cases of five. None: no number is
-        enough, or none below 10^15.
-    """
-    ratio = 1.0 if bound.kind is BoundKind.MAX_INCREASE else 0.0
-    outlook = _Outlook(ratio, bound.value, rate, share, 1 - confidence)
-    return outlook.requests(lambda _: dispersion)
 
 
 def compare_hours(

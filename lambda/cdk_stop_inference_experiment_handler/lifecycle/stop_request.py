@@ -68,6 +68,10 @@ class Wanted:
         """This end, and the one in its place if a deletion may not promote, with any reason."""
         return (self, self.without_promotion("")) if self.end.promotes else (self,)
 
+    def possible_end(self, digest: str) -> Wanted | None:
+        """The one of :attr:`possible_ends` with this digest, if any."""
+        return next((end for end in self.possible_ends if end.digest == digest), None)
+
     def without_promotion(self, why: str) -> Wanted:
         """The end of a deletion that may not promote."""
         return replace(
@@ -187,7 +191,8 @@ def ends_alike(first: Declaration, second: Declaration, experiment: Experiment |
     """Whether two declarations of the same experiment end it in the same way.
 
     An outcome and a declaration that names variants are compared by what they make of this
-    experiment, with instances as they are configured.
+    experiment, with instances as they are configured. Without DesiredModelVariants SageMaker
+    chooses the instances of a promoted variant, which an outcome always names.
     """
     if first.end == second.end:
         return True
@@ -199,11 +204,10 @@ def ends_alike(first: Declaration, second: Declaration, experiment: Experiment |
     assert isinstance(named.end.how, VariantActions)  # noqa: S101 - the other one of two
     if actions_of(outcome.end, experiment) != named.end.how.actions:
         return False
-    desired = _desired(outcome.end, experiment, {}, keeps_all=True)
-    return all(
-        variant.as_request() == desired.get(variant.variant_name)
-        for variant in named.end.how.desired or ()
-    )
+    if named.end.how.desired is None:
+        return not named.end.promotes
+    makes = _desired(outcome.end, experiment, {}, keeps_all=True)
+    return _desired(named.end, experiment, {}) == makes
 
 
 def _pair(experiment: Experiment) -> tuple[str, ...]:

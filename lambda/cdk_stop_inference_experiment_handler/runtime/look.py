@@ -191,13 +191,14 @@ def _remembering(s: Situation) -> Progress:
     experiment, progress = s.experiment, s.progress
     if not isinstance(experiment, Experiment):
         return progress
-    is_new = progress.created is None
-    if experiment.is_over:
-        return replace(progress, created=experiment.created) if is_new else progress
-    is_before_stop = progress.failure_before is None and not experiment.is_stopping
+    failure, failure_before = experiment.endpoint_failure, progress.failure_before
+    # While it ends, a failure may be new already. Without one, what comes later is new.
+    is_before = not experiment.is_stopping or failure == ""
+    if failure_before is None and is_before and not experiment.has_ended:
+        failure_before = failure
     return replace(
         progress,
-        created=experiment.created if is_new else progress.created,
-        scheduled_end=experiment.scheduled_end,
-        failure_before=experiment.endpoint_failure if is_before_stop else progress.failure_before,
+        created=experiment.created if progress.created is None else progress.created,
+        scheduled_end=progress.scheduled_end if experiment.is_over else experiment.scheduled_end,
+        failure_before=failure_before,
     )

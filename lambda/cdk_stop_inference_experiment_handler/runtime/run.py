@@ -305,7 +305,8 @@ class Run:
             arn = self._call_stop(members, fresh_until, waiting)
         except AwsError as error:
             self._is_stop_throttled = isinstance(error, Throttled)
-            self._progress = replace(self._progress, tried=before or error.may_be_done)
+            tried = before or error.may_be_done
+            self._progress = replace(self._progress, tried=tried, refusal=str(error))
             return self._after_failed_stop(error, decision, look, waiting)
         self._progress = replace(self._progress, sent=wanted.digest)
         waiting.stop_accepted()
