@@ -293,6 +293,17 @@ def test_desired_variants_that_another_resource_may_change_may_end_the_experimen
     assert only(planned(change, other(logical_id="Switch"))).chance(STOP) not in (NO, "will")
 
 
+def test_a_deletion_may_stop_without_the_promotion_if_its_evidence_is_masked() -> None:
+    """How many instances production runs is not known, so that nothing can be promoted."""
+    account = Account()
+    promotes = {"ServiceToken": TOKEN, "Name": "fraud-shadow", "Outcome": "PromoteShadow"}
+    masked = {**promotes, "PromoteIf": {"MinInvocations": "1", "Alarms": "****"}}
+    account.happened[STACK][2] = replace(created()[2], properties=json.dumps(masked))
+    verdict = only(plan_destroy(account, "shadow"))
+    assert (verdict.chance(STOP), verdict.chance(FAIL)) == (MAY, MAY)
+    assert verdict.evidence == {}
+
+
 def test_an_outcome_that_may_be_left_out_may_leave_a_valid_declaration() -> None:
     account = Account()
     declared = ours(EndNow="true", Outcome={"Fn::If": ["Wanted", "KeepBoth", NO_VALUE]})
