@@ -124,27 +124,3 @@ def test_an_endpoint_update_that_fails_in_service_fails_the_stack_and_is_rolled_
     assert update(aws, serving_template("fraud-v2")) == "UPDATE_ROLLBACK_COMPLETE"
     assert any("no capacity" in reason for name, _, reason in told(aws) if name == "Endpoint")
     assert models(aws) == ["fraud-v1"]
-
-
-def test_another_name_replaces_an_endpoint(aws: LocalAws) -> None:
-    assert create(aws, serving_template("fraud-v1")) == "CREATE_COMPLETE"
-    assert update(aws, serving_template("fraud-v1", endpoint="other")) == "UPDATE_COMPLETE"
-    assert models(aws, "other") == ["fraud-v1"]
-    assert len(aws.client("sagemaker").list_endpoints()["Endpoints"]) == 1
-
-
-def test_a_configuration_with_a_name_of_its_own_cannot_be_replaced_under_it(aws: LocalAws) -> None:
-    named = serving_template("fraud-v1", config_name="serving")
-    assert create(aws, named) == "CREATE_COMPLETE"
-    changed = serving_template("fraud-v2", config_name="serving")
-    assert update(aws, changed) == "UPDATE_ROLLBACK_COMPLETE"
-    assert any("requires replacing. Rename serving" in reason for _, _, reason in told(aws))
-    assert models(aws) == ["fraud-v1"]
-
-
-def test_only_a_variant_that_is_served_can_be_scaled(aws: LocalAws) -> None:
-    assert create(aws, serving_template("fraud-v1")) == "CREATE_COMPLETE"
-    gone = serving_template("fraud-v1", scaled="fraud-v2")
-    assert update(aws, gone) == "UPDATE_ROLLBACK_COMPLETE"
-    assert any("there is no endpoint/fraud/variant/fraud-v2" in said for _, _, said in told(aws))
-    assert update(aws, serving_template("fraud-v1", scaled="fraud-v1")) == "UPDATE_COMPLETE"
