@@ -159,13 +159,6 @@ def _warnings(stack: cdk.Stack) -> list[str]:
     return [str(one.entry.data) for one in found]
 
 
-def test_no_choice_is_warned_of() -> None:
-    for outcome, _ in CHOICES:
-        stack = new_stack()
-        declare(stack, outcome=outcome)
-        assert _warnings(stack) == []
-
-
 def test_a_promotion_of_a_test_that_is_called_off_is_warned_of() -> None:
     stack = new_stack()
     declare(stack, outcome=Outcome.promote_shadow(), desired_state=DesiredState.CANCELLED)

@@ -1,6 +1,6 @@
-"""What the function says of a declaration that breaks a rule, in the API's words.
+"""Both sides of each rule of a declaration, and what the function says in the API's words.
 
-tests/template/test_validation.py has both sides of each limit, in the words of the construct.
+Synth checks with the same code, and names its props: tests/template/test_validation.py.
 """
 
 from __future__ import annotations
@@ -102,13 +102,12 @@ def on(kind: str = "RealTimeInference", **instances: object) -> dict[str, Any]:
             ],
         ),
         (
-            on(InstanceType="m5.xlarge", InstanceCount=-1),
+            on(InstanceType="m5.xlarge"),
             [
                 (
                     "'DesiredModelVariants[0].InstanceType' must be a SageMaker instance type "
                     "such as 'ml.m5.xlarge', got 'm5.xlarge': did you mean 'ml.m5.xlarge'?"
-                ),
-                "'DesiredModelVariants[0].InstanceCount' must be at least 0, got -1",
+                )
             ],
         ),
         (
@@ -311,13 +310,35 @@ BOTH = {"production": "Retain", "shadow": "Retain"}
         ({"StopOn": ["Delete"]}, {"StopOn": ["delete"]}, "got 'delete': did you mean 'Delete'?"),
         ({"Reason": "r" * 1024}, {"Reason": "r" * 1025}, "at most 1024 characters, got 1025"),
         ({"Reason": "one line"}, {"Reason": "two\nlines"}, "'Reason' must be one line"),
+        ({"Reason": "v2 gewinnt — 勝ち"}, {"Reason": ["v2"]}, "'Reason' must be a string"),
         ({"Name": "x" * 120}, {"Name": "x" * 121}, "at most 120 characters, got 121"),
+        ({"Name": "x"}, {"Name": ""}, "'Name' must be at least 1 character, got an empty string"),
+        ({"Name": "a--b-c"}, {"Name": "fraud\n"}, "letters, digits and inner hyphens, got 'fraud"),
+        (
+            {"ModelVariantActions": {"v" * 63: "Retain"}},
+            {"ModelVariantActions": {"v" * 64: "Retain"}},
+            "'ModelVariantActions: variant name' must be at most 63 characters, got 64",
+        ),
+        (
+            deploying(ModelName="m" * 63),
+            deploying(ModelName="m" * 64),
+            "ModelName' must be at most 63 characters, got 64",
+        ),
+        (on(InstanceCount=0), on(InstanceCount=-1), "InstanceCount' must be at least 0, got -1"),
+        ({"DesiredState": "Cancelled"}, {"DesiredState": "done"}, "must be 'Completed' or 'Canc"),
     ],
 )
 def test_both_sides_of_a_rule(good: dict[str, Any], bad: dict[str, Any], problem: str) -> None:
     assert problems(properties(**good)) == []
     (found,) = problems(properties(**bad))
     assert problem in found
+
+
+def test_three_desired_variants_are_one_too_many() -> None:
+    listed = {"DesiredModelVariants": [variant(1, name) for name in ("a", "b", "c")]}
+    assert any(
+        "must list at most 2 variants, got 3" in one for one in problems(properties(**listed))
+    )
 
 
 def test_a_value_too_large_to_show_is_named_by_its_type() -> None:
