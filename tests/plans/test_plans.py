@@ -12,7 +12,7 @@ from .compare import Happened, mistakes
 from .play import Tally, play
 from .world import KEEP, PROMOTE, Declared, Stack, World, running, shadow_test
 
-SECONDS = 25.0
+SECONDS = 10.0
 MANY = 20
 """At most one verdict in this many may say "not known"."""
 
