@@ -300,13 +300,6 @@ def test_a_wait_that_may_not_end_in_time_may_fail() -> None:
     assert "'ServiceTimeout'" in verdict.because[0]
 
 
-def test_a_rename_by_a_token_may_fail_in_the_clean_up() -> None:
-    account = Account()
-    account.experiments["other"] = experiment(arn=OTHER_ARN, name="other")
-    _, ends = planned(modified(after=ours(Name="other")), account=account).verdicts
-    assert (ends.moment, ends.chance(STOP), ends.chance(FAIL)) == ("clean-up", "may", "may")
-
-
 def test_the_old_experiment_of_a_rename_may_be_retained() -> None:
     account = Account()
     account.experiments["other"] = experiment(arn=OTHER_ARN, name="other")

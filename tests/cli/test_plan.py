@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,55 @@ def new_stack() -> Account:
     return account
 
 
+def absent() -> Account:
+    account = new_stack()
+    account.experiments = {}
+    return account
+
+
+def over() -> Account:
+    return Account(experiments={"fraud-shadow": experiment("Completed")})
+
+
+Told = tuple[str, str, str, str]
+CHANGES: dict[str, tuple[Change, Callable[[], Account], Told]] = {
+    "a reworded reason": (
+        modified(after=ours(Reason="in other words")),
+        Account,
+        ("Update", "nothing", "will", "update_unchanged"),
+    ),
+    "a new resource": (added(ours()), new_stack, ("Create", "nothing", "will", "stoppable")),
+    "a new one of an absent experiment": (
+        added(ours()),
+        absent,
+        ("Create", "fail", "will", "absent"),
+    ),
+    "a removed resource": (removed(), Account, ("Delete", "stop", "will", "stoppable")),
+    "a promotion that comes too late": (
+        modified(after=ours(ModelVariantActions=PROMOTE_SHADOW)),
+        over,
+        ("Update", "fail", "will", "ended_otherwise_promote"),
+    ),
+    "a change of metadata": (
+        modified(after=ours(), scope=("Metadata",)),
+        Account,
+        ("", "nothing", "will", ""),
+    ),
+    "a change of another resource": (other(), Account, ("", "nothing", "will", "")),
+}
+
+
+@pytest.mark.parametrize(("change", "account", "told"), CHANGES.values(), ids=CHANGES)
+def test_a_change_alone_is_certain(
+    change: Change, account: Callable[[], Account], told: Told
+) -> None:
+    verdict = only(planned(change, account=account()))
+    assert said(verdict) == told
+    assert verdict.experiment == "fraud-shadow"
+    if verdict.effect == "nothing":
+        assert (chances(verdict), verdict.stop_request) == (NOTHING, None)
+
+
 def test_a_changed_declaration_alone_will_stop_and_promote() -> None:
     verdict = only(planned(modified(after=ours(ModelVariantActions=PROMOTE_SHADOW))))
     assert said(verdict) == ("Update", "stop", "will", "stoppable")
@@ -97,30 +147,11 @@ def test_a_changed_declaration_alone_will_stop_and_promote() -> None:
     assert verdict.stop_request["ModelVariantActions"] == PROMOTE_SHADOW
 
 
-def test_a_reworded_reason_stops_nothing() -> None:
-    verdict = only(planned(modified(after=ours(Reason="in other words"))))
-    assert said(verdict) == ("Update", "nothing", "will", "update_unchanged")
-    assert chances(verdict) == NOTHING
-    assert verdict.stop_request is None
-
-
-def test_a_new_resource_is_armed() -> None:
-    verdict = only(planned(added(ours()), account=new_stack()))
-    assert said(verdict) == ("Create", "nothing", "will", "stoppable")
-    assert verdict.order == "create_arms"
-
-
 def test_a_new_resource_with_end_now_will_fail() -> None:
     plan = planned(added(ours(EndNow="true")), account=new_stack())
     assert said(only(plan)) == ("Create", "fail", "will", "create_end_now")
     assert plan.may("fail")
     assert not plan.may("stop")
-
-
-def test_a_removed_resource_is_deleted_in_the_clean_up() -> None:
-    verdict = only(planned(removed()))
-    assert said(verdict) == ("Delete", "stop", "will", "stoppable")
-    assert (verdict.moment, verdict.order) == ("clean-up", "delete_ends")
 
 
 def test_a_removed_resource_that_is_retained_gets_no_request() -> None:
@@ -200,17 +231,6 @@ def test_a_change_without_values_is_planned_by_the_properties_that_it_names() ->
     assert said(verdict)[:3] == ("Update", "stop", "may")
 
 
-def test_a_change_of_metadata_sends_no_request() -> None:
-    verdict = only(planned(modified(after=ours(), scope=("Metadata",))))
-    assert said(verdict) == ("", "nothing", "will", "")
-
-
-def test_a_resource_that_the_change_set_does_not_name_gets_no_request() -> None:
-    verdict = only(planned(other()))
-    assert said(verdict) == ("", "nothing", "will", "")
-    assert verdict.experiment == "fraud-shadow"
-
-
 def test_an_experiment_that_the_deployment_creates_before_is_armed() -> None:
     account = new_stack()
     account.experiments = {}
@@ -227,12 +247,6 @@ def test_an_experiment_that_the_deployment_creates_before_is_armed() -> None:
     verdict = only(planned(native, change, account=account))
     assert (verdict.certainty, verdict.chance(FAIL)) == ("may", "may")
     assert "add a dependency" in verdict.because[0]
-
-
-def test_an_absent_experiment_fails_a_creation() -> None:
-    account = new_stack()
-    account.experiments = {}
-    assert said(only(planned(added(ours()), account=account)))[1:] == ("fail", "will", "absent")
 
 
 def test_an_experiment_that_cannot_be_described_is_unknown() -> None:
@@ -257,14 +271,6 @@ def test_an_experiment_that_ends_by_itself_within_the_hour_may_end_before() -> N
     assert only(planned(change, account=account)).certainty == "may"
     account.experiments = {"fraud-shadow": replace(soon, scheduled_end=time.time() + 4000)}
     assert only(planned(change, account=account)).certainty == "will"
-
-
-def test_a_promotion_that_comes_too_late_will_fail() -> None:
-    account = Account(experiments={"fraud-shadow": experiment("Completed")})
-    verdict = only(
-        planned(modified(after=ours(ModelVariantActions=PROMOTE_SHADOW)), account=account)
-    )
-    assert said(verdict)[1:] == ("fail", "will", "ended_otherwise_promote")
 
 
 def test_a_retry_of_a_failed_update_is_compared_with_what_was_deployed_well() -> None:
@@ -299,8 +305,6 @@ def test_a_second_request_finds_the_experiment_ended() -> None:
     account = Account()
     twin = Resource("Twin", ARN, RESOURCE_TYPE, "CREATE_COMPLETE")
     account.deployed[STACK].append(twin)
-    account.happened[STACK] += [of_resource("CREATE_COMPLETE", 140, declared=ours())]
-    stops, finds = plan_destroy(account, "shadow").verdicts
     account.happened[STACK] += [
         of_resource("CREATE_IN_PROGRESS", 139, logical_id="Twin"),
         of_resource("CREATE_COMPLETE", 140, declared=ours(), logical_id="Twin"),
@@ -357,10 +361,12 @@ def test_a_deletion_ends_the_experiment_as_it_was_last_deployed() -> None:
     assert verdict.chance("promote") == "will"
 
 
-def test_a_deletion_without_delete_in_stop_on_stops_nothing() -> None:
+def test_a_deletion_stops_nothing_that_is_let_go_or_retained() -> None:
     account = Account()
     account.happened[STACK] = created(StopOn=["Update"])
     assert only(plan_destroy(account, "shadow")).row == "delete_not_in_stop_on"
+    account.templates[STACK] = {RESOURCE: {"DeletionPolicy": "Retain"}}
+    assert said(only(plan_destroy(account, "shadow"))) == ("", "nothing", "will", "")
 
 
 def test_a_deletion_reads_the_template_where_the_events_are_gone() -> None:
@@ -399,12 +405,6 @@ def test_termination_protection_keeps_a_deletion_from_being_certain() -> None:
     assert "termination protection" in verdict.because[0]
 
 
-def test_a_retained_resource_outlives_the_deletion() -> None:
-    account = Account()
-    account.templates[STACK] = {RESOURCE: {"DeletionPolicy": "Retain"}}
-    assert said(only(plan_destroy(account, "shadow"))) == ("", "nothing", "will", "")
-
-
 def test_a_function_of_another_version_makes_the_plan_uncertain() -> None:
     account = Account(description="Stops SageMaker inference experiments for CloudFormation")
     plan = plan_destroy(account, "shadow")
@@ -435,27 +435,17 @@ def test_code_that_cannot_be_compared_makes_the_plan_uncertain(
     assert found.notes == ("the function's code cannot be compared: only compiled",)
 
 
-def test_the_code_of_a_function_that_is_updated_before_is_not_compared() -> None:
+@pytest.mark.parametrize("stale", [{"code": "b3RoZXI="}, {"description": "of long ago"}])
+def test_a_function_that_is_updated_before_is_judged_by_what_it_becomes(
+    stale: dict[str, Any],
+) -> None:
     handler = Change(
         *("Modify", "Handler", "AWS::Lambda::Function", "stopper", ("Properties",)),
         after={"Description": Account().description},
     )
     change = modified(after=ours(EndNow="true"))
-    account = Account(code="b3RoZXI=")
-    assert planned(handler, change, account=account).notes == ()
-    assert planned(change, account=account).notes != ()
-
-
-def test_a_function_that_is_updated_before_is_judged_by_its_new_version() -> None:
-    account = Account(description="of long ago")
-    new = Account().description
-    handler = Change(
-        *("Modify", "Handler", "AWS::Lambda::Function", "stopper", ("Properties",)),
-        after={"Description": new},
-    )
-    change = modified(after=ours(EndNow="true"))
-    assert planned(handler, change, account=account).notes == ()
-    assert planned(change, account=account).notes != ()
+    assert planned(handler, change, account=Account(**stale)).notes == ()
+    assert planned(change, account=Account(**stale)).notes != ()
 
 
 @pytest.mark.parametrize(
