@@ -14,9 +14,9 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Annotations, Match
+from constructs import Construct
 
 from cdk_stop_inference_experiment import (
-    StopInferenceExperiment,
     StopInferenceExperimentProvider,
 )
 
@@ -77,26 +77,11 @@ def _resolved(metric: cloudwatch.Metric, stack: cdk.Stack) -> Json:
     return properties
 
 
-@pytest.mark.parametrize(
-    ("method", "metric", "statistic"),
-    [
-        ("metric_errors", "Errors", "Sum"),
-        ("metric_duration", "Duration", "Average"),
-        ("metric_throttles", "Throttles", "Sum"),
-    ],
-)
-def test_a_provider_has_the_metrics_of_its_function(
-    method: str, metric: str, statistic: str
-) -> None:
-    stack = new_stack()
-    provider = StopInferenceExperimentProvider(stack, "Provider")
-    made = getattr(provider, method)(period=cdk.Duration.minutes(1))
-    alarm = _resolved(made, stack)
-    function, _ = only(synthesised(stack), "AWS::Lambda::Function")
-    assert (alarm["MetricName"], alarm["Statistic"], alarm["Period"]) == (metric, statistic, 60)
-    assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": function}}]
-
-
+FUNCTION = {
+    "metric_errors": ("Errors", "Sum"),
+    "metric_duration": ("Duration", "Average"),
+    "metric_throttles": ("Throttles", "Sum"),
+}
 VARIANTS = {
     "metric_invocations": ("Invocations", "Sum"),
     "metric_model_latency": ("ModelLatency", "Average"),
@@ -107,13 +92,29 @@ VARIANTS = {
 }
 
 
-@pytest.mark.parametrize("method", VARIANTS)
-def test_an_experiment_has_the_metrics_of_its_variants(method: str) -> None:
+def _metrics(construct: Construct, *arguments: str) -> dict[str, tuple[str, str]]:
+    """Every metric of a construct by its method."""
+    methods = [name for name in dir(construct) if name.startswith("metric_")]
+    made = {name: getattr(construct, name)(*arguments) for name in methods}
+    return {name: (metric.metric_name, metric.statistic) for name, metric in made.items()}
+
+
+def test_a_provider_has_the_metrics_of_its_function() -> None:
+    stack = new_stack()
+    provider = StopInferenceExperimentProvider(stack, "Provider")
+    assert _metrics(provider) == FUNCTION
+    alarm = _resolved(provider.metric_errors(period=cdk.Duration.minutes(1)), stack)
+    function, _ = only(synthesised(stack), "AWS::Lambda::Function")
+    assert alarm["Period"] == 60
+    assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": function}}]
+
+
+def test_an_experiment_has_the_metrics_of_its_variants() -> None:
     stack = new_stack()
     construct = declare(stack, experiment=shadow_test(stack))
-    alarm = _resolved(getattr(construct, method)("shadow"), stack)
-    assert alarm["Namespace"] == "AWS/SageMaker"
-    assert (alarm["MetricName"], alarm["Statistic"], alarm["Period"]) == (*VARIANTS[method], 300)
+    assert _metrics(construct, "shadow") == VARIANTS
+    alarm = _resolved(construct.metric_invocations("shadow"), stack)
+    assert (alarm["Namespace"], alarm["Period"]) == ("AWS/SageMaker", 300)
     assert alarm["Dimensions"] == [
         {"Name": "EndpointName", "Value": "fraud"},
         {"Name": "VariantName", "Value": "shadow"},
@@ -127,13 +128,6 @@ def test_the_metrics_of_an_experiment_by_name_are_those_of_the_endpoint_it_runs_
     name, _ = only(synthesised(stack), RESOURCE_TYPE)
     assert alarm["ExtendedStatistic"] == "p99"
     assert alarm["Dimensions"][0]["Value"] == {"Fn::GetAtt": [name, "EndpointName"]}
-
-
-def test_every_metric_of_the_constructs_is_tested() -> None:
-    made = {name for name in dir(StopInferenceExperiment) if name.startswith("metric_")}
-    assert made == set(VARIANTS)
-    made = {name for name in dir(StopInferenceExperimentProvider) if name.startswith("metric_")}
-    assert made == {"metric_errors", "metric_duration", "metric_throttles"}
 
 
 def test_a_second_configuration_of_asynchronous_requests_is_refused_with_the_remedy() -> None:
