@@ -25,19 +25,10 @@ def test_an_endpoint_in_flux_refuses_its_deletion(aws: LocalAws) -> None:
     assert any("in-progress" in reason for name, _, reason in told(aws) if name == "Endpoint")
 
 
-def serving_template(
-    model: str,
-    *,
-    config: str = "Config",
-    endpoint: str = "fraud",
-    scaled: str | None = None,
-    config_name: str | None = None,
-) -> str:
+def serving_template(model: str, *, config: str = "Config", scaled: str | None = None) -> str:
     """A template of an endpoint that serves one of two models, without any test on it."""
     variant = {"VariantName": model, "ModelName": model, "InstanceType": "ml.m5.large"}
     declared: Json = {"ProductionVariants": [{**variant, "InitialInstanceCount": 1}]}
-    if config_name:
-        declared["EndpointConfigName"] = config_name
     link = {"Fn::GetAtt": [config, "EndpointConfigName"]}
     resources = {
         "First": ("SageMaker::Model", {"ModelName": "fraud-v1"}),
@@ -45,12 +36,12 @@ def serving_template(
         config: ("SageMaker::EndpointConfig", declared),
         "Endpoint": (
             "SageMaker::Endpoint",
-            {"EndpointName": endpoint, "EndpointConfigName": link},
+            {"EndpointName": "fraud", "EndpointConfigName": link},
         ),
     }
     if scaled:
         target = {
-            "ResourceId": f"endpoint/{endpoint}/variant/{scaled}",
+            "ResourceId": f"endpoint/fraud/variant/{scaled}",
             "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
             "ServiceNamespace": "sagemaker",
         }
@@ -65,9 +56,9 @@ def serving_template(
     return json.dumps({"Resources": body})
 
 
-def models(aws: LocalAws, endpoint: str = "fraud") -> list[str]:
-    """The models that an endpoint serves."""
-    variants = endpoint_variants(aws.client("sagemaker"), endpoint)
+def models(aws: LocalAws) -> list[str]:
+    """The models that the endpoint serves."""
+    variants = endpoint_variants(aws.client("sagemaker"))
     return [item["ModelName"] for item in variants["production"]]
 
 
