@@ -13,7 +13,6 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
-from aws_cdk.assertions import Annotations, Match
 from constructs import Construct
 
 from cdk_stop_inference_experiment import (
@@ -31,14 +30,10 @@ from .stacks import (
     shadow_test,
     statements,
     synthesised,
+    warnings_of,
 )
 
 MOVED = "cdk-stop-inference-experiment:movedIntoVpc"
-
-
-def _warnings(stack: cdk.Stack) -> list[str]:
-    found = Annotations.from_stack(stack).find_warning("*", Match.any_value())
-    return [str(warning.entry.data) for warning in found]
 
 
 def test_a_provider_can_be_given_a_permission() -> None:
@@ -216,15 +211,15 @@ def test_warns_of_a_function_that_is_put_into_a_vpc_later(
 ) -> None:
     stack = new_stack()
     moved(stack, declare(stack).provider)
-    (text,) = _warnings(stack)
+    (text,) = warnings_of(stack)
     assert "was moved into a VPC after it was created" in text
     assert "pass vpc= to StopInferenceExperimentProvider" in text
     cdk.Annotations.of(stack).acknowledge_warning(MOVED, "the role has the permission")
-    assert _warnings(stack) == []
+    assert warnings_of(stack) == []
 
 
 def test_does_not_warn_of_another_vpc_of_a_function_that_was_given_one() -> None:
     stack = new_stack()
     StopInferenceExperimentProvider(stack, "Provider", vpc=ec2.Vpc(stack, "Vpc"))
     cdk.Aspects.of(stack).add(_Move())
-    assert _warnings(stack) == []
+    assert warnings_of(stack) == []

@@ -29,6 +29,7 @@ from tests.template.stacks import (
     only,
     resources,
     synthesised,
+    warnings_of,
 )
 
 LATENCY = Comparison.model_latency("p99", max_ratio=1.1)
@@ -334,11 +335,7 @@ class TestOtherEnvironments:
 def test_warns_of_bounds_that_cannot_be_meant(comparison: Comparison, said: str | None) -> None:
     stack = new_stack()
     declare(stack, **PROMOTION, promote_if=sequential(comparison))
-    found = [
-        str(one.entry.data)
-        for one in Annotations.from_stack(stack).find_warning("*", Match.any_value())
-    ]
-    found = [one for one in found if "implausibleBound" in one]
+    found = [one for one in warnings_of(stack) if "implausibleBound" in one]
     assert bool(found) == (said is not None)
     assert all(f"'promote_if.comparisons[0].{said}" in one for one in found)
 

@@ -10,7 +10,6 @@ from typing import Any, cast
 
 import aws_cdk as cdk
 import pytest
-from aws_cdk.assertions import Annotations, Match
 from aws_cdk.aws_sagemaker import CfnInferenceExperiment
 
 from cdk_stop_inference_experiment import (
@@ -34,6 +33,7 @@ from .stacks import (
     declare,
     new_stack,
     shadow_test,
+    warnings_of,
 )
 
 UNDOCUMENTED: dict[str, tuple[dict[str, Any], str]] = {
@@ -69,16 +69,11 @@ UNKNOWN_NAME_ID = "cdk-stop-inference-experiment:unknownName"
 LONG_REASON_ID = "cdk-stop-inference-experiment:longReason"
 
 
-def _warnings(stack: cdk.Stack) -> list[str]:
-    found = Annotations.from_stack(stack).find_warning("*", Match.any_value())
-    return [str(warning.entry.data) for warning in found]
-
-
 @pytest.mark.parametrize(("props", "words"), UNDOCUMENTED.values(), ids=UNDOCUMENTED.keys())
 def test_warns_once_of_what_aws_does_not_document(props: dict[str, Any], words: str) -> None:
     stack = new_stack()
     declare(stack, **props)
-    (text,) = _warnings(stack)
+    (text,) = warnings_of(stack)
     assert words in text
 
 
@@ -95,7 +90,7 @@ def test_warns_once_of_what_aws_does_not_document(props: dict[str, Any], words: 
 def test_does_not_warn_of_what_aws_documents(props: dict[str, Any]) -> None:
     stack = new_stack()
     declare(stack, **props)
-    assert _warnings(stack) == []
+    assert warnings_of(stack) == []
 
 
 EVERY_KNOWN_PROP: dict[str, Any] = {
@@ -122,7 +117,7 @@ def test_all_props_together_make_cdk_warn_of_nothing() -> None:
     assert props == {*EVERY_KNOWN_PROP, *CONSTRUCTS, *evidence, "outcome"}
     by_name = {name: value for name, value in EVERY_KNOWN_PROP.items() if name != "experiment_name"}
     declare(stack, **by_name, **made, **evidence)
-    assert _warnings(stack) == []
+    assert warnings_of(stack) == []
 
 
 def _text(stack: cdk.Stack) -> str:
@@ -189,7 +184,7 @@ def test_warns_where_the_declaration_can_change_without_an_edit(
 ) -> None:
     stack = new_stack()
     declare(stack, **{"model_variant_actions": PROMOTE_SHADOW, **props(stack)})
-    (text,) = _warnings(stack)
+    (text,) = warnings_of(stack)
     assert text.startswith(words)
     assert "the deployment that changes it ends the experiment" in text
 
@@ -199,7 +194,7 @@ def test_does_not_warn_of_tokens_whose_change_ends_nothing() -> None:
     text = _text(stack)
     declare(stack, "Edited", desired_state=text, stop_on=[StopOn.CREATE, StopOn.DELETE])
     declare(stack, "Reworded", experiment_name="other", reason=text, end_now=text)
-    assert _warnings(stack) == []
+    assert warnings_of(stack) == []
 
 
 @pytest.mark.parametrize(("length", "warned"), [(1013, False), (1014, True), (1024, True)])
@@ -207,20 +202,20 @@ def test_warns_of_a_reason_that_the_digest_leaves_no_room_for(length: int, warne
     stack = new_stack()
     declare(stack, reason="r" * length)
     words = f"'reason' should be at most 1013 characters, got {length}: the rest is cut off"
-    assert [text.startswith(words) for text in _warnings(stack)] == [True] * warned
+    assert [text.startswith(words) for text in warnings_of(stack)] == [True] * warned
 
 
 def test_warns_of_a_name_that_only_the_deployment_knows() -> None:
     stack = new_stack()
     declare(stack, experiment_name=f"{_text(stack)}-shadow")
-    (text,) = _warnings(stack)
+    (text,) = warnings_of(stack)
     assert text.startswith("'experiment_name' holds a token: if the name changes, ")
 
 
 def test_warns_of_an_experiment_whose_name_only_the_deployment_knows() -> None:
     stack = new_stack()
     declare(stack, experiment=shadow_test(stack, name=_text(stack)))
-    (text,) = _warnings(stack)
+    (text,) = warnings_of(stack)
     assert text.startswith("'experiment.name' holds a token")
 
 
@@ -229,7 +224,7 @@ def test_warns_of_two_constructs_for_the_same_experiment(name: str) -> None:
     stack = new_stack()
     declare(stack, "First")
     declare(stack, "Second", experiment_name=name)
-    (text,) = _warnings(stack)
+    (text,) = warnings_of(stack)
     assert text.startswith("'experiment_name' names an experiment that 'Stack/First' ends too")
 
 
@@ -239,7 +234,7 @@ def test_warns_of_two_constructs_for_the_same_experiment_of_the_stack() -> None:
     declare(stack, "First", experiment=experiment)
     declare(stack, "Second")
     declare(stack, "Third", experiment=experiment)
-    assert ["'Stack/First' ends too" in text for text in _warnings(stack)] == [True, True]
+    assert ["'Stack/First' ends too" in text for text in warnings_of(stack)] == [True, True]
 
 
 def test_does_not_warn_of_the_same_name_in_another_stack_or_app() -> None:
@@ -248,7 +243,7 @@ def test_does_not_warn_of_the_same_name_in_another_stack_or_app() -> None:
     for stack in stacks:
         declare(stack)
         declare(stack, "Other", experiment_name="another")
-    assert [_warnings(stack) for stack in stacks] == [[], [], []]
+    assert [warnings_of(stack) for stack in stacks] == [[], [], []]
 
 
 def _scheduled(stack: cdk.Stack, end_time: str | None) -> CfnInferenceExperiment:
@@ -267,7 +262,7 @@ def test_warns_of_an_experiment_whose_schedule_is_over(spelled: str) -> None:
     stack = new_stack()
     end = _in(-60, spelled)
     declare(stack, experiment=_scheduled(stack, end))
-    (text,) = _warnings(stack)
+    (text,) = warnings_of(stack)
     assert text.startswith(f"'experiment' has a schedule that ended at {end}: ")
 
 
@@ -276,13 +271,13 @@ def test_does_not_warn_of_a_schedule_that_is_not_over_or_not_known(end: str | No
     stack = new_stack()
     known = _in(3600, "%Y-%m-%dT%H:%M:%SZ") if end == "in an hour" else end
     declare(stack, experiment=_scheduled(stack, known))
-    assert _warnings(stack) == []
+    assert warnings_of(stack) == []
 
 
 def test_does_not_warn_of_a_schedule_that_only_the_deployment_knows() -> None:
     stack = new_stack()
     declare(stack, experiment=_scheduled(stack, _text(stack)))
-    assert _warnings(stack) == []
+    assert warnings_of(stack) == []
 
 
 @pytest.mark.parametrize(
@@ -297,9 +292,9 @@ def test_does_not_warn_of_a_schedule_that_only_the_deployment_knows() -> None:
 def test_a_warning_can_be_acknowledged_by_its_id(warning_id: str, props: dict[str, Any]) -> None:
     stack = new_stack()
     declare(stack, **props)
-    assert len(_warnings(stack)) == 1
+    assert len(warnings_of(stack)) == 1
     cdk.Annotations.of(stack).acknowledge_warning(warning_id, "tried in the test account")
-    assert _warnings(stack) == []
+    assert warnings_of(stack) == []
 
 
 class TestOtherInstanceType:
@@ -314,7 +309,7 @@ class TestOtherInstanceType:
             for variant in cast("list[Any]", experiment.model_variants)
         ]
         declare(stack, experiment=experiment, outcome=Outcome.promote_shadow(instances), **props)
-        return "".join(one for one in _warnings(stack) if OTHER_TYPE_ID in one)
+        return "".join(one for one in warnings_of(stack) if OTHER_TYPE_ID in one)
 
     @pytest.mark.parametrize(
         ("instances", "wanted"),
@@ -363,7 +358,7 @@ def _with_type(variant: Any, instance_type: str | None) -> Any:
 def test_warns_of_a_native_resource_that_ends_the_experiment_itself(state: str) -> None:
     stack = new_stack()
     declare(stack, experiment=shadow_test(stack, desired_state=state))
-    (text,) = _warnings(stack)
+    (text,) = warnings_of(stack)
     assert text.startswith(f"'experiment' has a 'desired_state' of '{state}': ")
 
 
@@ -371,4 +366,4 @@ def test_warns_of_a_native_resource_that_ends_the_experiment_itself(state: str) 
 def test_does_not_warn_of_a_native_resource_that_ends_nothing(state: str | None) -> None:
     stack = new_stack()
     declare(stack, experiment=shadow_test(stack, desired_state=state))
-    assert _warnings(stack) == []
+    assert warnings_of(stack) == []
