@@ -99,7 +99,9 @@ def test_an_untouched_template_leaves_an_endpoint_with_what_it_was_given_since(
         EndpointConfigName="by-hand", ProductionVariants=[{**variant, **size}]
     )
     sagemaker.update_endpoint(EndpointName="fraud", EndpointConfigName="by-hand")
-    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName="fraud")
+    sagemaker.get_waiter("endpoint_in_service").wait(
+        EndpointName="fraud", WaiterConfig={"Delay": 1}
+    )
     # Something else changes, and the endpoint does not.
     scaled = serving_template("fraud-v1", scaled="new")
     assert update(aws, scaled) == "UPDATE_COMPLETE"
