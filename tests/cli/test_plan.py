@@ -39,7 +39,7 @@ from cdk_stop_inference_experiment_handler.lifecycle.situation import (
     NotReadable,
     Question,
 )
-from tests.unit.situations import ARN, OTHER_ARN, RESOURCE, STACK, variant, wanted
+from tests.unit.situations import ARN, OTHER_ARN, RESOURCE, STACK, R, S, variant, wanted
 from tests.unit.situations import PROMOTE as PROMOTE_SHADOW
 
 from .account import (
@@ -54,7 +54,7 @@ from .account import (
     planned,
     removed,
 )
-from .past import PARENT, TOKEN, created, experiment, of_resource, of_stack, ours
+from .past import PARENT, TOKEN, created, experiment, ours
 
 LATER = "{{changeSet:KNOWN_AFTER_APPLY}}"
 NOTHING = {"stop": "no", "promote": "no", "fail": "no"}
@@ -77,8 +77,8 @@ def nested() -> Account:
     account.stacks[STACK] = replace(account.stacks[STACK], parent_id=PARENT)
     account.deployed[PARENT] = [Resource("Below", STACK, STACK_TYPE, "CREATE_COMPLETE")]
     account.happened[PARENT] = [
-        of_stack("CREATE_IN_PROGRESS", 90, PARENT),
-        of_stack("CREATE_COMPLETE", 140, PARENT),
+        S("CREATE_IN_PROGRESS", PARENT, 90),
+        S("CREATE_COMPLETE", PARENT, 140),
     ]
     return account
 
@@ -280,10 +280,10 @@ def test_a_retry_of_a_failed_update_is_compared_with_what_was_deployed_well() ->
     account.deployed[STACK] = [Resource(RESOURCE, ARN, RESOURCE_TYPE, "UPDATE_FAILED")]
     account.happened[STACK] = [
         *created(),
-        of_stack("UPDATE_IN_PROGRESS", 200),
-        of_resource("UPDATE_IN_PROGRESS", 210, declared=wanted),
-        of_resource("UPDATE_FAILED", 220, declared=wanted),
-        of_stack("UPDATE_FAILED", 230),
+        S("UPDATE_IN_PROGRESS", at=200),
+        R("UPDATE_IN_PROGRESS", at=210, given=wanted),
+        R("UPDATE_FAILED", at=220, given=wanted),
+        S("UPDATE_FAILED", at=230),
     ]
     again = modified(wanted, wanted, scope=("Metadata",))
     assert said(only(planned(again, account=account))) == ("Update", "stop", "will", "stoppable")
@@ -306,8 +306,8 @@ def test_a_second_request_finds_the_experiment_ended() -> None:
     twin = Resource("Twin", ARN, RESOURCE_TYPE, "CREATE_COMPLETE")
     account.deployed[STACK].append(twin)
     account.happened[STACK] += [
-        of_resource("CREATE_IN_PROGRESS", 139, logical_id="Twin"),
-        of_resource("CREATE_COMPLETE", 140, declared=ours(), logical_id="Twin"),
+        R("CREATE_IN_PROGRESS", at=139, logical_id="Twin"),
+        R("CREATE_COMPLETE", at=140, given=ours(), logical_id="Twin"),
     ]
     stops, finds = plan_destroy(account, "shadow").verdicts
     assert (stops.effect, finds.effect) == ("stop", "nothing")
@@ -372,8 +372,8 @@ def test_a_deletion_stops_nothing_that_is_let_go_or_retained() -> None:
 def test_a_deletion_reads_the_template_where_the_events_are_gone() -> None:
     account = Account()
     account.happened[STACK] = [
-        of_stack("UPDATE_IN_PROGRESS", 120),
-        of_stack("UPDATE_COMPLETE", 130),
+        S("UPDATE_IN_PROGRESS", at=120),
+        S("UPDATE_COMPLETE", at=130),
     ]
     declared = {**ours(), "ServiceToken": {"Fn::GetAtt": ["Handler", "Arn"]}}
     definition = {"Type": RESOURCE_TYPE, "Properties": declared}
@@ -491,11 +491,11 @@ def test_a_stack_whose_rollback_failed_can_be_deleted() -> None:
     account = Account()
     account.of_stack("UPDATE_ROLLBACK_FAILED")
     account.happened[STACK] += [
-        of_stack("UPDATE_IN_PROGRESS", 200),
-        of_resource("UPDATE_IN_PROGRESS", 210, declared=ours(EndNow="true")),
-        of_resource("UPDATE_FAILED", 220, declared=ours(EndNow="true")),
-        of_stack("UPDATE_ROLLBACK_IN_PROGRESS", 230),
-        of_stack("UPDATE_ROLLBACK_FAILED", 240),
+        S("UPDATE_IN_PROGRESS", at=200),
+        R("UPDATE_IN_PROGRESS", at=210, given=ours(EndNow="true")),
+        R("UPDATE_FAILED", at=220, given=ours(EndNow="true")),
+        S("UPDATE_ROLLBACK_IN_PROGRESS", at=230),
+        S("UPDATE_ROLLBACK_FAILED", at=240),
     ]
     verdict = only(plan_destroy(account, "shadow"))
     assert said(verdict) == ("Delete", "stop", "will", "stoppable")
