@@ -18,7 +18,6 @@ from cdk_stop_inference_experiment_handler.contract.declaration import (
 
 PROMOTE = {"production": "Remove", "shadow": "Promote"}
 KEEP = {"production": "Retain", "shadow": "Remove"}
-LATENCY = {"Metric": "ModelLatency", "MaxRatio": 1.1}
 
 
 def properties(**declared: Any) -> dict[str, Any]:
@@ -28,11 +27,6 @@ def properties(**declared: Any) -> dict[str, Any]:
 def problems(declared: object) -> list[str]:
     parsed = parse(declared)
     return list(parsed.messages) if isinstance(parsed, Problems) else []
-
-
-def promoting(*comparisons: object, **members: object) -> dict[str, Any]:
-    promote_if = {"MinInvocations": 10, "Comparisons": list(comparisons), **members}
-    return {"ModelVariantActions": PROMOTE, "PromoteIf": promote_if}
 
 
 def deploying(name: object = "production", **members: object) -> dict[str, Any]:
@@ -110,21 +104,6 @@ def on(kind: str = "RealTimeInference", **instances: object) -> dict[str, Any]:
                 )
             ],
         ),
-        (
-            promoting(Alarms=[""]),
-            ["'PromoteIf.Alarms[0]' must be at least 1 character, got an empty string"],
-        ),
-        (
-            promoting({**LATENCY, "FailureLimit": 1}),
-            ["'PromoteIf.Comparisons[0].FailureLimit' is for percentiles: leave it out"],
-        ),
-        (
-            promoting({**LATENCY, "Statistic": "p99"}, Window=1800),
-            [
-                "'PromoteIf.Comparisons[0]' needs a 'Window' of at least 3600 seconds, got 1800",
-            ],
-        ),
-        (promoting({**LATENCY, "Statistic": "p99"}), []),
         (
             {"Name": "arn:aws:sagemaker:eu-west-1:1:inference-experiment/fraud"},
             [
