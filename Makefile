@@ -63,7 +63,7 @@ lint: $(VENV) ## ruff check, ruff format --check, mypy; zizmor for the workflows
 	@$(BIN)/ruff format --check --quiet $(LINTED) || \
 		{ echo "not formatted: run 'make format'" >&2; exit 1; }
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/zizmor --offline --quiet .
+	@$(BIN)/zizmor --offline --quiet --persona=pedantic .
 
 format: $(VENV) ## Format the code and sort its imports
 	@$(BIN)/ruff check --quiet --select I --fix $(LINTED)
@@ -112,7 +112,7 @@ build: $(VENV) ## Build the wheel and the sdist into dist/, and check them
 	@$(BIN)/twine check --strict dist/*
 
 # With TAG=v1.2.3, also what must hold for the tag.
-release-check: build $(LOCAL_AWS) $(VENV_RELEASE) ## Build, test the wheel, write SBOM and notes: all of a release but attesting and publishing it
+release-check: build docs $(LOCAL_AWS) $(VENV_RELEASE) ## Build, test the wheel, write SBOM, notes and documentation: all of a release but attest, publish and deploy
 	@$(BIN)/python -m tests.release $(TAG)
 
 docs: $(VENV_DOCS) $(NODE_SITE) ## Build the documentation into build/docs, and open each page; a broken link fails
@@ -120,7 +120,7 @@ docs: $(VENV_DOCS) $(NODE_SITE) ## Build the documentation into build/docs, and 
 	@node tests/site/open.mjs build/docs
 
 explore: $(VENV) ## Play stories of CloudFormation, small ones first, then random ones; an hour
-	@$(BIN)/python -m tests.loopback.find --seconds 3000 --drawn 100000
+	@$(BIN)/python -m tests.loopback.find --seconds 3300 --drawn 100000
 
 plans: $(LOCAL_AWS) ## Hundreds of random histories, each planned, executed on the local AWS and compared
 	@$(BIN)/python -m tests.plans.play --count 300

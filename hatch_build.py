@@ -8,17 +8,19 @@ from typing import Any
 
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
+_DIAGRAM = re.compile(r"```mermaid\n.*?```\n+", re.DOTALL)
 _LINK_INTO_THE_REPOSITORY = re.compile(r"\[([^\]]+)\]\((?![a-z]+:|#)([^)\s]+)\)")
 
 
 def for_a_registry(text: str, metadata: dict[str, Any]) -> str:
-    """Text whose links into the repository lead somewhere on another site.
+    """Text for a site that draws no diagrams and has no files of the repository.
 
     Args:
         text: In Markdown.
         metadata: The project table of ``pyproject.toml``. If its ``urls`` name a ``Repository``, a
             link leads to the file there, in the version's tag; else only the link's text is left.
     """
+    text = _DIAGRAM.sub("", text)
     repository = str(metadata.get("urls", {}).get("Repository", "")).rstrip("/")
     if not repository:
         return _LINK_INTO_THE_REPOSITORY.sub(r"\1", text)

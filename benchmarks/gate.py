@@ -17,10 +17,10 @@ from cdk_stop_inference_experiment_handler.lifecycle.statistics import (
     BoundKind,
     Hour,
     compare_rates,
-    requests_needed,
 )
 
 from .gate_looks import Array, Booleans, Counts, Looks, hour_looks, rate_looks
+from .gate_requests import requests_needed
 from .gate_traffic import Traffic, autocorrelated, counts
 
 __all__ = ["measure"]

@@ -12,7 +12,7 @@ from scipy.special import betaln, log_ndtr
 
 from cdk_stop_inference_experiment_handler.lifecycle.statistics import (
     ALLOWANCE,
-    MOST_AUTOCORRELATION,
+    MAX_AUTOCORRELATION,
     mixture_precision,
 )
 
@@ -73,7 +73,7 @@ def _log_mixture(deviation: Array, time: Array, alpha: float) -> Array:
 
 
 def _inflation(autocorrelation: Array, hours: Array) -> Array:
-    allowed = np.clip(autocorrelation + ALLOWANCE / hours, 0.0, MOST_AUTOCORRELATION)
+    allowed = np.clip(autocorrelation + ALLOWANCE / hours, 0.0, MAX_AUTOCORRELATION)
     return (1 + allowed) / (1 - allowed)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from .effect import effect_rows
 from .figures import composition_figure, gate_figure, lag_figure, many_figure
 from .tables import (
     asset_tables,
@@ -22,8 +22,8 @@ from .tables import (
     table,
     wait_tables,
 )
-from .targets import target_rows
-from .texts import EFFECT, INTRODUCTION, WORSE
+from .targets import Target, targets
+from .texts import INTRODUCTION, SUMMARY, TITLE, WORSE
 
 __all__ = ["figures", "load", "render", "save", "write"]
 
@@ -68,21 +68,41 @@ def write(results: Json) -> None:
 
 def render(results: Json) -> str:
     """Return the report."""
-    parts = [INTRODUCTION]
-    if targets := target_rows(results):
-        parts.append("## Targets\n\n" + table(["target", "measured", ""], targets))
+    parts = [TITLE, INTRODUCTION]
+    if found := targets(results):
+        parts.insert(1, _summary(found))
+        rows = [[one.what, one.least, one.measured, one.verdict] for one in found]
+        parts.append("## Targets\n\n" + table(["what", "target", "result", ""], rows))
     for name, (title, tables) in SECTIONS.items():
         if name in results:
             quick = ", few runs (`--quick`)" if results[name]["quick"] else ""
             parts.append(f"## {title}\n\n`python -m benchmarks {name}`{quick}\n")
             parts.append(tables(results[name]))
-    if changed := effect_rows(results):
-        parts.append(EFFECT + "\n" + table(["figure", "before", "now"], changed))
     parts.append(WORSE)
     if "machine" in results:
         rows = [[name, value] for name, value in results["machine"].items()]
         parts.append("## Machine and versions\n\n" + table(["", ""], rows))
     return "\n".join(parts)
+
+
+def _summary(found: list[Target]) -> str:
+    """Return the headline targets and all that are missed."""
+    met = sum(one.is_met for one in found)
+    rows = [
+        [one.what, one.least, one.measured, one.verdict, _link(one.section)]
+        for one in found
+        if one.is_headline or not one.is_met
+    ]
+    head = ["what", "target", "result", "", "section"]
+    return SUMMARY.format(met=met, all=len(found)) + "\n" + table(head, rows)
+
+
+def _link(name: str) -> str:
+    """Return a link to a section, as GitHub and the site make its anchor."""
+    title = SECTIONS[name][0]
+    number = title.partition(".")[0]
+    anchor = re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+    return f"[{number}](#{anchor})"
 
 
 def figures(results: Json) -> dict[str, str]:

@@ -1,7 +1,4 @@
-"""What each kind of request asks of AWS, in virtual time.
-
-``before.json`` has the same of the code before it looked once and decided once.
-"""
+"""What each kind of request asks of AWS, in virtual time."""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .effect import before_requests
 from .loopback import OUR_COLD_SECONDS
 from .texts import (
     ASSUMED,
@@ -173,22 +172,17 @@ def idle_tables(idle: Json) -> str:
     ]
     head = ["contestant", "event to answer", "invocations", "AWS calls", "polling rule", "US$"]
     ended = "Delete of an ended experiment, virtual time, one run each:\n\n" + table(head, rows)
-    before = before_requests()
     requests = [
         [
             row["what"],
-            *(str(now) for now in _counts(row)),
-            *(str(count) for count in _counts(before[row["what"]])),
+            str(row["calls"]),
+            str(row["until_stop"] or ""),
             ", ".join(f"{count} {name}" for name, count in row["by_operation"].items()),
         ]
         for row in idle["requests"]
     ]
-    head = ["request", "calls", "until the Stop", "calls before", "until the Stop", "which, now"]
+    head = ["request", "calls", "until the Stop", "which"]
     return "\n".join([ended, REQUESTS, table(head, requests)])
-
-
-def _counts(row: Json) -> tuple[int, int | str]:
-    return row["calls"], row["until_stop"] or ""
 
 
 def cold_tables(cold: Json) -> str:

@@ -6,7 +6,6 @@ __all__ = [
     "ASSUMED",
     "COLD_RUNS",
     "DEPLOYED",
-    "EFFECT",
     "FEW",
     "GATE",
     "GATE_BY_THE_HOUR",
@@ -21,13 +20,25 @@ __all__ = [
     "PLANNED",
     "REQUESTS",
     "STORIES",
+    "SUMMARY",
     "TIMEOUT",
+    "TITLE",
     "TOGETHER",
     "WORSE",
 ]
 
-INTRODUCTION = """\
+TITLE = """\
 # Benchmarks against the alternatives
+"""
+
+SUMMARY = """\
+{met} of {all} [targets](#targets) are met. The table has the main ones, and every one that is
+missed: see [Where ours is worse, and why](#where-ours-is-worse-and-why). *Lag* is the time from the
+end of a test to the answer to CloudFormation.
+"""
+
+INTRODUCTION = """\
+## How it was measured
 
 `make bench` creates this file from [results.json](results.json); do not edit it. Nothing here ran
 on real AWS. *Simulated* is a discrete-event simulation of a contestant. *Virtual time* is the
@@ -73,8 +84,9 @@ WORSE = """\
   that it needs a client of CloudFormation, with all of its model, and a third connection, whose
   trusted certificates take as long to load as the client. The handler itself is more code, too: it
   validates its input and what it reads from AWS.
-- **Synth takes longer** than AwsCustomResource's. That target is missed, and stays; the one beside
-  it is the provider framework's, in the same run. By hand, on a busy machine, in seconds of CPU:
+- **Synth takes longer** than AwsCustomResource's. That target is missed, and stays; the reason is
+  V8's optimiser. The one beside it is the provider framework's, in the same run. By hand, on a busy
+  machine, in seconds of CPU:
 
   | part | AwsCustomResource | ours |
   | --- | --- | --- |
@@ -98,20 +110,10 @@ WORSE = """\
   find the endpoint still updating.
 """
 
-EFFECT = """\
-## What the redesign changed
-
-Before it, the asset was the handler's code without comments and annotations. Since then the handler
-decides by three tables, reads the stack's events before it stops anything, knows outcomes and
-evidence, and is uploaded as it is written, with the part of botocore's SageMaker model that it
-uses.
-*Before* is the last run without all this, on the same kind of machine; compare ratios.
-"""
 REQUESTS = """\
-What each kind of request asks of AWS, stops of a minute, virtual time. *Before* is the code that
-did not look at everything at once before it decided, and waited inside. Now every request but the
-Delete of an ended experiment reads its stack, an answer to a creation included, and a stop looks
-twice. A Delete looks for a polling rule, which only it can remove:
+What each kind of request asks of AWS, stops of a minute, virtual time. Every request but the Delete
+of an ended experiment reads its stack, an answer to a creation included, and a stop looks twice. A
+Delete looks for a polling rule, which only it can remove:
 """
 COLD_RUNS = """\
 {runs} alternating runs. *Import* is Lambda's init; *first answer* is the time until a Create is

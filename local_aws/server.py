@@ -206,19 +206,6 @@ class LocalAws:
         order = {"name": name, "status": status, "status_reason": status_reason}
         self._control.send("POST", "experiments/end", order)
 
-    def end_endpoint(
-        self, name: str, *, status: str = "Failed", failure_reason: str | None = None
-    ) -> None:
-        """Set an endpoint to a final status now, whatever it was doing.
-
-        Args:
-            name: The endpoint's name; LocalAwsError if there is none.
-            status: Such as Failed or UpdateRollbackFailed. Default: Failed.
-            failure_reason: Its FailureReason. Default: none.
-        """
-        order = {"name": name, "status": status, "failure_reason": failure_reason}
-        self._control.send("POST", "endpoints/end", order)
-
     def fail_endpoint_update(
         self, name: str, *, failure_reason: str, status: str = "InService"
     ) -> None:

@@ -43,6 +43,7 @@ SENT_BACK = {
     "throttled": Refused("ThrottlingException", "Rate exceeded"),
     "unavailable": Refused("ServiceUnavailable", "Service is unavailable", 503),
     "denied": Refused("AccessDeniedException", "User is not authorized to perform this"),
+    "refused": Refused("ValidationException", "This cannot be done now"),
 }
 
 
@@ -130,7 +131,7 @@ class Aws:
 
     def is_to_fail(self, operation: str) -> bool:
         """Whether a fault is pending for the next calls of the operation."""
-        return self._faults.wait_for(operation)
+        return self._faults.wait_for(operation, self._clock.now)
 
     def _name(self, operation: str, members: Members) -> str:
         """The name of an operation for faults and the journal; calls for parents have their own."""
@@ -178,7 +179,11 @@ class Aws:
         self._record(CALL, operation, members, f"fault: {kind}")
         error = SENT_BACK.get(kind or "")
         if error is None:
-            return HttpResponse(500)
+            return (
+                HttpResponse(503, b"upstream connect error")
+                if kind == "garbled"
+                else HttpResponse(500)
+            )
         if not _is_query(request):
             return json_error(error)
         if kind == "denied":

@@ -106,11 +106,6 @@ class Experiment:
     _running: dict[str, int | None] = field(default_factory=dict)
 
     @property
-    def true_status(self) -> str:
-        """The status now."""
-        return self._record.status
-
-    @property
     def has_ended(self) -> bool:
         """Whether the status is final."""
         return self._record.ended

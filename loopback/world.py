@@ -171,9 +171,11 @@ class World:
         self.function.invoke(event)
         return self.cloudformation.asked[event["RequestId"]]
 
-    def fail(self, operation: str, kind: str, *, skip: int = 0, attempts: int = 0) -> Fault:
+    def fail(
+        self, operation: str, kind: str, *, skip: int = 0, attempts: int = 0, seconds: float = 0.0
+    ) -> Fault:
         """Add a failure."""
-        fault = Fault(operation, kind, skip, attempts)
+        fault = Fault(operation, kind, skip, attempts, seconds)
         self.faults.append(fault)
         return fault
 

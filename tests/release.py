@@ -75,10 +75,12 @@ def notes(wheel: Path, changelog: str) -> str:
     _, body = sections(changelog)[table["version"]]
     status = next(one for one in table["classifiers"] if one.startswith("Development Status"))
     stage = status.rpartition(" - ")[2].lower()
+    # GitHub Actions sets it. The command needs to know whose attestation counts.
+    repository = os.environ.get("GITHUB_REPOSITORY", "OWNER/REPOSITORY")
     return for_a_registry(
         f"{body}\n\nThis is {stage} software: it has not been run on a real AWS account yet.\n\n"
-        f"`gh attestation verify {wheel.name}` says from which commit it was built, and by which "
-        f"workflow.\n",
+        f"`gh attestation verify {wheel.name} --repo {repository}` says from which commit it was "
+        f"built, and by which workflow.\n",
         table,
     )
 
@@ -120,12 +122,22 @@ def _run(*command: object, environment: Mapping[str, str], cwd: Path | None = No
 
 
 def _installed(wheel: Path) -> Path:
-    """The Python of an environment that holds the wheel, what it needs, and nothing else."""
-    folder = MADE / "venv"
+    """The Python of an environment that holds the wheel, what it needs, and nothing else.
+
+    It runs beside what is published, so what it needs is what requirements.lock names, by hash. The
+    wheel is found by its name, so that the SBOM holds no path of this machine.
+    """
+    folder, wheels = MADE / "venv", MADE / "wheels"
+    lock = ROOT / "requirements.lock"
     venv.create(folder, symlinks=True)
     python = folder / "bin" / "python"
-    pip = (sys.executable, "-m", "pip", "--python", python, "install", "--quiet")
-    _run(*pip, f"{wheel}[cli]", environment=os.environ)
+    pip = (sys.executable, "-m", "pip", "--quiet")
+    locked = ("--require-hashes", "--only-binary=:all:", "--requirement", lock)
+    _run(*pip, "download", *locked, "--dest", wheels, environment=os.environ)
+    shutil.copy(wheel, wheels)
+    offline = ("--no-index", "--find-links", wheels, f"{project()['name']}[cli]")
+    _run(*pip, "--python", python, "install", *offline, environment=os.environ)
+    shutil.rmtree(wheels)
     return python
 
 
@@ -160,7 +172,7 @@ def _deployed_and_planned(python: Path) -> None:
 
 
 def _write_sbom(python: Path) -> None:
-    """Write the SBOM: the wheel, and the newest releases of what it needs."""
+    """Write the SBOM: the wheel, and the releases of what it needs with which it was tested."""
     tool = ROOT / ".venv-release" / "bin" / "cyclonedx-py"
     options = (
         "--mc-type",

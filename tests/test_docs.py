@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from math import floor, log10
@@ -180,7 +181,7 @@ def test_the_log_reference_has_every_decision_and_field_that_is_logged() -> None
     of_a_decision = code.partition("decision.verb.value,\n            decision.why,")[2]
     members = set(re.findall(r"^ +(\w+)=", of_a_decision.partition(")\n\n")[0], re.MULTILINE))
     assert members
-    of_a_line = set(re.findall(r'"(\w+)": event\[', code.partition("class _RequestNames")[2]))
+    of_a_line = set(re.findall(r'"(\w+)": event\[', code.partition("class _RequestIds")[2]))
     fields = set(re.findall(r"^\| `(\w+)` \|", described, re.MULTILINE))
     of_each = {"message", "decision", "experiment", "stopRequest"}
     assert fields == members | of_a_line | of_each
@@ -191,6 +192,25 @@ def test_the_table_of_warnings_has_each_that_synth_gives() -> None:
     given = set(re.findall(r'"cdk-stop-inference-experiment:(\w+)"', code))
     page = (DOCS / "reference" / "errors.md").read_text().partition("## Warnings at synth")[2]
     assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == given
+
+
+def _sentence(node: ast.AST) -> str:
+    """A text of the code as a pattern, with anything for a value; empty if it is none."""
+    parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+    texts = [part.value if isinstance(part, ast.Constant) else None for part in parts]
+    return "".join(re.escape(text) if isinstance(text, str) else ".+" for text in texts)
+
+
+def test_the_table_of_warnings_has_their_sentences_in_one_piece() -> None:
+    page = (DOCS / "reference" / "errors.md").read_text().partition("## Warnings at synth")[2]
+    rows = re.findall(r"^\| `\w+` \| (.+) \|$", page, re.MULTILINE)
+    documented = [re.findall("`([^`]{40,})`", row) for row in rows]
+    assert all(documented)
+    trees = [ast.parse(file.read_text()) for file in CONSTRUCT.rglob("*.py")]
+    texts = [_sentence(node) for tree in trees for node in ast.walk(tree)]
+    sentences = [text for text in texts if len(text) > 40]
+    for text in (text for row in documented for text in row):
+        assert any(re.fullmatch(sentence, text) for sentence in sentences), text
 
 
 def test_the_figures_in_readme_are_those_of_the_benchmarks() -> None:

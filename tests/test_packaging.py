@@ -135,8 +135,15 @@ def test_the_registrys_page_is_the_readme_with_links_that_lead_somewhere(dist: P
     assert metadata["Description-Content-Type"] == "text/markdown"
     links = re.findall(r"\]\(([^)]*)\)", text)
     assert [one for one in links if not re.match(r"https://|#", one)] == []
+    before, _, diagram = readme.partition("```mermaid\n")
+    readme = before + diagram.partition("```\n")[2]
     without = re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", readme)
     assert re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", text).split() == without.split()
+
+
+def test_no_diagram_is_shown_as_its_source() -> None:
+    text = "Before.\n\n```mermaid\na --> b\n```\n\n```python\nc\n```\n"
+    assert for_a_registry(text, {}) == "Before.\n\n```python\nc\n```\n"
 
 
 def test_with_a_repository_address_the_links_lead_to_the_versions_files() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from . import release
-from .compatibility.recorded import RELEASED
+from .compatibility.recorded import HERE, RELEASED
 from .release import notes, problems, project, sections
 
 CHANGELOG = (release.ROOT / "CHANGELOG.md").read_text()
@@ -34,8 +34,10 @@ def test_version_changelog_and_record_are_of_one_release() -> None:
     assert list(problems(VERSION, CHANGELOG)) == []
 
 
-def test_the_first_release_has_one_section_and_changes_nothing() -> None:
-    assert RELEASED == () and list(sections(CHANGELOG)) == [VERSION]  # noqa: PT018 - one sentence
+def test_the_first_release_has_one_section_one_record_and_changes_nothing() -> None:
+    # Goes with the second release.
+    recorded = [path.parent.name for path in HERE.glob("*/resources.json")]
+    assert [RELEASED, list(sections(CHANGELOG)), recorded] == [(), [VERSION], [VERSION]]
     assert "### Changed" not in CHANGELOG
 
 
@@ -60,9 +62,12 @@ def test_a_date_and_the_versions_tag_are_of_one_release() -> None:
     assert list(problems("0.2.0", TWO.replace("2026-12-01", "unreleased"))) == []
 
 
-def test_the_notes_are_the_versions_section_without_links_that_lead_nowhere() -> None:
+def test_the_notes_are_the_versions_section_without_links_that_lead_nowhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GITHUB_REPOSITORY", "o/r")
     text = notes(Path("dist/the.whl"), TWO.replace("0.2.0", VERSION))
     assert text.startswith("The second.\n\n### Added\n\n- A guide\n")
     assert "The first." not in text
     assert "alpha software" in text
-    assert "`gh attestation verify the.whl`" in text
+    assert "`gh attestation verify the.whl --repo o/r`" in text

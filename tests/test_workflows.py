@@ -39,7 +39,7 @@ RUNS = [(f"{workflow}/{job}", step) for workflow, job, step in _steps() if "run"
 
 
 class Runner:
-    """A runner whose make, pip, twine, gh and .ci/run only write down how they are called."""
+    """A runner whose programs only write down how they are called."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.calls = folder / "work", folder / "calls"
@@ -47,26 +47,31 @@ class Runner:
         for made in (self.folder / ".ci", self.folder / "dist", programs):
             made.mkdir(parents=True)
         self._stub(self.folder / ".ci" / "run", ".ci/run")
-        for name in ("make", "gh"):
+        for name in ("make", "gh", "npm"):
             self._stub(programs / name, name)
         # What the steps before leave, and what is in the repository.
         for name in ("build/release/notes.md", "build/release/sbom.cdx.json", "dist/a.whl"):
             (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
             (self.folder / name).write_text(name)
-        for name in ("benchmarks/MUTANTS.md", "tests/requirements-publish.lock"):
-            (self.folder / name).parent.mkdir(parents=True)
-            (self.folder / name).write_text((ROOT / name).read_text())
-        self._stub(programs / "venv-python", "python")
-        (programs / "python").write_text(
-            "#!/bin/sh\n"
-            f'echo "python $*" >> {self.calls}\n'
-            f'mkdir -p "$3/bin" && ln -s {programs}/venv-python "$3/bin/python"\n'
-        )
-        (programs / "python").chmod(0o755)
-        self.summary = folder / "summary"
+        lock = "tests/requirements-publish.lock"
+        (self.folder / lock).parent.mkdir()
+        (self.folder / lock).write_text((ROOT / lock).read_text())
+        for name in ("python", "pip"):
+            self._stub(programs / f"venv-{name}", name)
+        for python in ("python", "python3"):
+            (programs / python).write_text(
+                "#!/bin/sh\n"
+                f'echo "{python} $*" >> {self.calls}\n'
+                'mkdir -p "$3/bin"\n'
+                f'for name in python pip; do ln -s {programs}/venv-$name "$3/bin/$name"; done\n'
+            )
+            (programs / python).chmod(0o755)
+        self.summary, self.path = folder / "summary", folder / "path"
         self._environment = {
             "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
             "GITHUB_REF_NAME": "v0.2.0",
+            "SUPPORTED": "3.12",
+            "GITHUB_PATH": str(self.path),
             "GITHUB_STEP_SUMMARY": str(self.summary),
         }
 
@@ -84,7 +89,7 @@ class Runner:
     def run(self, shell: str) -> int:
         """Run shell as GitHub's runner does, which for a script without a name has no pipefail."""
         return subprocess.run(
-            ["bash", "-e", "-c", shell.replace("${{ matrix.python }}", "3.12")],
+            ["bash", "-e", "-c", shell],
             cwd=self.folder,
             env=self._environment,
             stdout=subprocess.DEVNULL,
@@ -110,11 +115,11 @@ def _shells(job: str) -> list[str]:
     [
         ("ci/test", [".ci/run"]),
         ("ci/pythons", ["make test-python VERSION=3.12"]),
+        ("ci/coverage", ["make coverage"]),
         ("scheduled/newest", ["make test-newest"]),
         ("scheduled/explore", ["make explore"]),
         ("scheduled/mutants", ["make mutants"]),
-        ("scheduled/coverage", ["make coverage"]),
-        ("release/build", ["make release-check TAG=v0.2.0", "make docs"]),
+        ("release/build", ["make release-check TAG=v0.2.0"]),
         (
             "release/publish",
             [
@@ -137,26 +142,34 @@ def test_the_steps_of_a_job_run_and_call(job: str, calls: list[str], runner: Run
             assert re.search(rf"^{call.split()[1]}:", MAKEFILE, re.MULTILINE), call
 
 
+def test_the_examples_workflow_installs_both_commands(runner: Runner) -> None:
+    """Its other steps run on the local AWS: tests/e2e/test_pipeline.py."""
+    example = yaml.safe_load((ROOT / "examples" / "pipeline" / "verdict.yml").read_text())
+    steps = [step for job in example["jobs"].values() for step in job["steps"]]
+    (shell,) = {step["run"] for step in steps if step.get("name") == "Install"}
+    assert runner.run(shell) == 0
+    assert runner.called() == [
+        "npm install --global aws-cdk",
+        "python3 -m venv .venv",
+        "pip install -r requirements.txt cdk-stop-inference-experiment[cli]",
+    ]
+    assert runner.path.read_text() == f"{runner.folder}/.venv/bin\n"
+
+
 def test_every_job_with_a_shell_step_is_run_above() -> None:
     (mark,) = test_the_steps_of_a_job_run_and_call.pytestmark  # type: ignore[attr-defined]
     assert {job for job, _ in RUNS} == {job for job, _ in mark.args[1]}
 
 
-@pytest.mark.parametrize("job", ["scheduled/explore", "scheduled/coverage"])
+@pytest.mark.parametrize("job", ["ci/coverage", "scheduled/explore", "scheduled/mutants"])
 def test_what_is_piped_fails_the_job_and_is_published_all_the_same(
     job: str, runner: Runner
 ) -> None:
     runner.fail("make")
     assert [runner.run(shell) for shell in _shells(job)] == [1, 0]
-    assert runner.summary.read_text() == "says make\n"
+    assert runner.summary.read_text() == "```text\nsays make\n```\n"
     publishing = [step for place, step in RUNS if place == job][1]
     assert publishing["if"] == "always()"
-
-
-def test_the_mutants_figures_are_published(runner: Runner) -> None:
-    for shell in _shells("scheduled/mutants"):
-        assert runner.run(shell) == 0
-    assert runner.summary.read_text() == (ROOT / "benchmarks" / "MUTANTS.md").read_text()
 
 
 def test_every_action_is_pinned_by_commit_with_one_version() -> None:
@@ -210,14 +223,29 @@ def test_what_is_published_was_built_once_and_attested_first() -> None:
         "notes": "publish",
         "docs": "publish",
     }
-    assert sum("make" in step["run"] for place, step in RUNS if place.startswith("release/")) == 2
+    assert sum("make" in step["run"] for place, step in RUNS if place.startswith("release/")) == 1
 
 
 def test_continuous_integration_runs_on_every_node_and_python() -> None:
     jobs = WORKFLOWS["ci"]["jobs"]
     assert jobs["test"]["strategy"]["matrix"]["node"] == ["20", "22", "24"]
+    assert "on Node.js 20, 22 and 24" in CONTRIBUTING
     (pythons,) = re.findall(r"^PYTHONS := (.*)$", MAKEFILE, re.MULTILINE)
     assert jobs["pythons"]["strategy"]["matrix"]["python"] == pythons.split()
+
+
+def test_contributing_names_what_runs_for_each_change_and_each_week() -> None:
+    for workflow in ("ci", "scheduled"):
+        file = f"`.github/workflows/{workflow}.yml`"
+        (paragraph,) = (one for one in CONTRIBUTING.split("\n\n") if file in one)
+        called = {
+            shell
+            for place, step in RUNS
+            if place.startswith(workflow)
+            for shell in re.findall(r"make [a-z-]+|\.ci/run", step["run"])
+        }
+        told = set(re.findall(r"`(make [a-z-]+|\.ci/run)`", paragraph))
+        assert called - {"make test-python"} <= told, workflow
 
 
 def test_contributing_names_what_the_release_workflow_does() -> None:

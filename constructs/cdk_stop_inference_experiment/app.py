@@ -76,7 +76,7 @@ def _object(make: Callable[..., object], **read: Read) -> Read:
     """Calls ``make`` with the entries of an object; ``read`` has those that differ in JSON."""
     parameters = signature(make).parameters.values()
     known = [parameter.name for parameter in parameters]
-    required = [one.name for one in parameters if one.default is Parameter.empty]
+    required = [parameter.name for parameter in parameters if parameter.default is Parameter.empty]
 
     def read_object(key: str, value: object) -> object:
         entries = _entries(key, value, known, required)
@@ -90,8 +90,8 @@ def _object(make: Callable[..., object], **read: Read) -> Read:
     return read_object
 
 
-def _words(values: Mapping[str, object], read_object: Read | None = None) -> Read:
-    """One of some words, or an object."""
+def _choice(values: Mapping[str, object], read_object: Read | None = None) -> Read:
+    """One of the given words, or an object."""
 
     def read_word(key: str, value: object) -> object:
         if isinstance(value, str) and value in values:
@@ -115,16 +115,24 @@ def _list(read: Read) -> Read:
 
 def _text(key: str, value: object) -> str:
     if not isinstance(value, str):
-        raise _wrong(key, "a text", value)
+        raise _wrong(key, "a string", value)
     return value
+
+
+def _alarms(key: str, value: object) -> object:
+    """Names of alarms, of which the app makes constructs."""
+    names = _list(_text)(key, value)
+    if len(set(names)) < len(names):
+        raise _wrong(key, "a list with each alarm once", value)
+    return names
 
 
 def _duration(key: str, value: object) -> Duration:
     """A duration of ISO 8601; ``Duration.parse`` takes no fractions of a second."""
     form = r"PT(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?"
-    if not isinstance(value, str) or not (found := re.fullmatch(form, value)):
+    if not isinstance(value, str) or not (match := re.fullmatch(form, value)):
         raise _wrong(key, "a duration such as 'PT1H30M' or 'PT0.005S'", value)
-    hours, minutes, seconds = (float(number or 0) for number in found.groups())
+    hours, minutes, seconds = (float(number or 0) for number in match.groups())
     return Duration.millis(round(1000 * (3600 * hours + 60 * minutes + seconds), 3))
 
 
@@ -164,7 +172,9 @@ INSTANCES = {"Production": Instances.production(), "Shadow": Instances.shadow()}
 
 PROPS: Mapping[str, Read | None] = {
     "experiment_name": None,
-    "outcome": _words(OUTCOMES, _object(Outcome, instances=_words(INSTANCES, _object(Instances)))),
+    "outcome": _choice(
+        OUTCOMES, _object(Outcome, instances=_choice(INSTANCES, _object(Instances)))
+    ),
     "model_variant_actions": None,
     "desired_model_variants": _list(_object(ModelVariantConfig)),
     "desired_state": None,
@@ -172,16 +182,16 @@ PROPS: Mapping[str, Read | None] = {
     "stop_on": None,
     "end_now": None,
     "promote_if": _object(
-        Evidence, comparisons=_list(_comparison), alarms=_list(_text), window=_duration
+        Evidence, comparisons=_list(_comparison), alarms=_alarms, window=_duration
     ),
-    "otherwise": _words(OUTCOMES),
+    "otherwise": _choice(OUTCOMES),
     "timeout": _duration,
 }
 """How each prop is read; None if it is the same in JSON."""
 
 
 def _from_command_line(value: object) -> object:
-    """Objects, lists, flags and null are JSON; anything else is a text."""
+    """Objects, lists, flags and null are JSON; anything else is a string."""
     try:
         read = json.loads(value) if isinstance(value, str) else value
     except ValueError:

@@ -48,6 +48,7 @@ UNKNOWN_NAME = "cdk-stop-inference-experiment:unknownName"
 SCHEDULE_IS_OVER = "cdk-stop-inference-experiment:scheduleIsOver"
 NATIVE_ENDS_IT = "cdk-stop-inference-experiment:nativeEndsIt"
 TOO_FEW_REQUESTS = "cdk-stop-inference-experiment:tooFewRequests"
+NO_PRODUCTION = "cdk-stop-inference-experiment:noProduction"
 OTHER_INSTANCE_TYPE = "cdk-stop-inference-experiment:otherInstanceType"
 IMPLAUSIBLE_BOUND = "cdk-stop-inference-experiment:implausibleBound"
 HELD_TWICE = "cdk-stop-inference-experiment:heldTwice"
@@ -67,22 +68,22 @@ def find_problems(
 ) -> list[str]:
     """Everything wrong with a construct's props, one sentence each."""
     checked = dict(properties)
-    found = list(_name_or_experiment(experiment_name, experiment))
-    if found:
+    problems = list(_name_or_experiment(experiment_name, experiment))
+    if problems:
         checked["Name"] = _UNKNOWN
     if of_evidence := list(_evidence(promote_if)):
-        found += of_evidence
+        problems += of_evidence
         checked["PromoteIf"] = _UNKNOWN
     names = {**PROP_NAMES, "Name": "experiment_name" if experiment is None else "experiment.name"}
-    found += declaration.find_problems(checked, names=names, is_unresolved=_is_unknown)
+    problems += declaration.find_problems(checked, names=names, is_unresolved=_is_unknown)
     for label, instances in _instances_of(outcome, desired_model_variants):
-        found += _unknown_instance_type(label, instances)
+        problems += _unknown_instance_type(label, instances)
     if is_experiment(experiment):
         known = KnownExperiment.of(experiment)
-        found += known.problems(properties.get("ModelVariantActions"))
+        problems += known.problems(properties.get("ModelVariantActions"))
         if outcome is not None:
-            found += known.problems_of_outcome()
-    return found
+            problems += known.problems_of_outcome()
+    return problems
 
 
 def find_warnings(
@@ -126,6 +127,15 @@ def find_warnings(
         )
         yield NATIVE_ENDS_IT, text
     yield from _other_instance_type(properties, experiment)
+    if is_experiment(experiment) and KnownExperiment.of(experiment).removes_production(
+        properties.get("ModelVariantActions")
+    ):
+        text = (
+            "'model_variant_actions' removes the production variant and promotes no other one: an "
+            "endpoint needs a production variant, so SageMaker may refuse the stop: promote the "
+            "shadow variant, or retain the production variant"
+        )
+        yield NO_PRODUCTION, text
     if combinations := _undocumented_combinations(properties):
         text = (
             f"AWS does not document what StopInferenceExperiment does for "
@@ -158,18 +168,16 @@ def _other_instance_type(
     """Warn of a promotion on another instance type than the one that was measured."""
     if not is_experiment(experiment):
         return
-    instances = properties.get("Instances")
-    differ = KnownExperiment.of(experiment).other_instance_type(
-        properties.get("Outcome"), instances
-    )
+    differ = KnownExperiment.of(experiment).other_instance_type(properties)
     if differ is None:
         return
-    tested, wanted = differ
+    tested, wanted, prop = differ
     text = (
-        f"the shadow is tested on '{tested}', but 'outcome' promotes it on '{wanted}': what was "
+        f"the shadow is tested on '{tested}', but '{prop}' promotes it on '{wanted}': what was "
         f"measured is not what will be deployed"
     )
-    if properties.get("PromoteIf") is not None and instances is None:
+    is_named = prop == "desired_model_variants" or properties.get("Instances") is not None
+    if properties.get("PromoteIf") is not None and not is_named:
         text += (
             ", and 'promote_if' does not allow it: write "
             "Outcome.promote_shadow(Instances.shadow()), or Instances.production() to promote it "
@@ -185,18 +193,18 @@ def _too_few_requests(properties: Mapping[str, object]) -> Iterator[tuple[str, s
     """
     evidence = properties.get("PromoteIf")
     members = evidence if isinstance(evidence, Mapping) else {}
-    least = members.get("MinInvocations")
+    minimum = members.get("MinInvocations")
     if members.get("Confidence") is not None:
         # The statistics decide how many requests are enough.
         return
     for index, comparison in enumerate(members.get("Comparisons", [])):
         rate = comparison.get("MaxRate")
-        if is_unresolved(rate) or is_unresolved(least) or None in (rate, least):
+        if is_unresolved(rate) or is_unresolved(minimum) or None in (rate, minimum):
             continue
-        if least * rate < 3 - 1e-9:
+        if minimum * rate < 3 - 1e-9:
             text = (
                 f"'promote_if.comparisons[{index}].max_rate' is {rate}, and "
-                f"'promote_if.min_invocations' is {least}: too few requests to show such a "
+                f"'promote_if.min_invocations' is {minimum}: too few requests to show such a "
                 f"rate: require at least {ceil(3 / rate - 1e-9)} requests"
             )
             yield TOO_FEW_REQUESTS, text
@@ -217,23 +225,24 @@ def _implausible_bounds(properties: Mapping[str, object]) -> Iterator[tuple[str,
         for member, value in comparison.items():
             if isinstance(value, (int, float)) and not is_unresolved(value):
                 label = f"promote_if.comparisons[{index}].{PROP_NAMES[member]}"
-                if why := _implausible(comparison.get("Metric"), member, value):
-                    yield IMPLAUSIBLE_BOUND, f"'{label}' {why}"
+                if text := _implausible(label, comparison.get("Metric"), member, value):
+                    yield IMPLAUSIBLE_BOUND, text
 
 
-def _implausible(metric: object, member: str, value: float) -> str:
-    """Why a bound cannot be meant; empty if it can."""
+def _implausible(label: str, metric: object, member: str, value: float) -> str | None:
+    """Why a bound cannot be meant; None if it can."""
     if member == "MaxRatio" and value >= _IMPLAUSIBLE_RATIO:
-        return f"allows {value:g} times production's value: for 10 % more, write 1.1"
+        return f"'{label}' allows {value:g} times production's value: for 10 % more, write 1.1"
     if metric == MODEL_LATENCY and member in ("MaxValue", "MaxIncrease"):
         is_longer = value >= _LONGEST_LATENCY
-        return "is as long as SageMaker lets a model take: use a lower one" if is_longer else ""
+        text = f"'{label}' is as long as SageMaker lets a model take: use a lower one"
+        return text if is_longer else None
     if metric in ERROR_METRICS and value >= _IMPLAUSIBLE_SHARE and member != "DryRun":
         return (
-            f"allows errors in {value * 100:g} % of the requests: for one in a thousand, write "
-            f"0.001"
+            f"'{label}' allows errors in {value * 100:g} % of the requests: for one in a thousand, "
+            f"write 0.001"
         )
-    return ""
+    return None
 
 
 def _undocumented_combinations(properties: Mapping[str, object]) -> list[str]:
@@ -335,7 +344,13 @@ def _comparison(label: str, comparison: Comparison) -> Iterator[str]:
         for bound in ("max_increase", "max_value"):
             yield from _not_a_duration(f"{label}.{bound}", getattr(comparison, bound))
     for name, metric in zip(("production", "shadow"), pair_of(comparison) or (), strict=False):
-        if stat_of(metric) is None:
+        stat = stat_of(metric)
+        if stat is not None and stat.unit_filter is not None:
+            yield (
+                f"'{label}.{name}' must have no 'unit', got {stat.unit_filter}: the function reads "
+                f"the values of every unit: leave it out, and publish the metric in one unit"
+            )
+        if stat is None:
             yield (
                 f"'{label}.{name}' must be a metric, and not a math expression, which "
                 f"GetMetricData cannot read by the hour, got {shown(metric)}: publish its value "
@@ -354,7 +369,7 @@ def evidence_elsewhere(evidence: object, scope: Construct) -> Iterator[str]:
         return
     own = Stack.of(scope)
     here = {"account": known_text(own.account), "region": known_text(own.region)}
-    found: list[tuple[str, str, Mapping[str, object]]] = [
+    sources: list[tuple[str, str, Mapping[str, object]]] = [
         (f"alarms[{index}]", "alarm", _environment_of_alarm(alarm))
         for index, alarm in enumerate(_sequence(evidence.alarms))
         if is_jsii_object(alarm) and hasattr(alarm, "alarm_arn")
@@ -364,20 +379,42 @@ def evidence_elsewhere(evidence: object, scope: Construct) -> Iterator[str]:
         for name, metric in zip(("production", "shadow"), pair or (), strict=False):
             if (stat := stat_of(metric)) is not None:
                 of_metric = {"account": stat.account, "region": stat.region}
-                found.append((f"comparisons[{index}].{name}", "metric", of_metric))
-    for label, kind, there in found:
-        for which, value in here.items():
-            other = known_text(there[which])
-            if value is not None and other is not None and value != other:
-                remedy = (
-                    f"create the alarm in that {which}"
-                    if kind == "alarm"
-                    else f"publish it in that {which}"
-                )
-                yield (
-                    f"'promote_if.{label}' must be in the construct's own {which} '{value}', got "
-                    f"one in '{other}', where the function cannot read it: {remedy}"
-                )
+                sources.append((f"comparisons[{index}].{name}", "metric", of_metric))
+    for label, kind, there in sources:
+        yield from _elsewhere(f"promote_if.{label}", kind, here, there)
+
+
+def _elsewhere(
+    label: str, kind: str, here: Mapping[str, str | None], there: Mapping[str, object]
+) -> Iterator[str]:
+    """Why an alarm or a metric is, or may be, out of the function's reach."""
+    not_known = []
+    for which, value in here.items():
+        other = known_text(there[which])
+        if other is None or other == value:
+            continue
+        if value is None:
+            not_known.append(f"{which} '{other}'")
+            continue
+        remedy = (
+            f"create the alarm in that {which}"
+            if kind == "alarm"
+            else f"publish it in that {which}"
+        )
+        yield (
+            f"'{label}' must be in the construct's own {which} '{value}', got "
+            f"one in '{other}', where the function cannot read it: {remedy}"
+        )
+    if not_known:
+        remedy = (
+            "name it with Alarm.from_alarm_name(...)"
+            if kind == "alarm"
+            else "leave it out of the metric, which then is one of the stack's own"
+        )
+        yield (
+            f"'{label}' is in {' and '.join(not_known)}, where the function can read it only if "
+            f"the stack is there, which is not known at synth: give the stack an 'env', or {remedy}"
+        )
 
 
 def _environment_of_alarm(alarm: Any) -> Mapping[str, object]:  # noqa: ANN401 - IAlarm, untyped

@@ -47,8 +47,8 @@ class StopOn(Enum):
     """The resource is created: the experiment ends with the deployment that declares it."""
 
     UPDATE = declaration.StopOn.UPDATE.value
-    """The actions, the desired variants or the desired state change: the experiment ends now, as
-    newly declared."""
+    """The outcome, its instances, the actions, the desired variants or the desired state change:
+    the experiment ends now, as newly declared."""
 
     DELETE = declaration.StopOn.DELETE.value
     """The resource is deleted, with its stack or without: the experiment ends as declared."""

@@ -164,8 +164,8 @@ class Comparison:
         https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
 
         Args:
-            production: Production's metric, not a math expression.
-            shadow: The shadow's metric, not a math expression.
+            production: Production's metric, not a math expression, and without a ``unit``.
+            shadow: The shadow's metric, not a math expression, and without a ``unit``.
             max_ratio: At most this many times production's value, above 0.
             max_increase: At most this much over production's value, above 0.
             at_least: At least this, whatever production's value is.

@@ -16,6 +16,7 @@ from cdk_stop_inference_experiment_handler.contract.declaration import (
     InstancesOf,
     OutcomeKind,
 )
+from cdk_stop_inference_experiment_handler.contract.validation import as_mapping
 
 from .tokens import known_text
 
@@ -69,11 +70,11 @@ def other_environment(experiment: object, scope: Construct) -> Iterator[str]:
     own = Stack.of(scope)
     there = getattr(experiment, "env", None) or Stack.of(experiment)
     for kind in ("account", "region"):
-        here, found = known_text(getattr(own, kind)), known_text(getattr(there, kind, None))
-        if here is not None and found is not None and here != found:
+        here, other = known_text(getattr(own, kind)), known_text(getattr(there, kind, None))
+        if here is not None and other is not None and here != other:
             yield (
                 f"'experiment' must be in the construct's own {kind} '{here}', got one in "
-                f"'{found}': put the construct in a stack of that {kind}"
+                f"'{other}': put the construct in a stack of that {kind}"
             )
 
 
@@ -140,21 +141,38 @@ class KnownExperiment:
             end = end.replace(tzinfo=timezone.utc)
         return self.end_time if end <= datetime.now(timezone.utc) else None
 
-    def other_instance_type(self, outcome: object, instances: object) -> tuple[str, str] | None:
-        """The shadow's instance type, and another one on which it is promoted.
+    def other_instance_type(self, properties: Mapping[str, object]) -> tuple[str, str, str] | None:
+        """The shadow's instance type, another one on which it is promoted, and the prop of that.
 
-        Args:
-            outcome: The property ``Outcome``.
-            instances: The property ``Instances``; None is production's.
+        None if the types are the same, or if one of them is not known.
         """
-        if outcome != OutcomeKind.PROMOTE_SHADOW or instances == InstancesOf.SHADOW:
+        if properties.get("Outcome") == OutcomeKind.PROMOTE_SHADOW:
+            prop, promoted = "outcome", self.shadows[0] if self.shadows else ""
+            wanted = self._type_of_outcome(properties.get("Instances"))
+        else:
+            actions = as_mapping(properties.get("ModelVariantActions"))
+            prop = "desired_model_variants"
+            promoted = next((name for name in actions if actions[name] == Action.PROMOTE), "")
+            wanted = _declared_type(properties.get("DesiredModelVariants"), promoted)
+        tested = self.instance_types.get(promoted)
+        return (tested, wanted, prop) if tested and wanted and tested != wanted else None
+
+    def _type_of_outcome(self, instances: object) -> str | None:
+        if instances == InstancesOf.SHADOW:
             return None
-        shadow = self.shadows[0] if self.shadows else ""
-        tested = self.instance_types.get(shadow)
-        wanted = self.instance_types.get(self.production or "")
         if isinstance(instances, Mapping):
-            wanted = known_text(instances.get("InstanceType"))
-        return (tested, wanted) if tested and wanted and tested != wanted else None
+            return known_text(instances.get("InstanceType"))
+        return self.instance_types.get(self.production or "")
+
+    def removes_production(self, actions: object) -> bool:
+        """Whether the actions remove the production variant and promote nothing in its place."""
+        if not isinstance(actions, Mapping) or self.production is None:
+            return False
+        return (
+            actions.get(self.production) == Action.REMOVE
+            and Action.PROMOTE not in actions.values()
+            and all(known_text(action) is not None for action in actions.values())
+        )
 
     def problems(self, actions: object) -> Iterator[str]:
         """What is wrong with the actions, given the experiment's own variants."""
@@ -209,15 +227,26 @@ def _quoted(names: Iterable[str | None] | None) -> str:
 
 def _instance_types(variants: object) -> dict[str, str]:
     """The instance types by the variant's name, where both are known."""
-    found = {}
+    types = {}
     for variant in variants if isinstance(variants, list) else ():
         name = known_text(getattr(variant, "variant_name", None))
         infrastructure = getattr(variant, "infrastructure_config", None)
         real_time = getattr(infrastructure, "real_time_inference_config", None)
-        of_type = known_text(getattr(real_time, "instance_type", None))
-        if name and of_type:
-            found[name] = of_type
-    return found
+        instance_type = known_text(getattr(real_time, "instance_type", None))
+        if name and instance_type:
+            types[name] = instance_type
+    return types
+
+
+def _declared_type(variants: object, name: str) -> str | None:
+    """The instance type that ``DesiredModelVariants`` has for a variant; None if not known."""
+    for variant in variants if isinstance(variants, list) else ():
+        declared = as_mapping(variant)
+        if declared.get("VariantName") == name:
+            infrastructure = as_mapping(declared.get("InfrastructureConfig"))
+            real_time = as_mapping(infrastructure.get("RealTimeInferenceConfig"))
+            return known_text(real_time.get("InstanceType"))
+    return None
 
 
 def _names(variants: object, attribute: str) -> tuple[str, ...] | None:

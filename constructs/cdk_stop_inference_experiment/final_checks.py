@@ -40,41 +40,44 @@ def check_experiment_at_the_end(
     name_of_experiment = construct.experiment_name
 
     def check(templates: Templates) -> Iterator[str]:
+        if not templates.has(element):
+            return
         _warn_if_retained(construct, element, templates)
         yield from _cycles(element, templates)
-        for named in (element, experiment) if experiment else (element,):
-            yield from _renamed(named, name_of_experiment, templates)
+        for named in (element, experiment):
+            if named is not None and templates.has(named):
+                yield from _renamed(named, name_of_experiment, templates)
 
     check_at_the_end(construct, check)
 
 
 def _renamed(element: CfnResource, name: str, templates: Templates) -> Iterator[str]:
     """Refuse a name that is not the one that the ids and the permissions were made for."""
-    found = templates.resource(element).get("Properties", {}).get("Name")
-    if known_text(name) is not None and found != name:
+    actual = templates.resource(element).get("Properties", {}).get("Name")
+    if known_text(name) is not None and actual != name:
         yield (
-            f"'{element.node.path}' has the name {found!r} in the template, but had '{name}' when "
+            f"'{element.node.path}' has the name {actual!r} in the template, but had '{name}' when "
             f"the construct that ends the experiment was created, and the permissions are for that "
             f"name: set the name as a prop, not as an override, before you create the construct"
         )
 
 
-def _outwards(element: CfnResource) -> Iterator[CfnResource]:
+def _with_enclosing_stacks(element: CfnResource) -> Iterator[CfnResource]:
     """A resource, the nested stack that it is in, the stack that this one is in, and so on."""
-    within: CfnResource | None = element
-    while within is not None:
-        yield within
-        within = Stack.of(within).nested_stack_resource
+    resource: CfnResource | None = element
+    while resource is not None:
+        yield resource
+        resource = Stack.of(resource).nested_stack_resource
 
 
 def _cycles(element: CfnResource, templates: Templates) -> Iterator[str]:
     """What waits for the resource and is waited for by it, in its stack or in a parent stack."""
-    for within in _outwards(element):
-        stack = Stack.of(within)
-        if others := cycle_of(templates.resources(stack), stack.resolve(within.logical_id)):
+    for waiting in _with_enclosing_stacks(element):
+        stack = Stack.of(waiting)
+        if others := cycle_of(templates.resources(stack), stack.resolve(waiting.logical_id)):
             named = " and ".join(f"'{path_of_element(stack, other)}'" for other in others)
             yield (
-                f"'{within.node.path}' and {named} wait for each other, which CloudFormation "
+                f"'{waiting.node.path}' and {named} wait for each other, which CloudFormation "
                 f"refuses: what is needed to end an experiment must not use 'experiment_arn' or "
                 f"another attribute of the construct that ends it: use the experiment's or the "
                 f"endpoint's name"
@@ -88,14 +91,14 @@ def _warn_if_retained(
     events = templates.resource(element)["Properties"].get("StopOn", DEFAULT_STOP_ON)
     if isinstance(events, list | tuple) and StopOn.DELETE not in events:
         return
-    for within in _outwards(element):
-        resource = templates.resource(within)
+    for kept in _with_enclosing_stacks(element):
+        resource = templates.resource(kept)
         policy = resource.get("DeletionPolicy")
         if policy not in _KEEPS:
             continue
         Annotations.of(construct).add_warning_v2(
             RETAINED,
-            f"'{within.node.path}' has DeletionPolicy '{policy}', so CloudFormation never tells "
+            f"'{kept.node.path}' has DeletionPolicy '{policy}', so CloudFormation never tells "
             f"the function that the resource is deleted, and 'cdk destroy' leaves the experiment "
             f"running: exclude the type '{resource['Type']}' from the removal policy, or leave "
             f"StopOn.DELETE out of 'stop_on'",
@@ -119,6 +122,8 @@ def check_function_at_the_end(
     def check(templates: Templates) -> Iterator[str]:
         resources = templates.resources(stack)
         name, own = (_logical_id(stack, construct) for construct in (function, invocation))
+        if name not in resources:
+            return
         properties = resources[name]["Properties"]
         if not in_vpc and properties.get("VpcConfig", {}).get("SubnetIds"):
             Annotations.of(provider or function).add_warning_v2(

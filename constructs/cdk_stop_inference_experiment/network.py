@@ -59,9 +59,9 @@ class _EndpointCheck:
         """Warn once: the aspect also visits the constructs below the provider."""
         if node.node.path != self._provider.node.path:
             return
-        found = set(self._services())
+        present = {service for _, service in endpoints_of(self._vpc)}
         needed = [*SERVICES, METRICS] if self._needs_evidence() else SERVICES
-        missing = [service for service in needed if service not in found]
+        missing = [service for service in needed if service not in present]
         if missing:
             Annotations.of(self._provider).add_warning_v2(
                 NO_WAY_OUT,
@@ -71,14 +71,12 @@ class _EndpointCheck:
                 f"a NAT gateway",
             )
 
-    def _services(self) -> Iterator[str]:
-        """The services that the VPC has endpoints for."""
-        for found in self._vpc.node.root.node.find_all():
-            if isinstance(found, ec2.CfnVPCEndpoint):
-                stack = Stack.of(found)
-                name, of_vpc, ours = stack.resolve(
-                    [found.service_name, found.vpc_id, self._vpc.vpc_id]
-                )
-                text = json.dumps(name)
-                if of_vpc == ours:
-                    yield from (one for one in [*SERVICES, METRICS] if f'.{one}"' in text)
+
+def endpoints_of(vpc: ec2.IVpc) -> Iterator[tuple[ec2.CfnVPCEndpoint, str]]:
+    """The app's endpoints of a VPC that the function may use, each with its service."""
+    for endpoint in vpc.node.root.node.find_all():
+        if isinstance(endpoint, ec2.CfnVPCEndpoint) and endpoint.vpc_id == vpc.vpc_id:
+            text = json.dumps(Stack.of(endpoint).resolve(endpoint.service_name))
+            for service in (*SERVICES, METRICS):
+                if f'.{service}"' in text:
+                    yield endpoint, service

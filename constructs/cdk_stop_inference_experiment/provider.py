@@ -30,6 +30,7 @@ from .template.permissions import (
     permit_rules,
     polling_rule_prefix,
 )
+from .template.vpc_endpoints import keep_endpoints
 from .tokens import is_lookup_dummy
 from .version import PURPOSE, function_description
 
@@ -121,7 +122,8 @@ class StopInferenceExperimentProvider(Construct):
                 See https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
             dead_letter_queue: Where Lambda sends a request that it could not run the function for.
                 It includes the ResponseURL, with which anyone can answer CloudFormation for two
-                hours. The role gets permission to send. Default: no queue. See
+                hours. The role gets permission to send, and to use the queue's customer managed
+                key. Default: no queue. See
                 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
 
         Raises:
@@ -178,11 +180,18 @@ class StopInferenceExperimentProvider(Construct):
             acknowledge_runtime(self._function)
         self._service_token = self._function.function_arn
         # CDK has checked the props by now.
-        granted = [one for one in (environment_encryption, dead_letter_queue) if one]
+        queue_key = dead_letter_queue.encryption_master_key if dead_letter_queue else None
+        granted = [
+            target for target in (environment_encryption, dead_letter_queue, queue_key) if target
+        ]
         characters = GRANT_CHARACTERS * len(granted)
         self._permissions = RolePermissions(self, self._role, characters=characters)
         if environment_encryption:
             environment_encryption.grant_decrypt(self._role)
+        if queue_key:
+            # CDK only lets the role send. Who sends to an encrypted queue needs both:
+            # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+            queue_key.grant(self._role, "kms:Decrypt", "kms:GenerateDataKey")
         if vpc:
             self._function.node.add_dependency(self._permissions.permit_network())
             warn_of_missing_endpoints(
@@ -195,6 +204,8 @@ class StopInferenceExperimentProvider(Construct):
         check_function_at_the_end(self._function, invocation, in_vpc=vpc is not None)
         rules = permit_rules(self, self._function)
         self._ready = DependencyGroup(invocation, permissions, rules)
+        if vpc:
+            self._ready.add(keep_endpoints(self, vpc, self._function))
 
     @property
     def service_token(self) -> str:
@@ -260,9 +271,9 @@ class StopInferenceExperimentProvider(Construct):
         return self._function.metric_throttles(period=period, statistic=statistic)
 
 
-def problem_with_another(provider: StopInferenceExperimentProvider, access: Access) -> str | None:
+def capacity_problem(provider: StopInferenceExperimentProvider, access: Access) -> str | None:
     """Why the role's permissions have no room for one more experiment; None if they have."""
-    return provider._permissions.problem_with_another(access)  # noqa: SLF001
+    return provider._permissions.capacity_problem(access)  # noqa: SLF001
 
 
 def permit(
@@ -322,8 +333,8 @@ def _invocation(scope: Construct, function: lambda_.Function) -> lambda_.EventIn
 
 def find_default_provider(scope: Construct) -> StopInferenceExperimentProvider | None:
     """The provider that the stack's experiments share, if it exists."""
-    found = Stack.of(scope).node.try_find_child(_DEFAULT_ID)
-    return found if isinstance(found, StopInferenceExperimentProvider) else None
+    child = Stack.of(scope).node.try_find_child(_DEFAULT_ID)
+    return child if isinstance(child, StopInferenceExperimentProvider) else None
 
 
 def make_default_provider(scope: Construct) -> StopInferenceExperimentProvider:

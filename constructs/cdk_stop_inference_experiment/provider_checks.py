@@ -1,4 +1,4 @@
-"""What synth refuses in a provider's props: what CDK would accept, and Lambda or the function not.
+"""What synth refuses in a provider's props: CDK accepts it, but Lambda or the function does not.
 
 CDK itself refuses values of other types, public subnets, subnets without a VPC, and function names.
 """

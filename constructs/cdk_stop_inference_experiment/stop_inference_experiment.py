@@ -23,10 +23,10 @@ from .model_variant import ModelVariantConfig
 from .outcome import Outcome
 from .provider import (
     StopInferenceExperimentProvider,
+    capacity_problem,
     find_default_provider,
     make_default_provider,
     permit,
-    problem_with_another,
 )
 from .template.execution_role import keep_execution_role
 from .template.permissions import Access, alarms_to_describe, endpoint_to_count
@@ -79,8 +79,8 @@ class StopInferenceExperiment(Construct):
 
         Args:
             scope: The stack, or a construct in it.
-            construct_id: The id in the scope. Another id replaces the resource, which stops
-                nothing.
+            construct_id: The id in the scope. Another id makes another resource, which stops
+                nothing unless ``stop_on`` has CREATE.
             experiment_name: An experiment that this app does not create: 1 to 120 letters, digits
                 and inner hyphens. Exactly one of this and ``experiment`` is required.
             experiment: An experiment of this app, or anything that refers to one, in the same
@@ -154,28 +154,30 @@ class StopInferenceExperiment(Construct):
             )
         problems += evidence_elsewhere(promote_if, scope)
         existing = find_default_provider(scope) if provider is None else provider
-        sound = None if problems else promote_if
+        valid_evidence = None if problems else promote_if
         access = Access(
             name if isinstance(name, str) else "",
             endpoint_to_count(properties, experiment),
-            needs_evidence=sound is not None,
-            alarms=alarms_to_describe(sound),
+            needs_evidence=valid_evidence is not None,
+            alarms=alarms_to_describe(valid_evidence),
         )
-        problems += _foreign_provider(scope, provider) or _no_room(existing, access)
+        problems += _provider_problems(scope, provider) or _capacity_problems(existing, access)
         if problems or name is None:
             path = path_of(scope, construct_id)
             raise InvalidPropsError(type(self).__name__, path, problems)
 
         super().__init__(scope, construct_id)
         self._experiment_name = name
-        found = resource_of(experiment)
-        self._known_endpoint = found.endpoint_name if found else None
+        element = resource_of(experiment)
+        self._known_endpoint = element.endpoint_name if element else None
         self._provider = existing or make_default_provider(self)
-        self._custom_resource = self._resource(properties, access, service_timeout(timeout), found)
+        self._custom_resource = self._resource(
+            properties, access, service_timeout(timeout), element
+        )
         if experiment is not None:
             self._custom_resource.node.add_dependency(experiment)
-        if found is not None:
-            keep_execution_role(self._custom_resource, found)
+        if element is not None:
+            keep_execution_role(self._custom_resource, element)
         also_ended_by = _earlier_construct(self, name)
         for warning_id, warning in find_warnings(
             properties, experiment=experiment, also_ended_by=also_ended_by
@@ -267,9 +269,7 @@ class StopInferenceExperiment(Construct):
         """The measurements before the promotion, as a JSON object; empty if there are none.
 
         It has ``verdict``, the window (``from`` and ``to``), ``invocations``, and ``comparisons``,
-        each with the values of production and the shadow, the bound and the verdict. With a
-        confidence it also has the ``forecast``: the ``requests`` to the shadow and the ``hours``
-        that are still needed, and the time when they will be there (``at``).
+        each with the values of production and the shadow, the bound and the verdict.
         """
         return self._attribute(wire.EVIDENCE)
 
@@ -294,46 +294,91 @@ class StopInferenceExperiment(Construct):
     def metric_invocations(
         self, variant_name: str, *, period: Duration | None = None, statistic: str = "Sum"
     ) -> cloudwatch.Metric:
-        """The requests to a variant; a shadow gets its share of production's."""
+        """The requests to a variant; a shadow gets its share of production's. Unit: none.
+
+        See https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
+
+        Args:
+            variant_name: Production or the shadow, as the experiment names it.
+            period: The length of a data point. Default: 5 minutes.
+            statistic: The statistic, such as Sum, Average or p99. Default: Sum.
+        """
         return self._metric("Invocations", variant_name, period, statistic)
 
     def metric_model_latency(
         self, variant_name: str, *, period: Duration | None = None, statistic: str = "Average"
     ) -> cloudwatch.Metric:
-        """How long a variant's model takes to answer, in microseconds."""
+        """How long a variant's model takes to answer. Unit: microseconds.
+
+        See https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
+
+        Args:
+            variant_name: Production or the shadow, as the experiment names it.
+            period: The length of a data point. Default: 5 minutes.
+            statistic: The statistic, such as Sum, Average or p99. Default: Average.
+        """
         return self._metric("ModelLatency", variant_name, period, statistic)
 
     def metric_overhead_latency(
         self, variant_name: str, *, period: Duration | None = None, statistic: str = "Average"
     ) -> cloudwatch.Metric:
-        """How long SageMaker takes in addition to the model, in microseconds."""
+        """How long SageMaker takes in addition to the model. Unit: microseconds.
+
+        See https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
+
+        Args:
+            variant_name: Production or the shadow, as the experiment names it.
+            period: The length of a data point. Default: 5 minutes.
+            statistic: The statistic, such as Sum, Average or p99. Default: Average.
+        """
         return self._metric("OverheadLatency", variant_name, period, statistic)
 
     def metric_invocation_4xx_errors(
         self, variant_name: str, *, period: Duration | None = None, statistic: str = "Sum"
     ) -> cloudwatch.Metric:
-        """The requests that a variant answered with a 4xx status."""
+        """The requests that a variant answered with a 4xx status. Unit: none.
+
+        See https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
+
+        Args:
+            variant_name: Production or the shadow, as the experiment names it.
+            period: The length of a data point. Default: 5 minutes.
+            statistic: The statistic, such as Sum, Average or p99. Default: Sum.
+        """
         return self._metric("Invocation4XXErrors", variant_name, period, statistic)
 
     def metric_invocation_5xx_errors(
         self, variant_name: str, *, period: Duration | None = None, statistic: str = "Sum"
     ) -> cloudwatch.Metric:
-        """The requests that a variant answered with a 5xx status."""
+        """The requests that a variant answered with a 5xx status. Unit: none.
+
+        See https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
+
+        Args:
+            variant_name: Production or the shadow, as the experiment names it.
+            period: The length of a data point. Default: 5 minutes.
+            statistic: The statistic, such as Sum, Average or p99. Default: Sum.
+        """
         return self._metric("Invocation5XXErrors", variant_name, period, statistic)
 
     def metric_invocation_model_errors(
         self, variant_name: str, *, period: Duration | None = None, statistic: str = "Sum"
     ) -> cloudwatch.Metric:
-        """The requests that a variant's model did not answer with a 2xx status."""
+        """The requests that a variant's model did not answer with a 2xx status. Unit: none.
+
+        See https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
+
+        Args:
+            variant_name: Production or the shadow, as the experiment names it.
+            period: The length of a data point. Default: 5 minutes.
+            statistic: The statistic, such as Sum, Average or p99. Default: Sum.
+        """
         return self._metric("InvocationModelErrors", variant_name, period, statistic)
 
     def _metric(
         self, metric_name: str, variant_name: str, period: Duration | None, statistic: str
     ) -> cloudwatch.Metric:
-        """A metric of the endpoint's variant, production or the shadow; CDK's period is 5 minutes.
-
-        See https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
-        """
+        """A metric of the endpoint's variant; CDK's period is 5 minutes."""
         return cloudwatch.Metric(
             namespace="AWS/SageMaker",
             metric_name=metric_name,
@@ -367,7 +412,7 @@ def _earlier_construct(construct: StopInferenceExperiment, name: str) -> str | N
     return None if first == construct.node.path else first
 
 
-def _foreign_provider(scope: Construct, provider: object) -> list[str]:
+def _provider_problems(scope: Construct, provider: object) -> list[str]:
     """Why the construct cannot use the given provider."""
     if provider is None:
         return []
@@ -379,8 +424,10 @@ def _foreign_provider(scope: Construct, provider: object) -> list[str]:
     return []
 
 
-def _no_room(provider: StopInferenceExperimentProvider | None, access: Access) -> list[str]:
-    problem = problem_with_another(provider, access) if provider else None
+def _capacity_problems(
+    provider: StopInferenceExperimentProvider | None, access: Access
+) -> list[str]:
+    problem = capacity_problem(provider, access) if provider else None
     return [problem] if problem else []
 
 

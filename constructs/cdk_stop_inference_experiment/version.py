@@ -27,5 +27,5 @@ def function_description() -> str:
 
 def version_in(description: str) -> str | None:
     """The version in a function's description; None if there is none."""
-    found = re.search(rf"\({_DISTRIBUTION} ([^)]+)\)", description)
-    return found[1] if found else None
+    match = re.search(rf"\({_DISTRIBUTION} ([^)]+)\)", description)
+    return match[1] if match else None

@@ -21,6 +21,7 @@ from local_aws.emulator.clock import Clock
 from local_aws.emulator.cloudwatch import Metrics, Traffic, alarm_state, metric_data
 from local_aws.emulator.cloudwatch.metrics import NAMESPACE
 from local_aws.emulator.cloudwatch.traffic import Samples
+from local_aws.emulator.iam_requests import json_object
 from local_aws.emulator.sagemaker import SageMaker, Scope
 from local_aws.settings import Settings
 
@@ -83,7 +84,7 @@ class CloudWatch:
         operation = headers.get("x-amz-target", "").removeprefix(_TARGET_PREFIX)
         fault = self._sagemaker.faults.take(operation, self._clock.now())
         error = fault.error() if fault else None
-        request = _object(body)
+        request = json_object(body)
         scope = Scope(region=get_region(), account=get_account_id())
         self._sagemaker.record(operation, request, scope, error.code if error else None)
         if fault:
@@ -146,7 +147,7 @@ def _install_alarm_arns() -> None:
     def extract_resource_arn(
         service: str, method: str, path: str, headers: dict[str, str], body: bytes, *rest: PassedOn
     ) -> str:
-        request = _object(body)
+        request = json_object(body)
         if service != "monitoring" or not headers.get("x-amz-target", "").endswith(_ALARMS):
             return str(others(service, method, path, headers, body, *rest))
         names = request.get("AlarmNames") or []
@@ -188,11 +189,3 @@ def _has_sagemakers(request: Json) -> bool:
         query.get("MetricStat", {}).get("Metric", {}).get("Namespace") == NAMESPACE
         for query in request.get("MetricDataQueries", [])
     )
-
-
-def _object(body: bytes) -> Json:
-    try:
-        request = json.loads(body or b"{}")
-    except ValueError:
-        return {}
-    return request if isinstance(request, dict) else {}

@@ -62,7 +62,6 @@ class Control:
             ("POST", "faults"): self._add_fault,
             ("DELETE", "faults"): lambda _query, _body: self._service.faults.clear(),
             ("POST", "experiments/end"): self._end_experiment,
-            ("POST", "endpoints/end"): self._end_endpoint,
             ("POST", "endpoints/fail-update"): self._fail_endpoint_update,
             ("POST", "endpoints/scale"): self._scale_variant,
             ("POST", "traffic"): self._tell_traffic,
@@ -126,11 +125,6 @@ class Control:
 
     def _add_fault(self, _query: Json, body: Json) -> None:
         self._service.order_fault(Fault.from_json(body))
-
-    def _end_endpoint(self, _query: Json, body: Json) -> None:
-        self._service.end_endpoint_in(
-            body["name"], body.get("status", "Failed"), body.get("failure_reason")
-        )
 
     def _fail_endpoint_update(self, _query: Json, body: Json) -> None:
         self._service.fail_endpoint_update(body["name"], body["status"], body["failure_reason"])

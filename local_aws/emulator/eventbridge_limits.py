@@ -123,7 +123,11 @@ def _invoke_asynchronously(arn: str, payload: str) -> None:
 
 
 def _may_invoke(function_arn: str, rule_arn: str) -> bool:
-    """Return whether a function's resource policy permits a rule to invoke it."""
+    """Return whether a function's resource policy permits a rule to invoke it.
+
+    A rule brings its ARN and no account, so a statement with SourceAccount permits none. AWS does
+    not document it; others report it (awsdocs/aws-cloudformation-user-guide pull request 481).
+    """
     record, _config, _name = lambda_svc._get_func_record_for_ref(function_arn)
     if record is None:
         return False
@@ -134,7 +138,7 @@ def _may_invoke(function_arn: str, rule_arn: str) -> bool:
         action="lambda:InvokeFunction",
         resource_arn=function_arn,
         region=get_region(),
-        service_context={"aws:sourcearn": rule_arn, "aws:sourceaccount": get_account_id()},
+        service_context={"aws:sourcearn": rule_arn},
     )
     for statement in record["policy"]["Statement"]:
         if statement["Principal"] in ("*", {"Service": "events.amazonaws.com"}):

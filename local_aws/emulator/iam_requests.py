@@ -56,12 +56,12 @@ def _install_condition_keys() -> None:
         keys: Json = dict(others(service, iam_action, body, params))
         if iam_action == "events:PutTargets":
             # "Filters access by the ARN of a target that can be put to a rule": several values.
-            targets = _object(body).get("Targets") or []
+            targets = json_object(body).get("Targets") or []
             keys["events:TargetArn"] = [target.get("Arn", "") for target in targets]
         elif iam_action in ("lambda:AddPermission", "lambda:RemovePermission"):
             # "Filters access by restricting the AWS service or account that can invoke": the
             # principal of the request, which RemovePermission does not have.
-            principal = _object(body).get("Principal")
+            principal = json_object(body).get("Principal")
             if principal:
                 keys["lambda:Principal"] = principal
         return keys
@@ -74,7 +74,7 @@ def _rule(headers: dict[str, str], body: bytes) -> str | None:
     operation = headers.get("x-amz-target", "").rpartition(".")[2]
     if not operation.endswith(("Rule", "Targets", "TargetsByRule")):
         return None
-    request = _object(body)
+    request = json_object(body)
     bus = str(request.get("EventBusName") or "default").rpartition("/")[2]
     for member in _RULE_MEMBERS:
         name = request.get(member)
@@ -83,7 +83,8 @@ def _rule(headers: dict[str, str], body: bytes) -> str | None:
     return None
 
 
-def _object(body: bytes) -> Json:
+def json_object(body: bytes) -> Json:
+    """A request in JSON; empty if it is none."""
     try:
         request = json.loads(body or b"{}")
     except ValueError:

@@ -3,6 +3,10 @@
 ministack creates a missing log group for every function. On AWS, Lambda writes with the function's
 role: without ``logs:CreateLogGroup`` a deleted group stays deleted, and a role without
 ``logs:PutLogEvents`` logs nothing. A stack that leaves nothing behind depends on that.
+
+ministack writes the log when an invocation has ended. By then a stack may have deleted the role:
+only the answer to its last request was missing. AWS does not document when it asks the role. Here
+that is when the invocation begins, so that the last lines of a teardown are not lost.
 """
 
 # ruff: noqa: SLF001 (ministack's private names, each listed in private_names.py)
@@ -22,28 +26,46 @@ PassedOn: TypeAlias = Any  # Arguments that are only passed on.
 _may_create: ContextVar[bool] = ContextVar("may_create", default=True)
 """Whether this thread may create a log group."""
 
+_permitted: ContextVar[tuple[bool, bool] | None] = ContextVar("permitted", default=None)
+"""What the function that this thread executes was allowed when it began."""
+
 
 def install() -> None:
     """Ask IAM before ministack writes a function's log."""
-    write = lambda_svc._emit_lambda_logs
+    write, execute = lambda_svc._emit_lambda_logs, lambda_svc._execute_function
     _refuse_new_groups()
 
+    def execute_function(func: dict[str, Any], event: object) -> PassedOn:
+        before = _permitted.set(_permissions_of(func))
+        try:
+            return execute(func, event)
+        finally:
+            _permitted.reset(before)
+
     def emit_lambda_logs(func: dict[str, Any], *args: PassedOn, **details: PassedOn) -> None:
-        config = func.get("config") or func
-        account, region = lambda_runtime._account_region_from_function_config(config)
-        arn = f"arn:aws:logs:{region}:{account}:log-group:{log_group(config)}"
-        allowed = permissions(config, account, region)
-        if not allowed("logs:CreateLogStream", f"{arn}:*"):
+        may_write, may_create = _permitted.get() or _permissions_of(func)
+        if not may_write:
             return
-        if not allowed("logs:PutLogEvents", f"{arn}:log-stream:any"):
-            return
-        before = _may_create.set(allowed("logs:CreateLogGroup", arn))
+        before = _may_create.set(may_create)
         try:
             write(func, *args, **details)
         finally:
             _may_create.reset(before)
 
+    lambda_svc._execute_function = execute_function
     lambda_svc._emit_lambda_logs = emit_lambda_logs
+
+
+def _permissions_of(func: dict[str, Any]) -> tuple[bool, bool]:
+    """Return whether a function may write its log, and whether it may create the group."""
+    config = func.get("config") or func
+    account, region = lambda_runtime._account_region_from_function_config(config)
+    arn = f"arn:aws:logs:{region}:{account}:log-group:{log_group(config)}"
+    allowed = permissions(config, account, region)
+    may_write = allowed("logs:CreateLogStream", f"{arn}:*") and allowed(
+        "logs:PutLogEvents", f"{arn}:log-stream:any"
+    )
+    return may_write, allowed("logs:CreateLogGroup", arn)
 
 
 def _refuse_new_groups() -> None:

@@ -127,8 +127,7 @@ def may_strike(fault: Trouble | Happening, operation: Operation, moments: Moment
     sent_at = moments.sent[index][0]
     if fault.call:
         # Whatever has to be skipped first is only a reason more for none to come.
-        first = moments.calls[index].get(fault.call)
-        return first is not None and (not fault.seconds or first <= sent_at + fault.seconds)
+        return fault.call in moments.calls[index]
     if fault.kind in OF_EVENTS:
         # An event that was under way then can still meet another rule.
         return moments.changed >= sent_at - _EVENTS_UNDER_WAY
@@ -191,9 +190,10 @@ def digest_of(world: World, engine: Engine) -> str:
         return ""
     # What has not struck yet waits for the next operation.
     faults = [
-        (fault.operation, fault.kind, fault.skip, fault.attempts - fault.hits)
+        (fault.operation, fault.kind, fault.skip, fault.attempts - fault.hits, fault.passed)
+        + ((fault.seconds, *fault.hit_at[:1]) if fault.seconds else ())
         for fault in world.faults
-        if fault.hits < fault.attempts
+        if fault.is_pending(world.clock.now)
     ]
     told = _Teller(engine)
     parts = (
@@ -219,7 +219,6 @@ class _Teller:
     """Values as text that is the same for the same values."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
         self._numbers = {id(each): number for number, each in enumerate(engine._kept)}
         self._above: set[int] = set()
 

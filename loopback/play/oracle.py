@@ -12,12 +12,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..faults import FLAKY
 from ..journal import CALL, LOG, Entry
 from ..sagemaker import ENDED, ON_SCHEDULE, arn_of
 from ..world import World
 from .engine import Engine
 from .ledger import EVENTS, UNDO, Order, Request, Sign, Stop, is_end_of
-from .story import Settings, Story
+from .story import Settings, Story, Trouble
 
 LOOK_SECONDS = 10.0
 """A Stop leaves at most this long after the look that it rests on."""
@@ -237,9 +238,10 @@ class _Court:
             return True
         if settings.event_lag > READABLE_SECONDS:
             return True
+        # Where pages take minutes to read, one in five is too many for any invocation.
+        doubtful = ("denied", "late", "never", *([FLAKY] if settings.pages else []))
         return any(
-            operation.meanwhile
-            or any(trouble.kind in ("denied", "late", "never") for trouble in operation.troubles)
+            operation.meanwhile or any(each.kind in doubtful for each in operation.troubles)
             for operation in self.story.operations
         )
 
@@ -287,7 +289,7 @@ class _Court:
         """Whether a handler may be unable to answer."""
         return any(
             trouble.kind in ("never", "late")
-            or trouble.attempts >= 1000
+            or _lasts(trouble)
             or trouble.kind in ("killed", "denied")
             for operation in self.story.operations
             for trouble in operation.troubles
@@ -383,10 +385,20 @@ class _Court:
         return any(
             trouble.call in ("RemoveTargets", "DeleteRule", "RemovePermission", "PUT")
             or trouble.kind in ("killed", "never", "late")
-            or trouble.attempts >= 1000
+            or _lasts(trouble)
             for operation in self.story.operations
             for trouble in operation.troubles
         )
+
+
+MANY_ATTEMPTS = 1000
+MOST_SECONDS = 100.0
+
+
+def _lasts(trouble: Trouble) -> bool:
+    """Whether a call fails for so long that a handler may have no time left after it."""
+    is_short = trouble.kind == FLAKY or 0.0 < trouble.seconds <= MOST_SECONDS
+    return trouble.attempts >= MANY_ATTEMPTS and not is_short
 
 
 def _held(request: Request) -> str:

@@ -501,12 +501,13 @@ class Provisioning:
             self.clock.call_at(self.clock.now + delay, lambda: self.world.function.invoke(event))
 
     def _fail_call(self, trouble: Trouble) -> None:
-        fault = self.world.fail(
-            trouble.call, trouble.kind, skip=trouble.skip, attempts=trouble.attempts
+        self.world.fail(
+            trouble.call,
+            trouble.kind,
+            skip=trouble.skip,
+            attempts=trouble.attempts,
+            seconds=trouble.seconds,
         )
-        if trouble.seconds:
-            at = self.clock.now + trouble.seconds
-            self.clock.call_at(at, lambda: setattr(fault, "attempts", fault.hits))
 
     def _fail_events(self, trouble: Trouble) -> None:
         events, seconds = self.world.events, trouble.seconds

@@ -160,6 +160,9 @@ CALLS: tuple[Trouble, ...] = (
             ("throttled", 0),
             ("denied", FOR_GOOD),
             ("denied", LONG_LASTING),
+            ("refused", 1),
+            ("refused", FOR_GOOD),
+            ("garbled", 1),
         )
     ),
     *(
@@ -180,6 +183,8 @@ CALLS: tuple[Trouble, ...] = (
             ("killed", 0),
             ("denied", 1),
             ("denied", FOR_GOOD),
+            ("garbled", 1),
+            ("flaky", FOR_GOOD),
         )
     ),
     *(
@@ -188,6 +193,10 @@ CALLS: tuple[Trouble, ...] = (
         for kind in ("lost", "denied", "killed")
     ),
     *(Trouble(call="PUT", kind=kind) for kind in ("lost", "taken", "error", "reset", "killed")),
+    *(
+        Trouble(call="PUT", kind="error", attempts=LONG_LASTING, seconds=seconds)
+        for seconds in (55.0, 100.0, 1000.0)
+    ),
 )
 EVENTS: tuple[Trouble, ...] = (
     Trouble(kind="events lost"),
@@ -199,7 +208,7 @@ EVENTS: tuple[Trouble, ...] = (
 """Each from a request on."""
 
 FAULTS: tuple[Trouble | Happening, ...] = (*DELIVERIES, *EVENTS, *CALLS, *HAPPENINGS)
-FREQUENT: tuple[Trouble | Happening, ...] = (*DELIVERIES, *EVENTS, *CALLS[:9], *HAPPENINGS)
+FREQUENT: tuple[Trouble | Happening, ...] = (*DELIVERIES, *EVENTS, *CALLS[:12], *HAPPENINGS)
 
 
 def singles() -> Iterator[Story]:

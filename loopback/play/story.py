@@ -93,8 +93,9 @@ class Trouble:
     Attributes:
         request: Which of the operation's requests, from 1.
         kind: Of its delivery: ``twice``, ``late``, ``never``, ``killed`` or ``after the answer``,
-            ``seconds`` later. Of a call: a kind of ``loopback.faults``, for so many ``seconds`` if
-            there are any. Of the endpoint's events from then on: one of ``OF_EVENTS``.
+            ``seconds`` later. Of a call: a kind of ``loopback.faults``, for so many ``seconds``
+            from the first failure on, if there are any. Of the endpoint's events from then on: one
+            of ``OF_EVENTS``.
         call: The operation of AWS, or PUT. Empty: the delivery, or events.
         skip: Calls of the operation that succeed before it.
         attempts: HTTP attempts that fail; 0 for all that the SDK makes for one call.

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from benchmarks.gate_requests import requests_needed
 from benchmarks.report import load
 
 from cdk_stop_inference_experiment_handler.lifecycle.statistics import (
     Bound,
     BoundKind,
-    requests_needed,
 )
 
 PAGE = (Path(__file__).parents[2] / "docs" / "guide" / "how-many-requests.md").read_text()
@@ -23,6 +23,22 @@ GATE: dict[str, Any] = load()["gate"]
 def needed(rate: float, increase: float = 0.0005, **others: float) -> str:
     bound = Bound(BoundKind.MAX_INCREASE, increase)
     return f"{requests_needed(rate, bound, **others):,}"
+
+
+@pytest.mark.parametrize(
+    ("rate", "bound", "share", "needed"),
+    [
+        (0.0005, Bound(BoundKind.MAX_INCREASE, 0.0005), 1, 85_783),
+        (0.0005, Bound(BoundKind.MAX_INCREASE, 0.0005), 0.1, 59_068),
+        (0.0, Bound(BoundKind.MAX_INCREASE, 0.0005), 1, 28_850),
+        (0.0005, Bound(BoundKind.MAX_RATE, 0.001), 1, 56_325),
+        (0.001, Bound(BoundKind.MAX_RATE, 0.001), 1, None),
+    ],
+)
+def test_an_equal_shadow_at_5_in_10000_against_as_many_more_needs_86000_requests(
+    rate: float, bound: Bound, share: float, needed: int | None
+) -> None:
+    assert requests_needed(rate, bound, share=share) == needed
 
 
 def test_the_table_has_the_requests_that_are_needed() -> None:

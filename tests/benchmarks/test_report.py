@@ -9,6 +9,7 @@ import pytest
 from benchmarks.cold_start import parts
 from benchmarks.report import HERE, REPORT, figures, load, render
 from benchmarks.simulation import OUR_MEMORY_MB
+from benchmarks.targets import targets
 
 IMPORTS = """\
 import time: self [us] | cumulative | imported package
@@ -37,6 +38,29 @@ def test_the_report_shows_its_figures_and_names_no_machine() -> None:
     assert shown == ["lag.svg", "cold_start.svg", "many.svg", "gate.svg"]
     assert "/home/" not in text
     assert str(Path.cwd()) not in text
+
+
+def test_the_report_begins_with_a_short_summary() -> None:
+    summary = REPORT.read_text().partition("\n## ")[0]
+    rows = [line for line in summary.splitlines() if line.startswith("| ")][2:]
+    assert 0 < len(rows) <= 15
+    for target in targets(load()):
+        shown = [row for row in rows if row.startswith(f"| {target.what} | {target.least} |")]
+        assert len(shown) == (target.is_headline or not target.is_met)
+        assert all(f"| {target.measured} | {target.verdict} |" in row for row in shown)
+
+
+def test_a_summary_without_results_is_left_out() -> None:
+    assert render({}).partition("\n## ")[0] == "# Benchmarks against the alternatives\n"
+
+
+def test_the_summary_links_to_sections_that_exist() -> None:
+    text = REPORT.read_text()
+    titles = re.findall(r"^## (.*)$", text, re.MULTILINE)
+    anchors = {re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-") for title in titles}
+    links = set(re.findall(r"\(#([^)]*)\)", text.partition("\n## ")[0]))
+    assert len(links) > 4
+    assert links <= anchors
 
 
 def test_own_times_of_imports_are_added_up_by_part() -> None:

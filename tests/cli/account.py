@@ -11,11 +11,11 @@ from cdk_stop_inference_experiment.cli.reading import (
     CannotPlan,
     Change,
     ChangeSet,
+    DescribedStack,
     Detail,
     Function,
     Reader,
     Resource,
-    StackSeen,
 )
 from cdk_stop_inference_experiment.cli.templates import LATER, Json
 from cdk_stop_inference_experiment.handler_code import code_sha256
@@ -43,8 +43,8 @@ FUNCTION = "AWS::Lambda::Function"
 class Account(Reader):
     """The resources by id; events oldest first; new templates by the change set's ARN."""
 
-    stacks: dict[str, StackSeen] = field(
-        default_factory=lambda: {STACK: StackSeen(STACK, "shadow", "CREATE_COMPLETE")}
+    stacks: dict[str, DescribedStack] = field(
+        default_factory=lambda: {STACK: DescribedStack(STACK, "shadow", "CREATE_COMPLETE")}
     )
     deployed: dict[str, list[Resource]] = field(
         default_factory=lambda: {STACK: [Resource(RESOURCE, ARN, RESOURCE_TYPE, "CREATE_COMPLETE")]}
@@ -52,6 +52,7 @@ class Account(Reader):
     happened: dict[str, list[StackEvent]] = field(default_factory=lambda: {STACK: created()})
     unreadable: dict[str, NotReadable] = field(default_factory=dict)
     templates: dict[str, dict[str, Any]] = field(default_factory=dict)
+    parameters: dict[str, Any] = field(default_factory=dict)
     new_templates: dict[str, dict[str, Any]] = field(default_factory=dict)
     experiments: dict[str, Seen[Experiment | None]] = field(
         default_factory=lambda: {"fraud-shadow": experiment()}
@@ -62,7 +63,7 @@ class Account(Reader):
     code: str = field(default_factory=code_sha256)
     measured: Measured = field(default_factory=Measured)
 
-    def stack(self, name: str) -> StackSeen:
+    def stack(self, name: str) -> DescribedStack:
         found = [one for one in self.stacks.values() if name in (one.stack_id, one.name)]
         if not found:
             raise CannotPlan(f"DescribeStacks: ValidationError: {name} does not exist")
@@ -77,7 +78,7 @@ class Account(Reader):
         return tuple(self.deployed.get(stack_id, []))
 
     def template(self, stack_id: str) -> Json:
-        return {"Resources": self.templates.get(stack_id, {})}
+        return {"Resources": self.templates.get(stack_id, {}), "Parameters": self.parameters}
 
     def template_of(self, change_set_arn: str) -> Json:
         if change_set_arn not in self.new_templates:

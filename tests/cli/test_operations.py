@@ -24,8 +24,8 @@ from cdk_stop_inference_experiment.cli.reading import (
     STACK_TYPE,
     CannotPlan,
     Change,
+    DescribedStack,
     Resource,
-    StackSeen,
 )
 from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
 from tests.unit.situations import ARN, OTHER_ARN, RESOURCE, STACK, R, S, variant
@@ -171,6 +171,7 @@ def test_what_a_failed_update_left_is_updated_although_the_change_set_adds_it() 
         R("CREATE_IN_PROGRESS", at=210, physical_id=""),
         R("CREATE_COMPLETE", at=220, given=left),
     )
+    account.new_templates[CHANGE_SET] = {RESOURCE: {"Type": RESOURCE_TYPE}}
     change = added(ours(StopOn=["Update"], ModelVariantActions=PROMOTE_SHADOW))
     verdict = only(planned(change, account=account))
     assert (verdict.request, verdict.effect, verdict.certainty) == ("Update", "stop", "will")
@@ -361,7 +362,7 @@ def test_what_never_was_created_and_is_removed_stops_nothing() -> None:
 
 def test_a_nested_stack_that_is_retained_keeps_its_experiments() -> None:
     account = Account()
-    account.stacks[PARENT] = StackSeen(PARENT, "parent", "CREATE_COMPLETE")
+    account.stacks[PARENT] = DescribedStack(PARENT, "parent", "CREATE_COMPLETE")
     account.stacks[STACK] = replace(account.stacks[STACK], parent_id=PARENT)
     account.deployed[PARENT] = [Resource("Below", STACK, STACK_TYPE, "CREATE_COMPLETE")]
     account.templates[PARENT] = {"Below": {"Type": STACK_TYPE, "DeletionPolicy": "Retain"}}

@@ -27,11 +27,12 @@ from cdk_stop_inference_experiment.cli.reading import (
     STACK_TYPE,
     CannotPlan,
     Change,
+    DescribedStack,
     Resource,
-    StackSeen,
 )
 from cdk_stop_inference_experiment.errors import MissingCodeError
 from cdk_stop_inference_experiment.handler_code import code_sha256
+from cdk_stop_inference_experiment.version import function_description
 from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
 from cdk_stop_inference_experiment_handler.lifecycle.situation import (
     Kind,
@@ -44,6 +45,7 @@ from tests.unit.situations import PROMOTE as PROMOTE_SHADOW
 
 from .account import (
     CHANGE_SET,
+    FUNCTION,
     Account,
     added,
     change_set,
@@ -73,7 +75,7 @@ def said(verdict: Verdict) -> tuple[str, str, str, str]:
 def nested() -> Account:
     """Our stack in another one."""
     account = Account()
-    account.stacks[PARENT] = StackSeen(PARENT, "parent", "CREATE_COMPLETE")
+    account.stacks[PARENT] = DescribedStack(PARENT, "parent", "CREATE_COMPLETE")
     account.stacks[STACK] = replace(account.stacks[STACK], parent_id=PARENT)
     account.deployed[PARENT] = [Resource("Below", STACK, STACK_TYPE, "CREATE_COMPLETE")]
     account.happened[PARENT] = [
@@ -208,7 +210,9 @@ def test_a_value_that_decides_nothing_need_not_be_known() -> None:
 
 def test_the_functions_arn_need_not_be_known() -> None:
     after = {**ours(), "ServiceToken": LATER}
-    assert only(planned(added(after), account=new_stack())).certainty == "will"
+    function = Change("Add", "Stopper", FUNCTION, after={"Description": function_description()})
+    assert only(planned(added(after), function, account=new_stack())).certainty == "will"
+    assert only(planned(modified(after=after))).certainty == "will"
 
 
 def test_a_models_name_that_is_known_only_later_hides_whether_the_end_changes() -> None:
@@ -285,6 +289,7 @@ def test_a_retry_of_a_failed_update_is_compared_with_what_was_deployed_well() ->
         R("UPDATE_FAILED", at=220, given=wanted),
         S("UPDATE_FAILED", at=230),
     ]
+    account.new_templates[CHANGE_SET] = {RESOURCE: {"Type": RESOURCE_TYPE}}
     again = modified(wanted, wanted, scope=("Metadata",))
     assert said(only(planned(again, account=account))) == ("Update", "stop", "will", "stoppable")
     withdrawn = modified(wanted, ours())
@@ -296,6 +301,7 @@ def test_what_was_never_created_is_deleted_and_created() -> None:
     account.of_stack("CREATE_FAILED")
     marker = "Stop-not-created-1"
     account.deployed[STACK] = [Resource(RESOURCE, marker, RESOURCE_TYPE, "CREATE_FAILED")]
+    account.new_templates[CHANGE_SET] = {RESOURCE: {"Type": RESOURCE_TYPE}}
     deletes, creates = planned(added(ours()), account=account).verdicts
     assert said(deletes) == ("Delete", "nothing", "will", "delete_not_held")
     assert said(creates)[:2] == ("Create", "nothing")
@@ -327,7 +333,7 @@ def test_a_nested_stack_is_planned_by_its_own_change_set() -> None:
 
 def test_a_nested_stack_without_a_change_set_is_unknown() -> None:
     account = Account()
-    account.stacks[PARENT] = StackSeen(PARENT, "parent", "CREATE_COMPLETE")
+    account.stacks[PARENT] = DescribedStack(PARENT, "parent", "CREATE_COMPLETE")
     account.deployed[PARENT] = [Resource("Below", STACK, STACK_TYPE, "CREATE_COMPLETE")]
     change = Change("Modify", "Below", STACK_TYPE, STACK, ("Properties",))
     account.change_sets["verdict"] = change_set(change, stack_id=PARENT)
@@ -409,7 +415,7 @@ def test_a_function_of_another_version_makes_the_plan_uncertain() -> None:
     account = Account(description="Stops SageMaker inference experiments for CloudFormation")
     plan = plan_destroy(account, "shadow")
     assert only(plan).certainty == "may"
-    assert "version 0.1.0 or an unknown one" in plan.notes[0]
+    assert "the function has an unknown version, but" in plan.notes[0]
 
 
 def test_other_code_than_this_releases_makes_the_plan_uncertain() -> None:
@@ -504,7 +510,7 @@ def test_a_stack_whose_rollback_failed_can_be_deleted() -> None:
 def test_a_plan_of_one_stage_names_nothing_of_the_other() -> None:
     account = Account(experiments={"fraud-shadow": experiment(), "other": experiment()})
     prod = STACK.replace("/shadow/", "/prod/")
-    account.stacks[prod] = StackSeen(prod, "prod", "CREATE_COMPLETE")
+    account.stacks[prod] = DescribedStack(prod, "prod", "CREATE_COMPLETE")
     account.deployed[prod] = [Resource(RESOURCE, OTHER_ARN, RESOURCE_TYPE, "CREATE_COMPLETE")]
     physical_ids = {STACK: prod, ARN: OTHER_ARN, "": ""}
     account.happened[prod] = [
@@ -778,14 +784,14 @@ def test_a_plan_says_what_serves_if_the_evidence_comes_to_allow_a_promotion() ->
 
 def test_a_plan_quotes_only_the_function() -> None:
     own = only(planned(modified(after=ours(Reason="in other words"))))
-    assert own.said == own.why
+    assert own.sentence == own.why
     account = Account(experiments={"fraud-shadow": NotReadable(Kind.DENIED, "no")})
     for plan in (
         planned(other()),
         planned(modified(after=ours(EndNow="true")), account=account),
         plan_destroy(Account(description=None), "shadow"),
     ):
-        assert only(plan).said == ""
+        assert only(plan).sentence == ""
 
 
 def test_only_a_wait_for_an_end_of_its_own_is_called_so() -> None:

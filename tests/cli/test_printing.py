@@ -18,7 +18,7 @@ import pytest
 from cdk_stop_inference_experiment.cli.document import of_plan, of_status
 from cdk_stop_inference_experiment.cli.plan import Plan, plan_change_set, plan_destroy
 from cdk_stop_inference_experiment.cli.printing import markdown, print_text
-from cdk_stop_inference_experiment.cli.reading import Change, Resource, StackSeen
+from cdk_stop_inference_experiment.cli.reading import Change, DescribedStack, Resource
 from cdk_stop_inference_experiment.cli.status import status_of
 from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
 from cdk_stop_inference_experiment_handler.lifecycle.situation import (
@@ -66,7 +66,7 @@ def shadow_test(status: str = "Running", **facts: object) -> Experiment:
 def running(*, declared: Mapping[str, Any] | None = None, **facts: object) -> Account:
     resource = Resource(RESOURCE, ARN, RESOURCE_TYPE, "CREATE_COMPLETE")
     return Account(
-        stacks={TEST: StackSeen(TEST, NAME, "CREATE_COMPLETE")},
+        stacks={TEST: DescribedStack(TEST, NAME, "CREATE_COMPLETE")},
         deployed={TEST: [resource]},
         happened={TEST: happened(**{"ModelVariantActions": KEEP, **(declared or {})})},
         experiments={"fraud-shadow": shadow_test(**facts)},  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ import pytest
 
 from cdk_stop_inference_experiment.cli import main
 from cdk_stop_inference_experiment.cli.document import of_plan, of_status
-from cdk_stop_inference_experiment.cli.operations import Place, Sent
+from cdk_stop_inference_experiment.cli.operations import Place, PlannedRequest
 from cdk_stop_inference_experiment.cli.plan import plan_destroy
 from cdk_stop_inference_experiment.cli.printing import print_markdown, print_text
 from cdk_stop_inference_experiment.cli.reading import Reader, Resource
@@ -104,7 +104,7 @@ def ended(**facts: Any) -> Account:
 
 def reason() -> str:
     """What SageMaker records of the declared promotion."""
-    sent = Sent(Place(STACK, "Stop", ARN), RequestType.DELETE, {}, "deletion", {})
+    sent = PlannedRequest(Place(STACK, "Stop", ARN), RequestType.DELETE, {}, "deletion", {})
     request = request_of(sent, ours(ModelVariantActions=PROMOTE))
     assert isinstance(request.new, Declaration)
     return wanted_by(request.new, request).reason

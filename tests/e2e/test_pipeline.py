@@ -35,7 +35,7 @@ STEPS: dict[str, str] = {
     for step in job["steps"]
     if "name" in step
 }
-"""The shell of each step by its name. ``Install`` needs the network."""
+"""The shell of each step by its name. ``Install`` is run by tests/test_workflows.py."""
 
 
 class Runner:

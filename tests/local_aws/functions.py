@@ -11,7 +11,7 @@ from .helpers import package
 
 Json = dict[str, Any]
 
-_TRUST = {
+TRUST = {
     "Version": "2012-10-17",
     "Statement": [
         {
@@ -35,7 +35,7 @@ def make_function(
     """Make a function with a role that may do what the statements say; return its ARN."""
     document = {"Version": "2012-10-17", "Statement": statements or [_MAY_LOG]}
     iam = aws.client("iam")
-    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(_TRUST))
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))
     iam.put_role_policy(RoleName=name, PolicyName="inline", PolicyDocument=json.dumps(document))
     function = aws.client("lambda").create_function(
         FunctionName=name,

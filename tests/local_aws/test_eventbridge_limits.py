@@ -86,3 +86,21 @@ def test_a_rule_invokes_a_function_only_with_its_permission(
     )
     fires = eventually(lambda: has_fired(aws), timeout_seconds=15 if is_permitted else 2.5)
     assert fires == is_permitted
+
+
+def test_a_rule_invokes_nothing_by_a_permission_with_a_source_account(
+    aws: LocalAws, make_function: FunctionMaker
+) -> None:
+    """Others report it of AWS: https://github.com/awsdocs/aws-cloudformation-user-guide/pull/481."""
+    events, arn = aws.client("events"), make_function(FIRED)
+    rule = events.put_rule(Name="rule", ScheduleExpression="rate(1 minute)")["RuleArn"]
+    events.put_targets(Rule="rule", Targets=[{"Id": "1", "Arn": arn}])
+    aws.client("lambda").add_permission(
+        FunctionName="function",
+        StatementId="rule",
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+        SourceArn=rule,
+        SourceAccount=arn.split(":")[4],
+    )
+    assert not eventually(lambda: has_fired(aws), timeout_seconds=2.5)

@@ -7,10 +7,14 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import eventually
+
 from local_aws import LocalAws
 from local_aws.environment import python_of
 
+from . import stacks
 from .conftest import FunctionMaker
+from .functions import TRUST
 
 ROOT = Path(__file__).parents[2]
 
@@ -124,6 +128,52 @@ def test_makes_no_log_group_that_its_role_may_not_make(
     aws.client("logs").create_log_group(logGroupName="/aws/lambda/function")
     invoke(aws, word="heard")
     assert "printed heard" in logged(aws, "/aws/lambda/function")
+
+
+LINGERS = """
+import json, time, urllib.request
+def handler(event, context):
+    answer = {
+        "Status": "SUCCESS",
+        "PhysicalResourceId": "made",
+        **{key: event[key] for key in ("StackId", "RequestId", "LogicalResourceId")},
+    }
+    body = json.dumps(answer).encode()
+    urllib.request.urlopen(urllib.request.Request(event["ResponseURL"], data=body, method="PUT"))
+    time.sleep(2)
+    print("after the answer to", event["RequestType"])
+"""
+
+
+def test_the_log_of_the_last_delete_outlives_the_role_that_is_deleted_after_it(
+    aws: LocalAws,
+) -> None:
+    aws.client("logs").create_log_group(logGroupName="/kept")
+    write = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    statement = {"Effect": "Allow", "Action": write, "Resource": "*"}
+    role = {
+        "AssumeRolePolicyDocument": TRUST,
+        "Policies": [{"PolicyName": "log", "PolicyDocument": {"Statement": [statement]}}],
+    }
+    function = {
+        "Runtime": "python3.12",
+        "Handler": "index.handler",
+        "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+        "Timeout": 20,
+        "Code": {"ZipFile": LINGERS},
+        "LoggingConfig": {"LogGroup": "/kept"},
+    }
+    tried = {"ServiceToken": {"Fn::GetAtt": ["Function", "Arn"]}}
+    body = stacks.template(
+        Role={"Type": "AWS::IAM::Role", "Properties": role},
+        Function={"Type": "AWS::Lambda::Function", "Properties": function},
+        Tried={"Type": "Custom::Tried", "Properties": tried},
+    )
+    assert stacks.create(aws, body, Capabilities=["CAPABILITY_IAM"]) == "CREATE_COMPLETE"
+    aws.client("cloudformation").delete_stack(StackName=stacks.STACK)
+    assert stacks.settled(aws) == "DELETE_COMPLETE"
+    assert aws.client("iam").list_roles()["Roles"] == []
+    assert eventually(lambda: "after the answer to Delete" in logged(aws, "/kept"))
 
 
 def test_is_ended_at_its_timeout(aws: LocalAws, make_function: FunctionMaker) -> None:

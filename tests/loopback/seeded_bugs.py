@@ -26,6 +26,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from botocore.exceptions import BotoCoreError, ClientError
 from crhelper import CfnResource
 
 from cdk_stop_inference_experiment_handler.contract import declaration
@@ -78,6 +79,7 @@ from . import (
     test_evidence,
     test_lasting_faults,
     test_requests,
+    test_rows,
     test_stops,
     test_stories,
     test_waiting,
@@ -340,11 +342,11 @@ def _undo_is_not_seen(*kinds: RequestType) -> Callable[[], Patch]:
     @contextmanager
     def patch() -> Iterator[None]:
         def blind(s: Situation, known: History) -> Permission:
-            may = permission.permission(s, known)
+            may = permission.check_permission(s, known)
             is_seen = may.answer is not Answer.UNDO or s.request.type not in kinds
             return may if is_seen else Permission(Answer.ALLOWED)
 
-        with mock.patch.object(decide, "permission", blind):
+        with mock.patch.object(decide, "check_permission", blind):
             if RequestType.DELETE in kinds:
                 with _the_request_says_what_is_deployed():
                     yield
@@ -364,7 +366,7 @@ def _order_is_asked_once() -> Patch:
         if asked not in read:
             seen = stacks(self, s)
             known = History(s.request, seen, s.issued_at)
-            if permission.permission(s, known).answer is not Answer.ALLOWED:
+            if permission.check_permission(s, known).answer is not Answer.ALLOWED:
                 return seen
             read[asked] = seen
         return read[asked]
@@ -377,7 +379,7 @@ def _forward_is_not_a_rollback() -> Patch:
         is_undo = "ROLLBACK" in permission._status(known.stacks[0])
         return Permission(Answer.UNDO if is_undo else Answer.ALLOWED)
 
-    return mock.patch.object(decide, "permission", simple)
+    return mock.patch.object(decide, "check_permission", simple)
 
 
 @contextmanager
@@ -414,7 +416,41 @@ def _sdk_repeats_a_stop() -> Iterator[None]:
         yield
 
 
+def _doubt_alone_is_not_handed_over() -> Patch:
+    hand_over = run.Run._hand_over
+
+    def seldom(self: run.Run, *, is_due: bool) -> None:
+        before = self._handed_over
+        now = replace(self._progress, in_doubt_since=before.in_doubt_since)
+        if not self._rule.is_made or now != before:
+            hand_over(self, is_due=is_due)
+
+    return mock.patch.object(run.Run, "_hand_over", seldom)
+
+
+def _a_refused_stop_fails_at_once() -> Patch:
+    def at_once(
+        _self: run.Run, error: errors.AwsError, _found: Decision, seen: look.Look, _: waiting.Wait
+    ) -> Decision:
+        return state.unreadable(error.as_not_readable, seen.situation)
+
+    return mock.patch.object(run.Run, "_after_failed_stop", at_once)
+
+
 # What is read.
+
+
+def _a_page_that_fails_costs_all_pages() -> Patch:
+    read = look._EventReader.older
+
+    def forgetful(self: look._EventReader, until: float) -> situation.Events:
+        try:
+            return read(self, until)
+        except errors.AwsError:
+            self._known, self._token = [], ""
+            raise
+
+    return mock.patch.object(look._EventReader, "older", forgetful)
 
 
 def _reads_one_page() -> Patch:
@@ -471,9 +507,9 @@ def _outcomes_are_compared_as_written() -> Patch:
 def _gate_stands_open() -> Patch:
     def open_gate(ordered: order.Order, s: Situation, experiment: Experiment) -> Decision:
         wanted = replace(ordered.wanted, promote_if=None)
-        return gate.gate(replace(ordered, wanted=wanted), s, experiment)
+        return gate.apply_gate(replace(ordered, wanted=wanted), s, experiment)
 
-    return mock.patch.object(state, "gate", open_gate)
+    return mock.patch.object(state, "apply_gate", open_gate)
 
 
 def _judged_again() -> Patch:
@@ -502,19 +538,18 @@ def _missing_metric_is_zero() -> Patch:
 
 
 def _kept_in_the_users_words() -> Patch:
-    kept = stop_request.Wanted.kept
+    kept = stop_request.Wanted.without_promotion
 
     def worded(self: stop_request.Wanted, why: str) -> stop_request.Wanted:
         return replace(kept(self, why), reason_text=self.reason_text)
 
-    return mock.patch.object(stop_request.Wanted, "kept", worded)
+    return mock.patch.object(stop_request.Wanted, "without_promotion", worded)
 
 
-ONE, FAULT, TWO, TWO_FAULT, THREE = (
+ONE, FAULT, TWO, THREE = (
     "one",
     "one with a fault",
     "two",
-    "two with a fault",
     "three",
 )
 ALL = "all kinds in turn"
@@ -580,6 +615,31 @@ SEEDED_BUGS = (
         test=test_waiting.test_the_rule_is_removed_before_the_answer_to_a_delete_and_looked_for_after_it,
     ),
     SeededBug(
+        "a Delete's answer is left to a rule that is gone",
+        _of(crhelper_traits.Resource, "_fires_again", property(lambda self: self._is_poll)),
+        test=lambda world: (
+            test_lasting_faults.test_a_deletions_answer_that_nobody_takes_is_sent_again_without_its_rule(
+                world, "error", 200, 100
+            )
+        ),
+    ),
+    SeededBug(
+        "a target for each RequestId",
+        _of(
+            crhelper_traits.Resource,
+            "_target_id",
+            property(lambda self: crhelper_traits._digest(self._event)),
+        ),
+        test=test_waiting.test_a_target_is_of_one_request_though_its_id_comes_again,
+    ),
+    SeededBug(
+        "an invocation near the deadline leaves",
+        _of(waiting, "NEAR_DEADLINE_SECONDS", 0.0),
+        test=lambda world: test_waiting.test_a_request_whose_deadline_is_near_is_answered_before_it(
+            world, "Running", 300, 240.0
+        ),
+    ),
+    SeededBug(
         "the invocation leaves without a rule",
         _of(crhelper_traits.Resource, "hand_over", lambda *_: None),
         ONE,
@@ -621,6 +681,15 @@ SEEDED_BUGS = (
         _parsed(lambda read: replace(read, stop_on=frozenset(StopOn))),
         ONE,
         STOPPED,
+    ),
+    SeededBug(
+        "a failure found late is taken for an older one",
+        _of(look, "_remembering", lambda s: s.progress),
+        test=lambda world: (
+            test_rows.test_end_endpoint_failed_after_another_delivery_ordered_it_and_a_look_found_no_failure(
+                world, "Stopping"
+            )
+        ),
     ),
     SeededBug(
         "a promotion taken for done",
@@ -727,11 +796,59 @@ SEEDED_BUGS = (
         test=test_stories.test_a_second_delivery_an_hour_after_the_stop_stops_nothing_more,
     ),
     SeededBug(
+        "an own stop under way is doubted",
+        _of(decide, "is_stopped_already", lambda *_: False),
+        test=lambda world: (
+            test_stories.test_a_stop_of_which_no_answer_came_is_waited_for_whatever_cannot_be_told_then(
+                world, "Delete", "answer"
+            )
+        ),
+    ),
+    SeededBug(
         "an order is lost when the minute ends",
         _doubt_is_success,
         ONE,
         (oracle.LOST,),
         having='"event_lag": 90.0',
+    ),
+    SeededBug(
+        "a throttled look begins the minute of doubt anew",
+        _of(run, "_says_nothing", lambda *_: False),
+        test=lambda world: (
+            test_lasting_faults.test_a_minute_of_doubt_is_no_longer_where_looks_are_throttled(
+                world, 0.2
+            )
+        ),
+    ),
+    SeededBug(
+        "a doubt alone is not handed over",
+        _doubt_alone_is_not_handed_over,
+        test=test_lasting_faults.test_a_doubt_that_has_cleared_is_not_handed_over,
+    ),
+    SeededBug(
+        "a page of events that fails costs all pages",
+        _a_page_that_fails_costs_all_pages,
+        test=lambda world: (
+            test_lasting_faults.test_a_page_of_events_that_is_throttled_costs_only_itself(
+                world, 0.05
+            )
+        ),
+    ),
+    SeededBug(
+        "a response that is not AWS's is a refusal",
+        _of(aws, "CALL_FAILED", (ClientError, BotoCoreError)),
+        test=lambda world: test_lasting_faults.test_a_response_that_is_not_of_aws_is_no_answer(
+            world, "DescribeStacks", test_lasting_faults.NOT_OF_AWS["503"]
+        ),
+    ),
+    SeededBug(
+        "a refused Stop is not looked at again",
+        _a_refused_stop_fails_at_once,
+        test=lambda world: (
+            test_lasting_faults.test_a_stop_that_is_refused_as_the_test_ends_is_answered_by_what_a_look_finds(
+                world, "Delete", "ended", False
+            )
+        ),
     ),
     SeededBug(
         "the SDK repeats a Stop",
@@ -810,7 +927,7 @@ SEEDED_BUGS = (
     ),
     SeededBug(
         "a closed gate promotes on Delete",
-        _of(stop_request.Wanted, "kept", lambda self, _: self),
+        _of(stop_request.Wanted, "without_promotion", lambda self, _: self),
         test=lambda world: _gate(
             world, test_evidence.TestFaults.test_a_teardown_ends_by_keeping_production
         ),

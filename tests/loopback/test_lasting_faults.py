@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 from unittest import mock
 
 import pytest
 
+from cdk_stop_inference_experiment_handler.lifecycle.history import History
+from cdk_stop_inference_experiment_handler.runtime import look
+from loopback.aws import told as by_name
+from loopback.cloudformation import Event
 from loopback.eventbridge import EventBridge
 from loopback.function import RETRY_AFTER_SECONDS
 from loopback.sagemaker import Pace, arn_of
-from loopback.wire import Members, Refused
+from loopback.wire import HttpRequest, HttpResponse, Members, Refused
 from loopback.world import KEEP, NAME, PROMOTE, World
 
 from .asking import FORWARD, answered, seconds, stops, told
@@ -61,6 +66,39 @@ def test_a_polls_answer_that_nobody_takes_is_tried_again_by_the_rule(world: Worl
 
     assert world.run_to_quiet()
     assert told(asked)["Status"] == "SUCCESS"
+    assert world.leftovers == []
+
+
+@pytest.mark.parametrize("outage", [100, 1000, 2000])
+@pytest.mark.parametrize("stop", [10, 200], ids=["first delivery", "poll"])
+@pytest.mark.parametrize("kind", ["error", "reset"])
+def test_a_deletions_answer_that_nobody_takes_is_sent_again_without_its_rule(
+    world: World, kind: str, stop: float, outage: float
+) -> None:
+    """The rule is removed before this answer, so nothing but Lambda's retry comes after it."""
+    world.stack.status = "DELETE_IN_PROGRESS"
+    world.experiment("Running", Pace(stop=stop, settle=2))
+    asked = world.deliver(world.request("Delete"))
+    fault = world.fail("PUT", kind, attempts=FOR_EVER)
+    world.run(stop + 20 + outage)
+    assert fault.hits
+    fault.attempts = 0
+
+    assert world.run_to_quiet()
+    assert told(asked)["Status"] == "SUCCESS"
+    assert stops(world) == 1
+    assert world.leftovers == []
+    assert world.function.kills_at_limit == 0
+
+
+def test_a_deletions_answer_that_nobody_ever_takes_ends_with_lambdas_retries(world: World) -> None:
+    world.stack.status = "DELETE_IN_PROGRESS"
+    world.experiment("Running", Pace(stop=200))
+    world.fail("PUT", "error", attempts=FOR_EVER)
+    asked = world.deliver(world.request("Delete"))
+
+    assert world.run_to_quiet()
+    assert asked.answer is None
     assert world.leftovers == []
 
 
@@ -259,7 +297,9 @@ def test_a_conflict_until_the_deadline_is_answered_with_the_status_that_it_comes
     world.run(400)
 
     assert told(asked)["Status"] == "FAILED"
+    assert "was not stopped within 275 s" in told(asked)["Reason"]
     assert "is Updating" in told(asked)["Reason"]
+    assert "StopInferenceExperiment: ConflictException: " in told(asked)["Reason"]
     assert world.leftovers == []
 
 
@@ -289,6 +329,116 @@ def test_a_promotion_for_the_same_reason_is_known_again_after_a_kill(world: Worl
 def _update_for_the_same_reason(world: World) -> dict[str, Any]:
     new, old = ({**declared, "Reason": SAME_REASON} for declared in (PROMOTE, KEEP))
     return world.request("Update", new, old)
+
+
+def throttle(world: World, throttled: str, share: float) -> None:
+    """Throttle a share of the calls of an operation, at random."""
+    due, chance = world.faults.due, random.Random(1)
+
+    def some(operation: str, now: float) -> str | None:
+        if operation == throttled and chance.random() < share:
+            return "throttled"
+        return due(operation, now)
+
+    world.faults.due = some  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.5])
+def test_a_minute_of_doubt_is_no_longer_where_looks_are_throttled(
+    world: World, share: float
+) -> None:
+    """A look that was throttled says nothing, so it does not begin the minute anew."""
+    world.stack.status = FORWARD
+    world.experiment("Running")
+    event = world.request("Update")
+    now = world.clock.now
+    world.stack.events.append(Event(now, "Bucket", "a", "AWS::S3::Bucket", "UPDATE_FAILED"))
+    throttle(world, "DescribeStackEvents", share)
+    asked = world.deliver(event)
+    world.run_to_quiet()
+
+    assert told(asked)["Status"] == "FAILED"
+    assert "another resource of this deployment failed" in told(asked)["Reason"]
+    assert 60 <= seconds(asked) < 200
+    assert stops(world) == 0
+
+
+def long_history(world: World, pages: int) -> None:
+    """The operation under way has many pages of events."""
+    world.cloudformation.event_page_size = 10
+    first = world.clock.now - 4
+    for number in range(10 * pages):
+        at = first + number / 10_000
+        bucket = f"Bucket{number}"
+        world.stack.events.append(Event(at, bucket, "a", "AWS::S3::Bucket", "UPDATE_COMPLETE"))
+
+
+@pytest.mark.parametrize("share", [0.02, 0.05])
+def test_a_page_of_events_that_is_throttled_costs_only_itself(world: World, share: float) -> None:
+    """Hundreds of pages: if all were read anew, no look would ever end."""
+    world.stack.status = FORWARD
+    long_history(world, 400)
+    world.experiment("Running", Pace(stop=60))
+    throttle(world, "DescribeStackEvents", share)
+    asked = world.deliver(world.request("Update"))
+    world.run_to_quiet()
+
+    assert told(asked)["Status"] == "SUCCESS"
+    assert seconds(asked) < 900
+    assert len(world.sagemaker.experiments[NAME].stops) == 1
+
+
+def test_a_token_of_a_page_of_events_that_is_refused_is_not_used_again(world: World) -> None:
+    world.stack.status = FORWARD
+    long_history(world, 3)
+    world.experiment("Running", Pace(stop=60))
+    queries = world.aws._queries
+    describe = queries["DescribeStackEvents"]
+    refused: list[str] = []
+
+    def expired(members: Members) -> str:
+        if members.get("NextToken") and len(refused) < 2:
+            refused.append(members["NextToken"])
+            raise Refused("ValidationError", "The token has expired")
+        return describe(members)
+
+    queries["DescribeStackEvents"] = expired
+    assert answered(world, world.request("Update"))["Status"] == "SUCCESS"
+    assert len(refused) == 2
+
+
+def test_a_long_history_is_decided_anew_less_often_than_a_page_is_read(world: World) -> None:
+    """Each time takes as long as the history that is known: once a page is too often."""
+    world.stack.status = FORWARD
+    long_history(world, 200)
+    world.experiment("Running", Pace(stop=60))
+    with mock.patch.object(look, "History", wraps=History) as decided:
+        world.deliver(world.request("Update"))
+        world.run(12)
+
+    assert len(list(world.journal.calls("DescribeStackEvents"))) > 200
+    assert decided.call_count < 80
+
+
+def test_a_doubt_that_has_cleared_is_not_handed_over(world: World) -> None:
+    """Otherwise the first doubt of a later firing would be older than a minute."""
+    world.stack.status = FORWARD
+    world.experiment("Updating", Pace(begin=400, stop=60))
+    asked = world.deliver(world.request("Update"))
+    world.run(30)
+    assert world.events.rules
+    # The progress changes in the very look that is in doubt.
+    experiment = world.sagemaker.experiments[NAME]
+    experiment._record.request["Schedule"]["EndTime"] += 3600.0
+    doubt = world.fail("DescribeStacks", "denied", attempts=1)
+    world.run(90)
+    assert doubt.hits == 1
+    doubt = world.fail("DescribeStacks", "denied", attempts=1)
+    world.run_to_quiet()
+
+    assert doubt.hits == 1
+    assert told(asked)["Status"] == "SUCCESS"
+    assert stops(world) > 0
 
 
 IN_PROGRESS = "Cannot update in-progress endpoint"
@@ -342,6 +492,129 @@ def test_an_endpoint_that_is_gone_is_said_to_be_at_once(world: World, operation:
     assert told(asked)["Reason"].endswith(f"{operation}: ValidationException: {NO_ENDPOINT}")
     # The stack's events show the request after two seconds.
     assert seconds(asked) < 4
+
+
+class Proxy:
+    """A proxy that answers calls of an operation itself, a number of times."""
+
+    def __init__(self, world: World, operation: str, answer: HttpResponse, times: int = 3) -> None:
+        self.hits = 0
+        respond = world.aws.respond
+
+        def first(request: HttpRequest) -> HttpResponse:
+            if request.method == "PUT" or by_name(request)[0] != operation or self.hits >= times:
+                return respond(request)
+            self.hits += 1
+            return answer
+
+        world.aws.respond = first  # type: ignore[method-assign]
+
+
+NOT_OF_AWS = {
+    "503": HttpResponse(503, b"upstream connect error"),
+    "502": HttpResponse(502, b"<html><body>Bad gateway</body></html>"),
+    "empty": HttpResponse(200, b""),
+    "cut": HttpResponse(200, b"<DescribeStacksResponse><Descr"),
+    "a page": HttpResponse(200, b"<html></html>"),
+    "JSON": HttpResponse(200, b"[]"),
+}
+
+
+@pytest.mark.parametrize("answer", NOT_OF_AWS.values(), ids=NOT_OF_AWS)
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "DescribeInferenceExperiment",
+        "DescribeStacks",
+        "DescribeStackEvents",
+        "StopInferenceExperiment",
+        "PutRule",
+        "RemoveTargets",
+    ],
+)
+def test_a_response_that_is_not_of_aws_is_no_answer(
+    world: World, operation: str, answer: HttpResponse
+) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Running", Pace(stop=60))
+    proxy = Proxy(world, operation, answer, 1 if operation == "RemoveTargets" else 3)
+
+    assert answered(world, world.request("Update"))["Status"] == "SUCCESS"
+    assert proxy.hits > 0
+    assert len(world.sagemaker.experiments[NAME].stops) == 1
+
+
+@pytest.mark.parametrize("operation", ["ListTargetsByRule", "RemoveTargets", "DeleteRule"])
+@pytest.mark.parametrize("answer", NOT_OF_AWS.values(), ids=NOT_OF_AWS)
+def test_a_response_that_is_not_of_aws_turns_no_answer_to_a_deletion(
+    world: World, operation: str, answer: HttpResponse
+) -> None:
+    world.stack.status = "DELETE_IN_PROGRESS"
+    world.experiment("Running", Pace(stop=60))
+    proxy = Proxy(world, operation, answer, 1)
+
+    assert answered(world, world.request("Delete"))["Status"] == "SUCCESS"
+    assert proxy.hits > 0
+
+
+STOP = "StopInferenceExperiment"
+NO_STOP = "Cannot stop InferenceExperiment with status Created"
+
+
+@pytest.mark.parametrize("code", ["ValidationException", "ConflictException"])
+@pytest.mark.parametrize(("request_type", "status"), [("Update", "FAILED"), ("Delete", "SUCCESS")])
+def test_a_test_that_has_not_begun_may_refuse_its_stop_by_any_error(
+    world: World, request_type: str, status: str, code: str
+) -> None:
+    world.stack.status = "DELETE_IN_PROGRESS" if request_type == "Delete" else FORWARD
+    world.experiment("Created")
+    refusing(world, STOP, code, NO_STOP)
+
+    asked = world.deliver(world.request(request_type))
+    world.run_to_quiet()
+
+    assert told(asked)["Status"] == status
+    assert "has not started" in told(asked)["Reason"]
+    assert 90 <= seconds(asked) < 120
+
+
+@pytest.mark.parametrize("is_throttled", [False, True], ids=["", "throttled"])
+@pytest.mark.parametrize("ending", ["ended", "gone"])
+@pytest.mark.parametrize("request_type", ["Update", "Delete"])
+def test_a_stop_that_is_refused_as_the_test_ends_is_answered_by_what_a_look_finds(
+    world: World, request_type: str, ending: str, is_throttled: bool
+) -> None:
+    world.stack.status = "DELETE_IN_PROGRESS" if request_type == "Delete" else FORWARD
+    world.experiment("Running", Pace(settle=0))
+    message = "Cannot stop InferenceExperiment with status Completed"
+
+    def refuse(_members: Members) -> Members:
+        if ending == "ended":
+            world.sagemaker.experiments[NAME].conclude("Completed", "by hand")
+        else:
+            world.sagemaker.experiments.pop(NAME, None)
+        if is_throttled:
+            world.fail("DescribeInferenceExperiment", "throttled", attempts=3)
+        raise Refused("ValidationException", message if ending == "ended" else "It does not exist")
+
+    world.aws._operations[STOP] = refuse
+    answer = answered(world, world.request(request_type, KEEP, PROMOTE))
+
+    is_failure = (request_type, ending) == ("Update", "gone")
+    assert answer["Status"] == ("FAILED" if is_failure else "SUCCESS")
+    assert stops(world) == 1
+
+
+def test_a_stop_that_is_refused_though_the_test_runs_is_sent_once(world: World) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Running")
+    refusing(world, STOP, "ValidationException", "No")
+
+    answer = answered(world, world.request("Update"))
+
+    assert answer["Status"] == "FAILED"
+    assert answer["Reason"].endswith("StopInferenceExperiment: ValidationException: No")
+    assert stops(world) == 1
 
 
 @pytest.mark.parametrize("operation", ["DescribeInferenceExperiment", "StopInferenceExperiment"])

@@ -12,7 +12,7 @@ import pytest
 from loopback.sagemaker import UPDATE_FAILED
 from loopback.world import NAME, PROMOTE, World
 
-from .asking import SHORT, answered, stops
+from .asking import SHORT, answered, stops, told
 
 
 def messages(world: World) -> list[dict[str, object]]:
@@ -101,8 +101,9 @@ def sent_for_an_update() -> str:
         return str(another.sagemaker.experiments[NAME].stops[0]["Reason"])
 
 
-def test_end_endpoint_failed_in_an_end_that_was_first_seen_while_it_settled(world: World) -> None:
-    """Another delivery stopped it: the failure that this one finds is no older one."""
+def test_a_failure_that_may_be_older_than_an_end_that_another_delivery_ordered_is_a_warning(
+    world: World,
+) -> None:
     world.stack.status = "UPDATE_IN_PROGRESS"
     stop = {"ModelVariantActions": PROMOTE["ModelVariantActions"], "Reason": sent_for_an_update()}
     ended = world.sagemaker.add(NAME, "Completed", SHORT, by=stop, ended_seconds_ago=1)
@@ -110,8 +111,25 @@ def test_end_endpoint_failed_in_an_end_that_was_first_seen_while_it_settled(worl
 
     answer = answered(world, world.request("Update"))
 
-    assert (answer["Status"], rows(world)[-1]) == ("FAILED", "end_endpoint_failed")
+    assert (answer["Status"], rows(world)[-1]) == ("SUCCESS", "end_as_declared")
+    assert "it is not known whether the last failure of endpoint" in answer["Reason"]
     assert "ended_unsettled" in rows(world)
+
+
+@pytest.mark.parametrize("status", ["Stopping", "Completed"])
+def test_end_endpoint_failed_after_another_delivery_ordered_it_and_a_look_found_no_failure(
+    world: World, status: str
+) -> None:
+    """The delivery that sent the stop was killed."""
+    world.stack.status = "UPDATE_IN_PROGRESS"
+    stop = {"ModelVariantActions": PROMOTE["ModelVariantActions"], "Reason": sent_for_an_update()}
+    ending = world.sagemaker.add(NAME, status, SHORT, by=stop, ended_seconds_ago=1)
+    asked = world.deliver(world.request("Update"))
+    world.run(1)
+    ending.failure = UPDATE_FAILED
+    world.run_to_quiet()
+
+    assert (told(asked)["Status"], rows(world)[-1]) == ("FAILED", "end_endpoint_failed")
 
 
 @pytest.mark.parametrize(("kind", "status"), [("Update", "FAILED"), ("Delete", "SUCCESS")])

@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 from loopback.cloudformation import Event
-from loopback.sagemaker import arn_of
+from loopback.sagemaker import Pace, arn_of
 from loopback.world import KEEP, NAME, PROMOTE, World
 
 from .stories import ARMED, BRIEF, NOW, Declared, Story
@@ -277,6 +277,34 @@ def test_an_order_that_waits_while_a_sibling_fails_without_rollback_fails(world:
     assert story.stops == []
     story.enters("UPDATE_FAILED").rests().enters("UPDATE_IN_PROGRESS")
     assert story.asks("Update", PROMOTE, KEEP) == "SUCCESS"
+    assert story.stops == ["Promote"]
+
+
+@pytest.mark.parametrize("lost", ["answer", "invocation"])
+@pytest.mark.parametrize("kind", ["Update", "Delete"])
+def test_a_stop_of_which_no_answer_came_is_waited_for_whatever_cannot_be_told_then(
+    world: World, kind: str, lost: str
+) -> None:
+    """SageMaker took it. For a Delete the events are denied; of an Update a sibling fails."""
+    world.experiment("Running", Pace(stop=600, lag=8))
+    story = Story(world).created(PROMOTE if kind == "Delete" else KEEP)
+    story.enters(f"{kind.upper()}_IN_PROGRESS")
+    if lost == "answer":
+        world.fail("StopInferenceExperiment", "taken", attempts=1)
+    asked = story.sends(kind, PROMOTE, KEEP if kind == "Update" else None)
+    while not story.stops:
+        world.run(0.5)
+    if lost == "invocation":
+        [running] = world.function.running.values()
+        running.task.is_killed = True
+    if kind == "Delete":
+        world.fail("DescribeStackEvents", "denied", attempts=10**6)
+    else:
+        sibling = Event(world.clock.now, "Bucket", "a", "AWS::S3::Bucket", "UPDATE_FAILED")
+        world.stack.events.append(sibling)
+    story.until_answered(asked)
+    assert story.last["Status"] == "SUCCESS"
+    assert asked.answered_at - asked.issued_at > 590
     assert story.stops == ["Promote"]
 
 

@@ -245,6 +245,23 @@ def test_a_wait_without_a_stop_of_ours_makes_the_rule_after_20_s(world: World, s
     assert world.leftovers == []
 
 
+def test_a_firing_that_cannot_describe_the_experiment_leaves_the_rule_its_events(
+    world: World,
+) -> None:
+    world.deliver(begin(world, pace=Pace(begin=1000), status="Updating"))
+    world.run(30)
+    made = len(list(world.journal.calls("PutRule")))
+    # What the rule hands over changes: the look is in doubt.
+    world.fail("DescribeStacks", "denied", attempts=1)
+    world.fail("DescribeInferenceExperiment", "unavailable", attempts=1)
+    world.run(60)
+
+    assert len(list(world.journal.calls("PutRule"))) > made
+    assert all(
+        call.detail["request"].get("EventPattern") for call in world.journal.calls("PutRule")
+    )
+
+
 CLEAN_UP = ["RemoveTargets", "DeleteRule"]
 
 
@@ -320,6 +337,21 @@ def test_a_request_leaves_the_rule_to_another_request_of_its_resource(world: Wor
     assert told(asked)["Status"] == "SUCCESS"
     assert list(rule.targets) == ["another"]
     assert world.events.rules
+
+
+def test_a_target_is_of_one_request_though_its_id_comes_again(world: World) -> None:
+    """A late clean-up of the first request would end the wait of the second, such as its undo."""
+    event = begin(world)
+    world.deliver(event)
+    world.deliver(event)
+    world.run(30)
+    (rule,) = world.events.rules.values()
+    assert len(rule.targets) == 1
+
+    world.stack.status = "UPDATE_ROLLBACK_IN_PROGRESS"
+    world.deliver(world.request("Update", KEEP, DECLARED))
+    world.run(25)
+    assert len(rule.targets) == 2
 
 
 @pytest.mark.parametrize("kind", ["Update", "Delete"])
@@ -534,4 +566,24 @@ def test_a_stop_that_takes_too_long_is_answered_while_cloudformation_still_waits
 
     assert told(asked)["Status"] == "FAILED"
     assert timeout * 11 / 12 <= seconds(asked) <= timeout * 11 / 12 + 5
+    assert world.leftovers == []
+
+
+@pytest.mark.parametrize(
+    ("timeout", "late"), [(66, 0.0), (76, 0.0), (300, 240.0)], ids=["short", "76", "late"]
+)
+@pytest.mark.parametrize("status", ["Running", "Updating"])
+def test_a_request_whose_deadline_is_near_is_answered_before_it(
+    world: World, status: str, timeout: int, late: float
+) -> None:
+    """The rule that it would be left to fires a minute later."""
+    world.stack.status = FORWARD
+    world.experiment(status, Pace(stop=10_000, begin=10_000))
+    event = world.request("Update", {**DECLARED, "ServiceTimeout": str(timeout)})
+    world.run(late)
+    asked = world.deliver(event)
+    world.run_to_quiet(4 * 3600)
+
+    assert told(asked)["Status"] == "FAILED"
+    assert timeout * 11 / 12 <= seconds(asked) <= timeout * 11 / 12 + 3
     assert world.leftovers == []

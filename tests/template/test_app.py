@@ -242,7 +242,12 @@ WRONG: dict[str, tuple[Json, str, str]] = {
     "an alarm that is no name": (
         _with_evidence(alarms=[5]),
         ".promote_if.alarms[0]",
-        " must be a text, got 5",
+        " must be a string, got 5",
+    ),
+    "an alarm that is listed twice": (
+        _with_evidence(alarms=["errors", "latency", "errors"]),
+        ".promote_if.alarms",
+        ' must be a list with each alarm once, got ["errors", "latency", "errors"]',
     ),
     "a dimension that is no text": (
         _compared(dimensions=["v2"]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +18,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk_stop_inference_experiment import (
+    StopInferenceExperiment,
     StopInferenceExperimentProvider,
 )
 
@@ -116,6 +119,15 @@ def test_an_experiment_has_the_metrics_of_its_variants() -> None:
     ]
 
 
+@pytest.mark.parametrize("method", VARIANTS)
+def test_the_documentation_of_a_metric_has_its_unit_its_defaults_and_the_page(method: str) -> None:
+    text = inspect.getdoc(getattr(StopInferenceExperiment, method)) or ""
+    (unit,) = re.findall(r"Unit: (\w+)\.", text)
+    assert (unit == "microseconds") == VARIANTS[method][0].endswith("Latency")
+    assert re.findall(r"Default: (.+)\.", text) == ["5 minutes", VARIANTS[method][1]]
+    assert "https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html" in text
+
+
 def test_the_metrics_of_an_experiment_by_name_are_those_of_the_endpoint_it_runs_on() -> None:
     stack = new_stack()
     metric = declare(stack).metric_model_latency("shadow", statistic="p99")
@@ -178,6 +190,24 @@ def test_a_function_gets_the_concurrency_and_the_dead_letter_queue_it_is_given()
     assert function["Properties"]["DeadLetterConfig"] == {"TargetArn": arn}
     assert [one for one in statements(template) if "sqs:" in str(one["Action"])] == [
         {"Action": "sqs:SendMessage", "Effect": "Allow", "Resource": arn}
+    ]
+    name, _ = only(template, RESOURCE_TYPE)
+    assert dependencies(template, name) == set(template["Resources"]) - {name}
+
+
+def test_the_role_may_encrypt_for_a_dead_letter_queue_with_a_customer_managed_key() -> None:
+    stack = new_stack()
+    queue = sqs.Queue(stack, "Failed", encryption=sqs.QueueEncryption.KMS)
+    provider = StopInferenceExperimentProvider(stack, "Provider", dead_letter_queue=queue)
+    declare(stack, provider=provider)
+    template = synthesised(stack)
+    key, _ = only(template, "AWS::KMS::Key")
+    assert [one for one in statements(template) if "kms:" in str(one["Action"])] == [
+        {
+            "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+            "Effect": "Allow",
+            "Resource": {"Fn::GetAtt": [key, "Arn"]},
+        }
     ]
     name, _ = only(template, RESOURCE_TYPE)
     assert dependencies(template, name) == set(template["Resources"]) - {name}

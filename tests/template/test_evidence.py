@@ -245,6 +245,16 @@ class TestConfidence:
                 ),
                 "comparisons[0].production' must be a metric, and not a math expression, which",
             ),
+            (
+                sequential(
+                    two_metrics(at_least=1, shadow=quality(unit=cloudwatch.Unit.MILLISECONDS))
+                ),
+                "comparisons[0].shadow' must have no 'unit', got Unit.MILLISECONDS: the function",
+            ),
+            (
+                sequential(Comparison.error_rate_5xx()),
+                "must have a bound, got none: give 'max_rate' or 'max_increase'",
+            ),
         ],
     )
     def test_refuses(self, given: Evidence, said: str) -> None:
@@ -289,6 +299,22 @@ class TestOtherEnvironments:
             f"'{getattr(self.HERE, which)}', got one in '{value}', where the function cannot read "
             f"it: publish it in that {which}"
         ) in self.problem(given)
+
+    def test_a_metric_of_a_known_region_is_refused_where_the_stacks_own_is_not_known(self) -> None:
+        given = two_metrics(at_least=1, production=quality("Base", region="us-east-1"))
+        assert (
+            "'promote_if.comparisons[0].production' is in region 'us-east-1', where the function "
+            "can read it only if the stack is there, which is not known at synth: give the stack "
+            "an 'env', or leave it out of the metric"
+        ) in refused(sequential(given))
+
+    def test_an_alarm_of_a_known_region_is_refused_where_the_stacks_own_is_not_known(self) -> None:
+        alarms = [self.of_arn("arn:aws:cloudwatch:us-east-1:123456789012:alarm:errors")]
+        assert (
+            "'promote_if.alarms[0]' is in account '123456789012' and region 'us-east-1', where the "
+            "function can read it only if the stack is there, which is not known at synth: give "
+            "the stack an 'env', or name it with Alarm.from_alarm_name(...)"
+        ) in refused(sequential(alarms=alarms))
 
     def test_what_is_here_or_not_known_is_taken(self) -> None:
         stack = cdk.Stack(cdk.App(), "Here", env=self.HERE)
@@ -361,7 +387,7 @@ class TestPermissions:
         ]
 
     def test_alarms_are_named(self) -> None:
-        stack = new_stack()
+        stack = new_stack(env=TestOtherEnvironments.HERE)
         imported = cloudwatch.Alarm.from_alarm_arn(
             stack, "Imported", "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:errors"
         )

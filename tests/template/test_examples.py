@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+from itertools import pairwise
 from pathlib import Path
 from runpy import run_path
 from unittest.mock import patch
@@ -67,3 +69,35 @@ def test_the_example_without_python_code_is_read_by_the_librarys_app() -> None:
     (resource,) = resources(stack.template, RESOURCE_TYPE).values()
     assert resource["Properties"]["Name"] == "fraud-shadow-json"
     assert not stack.messages
+
+
+EXAMPLE = ROOT / "examples" / "cdk_json"
+PROPS = ROOT / "docs" / "reference" / "props.md"
+
+
+def _contexts_typed(text: str) -> list[dict[str, str]]:
+    """The context of each command of a page that replaces entries of the declaration."""
+    commands = [
+        shlex.split(command, comments=True)
+        for command in re.findall(r"^cdk deploy(?:\\\n|.)*", text, re.MULTILINE)
+    ]
+    return [
+        dict(value.split("=", 1) for option, value in pairwise(command) if option == "-c")
+        for command in commands
+        if "stop-inference-experiment." in " ".join(command)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("page", "declared"),
+    [
+        (EXAMPLE / "README.md", (EXAMPLE / "cdk.json").read_text()),
+        (PROPS, re.findall(r'```json\n(\{\n  "app".*?)```', PROPS.read_text(), re.DOTALL)[0]),
+    ],
+    ids=["the example", "the reference"],
+)
+def test_the_librarys_app_takes_what_a_page_types_after_c(page: Path, declared: str) -> None:
+    contexts = _contexts_typed(page.read_text())
+    assert len(contexts) > 1
+    for context in contexts:
+        make_stack(cdk.App(context={**json.loads(declared)["context"], **context}))

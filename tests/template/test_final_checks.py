@@ -8,9 +8,18 @@ import aws_cdk as cdk
 import jsii
 import pytest
 
-from cdk_stop_inference_experiment import StopOn
+from cdk_stop_inference_experiment import StopInferenceExperimentProvider, StopOn
 
-from .stacks import RESOURCE_TYPE, declare, new_stack, only, synthesised, warnings_of
+from .stacks import (
+    RESOURCE_TYPE,
+    declare,
+    new_stack,
+    only,
+    resources,
+    shadow_test,
+    synthesised,
+    warnings_of,
+)
 
 RETAINED = "cdk-stop-inference-experiment:retained"
 
@@ -95,3 +104,26 @@ def test_warns_of_removal_policies_of_the_app_unless_the_type_is_excluded() -> N
     cdk.RemovalPolicies.of(other).retain(exclude_resource_types=[RESOURCE_TYPE])
     assert warnings_of(other) == []
     assert only(synthesised(other), RESOURCE_TYPE)[1]["DeletionPolicy"] == "Delete"
+
+
+def test_a_construct_that_is_removed_again_is_not_checked() -> None:
+    stack = new_stack()
+    declare(stack)
+    assert stack.node.try_remove_child("StopShadowTest")
+    assert resources(synthesised(stack), RESOURCE_TYPE) == {}
+
+
+def test_a_provider_that_is_removed_again_is_not_checked() -> None:
+    stack = new_stack()
+    declare(stack, provider=StopInferenceExperimentProvider(stack, "Provider"))
+    assert stack.node.try_remove_child("StopShadowTest")
+    assert stack.node.try_remove_child("Provider")
+    assert synthesised(stack).get("Resources", {}) == {}
+
+
+def test_an_experiment_that_is_removed_again_is_not_checked() -> None:
+    stack = new_stack()
+    declare(stack, experiment=shadow_test(stack))
+    assert stack.node.try_remove_child("StopShadowTest")
+    assert stack.node.try_remove_child("ShadowTest")
+    assert resources(synthesised(stack), RESOURCE_TYPE) == {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_ec2 as ec2
@@ -12,7 +14,18 @@ from cdk_stop_inference_experiment import (
 )
 from cdk_stop_inference_experiment.network import SERVICES
 
-from .stacks import EVIDENCE, declare, new_stack, synthesised, warnings_of
+from .stacks import (
+    EVIDENCE,
+    RESOURCE_TYPE,
+    Json,
+    declare,
+    dependencies,
+    new_stack,
+    only,
+    resources,
+    synthesised,
+    warnings_of,
+)
 
 PUBLIC, ISOLATED, EGRESS = (
     ec2.SubnetType.PUBLIC,
@@ -126,3 +139,96 @@ def test_a_vpc_that_is_looked_up_passes_before_the_lookup() -> None:
     vpc = ec2.Vpc.from_lookup(stack, "Vpc", vpc_id="vpc-1")
     StopInferenceExperimentProvider(stack, "Provider", vpc=vpc)
     assert warnings_of(stack) == []
+
+
+def _deleted_at_the_same_time(template: Json, resource_type: str) -> list[str]:
+    """The types of the endpoints and rules that a resource does not keep until it is deleted."""
+    name, _ = only(template, resource_type)
+    kept = dependencies(template, name)
+    return sorted(
+        resource["Type"].removeprefix("AWS::EC2::")
+        for other, resource in template["Resources"].items()
+        if other not in kept and re.search("VPCEndpoint|SecurityGroup", resource["Type"])
+    )
+
+
+@pytest.mark.parametrize("subnet_types", [[ISOLATED], [PUBLIC, EGRESS]])
+def test_endpoints_of_the_stack_and_their_rules_stay_until_the_resource_is_deleted(
+    subnet_types: list[ec2.SubnetType],
+) -> None:
+    stack = new_stack()
+    vpc = _vpc(stack, *subnet_types)
+    provider = StopInferenceExperimentProvider(stack, "Provider", vpc=vpc)
+    declare(stack, provider=provider)
+    _add_endpoints(vpc, "s3", "events", "monitoring")
+    for service in ("sagemaker.api", "cloudformation"):
+        ec2.InterfaceVpcEndpoint(
+            stack,
+            service,
+            vpc=vpc,
+            service=ec2.InterfaceVpcEndpointAwsService(service),
+            open=False,
+        ).connections.allow_default_port_from(provider)
+    template = synthesised(stack)
+    assert len(resources(template, "AWS::EC2::VPCEndpoint")) == 5
+    assert len(resources(template, "AWS::EC2::SecurityGroupIngress")) == 2
+    assert _deleted_at_the_same_time(template, RESOURCE_TYPE) == []
+
+
+def test_an_endpoint_for_a_service_that_the_function_does_not_call_is_not_kept() -> None:
+    stack = new_stack()
+    vpc = _vpc(stack, ISOLATED)
+    provider = StopInferenceExperimentProvider(stack, "Provider", vpc=vpc)
+    declare(stack, provider=provider)
+    _add_endpoints(vpc, *SERVICES, "execute-api")
+    left = _deleted_at_the_same_time(synthesised(stack), RESOURCE_TYPE)
+    assert left == ["SecurityGroup", "VPCEndpoint"]
+
+
+def test_what_the_functions_security_group_lets_out_stays_until_the_resource_is_deleted() -> None:
+    stack = new_stack()
+    vpc = _vpc(stack, PUBLIC, EGRESS)
+    group = ec2.SecurityGroup(stack, "Group", vpc=vpc, allow_all_outbound=False)
+    proxy = ec2.SecurityGroup(stack, "Proxy", vpc=vpc)
+    provider = StopInferenceExperimentProvider(stack, "Provider", vpc=vpc, security_groups=[group])
+    declare(stack, provider=provider)
+    provider.connections.allow_to(proxy, ec2.Port.tcp(443))
+    template = synthesised(stack)
+    assert resources(template, "AWS::EC2::SecurityGroupEgress")
+    assert _deleted_at_the_same_time(template, RESOURCE_TYPE) == []
+
+
+def test_a_nested_stack_is_deleted_before_the_endpoints_of_its_parent() -> None:
+    parent = new_stack()
+    vpc = _vpc(parent, ISOLATED)
+    nested = cdk.NestedStack(parent, "Nested")
+    provider = StopInferenceExperimentProvider(nested, "Provider", vpc=vpc)
+    declare(nested, provider=provider)
+    _add_endpoints(vpc, *SERVICES)
+    template = synthesised(parent)
+    assert _deleted_at_the_same_time(template, "AWS::CloudFormation::Stack") == []
+
+
+def test_endpoints_beside_a_nested_stack_with_the_vpc_wait_for_it_and_not_the_other_way() -> None:
+    parent = new_stack()
+    nested = cdk.NestedStack(parent, "Nested")
+    vpc = _vpc(nested, ISOLATED)
+    declare(nested, provider=StopInferenceExperimentProvider(nested, "Provider", vpc=vpc))
+    for service in SERVICES[:3]:
+        ec2.InterfaceVpcEndpoint(
+            parent, service, vpc=vpc, service=ec2.InterfaceVpcEndpointAwsService(service)
+        )
+    template = synthesised(parent)
+    endpoint = next(iter(resources(template, "AWS::EC2::VPCEndpoint")))
+    name, _ = only(template, "AWS::CloudFormation::Stack")
+    assert name in dependencies(template, endpoint)
+
+
+@pytest.mark.parametrize("has_endpoints", [True, False])
+def test_endpoints_of_a_vpc_of_the_same_id_in_another_stack_are_none(has_endpoints: bool) -> None:
+    app = cdk.App()
+    stack, other = cdk.Stack(app, "Prod"), cdk.Stack(app, "Test")
+    StopInferenceExperimentProvider(stack, "Provider", vpc=_vpc(stack, ISOLATED))
+    if has_endpoints:
+        _add_endpoints(_vpc(other, ISOLATED), *SERVICES)
+    assert len(warnings_of(stack)) == 1

@@ -97,6 +97,7 @@ def _endpoints(stack: cdk.Stack) -> list[str]:
     [
         ({"outcome": Outcome.promote_shadow()}, True),
         ({"outcome": Outcome.promote_shadow(Instances("ml.m5.xlarge", 2))}, True),
+        ({"outcome": Outcome.promote_shadow(Instances.shadow())}, False),
         ({"outcome": Outcome.keep_production()}, False),
         ({"outcome": Outcome.keep_both()}, False),
         ({"model_variant_actions": KEEP_PRODUCTION}, False),
@@ -149,7 +150,7 @@ def test_promotions_use_up_a_providers_permissions_earlier() -> None:
             declare(stack, name, experiment_name=name, outcome=Outcome.promote_shadow())
             for name in names
         ]
-    assert refused.value.construct_path == "Stack/experiment-28"
+    assert refused.value.construct_path == "Stack/experiment-27"
     provider = StopInferenceExperimentProvider(stack, "Provider2")
     declare(stack, "Next", provider=provider, outcome=Outcome.promote_shadow())
 

@@ -33,6 +33,10 @@ def _composite(stack: cdk.Stack) -> cloudwatch.CompositeAlarm:
     return cloudwatch.CompositeAlarm(stack, "Composite", alarm_rule=rule)
 
 
+def _encrypted_queue(stack: cdk.Stack) -> sqs.Queue:
+    return sqs.Queue(stack, "Queue", encryption=sqs.QueueEncryption.KMS)
+
+
 def _nested() -> cdk.Stack:
     return cdk.NestedStack(cdk.Stack(cdk.App(), "Parent"), "Nested")
 
@@ -45,7 +49,7 @@ def _everything() -> cdk.Stack:
         "Provider",
         vpc=ec2.Vpc(stack, "Vpc"),
         environment_encryption=kms.Key(stack, "Key"),
-        dead_letter_queue=sqs.Queue(stack, "Queue"),
+        dead_letter_queue=_encrypted_queue(stack),
     )
     evidence = replace(EVIDENCE, alarms=[_composite(stack)])
     declare(stack, provider=provider, promote_if=evidence, **PROMOTION)
@@ -100,8 +104,15 @@ OPTIONS: dict[str, Any] = {
     "alarms in `promote_if`": lambda stack: declare(
         stack, promote_if=replace(EVIDENCE, alarms=[_alarm(stack)]), **PROMOTION
     ),
-    "`environment_encryption`": lambda stack: StopInferenceExperimentProvider(
-        stack, "Provider", environment_encryption=kms.Key(stack, "Key")
+    "a key: `environment_encryption`, or that of `dead_letter_queue`": lambda stack: (
+        StopInferenceExperimentProvider(
+            stack, "Provider", environment_encryption=kms.Key(stack, "Key")
+        )
+    ),
+    "`dead_letter_queue` with a customer managed key": lambda stack: (
+        StopInferenceExperimentProvider(
+            stack, "Provider", dead_letter_queue=_encrypted_queue(stack)
+        )
     ),
     "`dead_letter_queue`": lambda stack: StopInferenceExperimentProvider(
         stack, "Provider", dead_letter_queue=sqs.Queue(stack, "Queue")

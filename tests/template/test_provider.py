@@ -104,7 +104,6 @@ def test_nothing_but_the_polling_rules_of_this_stack_may_invoke_the_function(
         "Action": "lambda:InvokeFunction",
         "FunctionName": {"Fn::GetAtt": [function, "Arn"]},
         "Principal": "events.amazonaws.com",
-        "SourceAccount": {"Ref": "AWS::AccountId"},
         "SourceArn": _arn("events", *_RULE_SUFFIX),
     }
 

@@ -7,6 +7,7 @@ import re
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_iam as iam
 
 from cdk_stop_inference_experiment import (
     InvalidPropsError,
@@ -83,22 +84,53 @@ def test_a_provider_serves_40_experiments_and_refuses_the_41st() -> None:
     assert len(resources(synthesised(stack), RESOURCE_TYPE)) == 41
 
 
-def test_long_names_use_up_a_providers_permissions_earlier() -> None:
-    stack = new_stack(env=cdk.Environment(account="123456789012", region="us-east-1"))
-    names = (f"{number:02}-{'x' * 117}" for number in range(40))
+LONG_NAMES = tuple(f"{number:02}-{'x' * 117}" for number in range(40))
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [("us-east-1", "aws"), ("us-gov-west-1", "aws-us-gov"), ("cn-north-1", "aws-cn")],
+)
+def test_long_names_use_up_a_providers_permissions_earlier(region: str, partition: str) -> None:
+    stack = new_stack(env=cdk.Environment(account="123456789012", region=region))
     with pytest.raises(InvalidPropsError, match="experiments with 10240 characters"):
-        [declare(stack, name, experiment_name=name) for name in names]
+        [declare(stack, name, experiment_name=name) for name in LONG_NAMES]
+    documents = _policies(stack, partition)
+    characters = sum(map(len, documents))
+    assert 10_240 - len(documents[0]) < characters <= 10_240
+
+
+def _policies(stack: cdk.Stack, partition: str) -> list[str]:
+    """The inline policies as IAM counts them, in a stack of a known account and region."""
     policies = resources(synthesised(stack), "AWS::IAM::Policy").values()
-    documents = [policy["Properties"]["PolicyDocument"] for policy in policies]
-    characters = sum(len(_compact(document)) for document in documents)
-    each = characters // len(documents)
-    assert 10_240 - each < characters <= 10_240
-
-
-def _compact(document: Json) -> str:
-    text = json.dumps(document, separators=(",", ":"))
     join = r'{"Fn::Join":\["",\["arn:",{"Ref":"AWS::Partition"},(":[^"]*")\]\]}'
-    return re.sub(join, lambda match: f'"arn:aws{match[1][1:]}', text)
+    return [
+        re.sub(join, lambda match: f'"arn:{partition}{match[1][1:]}', _compact(policy))
+        for policy in policies
+    ]
+
+
+def _compact(policy: Json) -> str:
+    return json.dumps(policy["Properties"]["PolicyDocument"], separators=(",", ":"))
+
+
+@pytest.mark.parametrize("is_imported", [False, True])
+def test_providers_that_share_a_role_share_its_room(is_imported: bool) -> None:
+    stack = new_stack(env=cdk.Environment(account="123456789012", region="us-east-1"))
+    if is_imported:
+        arn = "arn:aws:iam::123456789012:role/stopper"
+        roles = [iam.Role.from_role_arn(stack, name, arn) for name in ("Role", "Again")]
+    else:
+        roles = [iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))]
+    first, second, other = (
+        StopInferenceExperimentProvider(stack, name, role=role)
+        for name, role in (("First", roles[0]), ("Second", roles[-1]), ("Other", None))
+    )
+    for name in LONG_NAMES[:20]:
+        declare(stack, name, experiment_name=name, provider=first)
+    with pytest.raises(InvalidPropsError, match="in its role, which already has those of 30 exp"):
+        [declare(stack, name, experiment_name=name, provider=second) for name in LONG_NAMES[20:]]
+    declare(stack, "Next", experiment_name=LONG_NAMES[-1], provider=other)
 
 
 def test_the_providers_own_permissions_do_not_count_against_the_experiments(template: Json) -> None:

@@ -14,6 +14,7 @@ from aws_cdk.aws_sagemaker import CfnInferenceExperiment
 
 from cdk_stop_inference_experiment import (
     DesiredState,
+    Evidence,
     Instances,
     ModelVariantConfig,
     Outcome,
@@ -28,6 +29,7 @@ from .stacks import (
     KEEP_PRODUCTION,
     PROMOTE,
     PROMOTE_SHADOW,
+    REMOVE,
     RETAIN,
     SHADOW,
     declare,
@@ -297,6 +299,26 @@ def test_a_warning_can_be_acknowledged_by_its_id(warning_id: str, props: dict[st
     assert warnings_of(stack) == []
 
 
+@pytest.mark.parametrize(
+    ("actions", "is_warned"),
+    [
+        ({"production": REMOVE}, True),
+        ({"production": REMOVE, "shadow": RETAIN}, True),
+        ({"production": REMOVE, "shadow": PROMOTE}, False),
+        ({"production": RETAIN, "shadow": REMOVE}, False),
+        ({"shadow": REMOVE}, False),
+        ({"production": REMOVE, "shadow": cdk.Fn.import_value("Action")}, False),
+    ],
+)
+def test_warns_of_an_end_without_a_production_variant_of_a_known_experiment(
+    actions: dict[str, Any], is_warned: bool
+) -> None:
+    stack = new_stack()
+    declare(stack, experiment=shadow_test(stack), model_variant_actions=actions)
+    said = "removes the production variant and promotes no other one: an endpoint needs a"
+    assert any(said in text for text in warnings_of(stack)) is is_warned
+
+
 class TestOtherInstanceType:
     """The shadow of the experiment is tested on ml.m5.xlarge."""
 
@@ -328,6 +350,24 @@ class TestOtherInstanceType:
         assert (f"tested on 'ml.m5.xlarge', but 'outcome' promotes it on '{wanted}'" in text) is (
             wanted is not None
         )
+        assert "promote_if" not in text
+
+    @pytest.mark.parametrize("wanted", ["ml.m5.large", "ml.m5.xlarge"])
+    @pytest.mark.parametrize("evidence", [None, EVIDENCE])
+    def test_the_same_is_said_of_variants_by_name(
+        self, wanted: str, evidence: Evidence | None
+    ) -> None:
+        stack = new_stack()
+        declare(
+            stack,
+            experiment=shadow_test(stack),
+            model_variant_actions=PROMOTE_SHADOW,
+            desired_model_variants=[dataclasses.replace(SHADOW, instance_type=wanted)],
+            promote_if=evidence,
+        )
+        said = "'ml.m5.xlarge', but 'desired_model_variants' promotes it on 'ml.m5.large': what was"
+        text = "".join(warnings_of(stack))
+        assert (said in text) is (wanted == "ml.m5.large")
         assert "promote_if" not in text
 
     def test_evidence_needs_the_instances_to_be_named(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -20,6 +21,7 @@ from tests.unit.situations import (
     delete,
     ended_by,
     experiment,
+    outcome,
     promoting,
     properties,
     update,
@@ -28,6 +30,7 @@ from tests.unit.situations import (
 
 from cdk_stop_inference_experiment_handler.lifecycle.decision import Decision, Row, Verb
 from cdk_stop_inference_experiment_handler.lifecycle.situation import Kind, Situation
+from cdk_stop_inference_experiment_handler.lifecycle.stop_request import members_of
 
 KINDS: dict[str, Callable[..., Situation]] = {"create": create, "update": update, "delete": delete}
 kinds = pytest.mark.parametrize("kind", KINDS)
@@ -98,12 +101,33 @@ def test_end_cancelled_with_another_reason_than_ours(kind: str) -> None:
 def test_end_endpoint_failed_although_in_service(kind: str, status: str) -> None:
     """A FailureReason that it did not have before the Stop, or that came with this end."""
     ended = ended_by(promoting(), status, endpoint_failure="quota exceeded")
-    for before in ("", "an older one", None):
+    for before in ("", "an older one"):
         decision = after(kind, ended, failure_before=before)
         assert (decision.verb, decision.warn) == bad(kind)
         assert decision.row is Row.END_ENDPOINT_FAILED
         assert "quota exceeded" in decision.why
     assert after(kind, ended, failure_before="quota exceeded").row is Row.END_AS_DECLARED
+
+
+@pytest.mark.parametrize("status", ["Completed", "Cancelled"])
+@kinds
+def test_a_failure_that_may_be_older_than_the_stop_is_a_warning(kind: str, status: str) -> None:
+    """First seen Stopping or ended: by a second delivery, or by a deployment after a rollback."""
+    ended = ended_by(promoting(), status, endpoint_failure="quota exceeded")
+    decision = after(kind, ended, failure_before=None)
+    assert (decision.verb, decision.row) == (Verb.SUCCEED, Row.END_AS_DECLARED)
+    assert decision.warn
+    assert decision.why.endswith(
+        "; it is not known whether variant 'shadow' serves production now: check endpoint 'fraud'; "
+        "it is not known whether the last failure of endpoint 'fraud' came with this end: check "
+        "what it serves; endpoint: quota exceeded"
+    )
+    broken = replace(ended, endpoint_status="UpdateRollbackFailed")
+    assert after(kind, broken, failure_before=None).row is Row.END_ENDPOINT_FAILED
+    contradicted = replace(ended, variants={"production": "InService"})
+    decision = after(kind, contradicted, failure_before=None)
+    assert (decision.row, decision.warn) == (Row.END_CONTRADICTED, True)
+    assert "quota exceeded" in decision.why
 
 
 @pytest.mark.parametrize("settled", ["Failed", "OutOfService", "UpdateRollbackFailed"])
@@ -163,13 +187,54 @@ def test_end_as_declared(kind: str, status: str, asked: str | None, warns: bool)
     decision = after(kind, ended_by(new, status), new)
     assert (decision.verb, decision.row) == (Verb.SUCCEED, Row.END_AS_DECLARED)
     assert decision.warn is warns
-    assert "; variant 'shadow' serves production now" in decision.why
+    serves = "; variant 'shadow' serves production now"
+    unknown = "; it is not known whether variant 'shadow' serves production now"
+    assert (serves if status == "Completed" else unknown) in decision.why
+
+
+@pytest.mark.parametrize("new", [promoting(), outcome("PromoteShadow")])
+@kinds
+def test_a_promotion_is_not_said_to_serve_where_the_test_ended_for_another_reason(
+    kind: str, new: Properties
+) -> None:
+    """Somebody else, or its schedule, ended it in the moment of the stop."""
+    by_hand = experiment("Completed", status_reason="stopped in the console (0badc0de)")
+    at_its_end = experiment("Completed", completion_time=ISSUED + 60)
+    for seen, said in (
+        (by_hand, "because 'stopped in the console (0badc0de)'"),
+        (at_its_end, "by its schedule"),
+    ):
+        ended = replace(seen, variants={})
+        decision = after(kind, ended, new, scheduled_end=ISSUED + 60)
+        assert (decision.verb, decision.row) == (Verb.SUCCEED, Row.END_AS_DECLARED)
+        assert decision.warn
+        assert said in decision.why
+        assert decision.why.endswith(
+            "; it is not known whether variant 'shadow' serves production now: check endpoint "
+            "'fraud'"
+        )
+        unnamed = after(kind, replace(ended, production="", shadows=()), new, scheduled_end=ISSUED)
+        assert unnamed.warn
+        assert "is not known whether " in unnamed.why
+
+
+@kinds
+def test_an_end_for_another_reason_that_promotes_nothing_or_has_none_needs_no_warning(
+    kind: str,
+) -> None:
+    by_hand = experiment("Completed", status_reason="by hand", variants={})
+    decision = after(kind, by_hand, properties())
+    assert (decision.row, decision.warn) == (Row.END_AS_DECLARED, False)
+    unsaid = experiment("Completed", completion_time=ISSUED + 60, variants={})
+    decision = after(kind, unsaid, scheduled_end=ISSUED + 3600)
+    assert (decision.row, decision.warn) == (Row.END_AS_DECLARED, False)
+    assert "serves production now: check endpoint 'fraud'" in decision.why
 
 
 def test_an_end_that_a_gate_kept_is_judged_by_what_was_sent() -> None:
     alarms = {"MinInvocations": "10", "Alarms": ["too-slow"]}
     gated = promoting(PromoteIf=alarms)
-    kept = wanted(gated).kept("evidence: failed")
+    kept = wanted(gated).without_promotion("evidence: failed")
     seen = experiment("Cancelled", status_reason=kept.reason)
     for variants, row in (
         ({"production": "InService", "shadow": "Deleted"}, Row.END_AS_DECLARED),
@@ -187,6 +252,35 @@ def test_an_end_that_the_request_does_not_declare_is_judged_by_its_digest() -> N
     assert (decision.verb, decision.row) == (Verb.SUCCEED, Row.END_AS_DECLARED)
     broken = after("delete", seen, promoting(Newer="property"), sent=wanted(properties()).digest)
     assert broken.row is Row.END_AS_DECLARED
+
+
+def test_a_delete_of_another_declaration_is_judged_by_what_was_sent() -> None:
+    """Where an update failed before, it ends what is deployed, not what it is asked with."""
+    given = properties(DesiredState="Completed")
+    both = {"production": "InService", "shadow": "InService"}
+    members = json.dumps(members_of(wanted(given), experiment(), {}))
+
+    def deleted(seen: Any, **progress: Any) -> Decision:
+        sent = {"sent": wanted(given).digest, "request": members, **progress}
+        return after("delete", seen, promoting(), **sent)
+
+    decision = deleted(ended_by(given, variants=both))
+    assert (decision.row, decision.warn) == (Row.END_CONTRADICTED, True)
+    decision = deleted(ended_by(given, "Cancelled"))
+    assert (decision.row, decision.warn) == (Row.END_AS_DECLARED, True)
+    assert "was declared to end as Completed, and ended as Cancelled" in decision.why
+    # The last Stop that was tried is not the one that was accepted.
+    other = deleted(ended_by(promoting(), variants=both), sent=wanted(promoting()).digest)
+    assert (other.row, other.warn) == (Row.END_CONTRADICTED, True)
+
+
+def test_what_was_sent_names_the_variants_that_sagemaker_no_longer_names() -> None:
+    new = outcome("PromoteShadow")
+    members = json.dumps(members_of(wanted(new), experiment(), {"production": 3}))
+    seen = ended_by(new, production="", shadows=())
+    assert "serves production" not in after("update", seen, new).why
+    named = after("update", seen, new, request=members)
+    assert "; variant 'shadow' serves production now" in named.why
 
 
 @kinds

@@ -34,7 +34,7 @@ from tests.unit.situations import (
 
 from cdk_stop_inference_experiment_handler.contract.declaration import Outcome, OutcomeKind
 from cdk_stop_inference_experiment_handler.lifecycle.decision import Decision, Row, Verb
-from cdk_stop_inference_experiment_handler.lifecycle.gate import MAX_REPORT, fitted
+from cdk_stop_inference_experiment_handler.lifecycle.gate import MAX_REPORT, short_report
 from cdk_stop_inference_experiment_handler.lifecycle.situation import (
     Experiment,
     Kind,
@@ -221,7 +221,7 @@ def test_a_share_of_the_requests_is_noted() -> None:
 
 
 class TestWhatIsKeptInstead:
-    KEPT = wanted(GATED).kept("evidence: failed")
+    KEPT = wanted(GATED).without_promotion("evidence: failed")
     ENDED = experiment("Completed", status_reason=KEPT.reason, variants={})
     STOPPING = experiment("Stopping", status_reason=KEPT.reason)
 
@@ -240,7 +240,7 @@ class TestWhatIsKeptInstead:
 
     def test_it_has_nothing_of_the_promotion(self) -> None:
         given = outcome("PromoteShadow", Instances="Shadow", PromoteIf=ALARM, Reason="v2 wins")
-        kept = wanted(given).kept("evidence: error")
+        kept = wanted(given).without_promotion("evidence: error")
         assert kept.end.how == Outcome(OutcomeKind.KEEP_PRODUCTION)
         assert kept.promote_if is None
         assert kept.reason_text == "Deleted with CloudFormation stack shadow; evidence: error"
@@ -308,4 +308,4 @@ def test_a_report_loses_its_alarms_only_where_it_is_too_long(length: int) -> Non
     report = {"verdict": "failed", "alarms": {"too-slow": "ALARM"}, "why": ""}
     report["why"] = "x" * (length - len(json.dumps(report)))
     kept = set(report) if length == MAX_REPORT else {"verdict", "why"}
-    assert set(fitted(report)) == kept
+    assert set(short_report(report)) == kept

@@ -616,6 +616,19 @@ class TestNested:
             # The completion follows its *_IN_PROGRESS, whichever operation that is in.
             assert of_nested(own, root).tried_since == tried
 
+    def test_a_roots_time_without_a_last_word_ends_where_the_next_one_begins(self) -> None:
+        """The nested stack was updated alone, after both."""
+        own = *at(900, *created()), *at(300, *updated(PROMOTED)), *at(1, *UPDATING)
+        root = (
+            *at(901, S("CREATE_IN_PROGRESS", ROOT)),
+            *at(800, S("UPDATE_IN_PROGRESS", ROOT)),
+            *at(790, S("UPDATE_COMPLETE", ROOT)),
+            *at(2, S("UPDATE_IN_PROGRESS", ROOT)),
+        )
+        history = of_nested(own, root)
+        assert history.tried_since == (declared(PROMOTED),)
+        assert history.deployed == declared(KEPT)
+
 
 class TestPages:
     """What is lacking, page by page; a History decides nothing before it is there."""

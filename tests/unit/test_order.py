@@ -49,6 +49,7 @@ from tests.unit.situations import (
 from cdk_stop_inference_experiment_handler.lifecycle.decide import needs_stack
 from cdk_stop_inference_experiment_handler.lifecycle.decision import Row, Verb
 from cdk_stop_inference_experiment_handler.lifecycle.situation import (
+    NOT_READ,
     Kind,
     Prepared,
     Situation,
@@ -57,6 +58,9 @@ from cdk_stop_inference_experiment_handler.lifecycle.situation import (
 
 CANCELLED = properties(DesiredState="Cancelled")
 """Another end than ``properties()``, which promotes nothing either."""
+
+ON_PRODUCTIONS = variant("shadow", 2, model="fraud-v2", of_type="ml.c5.large")
+"""What ``PromoteShadow`` makes of production's configured instances."""
 
 NEVER_ENDED = [*STOPPABLE, "Stopping"]
 ENDED = ["Completed", "Cancelled"]
@@ -168,6 +172,11 @@ class TestUpdateUndone:
             assert answer(late(unread)) == (Verb.SUCCEED, Row.UPDATE_UNDONE)
         assert decided(undo(update(properties(), seen=away(Kind.REFUSED)))).verb is Verb.SUCCEED
 
+    @pytest.mark.parametrize("name", ["", None, ["fraud"]])
+    def test_it_decides_alone_where_the_properties_name_no_experiment(self, name: Any) -> None:
+        nameless = undo(update(properties(Name=name), properties(), seen=NOT_READ))
+        assert answer(nameless) == (Verb.SUCCEED, Row.UPDATE_UNDONE)
+
 
 class TestUpdate:
     def test_update_renamed(self) -> None:
@@ -182,6 +191,34 @@ class TestUpdate:
         assert decided(update(renamed, seen=other)).verb is Verb.SUCCEED
         assert answer(update(renamed, seen=None)) == (Verb.FAIL, Row.ABSENT)
         assert stopped(update(promoting(Name="other", StopOn=EVERY), seen=other)) == PROMOTE
+
+    @pytest.mark.parametrize(
+        "past",
+        [
+            stack(*created(), S("UPDATE_IN_PROGRESS")),
+            stack(
+                *created(promoting(Reason="****")),
+                *FAILED,
+                S("UPDATE_IN_PROGRESS"),
+                R("UPDATE_IN_PROGRESS", properties(Name="other", StopOn=["Delete"])),
+            ),
+        ],
+        ids=["own event missing", "masked"],
+    )
+    def test_update_renamed_that_cannot_end_anything_is_armed_whatever_is_not_known(
+        self, past: Any
+    ) -> None:
+        """SUCCESS would give the resource the ARN of an experiment that may not exist."""
+        new, other = properties(Name="other", StopOn=["Delete"]), experiment(arn=OTHER_ARN)
+        for seen, expected in (
+            (None, (Verb.FAIL, Row.ABSENT)),
+            (replace(other, name="other"), (Verb.SUCCEED, Row.STOPPABLE)),
+        ):
+            renamed = update(new, seen=seen, stacks=(past,))
+            assert answer(renamed) == expected
+            assert order_of(renamed) is Row.UPDATE_RENAMED
+            kept = update(properties(StopOn=["Delete"]), seen=seen, stacks=(past,))
+            assert answer(late(kept)) == (Verb.SUCCEED, Row.UPDATE_UNCHANGED)
 
     def test_another_case_of_the_name_is_no_other_name(self) -> None:
         same = update(properties(Name="Fraud-Shadow"))
@@ -241,6 +278,10 @@ class TestUpdate:
         """Compared by what both make of this experiment."""
         assert order_of(update(outcome(), properties())) is Row.UPDATE_UNCHANGED
         assert order_of(update(outcome("KeepBoth"), properties())) is Row.UPDATE_CHANGED
+        on_nine = {"InstanceType": "ml.m5.large", "InstanceCount": 9}
+        on_named = outcome("PromoteShadow", Instances=on_nine)
+        assert order_of(update(promoting(), on_named)) is Row.UPDATE_CHANGED
+        assert order_of(update(on_named, promoting())) is Row.UPDATE_CHANGED
         unknown = update(outcome(), properties(), seen=away(Kind.TRANSIENT))
         assert answer(unknown) == (Verb.WAIT, Row.AWS_REFUSED)
 
@@ -426,7 +467,9 @@ class TestDelete:
         assert stopped(torn(promoting(), properties())) == KEEP
         assert stopped(torn(promoting(), CANCELLED)) == KEEP
         assert stopped(torn(promoting(), promoting(Reason="other words"))) == PROMOTE
-        assert stopped(torn(promoting(), outcome("PromoteShadow"))) == PROMOTE
+        named = promoting(DesiredModelVariants=[ON_PRODUCTIONS])
+        assert stopped(torn(named, outcome("PromoteShadow"))) == PROMOTE
+        assert stopped(torn(promoting(), outcome("PromoteShadow"))) == KEEP
         assert stopped(torn(properties(), promoting())) == KEEP
         assert stopped(torn(properties(ModelVariantActions=BOTH), promoting())) == BOTH
         renamed = updated(promoting(Name="other"), ends="UPDATE_FAILED")

@@ -45,10 +45,11 @@ from tests.unit.situations import (
 from cdk_stop_inference_experiment_handler.contract.request import RequestType
 from cdk_stop_inference_experiment_handler.lifecycle.decision import Row, Verb
 from cdk_stop_inference_experiment_handler.lifecycle.history import History
-from cdk_stop_inference_experiment_handler.lifecycle.permission import Answer, permission
+from cdk_stop_inference_experiment_handler.lifecycle.permission import Answer, check_permission
 from cdk_stop_inference_experiment_handler.lifecycle.situation import (
     Events,
     Kind,
+    NotReadable,
     Situation,
     StackEvent,
 )
@@ -70,7 +71,7 @@ UNDONE = {
 def may(s: Situation) -> Answer:
     assert s.stacks is not None
     history = History(s.request, s.stacks, s.issued_at, s.is_past_doubt)
-    return permission(s, history).answer
+    return check_permission(s, history).answer
 
 
 def with_event(s: Situation, event: StackEvent, after: float = 5.0) -> Situation:
@@ -280,6 +281,27 @@ class TestDoomed:
     def test_not_by_what_failed_in_an_earlier_operation(self) -> None:
         past = *created(), S("UPDATE_IN_PROGRESS"), X("UPDATE_FAILED"), S("UPDATE_FAILED")
         assert may(update(promoting(), past=past)) is Answer.ALLOWED
+
+    @pytest.mark.parametrize("ended", ["UPDATE_ROLLBACK_COMPLETE", "UPDATE_FAILED"])
+    def test_not_by_what_failed_in_the_last_operation_of_an_ancestor_that_is_at_rest(
+        self, ended: str
+    ) -> None:
+        """A nested stack that is operated directly: there is nothing to fix in its root."""
+        past = S("CREATE_IN_PROGRESS"), S("CREATE_COMPLETE"), S("UPDATE_IN_PROGRESS")
+        failed = *past, X("UPDATE_FAILED"), S(ended)
+        root = stack(
+            *(replace(e, physical_id=ROOT) if e.logical_id != "Other" else e for e in failed),
+            last=ISSUED - 600,
+        )
+        assert not isinstance(root.events, NotReadable)
+        alone = nested(PROMOTION, root=ended, root_events=root.events.newest_first[::-1])
+        is_doubted(alone, Row.UNCLEAR)
+        assert "parent of this nested stack is not being deployed" in decided(late(alone)).why
+
+    def test_by_what_failed_in_an_operation_that_ended_after_the_request(self) -> None:
+        own = S("UPDATE_IN_PROGRESS"), R("UPDATE_IN_PROGRESS", promoting(), at=ISSUED)
+        events = stack(*created(), *own, X("UPDATE_FAILED"), S("UPDATE_FAILED"), last=ISSUED + 5)
+        assert may(update(promoting(), stacks=(events,))) is Answer.DOOMED
 
     def test_not_by_what_a_hook_says(self) -> None:
         assert may(with_event(PROMOTION, hooked(X("UPDATE_FAILED")))) is Answer.ALLOWED

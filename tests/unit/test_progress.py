@@ -22,13 +22,14 @@ FULL: dict[str, Any] = {
     "evidence": {"verdict": "failed", "comparisons": [{"shadow": 1.5}]},
     "unmeasured_since": 1_795_342_601.5,
     "request": '{"Name": "fraud-shadow"}',
+    "refusal": "StopInferenceExperiment: ConflictException",
 }
 
 
 def test_everything_is_carried_over_as_json() -> None:
     assert [*FULL] == [member.name for member in fields(Progress)]
     progress = Progress(**FULL)
-    carried = json.loads(json.dumps(progress.carried()))
+    carried = json.loads(json.dumps(progress.as_input()))
     assert Progress.read(carried, otherwise=0.0) == progress
 
 
@@ -43,5 +44,5 @@ def test_what_a_newer_version_carried_is_read_as_far_as_it_is_known() -> None:
 @pytest.mark.parametrize("missing", FULL)
 def test_what_an_older_version_did_not_carry_starts_as_usual(missing: str) -> None:
     carried = {name: value for name, value in FULL.items() if name != missing}
-    usual = {**FULL, missing: Progress(9.0).carried()[missing]}
+    usual = {**FULL, missing: Progress(9.0).as_input()[missing]}
     assert Progress.read(carried, otherwise=9.0) == Progress(**usual)

@@ -13,9 +13,9 @@ from cdk_stop_inference_experiment_handler.contract.declaration import Declarati
 from cdk_stop_inference_experiment_handler.contract.request import (
     Request,
     RequestType,
-    held_by,
     issued_at,
     malformation,
+    name_in_id,
     read_request,
 )
 
@@ -66,7 +66,7 @@ def test_a_stack_id_that_is_no_arn_names_no_stack() -> None:
 
 def test_a_create_has_no_physical_id_and_nothing_old() -> None:
     request = read("Create")
-    assert (request.physical_id, request.held, request.holds_its_experiment) == ("", "", False)
+    assert (request.physical_id, request.held_name, request.holds_its_experiment) == ("", "", False)
     assert (request.old, request.old_properties) == (None, {})
 
 
@@ -104,12 +104,12 @@ def test_an_arn_may_have_another_case() -> None:
     ],
 )
 def test_only_an_experiments_arn_holds_a_name(physical_id: str, name: str) -> None:
-    assert held_by(physical_id) == name
+    assert name_in_id(physical_id) == name
 
 
 def test_a_physical_id_that_is_no_arn_holds_no_experiment_even_if_none_is_declared() -> None:
     request = read("Delete", PhysicalResourceId="fraud-Stop-1A2B", ResourceProperties={})
-    assert (request.name, request.held, request.holds_its_experiment) == ("", "", False)
+    assert (request.name, request.held_name, request.holds_its_experiment) == ("", "", False)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from tests.unit.situations import experiment, promoting
 
 from cdk_stop_inference_experiment_handler.contract.declaration import Evidence
 from cdk_stop_inference_experiment_handler.lifecycle import words
-from cdk_stop_inference_experiment_handler.lifecycle.gate import MAX_REPORT, fitted
+from cdk_stop_inference_experiment_handler.lifecycle.gate import MAX_REPORT, short_report
 from cdk_stop_inference_experiment_handler.lifecycle.sequential import judge, question
 from cdk_stop_inference_experiment_handler.lifecycle.situation import (
     Experiment,
@@ -367,7 +367,7 @@ def test_ten_comparisons_and_alarms_fit_and_are_understood_without_the_report() 
         latencies("p99", 3.0, broken=5),
         alarm="INSUFFICIENT_DATA",
     )
-    kept = fitted(report)
+    kept = short_report(report)
     assert kept["comparisons"] == report["comparisons"]
     assert len(report["comparisons"]) == 10
     assert len(json.dumps(kept)) <= MAX_REPORT

@@ -17,10 +17,14 @@ from tests.unit.situations import (
     STOPPABLE,
     UNSETTLED,
     Properties,
+    R,
+    S,
+    X,
     answer,
     at_deadline,
     away,
     create,
+    created,
     decided,
     delete,
     ended_by,
@@ -30,12 +34,15 @@ from tests.unit.situations import (
     outcome,
     promoting,
     properties,
+    stack,
     stopped,
     update,
     variant,
     wanted,
+    with_stack,
 )
 
+from cdk_stop_inference_experiment_handler.lifecycle import words
 from cdk_stop_inference_experiment_handler.lifecycle.decision import Row, Verb
 from cdk_stop_inference_experiment_handler.lifecycle.situation import (
     Experiment,
@@ -159,7 +166,10 @@ class TestEndByCreateOrUpdate:
         reworded = promoting(Reason="other words")
         assert answer(ending(reworded, seen=over)) == (Verb.SUCCEED, Row.END_AS_DECLARED)
         failed = replace(over, endpoint_failure="quota")
-        assert answer(ending(promoting(), seen=failed)) == (Verb.FAIL, Row.END_ENDPOINT_FAILED)
+        new = ending(promoting(), seen=failed, failure_before="")
+        assert answer(new) == (Verb.FAIL, Row.END_ENDPOINT_FAILED)
+        unknown = decided(ending(promoting(), seen=failed))
+        assert (unknown.row, unknown.warn) == (Row.END_AS_DECLARED, True)
         known = ending(promoting(), seen=failed, failure_before="quota")
         assert decided(known).verb is Verb.SUCCEED
 
@@ -340,6 +350,26 @@ class TestEndByUpdateOnly:
         late_promotion = update(promoting(), seen=ended_by(properties()))
         assert answer(late_promotion) == (Verb.FAIL, Row.ENDED_AS_OLD)
 
+    @pytest.mark.parametrize("end_now", [None, "true"])
+    @pytest.mark.parametrize("new", [promoting(), outcome("PromoteShadow")])
+    def test_ended_as_old_fails_a_promotion_also_where_sagemaker_no_longer_names_the_pair(
+        self, new: Properties, end_now: str | None
+    ) -> None:
+        new = {**new, "EndNow": end_now}
+        over = ended_by(outcome(), production="", shadows=())
+        assert answer(update(new, outcome(), seen=over)) == (Verb.FAIL, Row.ENDED_AS_OLD)
+
+    @pytest.mark.parametrize("names", [{}, {"production": "", "shadows": ()}])
+    @pytest.mark.parametrize(
+        "new", [promoting(DesiredState="Completed"), outcome("PromoteShadow", Instances="Shadow")]
+    )
+    def test_ended_as_old_which_promoted_the_shadow_too(
+        self, new: Properties, names: dict[str, Any]
+    ) -> None:
+        old = outcome("PromoteShadow")
+        over = ended_by(old, **names)
+        assert answer(update(new, old, seen=over)) == (Verb.SUCCEED, Row.ENDED_AS_OLD)
+
     @pytest.mark.parametrize("old", [promoting(), outcome("PromoteShadow")])
     def test_ended_as_old_which_promoted_the_same(self, old: Properties) -> None:
         again = update(promoting(DesiredState="Completed"), old, seen=ended_by(old))
@@ -434,3 +464,154 @@ def test_every_decision_names_the_order_that_led_to_it() -> None:
     assert seen(create()) is Row.CREATE_ARMS
     assert seen(update(promoting())) is Row.UPDATE_CHANGED
     assert seen(delete()) is Row.DELETE_ENDS
+
+
+def sibling_failed(s: Situation) -> Situation:
+    own = R("UPDATE_IN_PROGRESS", dict(s.request.properties), at=ISSUED)
+    events = *created(), S("UPDATE_IN_PROGRESS"), own, X("UPDATE_FAILED")
+    return with_stack(s, events=stack(*events, last=ISSUED + 5).events)
+
+
+def unreadable_stack(s: Situation) -> Situation:
+    return with_stack(s, events=away(Kind.DENIED))
+
+
+IN_DOUBT = {
+    "doomed": lambda **facts: sibling_failed(update(promoting(), **facts)),
+    "unreadable update": lambda **facts: unreadable_stack(update(promoting(), **facts)),
+    "unreadable create": lambda **facts: unreadable_stack(create(promoting(StopOn=EVERY), **facts)),
+    "unreadable delete": lambda **facts: unreadable_stack(delete(promoting(), **facts)),
+    "unclear": lambda **facts: with_stack(update(promoting(), **facts), status="CREATE_COMPLETE"),
+    "own event missing": lambda **facts: update(
+        promoting(), stacks=(stack(*created(), S("UPDATE_IN_PROGRESS")),), **facts
+    ),
+}
+in_doubt = pytest.mark.parametrize("doubtful", IN_DOUBT.values(), ids=IN_DOUBT)
+
+
+class TestOwnStopInDoubt:
+    """Nothing that is in doubt can lead to another Stop where one is behind the request."""
+
+    @in_doubt
+    def test_stopping_with_our_digest_is_adopted(self, doubtful: Any) -> None:
+        seen = experiment("Stopping", status_reason=wanted(promoting()).reason)
+        first = decided(doubtful(seen=seen))
+        # Another look may still show what is ordered.
+        may_tell = doubtful not in (IN_DOUBT["doomed"], IN_DOUBT["unclear"])
+        assert (first.verb, first.in_doubt) == (Verb.WAIT, may_tell)
+        for s in (doubtful(seen=seen, tried=True), late(doubtful(seen=seen))):
+            decision = decided(s)
+            assert (decision.verb, decision.row) == (Verb.WAIT, Row.STOPPING)
+            assert decision.stop is not None
+            assert decision.stop.digest == wanted(promoting()).digest
+
+    @in_doubt
+    def test_over_with_our_digest_is_waited_for_and_judged(self, doubtful: Any) -> None:
+        over = ended_by(promoting(), endpoint_status="Updating")
+        assert answer(late(doubtful(seen=over))) == (Verb.WAIT, Row.ENDED_UNSETTLED)
+        settled = decided(late(doubtful(seen=ended_by(promoting()))))
+        assert settled.verb is Verb.SUCCEED
+        assert settled.row in (Row.END_AS_DECLARED, Row.ENDED_AS_NEW)
+
+    @in_doubt
+    def test_a_stop_that_was_tried_is_waited_for_whatever_its_reason(self, doubtful: Any) -> None:
+        tried = late(doubtful(seen=experiment("Stopping"), tried=True))
+        assert answer(tried) == (Verb.WAIT, Row.STOPPING)
+        assert decided(tried).stop is None
+
+    @in_doubt
+    def test_another_ones_stop_is_not_adopted(self, doubtful: Any) -> None:
+        for seen in (experiment("Stopping", status_reason="by hand"), PENDING):
+            s = late(doubtful(seen=seen))
+            decision = decided(s)
+            assert decision.row in (Row.DOOMED, Row.UNCLEAR, Row.NOT_READABLE)
+            assert "was not stopped" in decision.why
+
+    @in_doubt
+    def test_nothing_is_said_to_be_not_stopped_after_a_stop_whose_answer_was_lost(
+        self, doubtful: Any
+    ) -> None:
+        """A describe that still says Running does not tell."""
+        decision = decided(late(doubtful(tried=True)))
+        assert decision.row in (Row.DOOMED, Row.UNCLEAR, Row.NOT_READABLE)
+        assert "a stop " in decision.why
+        assert "was sent, and it is not known whether SageMaker accepted it" in decision.why
+        assert "not stopped" not in decision.why
+        assert "not stopped" in decided(late(doubtful())).why
+
+    def test_an_undo_still_comes_first(self) -> None:
+        seen = experiment("Stopping", status_reason=wanted(promoting()).reason)
+        for tried in (False, True):
+            back = with_stack(
+                update(promoting(), seen=seen, tried=tried), status="UPDATE_ROLLBACK_IN_PROGRESS"
+            )
+            assert answer(back) == (Verb.WAIT, Row.UPDATE_UNDONE)
+        lost = with_stack(delete(tried=True), status="UPDATE_ROLLBACK_IN_PROGRESS")
+        assert decided(lost).row is Row.DELETE_UNDONE
+        assert "was not stopped" not in decided(lost).why
+
+    def test_what_cannot_be_an_order_waits_for_nothing(self) -> None:
+        seen = experiment("Stopping", status_reason=wanted(promoting()).reason)
+        new = promoting(StopOn=["Delete"])
+        for s in (create(new, seen=seen), update(new, seen=seen)):
+            assert answer(late(unreadable_stack(s))) == (Verb.FAIL, Row.NOT_READABLE)
+        for declared in (promoting(StopOn=["Update"]), promoting(Newer="property")):
+            s = late(unreadable_stack(delete(declared, seen=seen)))
+            assert answer(s) == (Verb.SUCCEED, Row.NOT_READABLE)
+
+    def test_end_now_on_a_create_is_refused_as_before(self) -> None:
+        seen = experiment("Stopping", status_reason=wanted(promoting()).reason)
+        refused = create(promoting(EndNow="true"), seen=seen)
+        assert answer(late(unreadable_stack(refused))) == (Verb.FAIL, Row.NOT_READABLE)
+
+
+class TestSentences:
+    """None says that nothing was stopped where that is not so."""
+
+    @pytest.mark.parametrize("seen", [experiment("Stopping"), PENDING])
+    def test_an_undo_at_the_deadline_says_how_the_experiment_stands(self, seen: Experiment) -> None:
+        undone = with_stack(update(promoting(), seen=seen), status="UPDATE_ROLLBACK_IN_PROGRESS")
+        decision = decided(at_deadline(undone))
+        assert (decision.verb, decision.row) == (Verb.SUCCEED, Row.UPDATE_UNDONE)
+        assert f"is undoing the operation, but {words.status(seen)}; this" in decision.why
+
+    def test_an_undo_of_a_delivery_that_was_killed_after_its_stop_says_so(self) -> None:
+        """Somebody else's stop is none of the request, which stopped nothing."""
+        back = "UPDATE_ROLLBACK_IN_PROGRESS"
+        for reason in (wanted(promoting()).reason, "by hand"):
+            seen, is_ours = experiment("Stopping", status_reason=reason), reason != "by hand"
+            for asked in (
+                create(promoting(StopOn=EVERY), seen=seen),
+                delete(promoting(), seen=seen),
+            ):
+                decision = decided(with_stack(asked, status=back))
+                assert decision.row in (Row.CREATE_UNDONE, Row.DELETE_UNDONE)
+                assert (decision.verb, decision.warn) == (Verb.SUCCEED, is_ours)
+                assert ("is Stopping, its endpoint InService; this" in decision.why) is is_ours
+                assert ("was not stopped" in decision.why) is not is_ours
+
+    def test_an_adopted_stop_whose_experiment_cannot_be_described_was_sent(self) -> None:
+        adopted = update(promoting(), seen=away(Kind.REFUSED), sent=wanted(promoting()).digest)
+        decision = decided(adopted)
+        assert decision.row is Row.AWS_REFUSED
+        assert decision.why.startswith("a stop of inference experiment 'fraud-shadow' was sent")
+
+    @pytest.mark.parametrize("seen", [experiment(), experiment("Pausing"), away(Kind.TRANSIENT)])
+    def test_the_deadline_without_a_stop_says_that_nothing_was_stopped(self, seen: Any) -> None:
+        why = decided(at_deadline(update(promoting(), seen=seen))).why
+        assert "was not stopped within 3300 s: deploy or delete again; last seen: " in why
+        assert "ending it now" not in why
+        refused = update(promoting(), seen=seen, refusal="Stop: ConflictException: busy")
+        is_ready = seen == experiment()
+        assert (
+            decided(at_deadline(refused)).why.endswith("; Stop: ConflictException: busy")
+            is is_ready
+        )
+        lost = decided(at_deadline(update(promoting(), seen=seen, tried=True))).why
+        assert "has not ended after 3300 s: deploy or delete again to continue" in lost
+        assert "it is not known whether SageMaker accepted it" in lost
+
+    def test_the_deadline_of_one_that_is_over_names_its_endpoint(self) -> None:
+        decision = decided(at_deadline(update(promoting(), seen=PENDING)))
+        assert (decision.verb, decision.row) == (Verb.FAIL, Row.DEADLINE)
+        assert decision.why == words.unsettled(PENDING)

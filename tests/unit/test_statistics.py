@@ -28,7 +28,6 @@ from cdk_stop_inference_experiment_handler.lifecycle.statistics import (
     compare_rates,
     mixture_precision,
     normal_mixture_log_e,
-    requests_needed,
     sample_ratio,
     variance_inflation,
 )
@@ -462,22 +461,6 @@ def test_no_further_request_is_needed_if_and_only_if_the_verdict_is_there(
     found = compare_rates(hours * 24, bound)
     assert found.forecast is not None
     assert (found.forecast.requests == 0) == (found.verdict is Verdict.SUCCESSFUL)
-
-
-@pytest.mark.parametrize(
-    ("rate", "bound", "share", "needed"),
-    [
-        (0.0005, INCREASE, 1, 85_783),
-        (0.0005, INCREASE, 0.1, 59_068),
-        (0.0, INCREASE, 1, 28_850),
-        (0.0005, RATE, 1, 56_325),
-        (0.001, RATE, 1, None),
-    ],
-)
-def test_an_equal_shadow_at_5_in_10000_against_as_many_more_needs_86000_requests(
-    rate: float, bound: Bound, share: float, needed: int | None
-) -> None:
-    assert requests_needed(rate, bound, share=share) == needed
 
 
 def forecast(hours: list[Hour], bound: Bound = INCREASE) -> Forecast:

@@ -200,7 +200,6 @@ class TestEndsAlike:
                 properties(DesiredModelVariants=[variant("production", 2, of_type="ml.c5.large")]),
                 outcome(),
             ),
-            (promoting(), PROMOTE_SHADOW),
             (promoting(DesiredModelVariants=ON_PRODUCTIONS), PROMOTE_SHADOW),
             (
                 promoting(DesiredModelVariants=[variant("shadow", 1, model="fraud-v2")]),
@@ -223,6 +222,17 @@ class TestEndsAlike:
             (properties(), PROMOTE_SHADOW),
             (properties(), outcome("KeepBoth")),
             (promoting(), outcome()),
+            (
+                properties(
+                    ModelVariantActions={"production": "Retain", "shadow": "Retain"},
+                    DesiredModelVariants=[variant("production", 2, of_type="ml.c5.large")],
+                ),
+                outcome("KeepBoth"),
+            ),
+            # Which instances SageMaker chooses without DesiredModelVariants is not documented.
+            (promoting(), PROMOTE_SHADOW),
+            (promoting(), outcome("PromoteShadow", Instances="Shadow")),
+            (promoting(), outcome("PromoteShadow", Instances=GIVEN)),
             (
                 properties(DesiredModelVariants=[variant("production", 5, of_type="ml.c5.large")]),
                 outcome(),

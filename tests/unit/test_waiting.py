@@ -62,8 +62,10 @@ def test_after_a_stop_it_stays_for_20_seconds_unless_executions_are_short(clock:
         assert leaves(clock, wait, 100 + stays)
 
 
-@pytest.mark.parametrize("fired", [Trigger.SCHEDULE, Trigger.EVENT])
-def test_a_firing_within_70_seconds_of_the_deadline_stays(clock: Clock, fired: Trigger) -> None:
+@pytest.mark.parametrize("fired", Trigger)
+def test_an_invocation_within_70_seconds_of_the_deadline_stays(
+    clock: Clock, fired: Trigger
+) -> None:
     wait = clock.wait(fired)
     assert leaves(clock, wait, 3229.9)
     assert not leaves(clock, wait, 3230.0)

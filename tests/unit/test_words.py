@@ -31,13 +31,18 @@ LONGEST = experiment(
 )
 MOMENT = words.moment(1e9)
 STANDING = words.status(LONGEST)
-LATE = at_deadline(update(properties(Name=NAME), properties(Name=NAME), seen=LONGEST))
+ASKED = update(properties(Name=NAME), properties(Name=NAME), seen=experiment(name=NAME))
+TRIED = replace(ASKED, progress=replace(ASKED.progress, tried=True))
+LATE = at_deadline(ASKED)
+ENDING = replace(LATE, described=experiment("Stopping", name=NAME))
+UNSETTLED = replace(LATE, described=replace(LONGEST, endpoint_status="Updating"))
 FAILURES = [
     words.absent(NAME, "ap-southeast-1"),
     words.unknown_variants(["a" * 63, "b" * 63], LONGEST),
     words.not_a_shadow(VARIANT, LONGEST),
     words.not_a_pair(LONGEST),
-    words.instances_unknown(LONGEST, CAUSE),
+    words.instances_unknown(ASKED, LONGEST, CAUSE),
+    words.instances_unknown(TRIED, LONGEST, CAUSE),
     words.gate(NAME, {"verdict": "inconclusive", "why": CAUSE, "from": MOMENT, "to": MOMENT}),
     words.gate(
         NAME,
@@ -58,17 +63,28 @@ FAILURES = [
     words.gone_while_waiting(NAME),
     words.out_of_time(LATE, CAUSE),
     words.out_of_time(replace(LATE, described=away(Kind.TRANSIENT)), CAUSE),
+    words.out_of_time(replace(LATE, progress=TRIED.progress), CAUSE),
+    words.out_of_time(ENDING, CAUSE),
+    words.out_of_time(UNSETTLED, CAUSE),
     words.cannot_hand_over(NAME, STANDING, CAUSE),
     words.aws_refused(NAME, CAUSE, may_be_stopped=True),
     words.aws_refused(NAME, CAUSE, may_be_stopped=False),
-    words.unreadable_old_declaration(NAME, CAUSE),
-    words.not_readable(NAME, CAUSE),
-    words.doomed(NAME),
-    words.closed(NAME),
-    words.own_event_missing(NAME),
-    words.unclear(NAME, "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"),
-    words.parent_at_rest(NAME),
-    words.overtaken(NAME),
+    words.unreadable_old_declaration(ASKED, CAUSE),
+    words.unreadable_old_declaration(TRIED, CAUSE),
+    words.not_readable(ASKED, CAUSE),
+    words.not_readable(TRIED, CAUSE),
+    words.doomed(ASKED),
+    words.doomed(TRIED),
+    words.closed(ASKED),
+    words.closed(TRIED),
+    words.own_event_missing(ASKED),
+    words.own_event_missing(TRIED),
+    words.unclear(ASKED, "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"),
+    words.unclear(TRIED, "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"),
+    words.parent_at_rest(ASKED),
+    words.parent_at_rest(TRIED),
+    words.overtaken(ASKED),
+    words.overtaken(TRIED),
 ]
 TABLE = (Path(__file__).parents[2] / "docs" / "reference" / "errors.md").read_text("utf-8")
 DAY_AFTER = Path(__file__).parents[2] / "docs" / "guide" / "day-after.md"
@@ -85,7 +101,12 @@ EVIDENCE = [
     f"inconclusive: {words.no_hour('p99', 1000)}",
     f"inconclusive: {words.wrong_sample_ratio(1e6, 4e5, 50)}",
     f"inconclusive: {words.with_forecast(UNCERTAIN, NEEDED)}",
+    f"inconclusive: {words.with_forecast(UNCERTAIN, {'productionBreaksBound': True}, 'Metric')}",
+    f"inconclusive: {words.judged_rate(ERRORS, {**RATES, 'shadow': None}, 'inconclusive')}",
+    f"inconclusive: {words.judged_hours(P99, {'hours': 0, 'hoursFailed': 0}, 'inconclusive')}",
     f"inconclusive: {words.judged_hours(P99, {'hours': 60, 'hoursFailed': 30}, 'inconclusive')}",
+    f"failed: {words.judged_rate(ERRORS, RATES, 'failed')}",
+    f"failed: {words.judged_hours(P99, {'hours': 60, 'hoursFailed': 50}, 'failed')}",
     f"inconclusive: {words.instances_differ('ml.m5.xlarge', 'ml.c5.large')}",
     f"failed: {words.out_of_bound(P99, {'shadow': 3e4, 'production': 1e4, 'bound': 2e4}, 1e9)}",
     f"error: {words.alarm('errors', '')}",
@@ -102,18 +123,20 @@ OTHERS = [
     words.absent_on_delete(NAME),
     words.unchanged(NAME),
     words.not_in_stop_on(NAME, "Delete"),
-    words.undone(NAME),
-    words.held_by_another(NAME, ["Other"]),
+    words.undone(ASKED),
+    words.held_by_another(ASKED, ["Other"]),
     words.not_held("never-created"),
     words.gate(NAME, {"verdict": "successful", "why": ""}),
     words.fewer_instances(1, LONGEST, 4),
     words.another_arn(LONGEST, "arn"),
-    words.undone(NAME, LONGEST),
+    words.undone(ASKED, LONGEST),
     words.ended_as_before(LONGEST),
     words.shows_as_cancelled(LONGEST),
     words.contradicted(LONGEST, ["'shadow' is InService"]),
+    words.ended(LONGEST) + words.promotion_unknown(VARIANT, LONGEST),
+    words.ended(LONGEST) + words.failure_unknown(LONGEST),
     words.not_begun_on_delete(LONGEST),
-    words.holders_unknown(NAME, CAUSE),
+    words.holders_unknown(ASKED, CAUSE),
 ]
 
 

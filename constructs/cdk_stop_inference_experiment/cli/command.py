@@ -66,9 +66,11 @@ def _status(session: boto3.Session, options: argparse.Namespace) -> int:
     if any(stack.error for stack in stacks):
         return ERROR
     soon = options.ends_within
-    ends = [resource.ends_at for stack in stacks for resource in stack.resources]
-    is_soon = soon is not None and any(end is not None and end < time.time() + soon for end in ends)
-    return HOLDS if is_soon else OK
+    if soon is None:
+        return OK
+    at = time.time() + soon
+    resources = (resource for stack in stacks for resource in stack.resources)
+    return HOLDS if any(resource.may_end_before(at) for resource in resources) else OK
 
 
 def _status_or_error(session: boto3.Session, name: str) -> StackStatus:

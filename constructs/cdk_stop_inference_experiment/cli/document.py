@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from cdk_stop_inference_experiment_handler.lifecycle import words
 from cdk_stop_inference_experiment_handler.lifecycle.situation import STOPPABLE_STATUSES
 
 from .operations import CLEAN_UP, DELETION, UPDATE
@@ -179,19 +180,19 @@ def _what(verdict: Verdict) -> Iterator[str]:
             yield _sentence(f"{after} {verdict.serves}")
     elif verdict.effect == WAIT and verdict.waiting:
         yield from verdict.waiting
-    elif verdict.said and verdict.effect == FAIL:
-        yield f'CloudFormation will be told: "{verdict.said}"'
+    elif verdict.sentence and verdict.effect == FAIL:
+        yield f'CloudFormation will be told: "{verdict.sentence}"'
         if verdict.deploy_after:
             yield f"Deploy again after {verdict.deploy_after}."
-    elif verdict.said:
-        yield f'The function of the resource will say: "{verdict.said}"'
+    elif verdict.sentence:
+        yield f'The function of the resource will say: "{verdict.sentence}"'
     else:
         yield _sentence(verdict.why[:1].upper() + verdict.why[1:])
 
 
 def _if_metrics_change(verdict: Verdict) -> Iterator[str]:
     """What another verdict on the evidence would make of it."""
-    other = next((one for one in verdict.possibilities if one.by_metrics), None)
+    other = next((way for way in verdict.possibilities if way.by_metrics), None)
     if other is None:
         return
     if other.fails:
@@ -209,11 +210,11 @@ def _if_metrics_change(verdict: Verdict) -> Iterator[str]:
 def _not_certain(verdict: Verdict) -> Iterator[str]:
     if verdict.effect == UNKNOWN or (verdict.effect == WAIT and verdict.waiting):
         return
-    others = [one for one in verdict.possibilities if not one.by_metrics]
-    because = dict.fromkeys(one.because for one in others if one.because)
+    others = [way for way in verdict.possibilities if not way.by_metrics]
+    because = dict.fromkeys(way.because for way in others if way.because)
     if because:
         yield _sentence(f"Not certain: {'; '.join(because)}")
-    may_be_undone = any(one.is_undone for one in others)
+    may_be_undone = any(way.is_undone for way in others)
     if (
         verdict.effect == STOP
         and may_be_undone
@@ -227,12 +228,16 @@ def _not_certain(verdict: Verdict) -> Iterator[str]:
 
 
 def headline(verdict: Verdict) -> str:
-    """What will or may happen: every chance that the summary counts."""
+    """What will or may happen: every chance that the summary counts.
+
+    Such as "will stop it and promote the shadow", "will stop it and keep production and remove the
+    shadow, may fail" or "sends no stop, will wait for an end already under way".
+    """
     if verdict.effect == UNKNOWN:
         return "its effect is not known"
     says: list[str] = []
     stop, fail = verdict.chance(STOP), verdict.chance(FAIL)
-    fails_now = verdict.effect == FAIL and any(one.by_metrics for one in verdict.possibilities)
+    fails_now = verdict.effect == FAIL and any(way.by_metrics for way in verdict.possibilities)
     if fails_now:
         says.append("will fail as the metrics are now")
     if stop != NO:
@@ -250,7 +255,8 @@ def headline(verdict: Verdict) -> str:
 def _ends(verdict: Verdict) -> str:
     """What a stop makes of the variants."""
     stop, promote = verdict.chance(STOP), verdict.chance(PROMOTE)
-    if promote == MAY and stop == WILL and any(one.by_metrics for one in verdict.possibilities):
+    by_metrics = any(way.by_metrics for way in verdict.possibilities)
+    if promote == MAY and stop == WILL and by_metrics and verdict.outcome:
         return f" and, as the metrics are now, {verdict.outcome}"
     if promote == NO and verdict.outcome:
         return f", {verdict.outcome}" if " and " in verdict.outcome else f" and {verdict.outcome}"
@@ -264,6 +270,7 @@ def _promotes(stop: str, promote: str) -> str:
 
 
 def _summary(plan: Plan) -> str:
+    """Such as "In all: 1 experiment will be stopped; 1 shadow may be promoted."."""
     if not plan.changes:
         return "Nothing changes."
     says: list[str] = []
@@ -315,6 +322,9 @@ def _resource(resource: ResourceStatus) -> Iterator[Block]:
         yield Text(_sentence(resource.ended))
     elif resource.scheduled_end:
         yield Text(f"It ends by itself at {resource.scheduled_end}.")
+    elif resource.ends_at is not None:
+        end = words.moment(resource.ends_at)
+        yield Text(f"Its schedule has no end, so it ends by itself 7 days after its start: {end}.")
     if resource.variants:
         header = ("variant", "role", "model", "instances", "requests", "status")
         yield Table(header, tuple(map(_variant, resource.variants)))
@@ -326,23 +336,32 @@ def _resource(resource: ResourceStatus) -> Iterator[Block]:
 
 def _what_if(what_if: WhatIf) -> str:
     verdict = what_if.verdict
+    says = f"{what_if.what} {_would(what_if)}"
+    because = dict.fromkeys(
+        way.because for way in verdict.possibilities if way.stops and not way.by_metrics
+    )
+    if verdict.effect in (NOTHING, FAIL, WAIT) and because:
+        says += f"; it may stop it, too: {'; '.join(because)}"
+    return _sentence(says)
+
+
+def _would(what_if: WhatIf) -> str:
+    verdict = what_if.verdict
     if verdict.effect == UNKNOWN:
-        return _sentence(f"{what_if.what} has an effect that is {verdict.why}")
+        return f"has an effect that is {verdict.why}"
     if verdict.effect == NOTHING:
-        return _sentence(f"{what_if.what} would stop nothing: {what_if.why or verdict.why}")
+        return f"would stop nothing: {what_if.why or verdict.why}"
     if verdict.effect == FAIL:
         why = verdict.why
         if _has_said(verdict):
             why = f"the evidence is {verdict.evidence['verdict']}"
             why += f"; deploy again after {verdict.deploy_after}" if verdict.deploy_after else ""
-        return _sentence(f"{what_if.what} would fail: {why}")
+        return f"would fail: {why}"
     if verdict.effect == WAIT:
-        return _sentence(f"{what_if.what} would wait: {verdict.why}")
+        return f"would wait: {verdict.why}"
     stop, promote = verdict.chance(STOP), verdict.chance(PROMOTE)
-    ends = f"{what_if.what} would stop it" + _promotes(stop, promote)
-    if verdict.chance(FAIL) not in (NO, METRICS):
-        ends += ", or fail"
-    return _sentence(ends)
+    ends = "would stop it" + _promotes(stop, promote)
+    return ends + (", or fail" if verdict.chance(FAIL) not in (NO, METRICS) else "")
 
 
 def _variant(variant: Variant) -> tuple[str, ...]:

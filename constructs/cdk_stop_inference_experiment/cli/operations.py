@@ -11,18 +11,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import zip_longest
 from typing import Any
 
 from cdk_stop_inference_experiment_handler.contract.declaration import CLOUDFORMATION_PROPERTIES
-from cdk_stop_inference_experiment_handler.contract.request import RequestType, held_by
+from cdk_stop_inference_experiment_handler.contract.request import RequestType, name_in_id
 from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
 from cdk_stop_inference_experiment_handler.lifecycle import words
 from cdk_stop_inference_experiment_handler.lifecycle.history import CLEANUP_STATUS
 from cdk_stop_inference_experiment_handler.lifecycle.situation import (
     Events,
     Experiment,
+    Kind,
+    NotReadable,
+    Seen,
     StackEvent,
 )
 
@@ -31,10 +34,10 @@ from .reading import (
     CannotPlan,
     Change,
     ChangeSet,
+    DescribedStack,
     Detail,
     Reader,
     Resource,
-    StackSeen,
 )
 from .templates import (
     LATER,
@@ -44,6 +47,7 @@ from .templates import (
     is_late,
     is_retained,
     named_in,
+    readable,
     resolved,
 )
 
@@ -58,17 +62,17 @@ UPDATE, CLEAN_UP, DELETION = "update", "clean-up", "deletion"
 
 
 @dataclass(frozen=True)
-class StackThen:
+class FutureStack:
     """A stack as it will be when a request is sent.
 
     Attributes:
-        begun: What the stack itself writes into its events in the operation, oldest first.
+        statuses: What the stack itself writes into its events in the operation, oldest first.
         is_new: The operation creates it.
     """
 
     stack_id: str
     parent_id: str
-    begun: tuple[str, ...]
+    statuses: tuple[str, ...]
     is_new: bool = False
 
 
@@ -88,36 +92,39 @@ class Place:
     @property
     def experiment(self) -> str:
         """The experiment's name in the physical id; empty if it has none."""
-        return held_by(self.physical_id)
+        return name_in_id(self.physical_id)
 
 
 @dataclass(frozen=True)
-class NotSent:
+class NoRequest:
     """A resource of ours without a request.
 
     Attributes:
         is_known: Whether it certainly gets none; otherwise ``why`` says what is missing.
+        experiment: The experiment's name, where the physical id is no ARN.
     """
 
     place: Place
     why: str
     is_known: bool = True
+    experiment: str = ""
 
 
 @dataclass(frozen=True)
-class Sent:
+class PlannedRequest:
     """A request that CloudFormation will send to a function.
 
     Attributes:
         properties: ResourceProperties, with ``LATER`` for what is not known yet; None if they are
             not known at all, which ``missing`` explains.
         stacks: The stacks of the operation as they will be then, by id.
+        or_old: What OldResourceProperties may be instead, after an operation that failed.
         completed: The properties that it completed an update with before, in the same operation.
         holders: The resources that will hold the physical id.
         risks: What may come first, so that the request is not sent or orders nothing.
         may_fail: Why it may fail besides.
         refused: Why CloudFormation itself refuses to send it; empty if it does not.
-        made: The experiment that the operation creates.
+        made: The experiment that the operation creates, as far as that is known.
         is_after: Whether the experiment that the operation creates is certainly there before.
         new_alarms: What stands for the names of alarms that the operation creates.
     """
@@ -126,15 +133,16 @@ class Sent:
     kind: RequestType
     properties: Json | None
     moment: str
-    stacks: Mapping[str, StackThen]
+    stacks: Mapping[str, FutureStack]
     old: Json | None = None
+    or_old: Json | None = None
     completed: str = ""
-    holders: tuple[str, ...] = ()
+    holders: Seen[tuple[str, ...]] = ()
     risks: tuple[str, ...] = ()
     may_fail: tuple[str, ...] = ()
     refused: str = ""
     missing: str = ""
-    made: Experiment | None = None
+    made: Seen[Experiment | None] = None
     is_after: bool = True
     new_alarms: tuple[str, ...] = ()
 
@@ -142,6 +150,8 @@ class Sent:
     def service_token(self) -> str:
         """The function that gets it; empty if that is not known."""
         token = (self.properties or {}).get("ServiceToken")
+        if is_late(token) and self.old is not None:
+            token = self.old.get("ServiceToken")  # CloudFormation refuses another one.
         return token if isinstance(token, str) and not is_late(token) else ""
 
 
@@ -151,6 +161,7 @@ class Native:
 
     Attributes:
         properties: The new ones in an update; None in a deletion.
+        dependents: The resources of its stack that depend on it, and get their requests after it.
     """
 
     place: Place
@@ -158,9 +169,10 @@ class Native:
     moment: str
     properties: Json | None = None
     risks: tuple[str, ...] = ()
+    dependents: tuple[str, ...] = ()
 
 
-Step = NotSent | Sent | Native
+Step = NoRequest | PlannedRequest | Native
 
 
 @dataclass(frozen=True)
@@ -176,7 +188,7 @@ class Operation:
     endpoints: Mapping[str, bool]
 
 
-def of_change_set(reader: Reader, root: ChangeSet, seen: StackSeen) -> Operation:
+def of_change_set(reader: Reader, root: ChangeSet, seen: DescribedStack) -> Operation:
     """What a change set's execution does."""
     stacks = list(_changed_stacks(reader, root, seen.parent_id))
     update = _Update(reader, root, stacks)
@@ -186,7 +198,7 @@ def of_change_set(reader: Reader, root: ChangeSet, seen: StackSeen) -> Operation
     return Operation([*forward, *clean_up], dict(endpoints))
 
 
-def of_destroy(reader: Reader, seen: StackSeen) -> Operation:
+def of_destroy(reader: Reader, seen: DescribedStack) -> Operation:
     """What the deletion of a stack does."""
     risks: tuple[str, ...] = ()
     if seen.is_protected:
@@ -215,7 +227,7 @@ class ChangedStack:
 
     Attributes:
         template: The new template; empty if it cannot be read.
-        has: The resources that the stack has.
+        deployed: The resources that the stack has.
         after: The names of experiments that the operation creates before this stack.
     """
 
@@ -224,7 +236,7 @@ class ChangedStack:
     is_new: bool
     is_failed: bool
     template: Json
-    has: Mapping[str, Resource]
+    deployed: Mapping[str, Resource]
     after: frozenset[str] = frozenset()
 
     @property
@@ -233,17 +245,17 @@ class ChangedStack:
         return self.change_set.stack_id
 
     @property
-    def then(self) -> StackThen:
+    def in_operation(self) -> FutureStack:
         """The stack while it is created or updated."""
-        begun = ("CREATE_IN_PROGRESS" if self.is_new else "UPDATE_IN_PROGRESS",)
-        return StackThen(self.stack_id, self.parent_id, begun, self.is_new)
+        statuses = ("CREATE_IN_PROGRESS" if self.is_new else "UPDATE_IN_PROGRESS",)
+        return FutureStack(self.stack_id, self.parent_id, statuses, self.is_new)
 
     @property
-    def cleaning(self) -> StackThen:
+    def in_clean_up(self) -> FutureStack:
         """The stack in the clean-up; one that was created has none."""
-        then = self.then
+        future = self.in_operation
         end = "CREATE_COMPLETE" if self.is_new else CLEANUP_STATUS
-        return replace(then, begun=(*then.begun, end))
+        return replace(future, statuses=(*future.statuses, end))
 
     @cached_property
     def changes(self) -> Mapping[str, Change]:
@@ -259,6 +271,10 @@ class ChangedStack:
         """A resource in the new template; empty if that has none."""
         return self.definitions.get(logical_id, {})
 
+    def has_condition(self, logical_id: str) -> bool:
+        """Whether a resource of the new template is only there if a condition holds."""
+        return "Condition" in self.definition(logical_id)
+
     def resolved_properties(self, logical_id: str) -> Any:  # noqa: ANN401 - see resolved()
         """Its properties, as far as they are known before the execution."""
         return resolved(self.definition(logical_id).get("Properties") or {}, self.known)
@@ -268,9 +284,10 @@ class ChangedStack:
         """What ``Ref`` says, as far as it does not change."""
         stays = {
             name: resource.physical_id
-            for name, resource in self.has.items()
+            for name, resource in self.deployed.items()
             if resource.physical_id and not _may_be_replaced(self.changes.get(name))
         }
+        parameters = readable(self.template, self.change_set.parameters)
         parts = (self.stack_id.split(":") + [""] * 6)[:6]
         pseudo = {
             "AWS::StackName": name_of(self.stack_id),
@@ -279,7 +296,7 @@ class ChangedStack:
             "AWS::Region": parts[3],
             "AWS::AccountId": parts[4],
         }
-        return {**stays, **self.change_set.parameters, **pseudo}
+        return {**stays, **parameters, **pseudo}
 
     def declared(self, resource_type: str) -> list[str]:
         """The logical ids of the resources of a type that the new template declares.
@@ -289,10 +306,14 @@ class ChangedStack:
         if self.template:
             types = {name: each.get("Type") for name, each in self.definitions.items()}
         else:
-            known: list[Resource | Change] = [*self.has.values(), *self.changes.values()]
+            known: list[Resource | Change] = [*self.deployed.values(), *self.changes.values()]
             types = {each.logical_id: each.resource_type for each in known}
-        names = [name for name, type_ in types.items() if type_ == resource_type]
-        return names if self.template else [name for name in names if not self.is_removed(name)]
+        # A template also declares what a condition removes.
+        return [
+            name
+            for name, type_ in types.items()
+            if type_ == resource_type and not self.is_removed(name)
+        ]
 
     def made_before(self, logical_id: str) -> frozenset[str]:
         """The names of experiments that are certainly created before a resource."""
@@ -314,32 +335,48 @@ class ChangedStack:
         declared = self.declared(resource_type)
         return [
             resource
-            for name, resource in self.has.items()
+            for name, resource in self.deployed.items()
             if resource.resource_type == resource_type and name not in declared
         ]
 
 
 def _changed_stacks(
-    reader: Reader, change_set: ChangeSet, parent_id: str, after: frozenset[str] = frozenset()
+    reader: Reader,
+    change_set: ChangeSet,
+    parent_id: str,
+    after: frozenset[str] = frozenset(),
+    *,
+    is_added: bool = False,
 ) -> Iterator[ChangedStack]:
-    """A change set and its nested ones, each with its stack."""
+    """A change set and its nested ones, each with its stack.
+
+    Raises:
+        CannotPlan: A stack that exists, or what it has, cannot be read.
+    """
     try:
         seen = reader.stack(change_set.stack_id)
         is_new, is_failed = seen.is_new, seen.is_failed
     except CannotPlan:
-        is_new, is_failed = True, False  # A nested stack that the operation creates.
+        if not is_added:
+            raise
+        is_new, is_failed = True, False
     try:
         template = reader.template_of(change_set.arn)
     except CannotPlan:
+        if is_failed:
+            raise  # Only the template has what the failed operation never reached.
         template = {}
     resources = () if is_new else reader.resources(change_set.stack_id)
-    has = {resource.logical_id: resource for resource in resources}
-    stack = ChangedStack(change_set, parent_id, is_new, is_failed, template, has, after)
+    deployed = {resource.logical_id: resource for resource in resources}
+    stack = ChangedStack(change_set, parent_id, is_new, is_failed, template, deployed, after)
     yield stack
     for change in change_set.changes:
         if change.nested:
             before = stack.made_before(change.logical_id)
-            yield from _changed_stacks(reader, change.nested, change_set.stack_id, before)
+            yield from _changed_stacks(
+                *(reader, change.nested, change_set.stack_id, before),
+                is_added=change.action == "Add",
+            )
 
 
 class _Update:
@@ -347,11 +384,12 @@ class _Update:
 
     def __init__(self, reader: Reader, root: ChangeSet, stacks: list[ChangedStack]) -> None:
         self._reader = reader
-        self._forward = {stack.stack_id: stack.then for stack in stacks}
-        self._cleaning = {stack.stack_id: stack.cleaning for stack in stacks}
+        self._forward = {stack.stack_id: stack.in_operation for stack in stacks}
+        self._in_clean_up = {stack.stack_id: stack.in_clean_up for stack in stacks}
         self._changes = [change for stack in stacks for change in stack.change_set.changes]
         self._made = dict(_made(self._changes))
         self._touched = set(_touched(self._changes))
+        self._requests: dict[tuple[str, str], list[Step]] = {}
         self._triggers = [arn.rpartition(":")[2] for arn in root.triggers]
 
     def _risks(self, place: Place) -> list[str]:
@@ -377,7 +415,7 @@ class _Update:
         for name in stack.declared(RESOURCE_TYPE):
             yield from self._ours(stack, name)
         for name in stack.declared(STACK_TYPE):
-            change, resource = stack.changes.get(name), stack.has.get(name)
+            change, resource = stack.changes.get(name), stack.deployed.get(name)
             if resource is not None and resource.physical_id and resource.status == "CREATE_FAILED":
                 # CloudFormation deletes what was never stable, and creates it again.
                 seen = self._reader.stack(resource.physical_id)
@@ -392,7 +430,7 @@ class _Update:
         for resource in stack.removed(RESOURCE_TYPE):
             place = Place(stack.stack_id, resource.logical_id, resource.physical_id)
             if resource.logical_id in retained:
-                yield NotSent(place, _RETAINED)
+                yield NoRequest(place, _RETAINED)
             elif resource.physical_id:
                 yield self._delete(stack, place)
         yield from self._renamed(stack)
@@ -404,16 +442,23 @@ class _Update:
                 continue
             if resource.logical_id in retained:
                 for place in resources_below(self._reader, resource.physical_id):
-                    yield NotSent(place, _RETAINED_STACK)
+                    yield NoRequest(place, _RETAINED_STACK)
                 continue
             seen = self._reader.stack(resource.physical_id)
-            yield from _deletion(
-                self._reader,
-                seen,
-                CLEAN_UP,
-                self._cleaning,
-                tuple(self._risks(Place(stack.stack_id, resource.logical_id))),
-            )
+            place = Place(stack.stack_id, resource.logical_id)
+            risks = (*self._risks(place), *self._may_retain(stack, place.logical_id))
+            yield from _deletion(self._reader, seen, CLEAN_UP, self._in_clean_up, risks)
+
+    def _may_retain(self, stack: ChangedStack, logical_id: str) -> list[str]:
+        """Why a removed resource may be left as it is, although nothing that was read says so."""
+        change = stack.changes.get(logical_id)
+        if change is not None and (change.action != "Remove" or change.policy):
+            return []
+        try:
+            self._reader.template(stack.stack_id)
+        except CannotPlan as error:
+            return [f"{_MAY_RETAIN}: {error}"]
+        return []
 
     def _natives_removed(self, stack: ChangedStack, retained: set[str]) -> Iterator[Step]:
         for resource in stack.removed(NATIVE_TYPE):
@@ -421,55 +466,60 @@ class _Update:
                 yield self._native_deleted(stack, resource)
         for name, change in stack.changes.items():
             if change.resource_type == NATIVE_TYPE and change.replaced in ("True", "Conditional"):
-                definition = stack.definition(name)
-                replaced = stack.has.get(name)
-                if replaced and not is_retained(definition, "UpdateReplacePolicy"):
+                replaced = stack.deployed.get(name)
+                if replaced and not _is_left(change, stack.definition(name)):
                     yield self._native_deleted(stack, replaced, change.replaced)
 
     def _ours(self, stack: ChangedStack, name: str) -> Iterator[Step]:
-        change, resource = stack.changes.get(name), stack.has.get(name)
+        change, resource = stack.changes.get(name), stack.deployed.get(name)
         place = Place(stack.stack_id, name, resource.physical_id if resource else "")
-        if change is not None and change.action not in ("Add", "Modify", "Remove"):
-            why = f"CloudFormation does not say what it will do with it: {change.action}"
-            yield NotSent(place, why, is_known=False)
-        elif resource is None or resource.status == "CREATE_FAILED":
-            if resource is not None and resource.physical_id:
+        if change is not None and (why := _not_said(change)):
+            yield NoRequest(place, why, is_known=False)
+        elif resource is None or resource.status == "CREATE_FAILED" or _is_gone(resource, change):
+            if resource and resource.physical_id and resource.status == "CREATE_FAILED":
                 # CloudFormation deletes what was never stable, and creates it again.
-                yield Sent(
+                yield PlannedRequest(
                     *(place, RequestType.DELETE, {"Name": place.experiment or "-"}, UPDATE),
                     stacks=self._forward,
                 )
-            has_condition = "Condition" in stack.definition(name)
-            if change is None and has_condition and not stack.is_failed:
-                return  # Its condition is false.
-            yield self._sent(stack, replace(place, physical_id=""), RequestType.CREATE, change)
+            if change is not None or not stack.has_condition(name):
+                yield self._sent(stack, replace(place, physical_id=""), RequestType.CREATE, change)
+            elif stack.is_failed:
+                yield NoRequest(place, _CONDITION, is_known=False)
+            # Otherwise its condition is false.
         elif change is None and not stack.is_failed:
-            yield NotSent(place, "the change set does not change it")
+            yield NoRequest(place, "the change set does not change it")
+        elif change is None and stack.has_condition(name):
+            yield NoRequest(place, _CONDITION, is_known=False)
         elif change is not None and _is_unchanged(change, resource, stack):
-            yield NotSent(place, "its properties do not change")
+            yield NoRequest(place, "its properties do not change")
         else:
             yield self._sent(stack, place, RequestType.UPDATE, change)
 
     def _sent(
         self, stack: ChangedStack, place: Place, kind: RequestType, change: Change | None
-    ) -> Sent:
+    ) -> PlannedRequest:
         """A Create or an Update."""
         definition = stack.definition(place.logical_id)
         declared = stack.resolved_properties(place.logical_id)
-        old = None
+        old = or_old = None
         if kind is RequestType.UPDATE:
             old = change.before if change else None
-            if old is None:
-                old = deployed_properties(self._reader, place)
+            if old is None or stack.is_failed:
+                # A change set compares with the template of the operation that failed.
+                deployed = deployed_properties(self._reader, place)
+                old, or_old = deployed or old, old if deployed and old != deployed else None
         after = change.after if change else None
-        if after is None:
-            after = {**declared, **_token(old, declared)} if definition else old
         late = _dynamic(change, stack) if change else set()
         late |= _of_missing(definition, stack)
+        if after is None and definition and isinstance(declared, Mapping):
+            after = {**declared, **_token(old, declared)}
+        elif after is None and change is not None and (named := _named(change)) is not None:
+            after, late = old, late | named
         alarms = _new_alarms(stack)
         missing = ""
         if after is None:
-            missing = "its new properties: neither the change set nor its template has them"
+            missing = _NO_NEW_PROPERTIES
         else:
             after = {**after, **{name: _late(after.get(name)) for name in late}}
             after = _with_new_alarms(after, definition, alarms)
@@ -484,41 +534,61 @@ class _Update:
             risks.append("the experiment is created by the same deployment")
         elif name in self._touched:
             risks.append("the same deployment changes the experiment")
-        return Sent(
+        return PlannedRequest(
             *(place, kind, after, UPDATE, self._forward),
             old=old,
+            or_old=or_old,
             risks=tuple(risks),
             may_fail=(may_fail,) if may_fail else (),
             refused=refused,
             missing=missing,
-            made=self._made.get(name),
+            made=self._made_as(name),
             is_after=name not in self._made or name in stack.made_before(place.logical_id),
             new_alarms=tuple(map(_new_alarm, alarms)),
         )
 
-    def _delete(self, stack: ChangedStack, place: Place, completed: str = "") -> Sent:
+    def _delete(self, stack: ChangedStack, place: Place, completed: str = "") -> PlannedRequest:
         """A Delete in the clean-up of the update."""
         change = stack.changes.get(place.logical_id)
         risks = self._risks(place)
         others = [name for name in stack.declared(RESOURCE_TYPE) if name != place.logical_id]
         if others:
             risks.append(_may_come_first(others))
-        sent = _deleted(self._reader, place, CLEAN_UP, self._cleaning, tuple(risks))
+        risks += self._may_retain(stack, place.logical_id)
+        sent = _deleted(self._reader, place, CLEAN_UP, self._in_clean_up, tuple(risks))
         if sent.properties is None and change is not None and change.before is not None:
             sent = replace(sent, properties=change.before, missing="")
-        return replace(sent, completed=completed, holders=self._holders(stack, place))
+        return replace(
+            sent,
+            completed=completed,
+            holders=self._holders(stack, place),
+            made=self._made_as(place.experiment),
+        )
+
+    def _made_as(self, name: str) -> Seen[Experiment | None]:
+        """The experiment of a name that the operation creates, as far as that is known."""
+        return self._made.get(name.lower(), self._made.get(""))
+
+    def _request(self, stack: ChangedStack, name: str) -> Step | None:
+        """What comes of a declared resource in the update; None if nothing does."""
+        key = stack.stack_id, name
+        if key not in self._requests:
+            self._requests[key] = list(self._ours(stack, name))[-1:]
+        return next(iter(self._requests[key]), None)
 
     def _renamed(self, stack: ChangedStack) -> Iterator[Step]:
         """After an update to another experiment, CloudFormation deletes the old physical id."""
         for name in stack.declared(RESOURCE_TYPE):
-            change, resource = stack.changes.get(name), stack.has.get(name)
-            if change is None or resource is None or not _is_renamed(change):
+            update = self._request(stack, name)
+            if not isinstance(update, PlannedRequest) or not _is_renamed(update):
                 continue
-            place = Place(stack.stack_id, name, resource.physical_id)
-            if is_retained(stack.definition(name), "UpdateReplacePolicy"):
-                yield NotSent(place, "the old experiment is retained: UpdateReplacePolicy says so")
+            place = update.place
+            if _is_left(stack.changes.get(name), stack.definition(name)):
+                yield NoRequest(
+                    place, "the old experiment is retained: UpdateReplacePolicy says so"
+                )
                 continue
-            sent = self._delete(stack, place, json.dumps(change.after))
+            sent = self._delete(stack, place, json.dumps(update.properties))
             gone = (
                 "the permission for the old experiment may be deleted first, and the clean-up "
                 "then leaves the experiment as it is"
@@ -527,34 +597,56 @@ class _Update:
 
     def _nested(self, stack: ChangedStack, name: str, change: Change | None) -> Iterator[Step]:
         """The resources of a nested stack that has no change set."""
-        resource = stack.has.get(name)
+        resource = stack.deployed.get(name)
         place = Place(stack.stack_id, name)
         if resource is None or not resource.physical_id:
             if change is not None or stack.is_failed:
-                yield NotSent(place, _NO_NESTED_CHANGE_SET, is_known=False)
+                why = _NO_NESTED_CHANGE_SET if change else _LEFT_BY_FAILURE
+                yield NoRequest(place, why, is_known=False)
             return
-        is_known = change is None and not self._reader.stack(resource.physical_id).is_failed
-        why = "the change set does not change its stack" if is_known else _NO_NESTED_CHANGE_SET
-        for below in resources_below(self._reader, resource.physical_id):
-            yield NotSent(below, why, is_known)
+        is_failed = stack.is_failed or self._reader.stack(resource.physical_id).is_failed
+        is_known = change is None and not is_failed
+        why = "the change set does not change its stack"
+        if not is_known:
+            why = _NO_NESTED_CHANGE_SET if change else _LEFT_BY_FAILURE
+        ours = list(resources_below(self._reader, resource.physical_id))
+        for below in ours if ours or is_known else [place]:
+            yield NoRequest(below, why, is_known)
 
     def _native(self, stack: ChangedStack, name: str) -> Iterator[Step]:
-        change, resource = stack.changes.get(name), stack.has.get(name)
-        if resource is None or not resource.physical_id or resource.status == "CREATE_FAILED":
+        change, resource = stack.changes.get(name), stack.deployed.get(name)
+        if resource is None or not resource.physical_id:
+            return
+        place = Place(stack.stack_id, name, resource.physical_id)
+        if resource.status == "CREATE_FAILED":
+            # CloudFormation deletes what was never stable, and creates it again.
+            yield Native(place, _name_in(resource), UPDATE, None, tuple(self._risks(place)))
             return
         if change is None and not stack.is_failed:
+            return
+        unknown = partial(NoRequest, place, is_known=False, experiment=_name_in(resource))
+        if change is not None and (why := _not_said(change)):
+            yield unknown(why)
+            return
+        if change is None and stack.has_condition(name):
+            yield unknown(_CONDITION)
             return
         if change is not None and (
             change.replaced == "True" or _is_unchanged(change, resource, stack)
         ):
             return
         after = change.after if change else None
-        if after is None:
+        if after is None and stack.definition(name):
             after = stack.resolved_properties(name)
+        if not isinstance(after, Mapping):
+            yield unknown(_NO_NEW_PROPERTIES)
+            return
         late = _dynamic(change, stack) if change else set()
-        after = {**after, **dict.fromkeys(late, LATER)}
-        place = Place(stack.stack_id, name, resource.physical_id)
-        yield Native(place, _name_in(resource), UPDATE, after, tuple(self._risks(place)))
+        after = {**after, **{name: _late(after.get(name)) for name in late}}
+        yield Native(
+            *(place, _name_in(resource), UPDATE, after, tuple(self._risks(place))),
+            dependents=tuple(dependents(stack.template, name)),
+        )
 
     def _native_deleted(
         self, stack: ChangedStack, resource: Resource, replaced: str = "True"
@@ -563,21 +655,24 @@ class _Update:
         risks = self._risks(place)
         if ours := stack.declared(RESOURCE_TYPE):
             risks.append(_may_come_first(ours))
+        risks += self._may_retain(stack, resource.logical_id)
         if replaced == "Conditional":
             risks.append("whether it is replaced is known only during the deployment")
         return Native(place, _name_in(resource), CLEAN_UP, None, tuple(risks))
 
-    def _holders(self, stack: ChangedStack, place: Place) -> tuple[str, ...]:
+    def _holders(self, stack: ChangedStack, place: Place) -> Seen[tuple[str, ...]]:
         """The resources that will hold a physical id after the update."""
-        wanted = place.experiment.lower()
         held: list[str] = []
         for name in stack.declared(RESOURCE_TYPE):
-            change, resource = stack.changes.get(name), stack.has.get(name)
-            after = (change.after if change else None) or {}
-            experiment = held_by(resource.physical_id) if resource else ""
-            if change is not None and (change.action == "Add" or _is_renamed(change)):
-                experiment = str(after.get("Name", ""))
-            if wanted and experiment.lower() == wanted:
+            step = self._request(stack, name)
+            properties = step.properties if isinstance(step, PlannedRequest) else None
+            holds = str((properties or {}).get("Name", ""))
+            if isinstance(step, NoRequest) and step.is_known:
+                holds = step.place.experiment
+            elif step is not None and (properties is None or is_late(holds)):
+                why = f"whether '{name}' will hold the experiment"
+                return NotReadable(Kind.REFUSED, why)
+            if holds and holds.lower() == place.experiment.lower():
                 held.append(name)
         return tuple(held)
 
@@ -590,6 +685,9 @@ _PERHAPS_ANOTHER_FUNCTION = (
     "CloudFormation refuses another ServiceToken, and whether it changes is known only during the "
     "deployment"
 )
+_LEFT_BY_FAILURE = "what the operation that failed has left to do in its nested stack"
+_CONDITION = "whether its Condition holds"
+_MAY_RETAIN = "the template cannot be read, and may retain it"
 _RETAINED = "it is retained: CloudFormation deletes nothing"
 _RETAINED_STACK = "its nested stack is retained: CloudFormation deletes nothing"
 _NO_NESTED_CHANGE_SET = (
@@ -599,42 +697,50 @@ _NO_NESTED_CHANGE_SET = (
 
 def _deletion(
     reader: Reader,
-    seen: StackSeen,
+    seen: DescribedStack,
     moment: str,
-    above: Mapping[str, StackThen],
+    above: Mapping[str, FutureStack],
     risks: tuple[str, ...],
 ) -> Iterator[Step]:
     """What the deletion of a stack, and of those nested in it, sends."""
-    stacks = {**above, seen.stack_id: StackThen(seen.stack_id, seen.parent_id, (DELETE_STATUS,))}
+    stacks = {**above, seen.stack_id: FutureStack(seen.stack_id, seen.parent_id, (DELETE_STATUS,))}
     try:
         template, why = reader.template(seen.stack_id), ""
     except CannotPlan as error:
-        template, why = {}, f"the template cannot be read, and may retain it: {error}"
+        template, why = {}, f"{_MAY_RETAIN}: {error}"
     named, natives = definitions(template), list[Step]()
+    all_risks = (*risks, why) if why else risks
     for resource in reader.resources(seen.stack_id):
         place = Place(seen.stack_id, resource.logical_id, resource.physical_id)
-        retains = is_retained(named.get(resource.logical_id, {}))
+        retains, open_yet = _retention(named.get(resource.logical_id, {}), seen)
+        risks = (*all_risks, *open_yet)
         later = dependents(template, resource.logical_id)
-        may = (*risks, why) if why else risks
-        may += (f"{', '.join(later[:3])} must be deleted before it",) if later else ()
+        may = (f"{', '.join(later[:3])} must be deleted before it",) if later else ()
         if not resource.physical_id:
             continue
         if resource.resource_type == STACK_TYPE and retains:
             for below in resources_below(reader, resource.physical_id):
-                yield NotSent(below, _RETAINED_STACK)
+                yield NoRequest(below, _RETAINED_STACK)
         elif resource.resource_type == STACK_TYPE:
             nested = reader.stack(resource.physical_id)
-            yield from _deletion(reader, nested, moment, stacks, risks)
+            yield from _deletion(reader, nested, moment, stacks, (*risks, *may))
         elif resource.resource_type == NATIVE_TYPE and not retains:
             ours = [name for name, each in named.items() if each.get("Type") == RESOURCE_TYPE]
             first = [name for name in later if name not in ours]
             own = (*risks, _may_come_first(first)) if first else risks
             natives.append(Native(place, _name_in(resource), moment, None, own))
         elif resource.resource_type == RESOURCE_TYPE and retains:
-            yield NotSent(place, _RETAINED)
+            yield NoRequest(place, _RETAINED)
         elif resource.resource_type == RESOURCE_TYPE:
-            yield _deleted(reader, place, moment, stacks, may)
+            yield _deleted(reader, place, moment, stacks, (*risks, *may))
     yield from natives  # Ours depend on them, and are deleted first.
+
+
+def _retention(definition: Json, seen: DescribedStack) -> tuple[bool, tuple[str, ...]]:
+    """Whether a deletion certainly leaves a resource as it is, and why it may."""
+    if is_retained(definition) and seen.status in ("UPDATE_FAILED", "UPDATE_ROLLBACK_FAILED"):
+        return False, ("it is retained if the policy of the update that failed counts already",)
+    return is_retained(definition), ()
 
 
 def _endpoints_deleted(
@@ -662,8 +768,8 @@ def _endpoints_removed(reader: Reader, stack: ChangedStack) -> Iterator[tuple[st
     for name, change in stack.changes.items():
         if change.resource_type != ENDPOINT_TYPE or change.replaced not in ("True", "Conditional"):
             continue
-        replaced = stack.has.get(name)
-        if replaced and not is_retained(stack.definition(name), "UpdateReplacePolicy"):
+        replaced = stack.deployed.get(name)
+        if replaced and not _is_left(change, stack.definition(name)):
             is_known = change.replaced == "True" and bool(stack.template)
             yield from _endpoints_of(reader, replaced, is_known=is_known)
 
@@ -691,19 +797,20 @@ def _deleted(
     reader: Reader,
     place: Place,
     moment: str,
-    stacks: Mapping[str, StackThen],
+    stacks: Mapping[str, FutureStack],
     risks: tuple[str, ...],
-) -> Sent:
+) -> PlannedRequest:
     properties = deployed_properties(reader, place)
     if properties is None and not place.experiment:
         properties = {"Name": "-"}  # It was never created; its id says so.
-    return Sent(
+    return PlannedRequest(
         *(place, RequestType.DELETE, properties, moment, stacks),
         risks=risks,
         missing="" if properties else _NO_PROPERTIES,
     )
 
 
+_NO_NEW_PROPERTIES = "its new properties: neither the change set nor its template has them"
 _NO_PROPERTIES = "its deployed properties: the stack's events do not show them"
 
 
@@ -716,16 +823,19 @@ def deployed_properties(reader: Reader, place: Place) -> Json | None:
     events = reader.events(place.stack_id)
     while isinstance(events, Events):
         completed = _completed(events.newest_first, place.logical_id)
-        if completed is not None:
+        if completed:
             return completed
-        if events.is_whole:
+        if events.is_whole or completed is not None:
             break
         events = reader.older(place.stack_id)
     try:
-        definition = definitions(reader.template(place.stack_id)).get(place.logical_id, {})
-        parameters = reader.stack(place.stack_id).parameters
+        template, stack = reader.template(place.stack_id), reader.stack(place.stack_id)
     except CannotPlan:
         return None
+    if stack.is_failed:
+        return None  # It may be the template of the operation that failed.
+    parameters = readable(template, stack.parameters)
+    definition = definitions(template).get(place.logical_id, {})
     declared = resolved(definition.get("Properties") or {}, parameters)
     if not isinstance(declared, dict):
         # Another value than an object may be a function that only the deployment resolves.
@@ -735,6 +845,7 @@ def deployed_properties(reader: Reader, place: Place) -> Json | None:
 
 
 def _completed(newest_first: tuple[StackEvent, ...], logical_id: str) -> Json | None:
+    """The properties of the newest completion; empty if it does not show them, None without one."""
     own = [event for event in newest_first if event.logical_id == logical_id and not event.is_aside]
     for event, before in zip_longest(own, own[1:]):
         if event.status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
@@ -745,9 +856,9 @@ def _completed(newest_first: tuple[StackEvent, ...], logical_id: str) -> Json | 
         try:
             properties = json.loads(event.properties)
         except ValueError:
-            continue
-        if isinstance(properties, dict) and isinstance(properties.get("Name"), str):
-            return properties
+            return {}
+        is_whole = isinstance(properties, dict) and isinstance(properties.get("Name"), str)
+        return properties if is_whole else {}
     return None
 
 
@@ -759,7 +870,7 @@ def _token(old: Json | None, declared: Json) -> Json:
 
 def _is_unchanged(change: Change, resource: Resource, stack: ChangedStack) -> bool:
     """Whether a listed resource gets no request, since its properties stay as they are."""
-    if change.action != "Modify" or resource.status == "UPDATE_FAILED":
+    if change.action != "Modify" or resource.status == "UPDATE_FAILED" or stack.is_failed:
         return False
     if change.scope and "Properties" not in change.scope:
         return True
@@ -773,13 +884,18 @@ def _is_unchanged(change: Change, resource: Resource, stack: ChangedStack) -> bo
 def _dynamic(change: Change, stack: ChangedStack) -> set[str]:
     """The properties whose new value only the execution tells, whatever the change set shows."""
     alarms = _new_alarms(stack)
-    return {
+    names = {
         detail.name
         for detail in change.details
-        if detail.is_dynamic and detail.attribute == "Properties" and detail.name
-        if _may_differ(detail, stack)
+        if detail.is_dynamic
+        and detail.attribute == "Properties"
+        and _may_differ(detail, stack)
         and not (detail.name == "PromoteIf" and detail.cause in alarms)
     }
+    if "" in names:  # It does not say which.
+        declared = stack.definition(change.logical_id).get("Properties") or {}
+        names |= {*declared, *(change.after or {})}
+    return names - {""}
 
 
 _ALARM_TYPES = frozenset(f"AWS::CloudWatch::{kind}Alarm" for kind in ("", "Composite", "Log"))
@@ -801,8 +917,8 @@ def _new_alarm(logical_id: str) -> str:
 def _with_new_alarms(after: Json, definition: Json, alarms: frozenset[str]) -> Json:
     """The properties in which names of new alarms, which are known only later, are replaced."""
     evidence, declared = (
-        one if isinstance(one, Mapping) else {}
-        for one in (after.get("PromoteIf"), (definition.get("Properties") or {}).get("PromoteIf"))
+        value if isinstance(value, Mapping) else {}
+        for value in (after.get("PromoteIf"), (definition.get("Properties") or {}).get("PromoteIf"))
     )
     names, refs = evidence.get("Alarms"), declared.get("Alarms")
     if not (isinstance(names, list) and isinstance(refs, list) and len(names) == len(refs)):
@@ -819,7 +935,7 @@ def _with_new_alarms(after: Json, definition: Json, alarms: frozenset[str]) -> J
 def _of_missing(definition: Json, stack: ChangedStack) -> set[str]:
     """The properties that refer to a resource which a failed operation never reached."""
     declared = stack.definitions
-    lacks = {name for name in declared if name not in stack.has} if stack.is_failed else set()
+    lacks = {name for name in declared if name not in stack.deployed} if stack.is_failed else set()
     properties = definition.get("Properties") or {}
     return {name for name, value in properties.items() if lacks & set(named_in(value))}
 
@@ -842,9 +958,9 @@ def _another_function(
     old: Json, after: Json, definition: Json, stack: ChangedStack
 ) -> tuple[str, str]:
     """Why CloudFormation refuses the update, and why it may: it gets another function."""
-    token = after.get("ServiceToken")
-    if not is_late(token):
-        return (_ANOTHER_FUNCTION if old.get("ServiceToken") not in (None, token) else "", "")
+    before, token = old.get("ServiceToken"), after.get("ServiceToken")
+    if not is_late([before, token]):
+        return (_ANOTHER_FUNCTION if before not in (None, token) else "", "")
     is_another = _function_of(definition, stack)
     if is_another == "False":
         return "", ""
@@ -880,42 +996,72 @@ def _may_come_first(names: list[str]) -> str:
 
 def _retained(reader: Reader, stack: ChangedStack) -> set[str]:
     """The removed resources that CloudFormation leaves as they are."""
-    by_policy = {
-        name
-        for name, change in stack.changes.items()
-        if change.policy in ("Retain", "RetainExceptOnCreate")
-    }
+    said = {name: change.policy for name, change in stack.changes.items() if change.policy}
+    by_policy = {name for name, policy in said.items() if policy.startswith("Retain")}
     try:
-        old = definitions(reader.template(stack.stack_id)) if stack.has else {}
+        old = definitions(reader.template(stack.stack_id)) if stack.deployed else {}
     except CannotPlan:
         return by_policy
-    return by_policy | {name for name, definition in old.items() if is_retained(definition)}
+    by_template = {name for name, definition in old.items() if is_retained(definition)}
+    return by_policy | (by_template - said.keys())
 
 
-def _made(changes: list[Change]) -> Iterator[tuple[str, Experiment]]:
-    """The experiments that the change set creates, by name, as they will be."""
+def _is_left(change: Change | None, definition: Json) -> bool:
+    """Whether CloudFormation leaves a replaced resource as it is.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChange.html
+    """
+    if change is not None and change.policy.startswith("ReplaceAnd"):
+        return change.policy == "ReplaceAndRetain"
+    return is_retained(definition, "UpdateReplacePolicy")
+
+
+def _made(changes: list[Change]) -> Iterator[tuple[str, Seen[Experiment]]]:
+    """The experiments that the change set creates, by name, as they will be.
+
+    One whose name is not known has an empty one.
+    """
     for change in changes:
         after = change.after or {}
         name = after.get("Name")
         is_made = change.action == "Add" or change.replaced == "True"
-        if change.resource_type == NATIVE_TYPE and is_made and isinstance(name, str):
-            yield name.lower(), _experiment(name, after)
+        if change.resource_type == NATIVE_TYPE and is_made:
+            is_named = isinstance(name, str) and not is_late(name)
+            yield (str(name).lower(), _experiment(str(name), after)) if is_named else ("", _UNNAMED)
 
 
-def _experiment(name: str, properties: Json) -> Experiment:
+_UNNAMED = NotReadable(
+    Kind.REFUSED, "whether the same deployment creates it: an experiment's name is known only later"
+)
+_UNSHAPED = NotReadable(
+    Kind.REFUSED, "its variants: the same deployment creates it, and they are known only later"
+)
+
+
+def _experiment(name: str, properties: Json) -> Seen[Experiment]:
     mode = properties.get("ShadowModeConfig") or {}
     variants = properties.get("ModelVariants") or []
+    shadows = mode.get("ShadowModelVariants") or [] if isinstance(mode, Mapping) else None
+    if not isinstance(mode, Mapping) or not _is_known_list(variants) or not _is_known_list(shadows):
+        return _UNSHAPED
+    production = mode.get("SourceModelVariantName") or ""
+    names = [variant.get("VariantName") for variant in variants]
+    shadow_names = [shadow.get("ShadowModelVariantName") for shadow in shadows or ()]
+    if is_late([production, *names, *shadow_names]):
+        return _UNSHAPED
     return Experiment(
         arn=f":inference-experiment/{name}",
         name=name,
         status="Running",
-        variants={str(variant.get("VariantName")): "InService" for variant in variants},
-        production=str(mode.get("SourceModelVariantName") or ""),
-        shadows=tuple(
-            str(shadow.get("ShadowModelVariantName"))
-            for shadow in mode.get("ShadowModelVariants") or []
-        ),
+        variants=dict.fromkeys(map(str, names), "InService"),
+        production=str(production),
+        shadows=tuple(map(str, shadow_names)),
     )
+
+
+def _is_known_list(value: object) -> bool:
+    """Whether it is a list of objects."""
+    return isinstance(value, list) and all(isinstance(item, Mapping) for item in value)
 
 
 def _touched(changes: list[Change]) -> Iterator[str]:
@@ -930,11 +1076,32 @@ def _name_in(resource: Resource) -> str:
     return resource.physical_id.rpartition("/")[2]
 
 
-def _is_renamed(change: Change) -> bool:
+def _is_renamed(update: PlannedRequest) -> bool:
     """Whether an update names another experiment, as far as is known."""
-    if change.action == "Remove" or change.before is None or change.after is None:
+    if update.kind is not RequestType.UPDATE or update.old is None or update.properties is None:
         return False
     old, new = (
-        str(properties.get("Name", "")).lower() for properties in (change.before, change.after)
+        str(properties.get("Name", "")).lower() for properties in (update.old, update.properties)
     )
-    return old != new and not is_late(change.after.get("Name"))
+    return old != new and not is_late(update.properties.get("Name"))
+
+
+def _is_gone(resource: Resource, change: Change | None) -> bool:
+    """Whether a resource is left of an earlier deletion, and another one is added in its place."""
+    is_added = change is not None and change.action == "Add"
+    return is_added and resource.status.startswith("DELETE_")
+
+
+def _not_said(change: Change) -> str:
+    """Why it is not known what happens to a resource; empty if it is."""
+    if change.action in ("Add", "Modify", "Remove"):
+        return ""
+    return f"CloudFormation does not say what it will do with it: {change.action}"
+
+
+def _named(change: Change) -> set[str] | None:
+    """The properties that a change sets to what it does not show; None if it does not name all."""
+    details = [detail for detail in change.details if detail.attribute == "Properties"]
+    if not details or not all(detail.name for detail in details):
+        return None
+    return {detail.name for detail in details if not detail.is_dynamic}

@@ -47,16 +47,24 @@ from .operations import (
     FUNCTION_TYPE,
     UPDATE,
     Native,
-    NotSent,
+    NoRequest,
     Operation,
     Place,
-    Sent,
+    PlannedRequest,
     Step,
     of_change_set,
     of_destroy,
 )
-from .reading import CannotPlan, ChangeSet, Function, Reader, StackSeen
-from .situations import Case, Decided, cases, decided, request_of, situation
+from .reading import CannotPlan, Change, ChangeSet, DescribedStack, Function, Reader
+from .situations import (
+    Case,
+    Decided,
+    cases,
+    decided,
+    is_assumed_evidence,
+    request_of,
+    situation,
+)
 from .templates import Json, is_late
 
 SHAPE = 2
@@ -66,7 +74,7 @@ WILL, MAY, UNKNOWN, NO, METRICS = "will", "may", "unknown", "no", "metrics"
 STOP, WAIT, FAIL, NOTHING, PROMOTE = "stop", "wait", "fail", "nothing", "promote"
 
 SOON_SECONDS = 3600.0
-"""An experiment that ends by itself within this time may end before the request."""
+"""An experiment that starts or ends by itself within this time may do so before the request."""
 
 STOP_SECONDS = BEGIN_AND_STOP_SECONDS / 2
 """A stop takes an endpoint update. A request that has less time may fail."""
@@ -123,11 +131,11 @@ class Verdict:
         moment: When it is sent: update, clean-up or deletion.
         is_native: CloudFormation's own resource does it, without the function.
         possibilities: The first one is what happens if everything stays as it is now.
-        stop_request: The request to SageMaker, if any.
+        stop_request: The request to SageMaker, if there is one and all of it is known.
         evidence: The current report of the gate; empty if no evidence is declared.
         deploy_after: When a test that is too young is worth another try; ``why`` says it, too.
         warnings: What the function will log as a warning, such as fewer instances.
-        said: The function's own sentence; empty if ``why`` is not the function's.
+        sentence: The function's own sentence; empty if ``why`` is not the function's.
         outcome: What a stop makes of the variants, in a few words.
         serves: What serves after the stop.
         promotion: What serves if the evidence turns out to allow the promotion.
@@ -152,7 +160,7 @@ class Verdict:
     evidence: Mapping[str, Any] = field(default_factory=dict)
     deploy_after: str = ""
     warnings: tuple[str, ...] = ()
-    said: str = ""
+    sentence: str = ""
     outcome: str = ""
     serves: str = ""
     promotion: str = ""
@@ -235,7 +243,7 @@ class Plan:
         notes: Remarks about the whole plan.
     """
 
-    stack: StackSeen
+    stack: DescribedStack
     operation: str
     change_set: str
     verdicts: tuple[Verdict, ...]
@@ -320,11 +328,21 @@ def _versions_to_come(change_set: ChangeSet) -> dict[str, str]:
     versions: dict[str, str] = {}
     for change in change_set.changes:
         version = version_in(str((change.after or {}).get("Description", "")))
-        if change.resource_type == FUNCTION_TYPE and version:
-            versions[change.physical_id] = version
+        if change.resource_type == FUNCTION_TYPE and (version or _hides_version(change)):
+            versions[change.physical_id] = version or ""
         if change.nested:
             versions |= _versions_to_come(change.nested)
     return versions
+
+
+def _hides_version(change: Change) -> bool:
+    """Whether an updated function may get another version, which the change set does not show."""
+    names = {detail.name for detail in change.details if detail.attribute == "Properties"}
+    if not change.physical_id or (change.scope and "Properties" not in change.scope):
+        return False
+    if change.after is not None:
+        return True  # It is not in the new description.
+    return not names or bool(names & {"", "Code", "Description"})
 
 
 def _judged(
@@ -333,10 +351,65 @@ def _judged(
     """The verdict on each step, in order, and notes on the functions' versions."""
     judge = Judge(reader, versions)
     reader.describe_all(judge.names(operation.steps))
-    verdicts = [
-        _with_endpoint(reader, operation, deleted, judge.verdict(step)) for step in operation.steps
-    ]
+    verdicts = [judge.verdict(step) for step in operation.steps]
+    for twins in _twins(operation.steps, verdicts):
+        _judge_in_another_order(Judge(reader, versions), operation.steps, verdicts, twins)
+    verdicts = [_with_endpoint(reader, operation, deleted, verdict) for verdict in verdicts]
     return tuple(_with_failures_of_others(verdicts)), tuple(dict.fromkeys(judge.notes))
+
+
+def _twins(steps: list[Step], verdicts: list[Verdict]) -> Iterator[list[int]]:
+    """What acts at the same moment on the same experiment: any of it may come first.
+
+    In a deletion, CloudFormation's own resource is taken to be the last.
+    """
+    found: dict[tuple[str, str], list[int]] = {}
+    for index, verdict in enumerate(verdicts):
+        step = steps[index]
+        is_update = isinstance(step, Native) and step.properties is not None
+        if verdict.experiment and (is_update or isinstance(step, PlannedRequest)):
+            key = verdict.experiment.lower(), verdict.moment
+            found.setdefault(key, []).append(index)
+    for indexes in found.values():
+        first = steps[indexes[0]]
+        others = [steps[index].place for index in indexes[1:]]
+        is_first = isinstance(first, Native) and all(
+            place.stack_id == first.place.stack_id and place.logical_id in first.dependents
+            for place in others
+        )
+        twins = indexes[1:] if is_first else indexes
+        if len(twins) > 1:
+            yield twins
+
+
+def _judge_in_another_order(
+    judge: Judge, steps: list[Step], verdicts: list[Verdict], twins: list[int]
+) -> None:
+    """Add what comes of twins in the reverse order, if it is not the same in all."""
+    order = list(range(len(steps)))
+    for index, other in zip(twins, reversed(twins), strict=True):
+        order[index] = other
+    reverse = {index: judge.verdict(steps[index]) for index in order}
+    chances = [
+        sorted([one[index].chance(what) for what in (STOP, PROMOTE, FAIL)] for index in twins)
+        for one in (dict(enumerate(verdicts)), reverse)
+    ]
+    if chances[0] == chances[1]:
+        return  # Whichever comes first does the same.
+    for index in twins:
+        verdict = verdicts[index]
+        seen = {way.for_reader for way in verdict.possibilities}
+        because = "another resource is for the same experiment, and either may come first"
+        more = [
+            replace(way, because=way.because or because)
+            for way in reverse[index].possibilities
+            if way.for_reader not in seen
+        ]
+        verdicts[index] = replace(
+            verdict,
+            possibilities=(*verdict.possibilities, *more),
+            way_back=verdict.way_back or reverse[index].way_back,
+        )
 
 
 def _with_endpoint(reader: Reader, operation: Operation, deleted: str, verdict: Verdict) -> Verdict:
@@ -392,17 +465,23 @@ class Judge:
         for step in steps:
             if isinstance(step, Native):
                 yield step.name
-            elif isinstance(step, Sent) and step.properties and not (step.made or step.missing):
+            elif (
+                isinstance(step, PlannedRequest)
+                and step.properties
+                and not (isinstance(step.made, Experiment) or step.missing)
+            ):
                 name = request_of(step, step.properties).name
                 yield "" if is_late(name) else name
 
     def verdict(self, step: Step) -> Verdict:
         """The verdict on one step."""
-        if isinstance(step, NotSent):
+        if isinstance(step, NoRequest):
             possibility = (
                 Possibility(NOTHING) if step.is_known else Possibility(UNKNOWN, because=step.why)
             )
-            return Verdict(step.place, step.place.experiment, (possibility,), step.why)
+            experiment = step.experiment or step.place.experiment
+            why = step.why if step.is_known else f"not known: {step.why}"
+            return Verdict(step.place, experiment, (possibility,), why)
         if isinstance(step, Native):
             return self._native(step)
         base = Verdict(
@@ -412,37 +491,47 @@ class Judge:
         )
         if step.properties is None or step.missing:
             return self._unknown(base, step.missing)
-        alternatives = cases(step.properties, step.old)
-        if isinstance(alternatives, str):
-            return self._unknown(base, alternatives)
-        request = request_of(step, alternatives[0].properties)
+        alternatives: list[tuple[PlannedRequest, Case]] = []
+        for old in (step.old,) if step.or_old is None else (step.old, step.or_old):
+            found = cases(step.properties, old)
+            if isinstance(found, str):
+                return self._unknown(base, found)
+            alternatives += [(replace(step, old=old), case) for case in found]
+        request = request_of(step, alternatives[0][1].properties)
         base = replace(base, experiment=request.name)
         if step.refused:
-            return replace(self._seen(base), possibilities=(_failure(),), why=step.refused)
+            return replace(self._with_status(base), possibilities=(_failure(),), why=step.refused)
         if step.service_token and self._reader.function(step.service_token) is None:
             gone = f"its function no longer exists: {step.service_token}"
-            return replace(self._seen(base), possibilities=(_failure(),), why=gone)
+            return replace(self._with_status(base), possibilities=(_failure(),), why=gone)
         results = [
-            (case, self._decided(step, case.properties, experiment))
-            for case in alternatives
+            (case, self._decided(one, case.properties, experiment))
+            for one, case in alternatives
             for experiment in self._experiments(step, request.name)
         ]
         # What stops comes first: it is what a reader must see.
         results.sort(key=lambda result: result[1].decision.verb is not Verb.STOP)
-        verdict = self._of(step, base, results)
+        verdict = self._combined(step, base, results)
         self._remember(verdict, results)
         return verdict
 
-    def _of(self, step: Sent, base: Verdict, results: list[tuple[Case, Decided]]) -> Verdict:
+    def _combined(
+        self, step: PlannedRequest, base: Verdict, results: list[tuple[Case, Decided]]
+    ) -> Verdict:
         case, first = results[0]
         possibilities = list(self._possibilities(step, first))
         for _, other in results[1:]:
-            if _for_reader(other) != _for_reader(first):
+            more = list(self._possibilities(step, other))
+            seen = {way.for_reader for way in possibilities}
+            if _for_reader(other) != _for_reader(first) or any(
+                way.for_reader not in seen for way in more
+            ):
                 late = [name for name, value in (step.properties or {}).items() if is_late(value)]
                 because = f"{', '.join(map(repr, late))}: known only during the deployment"
-                if not late:
+                if not late and step.or_old is not None:
+                    because = "which declaration counts as deployed after the failure is not known"
+                elif not late:
                     because = "an earlier request of the operation may end it"
-                more = list(self._possibilities(step, other))
                 possibilities += [replace(more[0], because=more[0].because or because), *more[1:]]
         for name in case.may_be_invalid:
             because = f"'{name}' may be invalid: it is known only during the deployment"
@@ -453,24 +542,33 @@ class Judge:
         stop = decision.stop if decision.verb is Verb.STOP else None
         known = counts if isinstance(counts, Mapping) else {}
         request = members_of(stop, experiment, known) if stop and experiment else None
-        # A value that is known only later may decide what serves.
-        is_one = len({one.decision.stop.end for _, one in results if one.decision.stop}) == 1
-        by_metrics = any(one.by_metrics and one.promotes for one in possibilities)
+        unknown = next((way for way in possibilities if way.effect == UNKNOWN), None)
+        # A value that is known only later may decide what serves; one that is assumed says nothing.
+        ends = {result.decision.stop.end for _, result in results if result.decision.stop}
+        is_one = len(ends) == 1
+        properties = step.properties or {}
+        is_assumed = is_late([properties.get("DesiredModelVariants"), properties.get("Instances")])
+        is_shown = is_one and not is_assumed
+        by_metrics = any(way.by_metrics and way.promotes for way in possibilities)
         promotion = self._promotion(s) if by_metrics else None
         return replace(
-            self._seen(base),
+            self._with_status(base),
             possibilities=tuple(possibilities),
-            why=_why(first),
+            why=f"not known: {unknown.because}" if unknown else _why(first),
             order=(decision.order or decision.row).value,
             row=decision.row.value,
-            stop_request=request,
-            evidence=decision.evidence,
+            stop_request=request if is_shown else None,
+            evidence={} if is_assumed_evidence(case) else decision.evidence,
             deploy_after=_ready(first),
-            warnings=tuple(self._warnings(first)),
-            said="" if _missing(first) else decision.why,
-            outcome=kept_by(request, experiment) if is_one and request and experiment else "",
-            serves=_serves(request, experiment) if is_one and request and experiment else "",
-            promotion=_serves(promotion, experiment) if promotion and experiment else "",
+            warnings=() if is_assumed else tuple(self._warnings(first)),
+            sentence="" if unknown else decision.why,
+            outcome=outcome_in_words(request, experiment)
+            if is_one and request and experiment
+            else "",
+            serves=_serves(request, experiment) if is_shown and request and experiment else "",
+            promotion=_serves(promotion, experiment)
+            if promotion and experiment and not is_assumed
+            else "",
             waiting=tuple(self._waiting(step, first)),
             way_back=_way_back(stop, experiment, may_promote=promotion is not None),
         )
@@ -487,7 +585,7 @@ class Judge:
             return None
         return members_of(wanted_by(new, s.request), experiment, counts)
 
-    def _waiting(self, step: Sent, result: Decided) -> Iterator[str]:
+    def _waiting(self, step: PlannedRequest, result: Decided) -> Iterator[str]:
         """What is known of an end that is under way, and of what follows it."""
         s, experiment = result.situation, result.situation.experiment
         is_wait = result.decision.verb is Verb.WAIT
@@ -519,10 +617,12 @@ class Judge:
     def _unknown(self, base: Verdict, missing: str) -> Verdict:
         why = f"not known: {missing}"
         return replace(
-            self._seen(base), possibilities=(Possibility(UNKNOWN, because=missing),), why=why
+            self._with_status(base),
+            possibilities=(Possibility(UNKNOWN, because=missing),),
+            why=why,
         )
 
-    def _seen(self, verdict: Verdict) -> Verdict:
+    def _with_status(self, verdict: Verdict) -> Verdict:
         """A verdict with what SageMaker says of its experiment now."""
         experiment = self._reader.experiment(verdict.experiment) if verdict.experiment else None
         if not isinstance(experiment, Experiment):
@@ -530,15 +630,18 @@ class Judge:
         end = words.moment(experiment.scheduled_end)
         return replace(verdict, status=experiment.status, scheduled_end=end)
 
-    def _experiments(self, step: Sent, name: str) -> list[Seen[Experiment | None]]:
+    def _experiments(self, step: PlannedRequest, name: str) -> list[Seen[Experiment | None]]:
         """The experiment as the request may find it."""
         known = self._after.get(name.lower())
         if known:
             return list(known)
-        return [step.made or (self._reader.experiment(name) if name else None)]
+        if isinstance(step.made, Experiment):
+            return [step.made]
+        now = self._reader.experiment(name) if name else None
+        return [step.made if now is None else now]
 
     def _decided(
-        self, step: Sent, properties: Json, experiment: Seen[Experiment | None]
+        self, step: PlannedRequest, properties: Json, experiment: Seen[Experiment | None]
     ) -> Decided:
         return decided(self._reader, step, situation(self._reader, step, properties, experiment))
 
@@ -551,18 +654,22 @@ class Judge:
             and result.decision.stop
             and isinstance(result.situation.experiment, Experiment)
         ]
-        self._keep(verdict, ended)
+        found = [
+            result.situation.experiment
+            for _, result in results
+            if isinstance(result.situation.experiment, Experiment)
+        ]
+        self._keep(verdict, found, ended)
 
-    def _keep(self, verdict: Verdict, ended: list[Experiment]) -> None:
+    def _keep(self, verdict: Verdict, found: list[Experiment], ended: list[Experiment]) -> None:
+        """Keep what a step ends for certain, or may end."""
         name = verdict.experiment.lower()
         if ended and verdict.chance(STOP) == WILL:
             self._after[name] = ended[:1]
         elif ended:
-            now = self._reader.experiment(name)
-            before = self._after.get(name) or ([now] if isinstance(now, Experiment) else [])
-            self._after[name] = [*before, ended[0]]
+            self._after[name] = [*_distinct(self._after.get(name) or found), ended[0]]
 
-    def _possibilities(self, step: Sent, result: Decided) -> Iterator[Possibility]:
+    def _possibilities(self, step: PlannedRequest, result: Decided) -> Iterator[Possibility]:
         """How a request may go in one Situation: first as everything is now."""
         decision, s = result.decision, result.situation
         if missing := _missing(result):
@@ -589,7 +696,7 @@ class Judge:
             yield Possibility(STOP, stops=True, promotes=True, because=note)
             yield _failure(note)
 
-    def _instead_of_stop(self, step: Sent, result: Decided) -> Iterator[Possibility]:
+    def _instead_of_stop(self, step: PlannedRequest, result: Decided) -> Iterator[Possibility]:
         s = result.situation
         experiment, stop = s.experiment, result.decision.stop
         assert isinstance(experiment, Experiment) and stop  # noqa: S101, PT018 - a Stop has both
@@ -615,7 +722,7 @@ class Judge:
             yield replace(_possibility(later), because=f"it ends by itself at {words.moment(end)}")
         yield from _too_little_time(s)
 
-    def _after_wait(self, step: Sent, result: Decided) -> Iterator[Possibility]:
+    def _after_wait(self, step: PlannedRequest, result: Decided) -> Iterator[Possibility]:
         """What may follow a wait: the answer after the end, and what the deadline makes of it."""
         s, experiment = result.situation, result.situation.experiment
         if isinstance(experiment, Experiment) and experiment.is_stopping:
@@ -629,7 +736,7 @@ class Judge:
         why = "the wait may not end in time"
         yield replace(_possibility(late), because=why)
 
-    def _after_its_end(self, step: Sent, s: Situation, experiment: Experiment) -> Decided:
+    def _after_its_end(self, step: PlannedRequest, s: Situation, experiment: Experiment) -> Decided:
         status = experiment.status if experiment.is_over else COMPLETED
         ended = replace(experiment, status=status, endpoint_status="InService", variants={})
         return decided(self._reader, step, replace(s, described=ended))
@@ -645,18 +752,16 @@ class Judge:
         state = (step.properties or {}).get("DesiredState")
         ends = step.properties is None or state in ENDED_STATUSES or is_late(state)
         stops = [each for each in experiments if ends and each.status == "Running"]
-        perhaps = [
-            each
-            for each in experiments
-            if ends and each.status in ("Creating", "Starting", "Updating")
-        ]
+        perhaps = [each for each in experiments if ends and _may_be_running(each)]
         if not stops and not perhaps:
             because = _why_native_stops_nothing(step, experiments, is_later=bool(after))
             why = f"CloudFormation's own resource stops nothing: {because}"
-            return replace(self._seen(verdict), possibilities=(Possibility(NOTHING),), why=why)
+            return replace(
+                self._with_status(verdict), possibilities=(Possibility(NOTHING),), why=why
+            )
         experiment = (stops or perhaps)[0]
         request = _native_request(step, experiment)
-        promotes = "Promote" in request["ModelVariantActions"].values()
+        promotes = _knows_variants(step) and "Promote" in request["ModelVariantActions"].values()
         possibilities = [Possibility(STOP, stops=True, promotes=promotes)]
         if len(stops) < len(experiments):
             others = [each for each in experiments if each not in stops]
@@ -668,34 +773,40 @@ class Judge:
         if is_late(state):
             because = "'DesiredState' is known only during the deployment"
             possibilities.append(Possibility(NOTHING, because=because))
+        is_known = _knows_variants(step)
+        if not is_known:
+            because = "'ModelVariants' is known only during the deployment"
+            possibilities.append(replace(possibilities[0], promotes=True, because=because))
         possibilities += [Possibility(NOTHING, because=risk) for risk in step.risks]
+        outcome = outcome_in_words(request, experiment) if is_known else ""
         why = (
-            f"CloudFormation's own resource will stop it and {kept_by(request, experiment)}; the "
+            f"CloudFormation's own resource will stop it{' and ' * bool(outcome)}{outcome}; the "
             f"function has no part in it"
         )
         verdict = replace(
-            self._seen(verdict),
+            self._with_status(verdict),
             possibilities=tuple(possibilities),
             why=why,
-            stop_request=request,
-            outcome=kept_by(request, experiment),
-            serves=_serves(request, experiment),
-            way_back=words.way_back(experiment) if promotes else "",
+            stop_request=request if is_known else None,
+            outcome=outcome,
+            serves=_serves(request, experiment) if is_known else "",
+            way_back=words.way_back(experiment) if promotes or not is_known else "",
         )
-        self._keep(verdict, [_as_ended(experiment, None)])
+        self._keep(verdict, experiments, [_as_ended(experiment, None)])
         return verdict
 
-    def _version_note(self, step: Sent) -> str:
+    def _version_note(self, step: PlannedRequest) -> str:
         """Why the function may decide otherwise than this command; empty if it has the same code.
 
         What the deployment itself makes of the function is told only by its description.
         """
         installed = installed_version()
         version = self._versions.get(step.service_token.rpartition(":")[2])
-        if not step.service_token:
-            if version in (None, installed):
-                return ""
-        elif version is None:
+        if not step.service_token and version is None:
+            is_hidden = is_late((step.properties or {}).get("ServiceToken"))
+            why = "its function is not known before the deployment, nor what version that has"
+            return why if is_hidden else ""
+        if version is None:
             function = self._reader.function(step.service_token)
             if isinstance(function, NotReadable):
                 return f"the function's version cannot be read: {function.why}"
@@ -704,10 +815,8 @@ class Judge:
                 return _code_note(function)
         if version == installed:
             return ""
-        return (
-            f"the function has version {version or '0.1.0 or an unknown one'}, but this command "
-            f"has version {installed}"
-        )
+        found = f"version {version}" if version else "an unknown version"
+        return f"the function has {found}, but this command has version {installed}"
 
     def _warnings(self, result: Decided) -> Iterator[str]:
         """What the function logs about a promotion that it makes or arms."""
@@ -744,7 +853,7 @@ def _way_back(stop: Wanted | None, experiment: Experiment | None, *, may_promote
     return words.way_back(experiment) if promotes and experiment is not None else ""
 
 
-def kept_by(request: Mapping[str, Any], experiment: Experiment) -> str:
+def outcome_in_words(request: Mapping[str, Any], experiment: Experiment) -> str:
     """What a stop makes of the variants, in a few words."""
     actions = request["ModelVariantActions"]
     if "Promote" in actions.values():
@@ -760,25 +869,27 @@ def kept_by(request: Mapping[str, Any], experiment: Experiment) -> str:
 def _serves(request: Mapping[str, Any], experiment: Experiment) -> str:
     """What serves after a stop."""
     actions: Mapping[str, str] = request["ModelVariantActions"]
-    desired = {one["VariantName"]: one for one in request.get("DesiredModelVariants") or ()}
+    desired = {
+        variant["VariantName"]: variant for variant in request.get("DesiredModelVariants") or ()
+    }
     promotes = "Promote" in actions.values()
-    says = []
+    texts = []
     for name in sorted(
-        actions, key=lambda one: ("Promote", "Retain", "Remove").index(actions[one])
+        actions, key=lambda name: ("Promote", "Retain", "Remove").index(actions[name])
     ):
         model = (desired.get(name) or experiment.configured.get(name) or {}).get("ModelName")
-        said = f"variant '{name}'{f' (model {words.quoted([str(model)])})' if model else ''} "
+        text = f"variant '{name}'{f' (model {words.quoted([str(model)])})' if model else ''} "
         on = _instances_in(desired.get(name) or {})
         if actions[name] == "Promote":
-            said += f"serves production on {on or 'the instances that SageMaker chooses'}"
+            text += f"serves production on {on or 'the instances that SageMaker chooses'}"
         elif actions[name] == "Remove":
-            said += "is removed"
+            text += "is removed"
         elif name == experiment.production and not promotes:
-            said += f"keeps serving production{f' on {on}' if on else ''}"
+            text += f"keeps serving production{f' on {on}' if on else ''}"
         else:
-            said += f"stays deployed{f' on {on}' if on else ''}, and is billed"
-        says.append(said)
-    return "; ".join(says)
+            text += f"stays deployed{f' on {on}' if on else ''}, and is billed"
+        texts.append(text)
+    return "; ".join(texts)
 
 
 def _instances_in(variant: Mapping[str, Any]) -> str:
@@ -801,6 +912,23 @@ def _why_native_stops_nothing(
     if step.properties is None or experiments[0].is_over:
         return f"the experiment is {experiments[0].status}"
     return "its declaration does not end the experiment"
+
+
+def _may_be_running(experiment: Experiment) -> bool:
+    """Whether an experiment that does not run now may do so before the request."""
+    if experiment.status == "Created":
+        start = experiment.scheduled_start
+        return start is None or start < time.time() + SOON_SECONDS
+    return experiment.status not in ("Running", "Stopping", *ENDED_STATUSES)
+
+
+def _knows_variants(step: Native) -> bool:
+    """Whether it is known which variants CloudFormation's own resource declares from then on."""
+    variants = (step.properties or {}).get("ModelVariants") or []
+    return isinstance(variants, list) and not any(
+        is_late(variant.get("VariantName") if isinstance(variant, Mapping) else variant)
+        for variant in variants
+    )
 
 
 def _native_request(step: Native, experiment: Experiment) -> dict[str, Any]:
@@ -919,6 +1047,13 @@ def _ready_at(s: Situation, experiment: Experiment) -> float:
         return begin + PERIOD + windowed.METRIC_DELAY_SECONDS
     begin = sequential.question(evidence, experiment, s.now).begin
     return begin + (evidence.min_hours or 1) * HOUR + sequential.METRIC_DELAY_SECONDS
+
+
+def _distinct(experiments: list[Experiment]) -> Iterator[Experiment]:
+    """The experiments, of which several cases may have found the same one."""
+    for index, experiment in enumerate(experiments):
+        if experiment not in experiments[:index]:
+            yield experiment
 
 
 def _as_ended(experiment: Experiment, wanted: Wanted | None) -> Experiment:

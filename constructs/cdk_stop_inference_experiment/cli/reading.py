@@ -154,7 +154,7 @@ class Function:
 
 
 @dataclass(frozen=True)
-class StackSeen:
+class DescribedStack:
     """A stack as DescribeStacks shows it."""
 
     stack_id: str
@@ -203,14 +203,14 @@ class Reader:
         self._events: dict[str, tuple[Seen[Events], str]] = {}
 
     @_once
-    def stack(self, name: str) -> StackSeen:
+    def stack(self, name: str) -> DescribedStack:
         """A stack, by its name or ARN.
 
         Raises:
             CannotPlan: It does not exist, or cannot be read.
         """
         stack = _asked(partial(self._cloudformation.describe_stacks, StackName=name))["Stacks"][0]
-        return StackSeen(
+        return DescribedStack(
             stack_id=stack["StackId"],
             name=stack["StackName"],
             status=stack["StackStatus"],
@@ -433,10 +433,12 @@ def _patiently(read: Callable[[], T]) -> T:
 
 
 def _parameters(answer: Json) -> Mapping[str, str]:
-    return {
-        given["ParameterKey"]: str(given.get("ResolvedValue") or given.get("ParameterValue", ""))
+    """The values that are shown; a previous one that is used again may not be."""
+    values = {
+        given["ParameterKey"]: given.get("ResolvedValue") or given.get("ParameterValue")
         for given in answer.get("Parameters") or []
     }
+    return {name: str(value) for name, value in values.items() if value is not None}
 
 
 def _changes(page: Json) -> Iterator[Json]:
@@ -465,7 +467,7 @@ def _properties(context: str | None) -> Json | None:
     if context is None:
         return None
     try:
-        properties = json.loads(context).get("Properties", {})
+        properties = json.loads(context).get("Properties")
     except (ValueError, AttributeError):
         return None
     return properties if isinstance(properties, Mapping) else None

@@ -18,7 +18,10 @@ from cdk_stop_inference_experiment_handler.contract.declaration import (
     OutcomeKind,
     StopOn,
 )
-from cdk_stop_inference_experiment_handler.contract.limits import DESIRED_STATES
+from cdk_stop_inference_experiment_handler.contract.limits import (
+    DESIRED_STATES,
+    INFRASTRUCTURE_TYPE,
+)
 from cdk_stop_inference_experiment_handler.contract.request import (
     Request,
     RequestType,
@@ -45,7 +48,7 @@ from cdk_stop_inference_experiment_handler.lifecycle.situation import (
     StackEvent,
 )
 
-from .operations import DELETE_STATUS, Sent, StackThen, name_of
+from .operations import DELETE_STATUS, FutureStack, PlannedRequest, name_of
 from .reading import Reader
 from .templates import Json, is_late
 
@@ -84,6 +87,11 @@ def cases(properties: Json, old: Json | None) -> list[Case] | str:
         return "'Name', which is known only during the deployment"
     if "Name" in late:
         return "'Name', which may become another experiment's during the deployment"
+    shown = old or {}
+    if hidden := [name for name in shown if name not in _DECIDES_NOTHING and is_late(shown[name])]:
+        return f"{words.quoted(hidden)}, whose deployed values are not shown"
+    if shapeless := [name for name in late if _is_shapeless(name, properties[name])]:
+        return f"{words.quoted(shapeless)}, which are known only during the deployment"
     values = [list(_values(name, properties[name], (old or {}).get(name))) for name in late]
     if math.prod(map(len, values)) > MAX_CASES:
         return f"{words.quoted(late)}, which are known only during the deployment"
@@ -95,17 +103,49 @@ def cases(properties: Json, old: Json | None) -> list[Case] | str:
 
 
 _NEVER_INVALID = ("ServiceToken", "DesiredModelVariants", "Reason")
+_DECIDES_NOTHING = ("ServiceToken", "ServiceTimeout", "Reason")
 _KINDS = tuple(kind.value for kind in OutcomeKind)
 _ENUMERATED: Mapping[str, tuple[Any, ...]] = {
     "EndNow": ("true", "false"),
-    "DesiredState": tuple(DESIRED_STATES),
-    "Outcome": _KINDS,
-    "Otherwise": _KINDS,
+    "DesiredState": (*DESIRED_STATES, None),
+    "Outcome": (*_KINDS, None),
+    "Otherwise": (*_KINDS, None),
     "StopOn": ([event.value for event in StopOn], *([event.value] for event in StopOn)),
     "ServiceToken": (None,),
     "ServiceTimeout": (None,),
 }
-_ASSUMED = {"ModelName": PLACEHOLDER, "VariantName": PLACEHOLDER, "InstanceType": "ml.m5.large"}
+_ASSUMED: Mapping[str, tuple[str, ...]] = {
+    "ModelName": (PLACEHOLDER,),
+    "InstanceType": ("ml.m5.large", "ml.m5.xlarge"),
+    "InstanceCount": ("1", "2"),
+    "InfrastructureType": (INFRASTRUCTURE_TYPE,),
+}
+"""Valid values: the first that is not the current one is another one. A variant's name has none."""
+
+
+_INCONCLUSIVE = {"MinInvocations": "1", "Alarms": [PLACEHOLDER]}
+"""Evidence of an alarm that has no state yet."""
+
+
+def _is_shapeless(name: str, value: object) -> bool:
+    """Whether so little is known of a part of the end that no other value can be assumed."""
+    if name == "ModelVariantActions":
+        return not isinstance(value, Mapping)
+    if name not in ("DesiredModelVariants", "Instances"):
+        return False
+    return any(key not in _ASSUMED for key in _late_keys(name, value))
+
+
+def _late_keys(name: str, value: object) -> Iterator[str]:
+    """The innermost key of each value that is not known."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _late_keys(str(key), item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _late_keys(name, item)
+    elif is_late(value):
+        yield name
 
 
 def _values(name: str, value: object, old: object) -> Iterator[object]:
@@ -123,6 +163,8 @@ def _values(name: str, value: object, old: object) -> Iterator[object]:
         same = _with_late(name, value, old, _as_now)
         if not is_late(same):
             yield same
+        elif name == "PromoteIf":
+            yield _INCONCLUSIVE
         yield None if name == "PromoteIf" else _with_late(name, value, old, _assumed)
 
 
@@ -146,10 +188,9 @@ def _as_now(_name: str, value: object, old: object) -> object:
 
 
 def _assumed(name: str, _value: object, old: object) -> object:
-    """Another value than the current one."""
-    if name == "InstanceCount":
-        return str(int(str(old)) + 1) if str(old).isdigit() else "1"
-    return _ASSUMED.get(name, PLACEHOLDER)
+    """Another value than the current one, if there is another."""
+    valid = _ASSUMED.get(name, (PLACEHOLDER,))
+    return next((value for value in valid if value != str(old)), valid[0])
 
 
 def _known(properties: Json) -> Json:
@@ -161,13 +202,13 @@ def _known(properties: Json) -> Json:
 
 
 def situation(
-    reader: Reader, sent: Sent, properties: Json, experiment: Seen[Experiment | None]
+    reader: Reader, planned: PlannedRequest, properties: Json, experiment: Seen[Experiment | None]
 ) -> Situation:
     """What the function will find, with these properties and this experiment."""
-    at = _then(reader, sent, experiment)
-    request = read_request(_event(sent, properties, at))
+    at = _request_time(reader, planned, experiment)
+    request = read_request(_event(planned, properties, at))
     while True:
-        stacks = _stacks(reader, sent, at)
+        stacks = _stacks(reader, planned, at)
         lacking = History(request, stacks, at).lacks
         known = {stack_id: reader.events(stack_id) for stack_id in lacking}
         if all(known[stack_id] == reader.older(stack_id) for stack_id in lacking):
@@ -175,11 +216,13 @@ def situation(
     return Situation(request, Progress(at), at, experiment, stacks)
 
 
-def _then(reader: Reader, sent: Sent, experiment: Seen[Experiment | None]) -> float:
+def _request_time(
+    reader: Reader, planned: PlannedRequest, experiment: Seen[Experiment | None]
+) -> float:
     """When the request is made: now, but after all that was, even if a clock of AWS is ahead."""
     times = [time.time()]
-    for stack_id, then in sent.stacks.items():
-        events = None if then.is_new else reader.events(stack_id)
+    for stack_id, future in planned.stacks.items():
+        events = None if future.is_new else reader.events(stack_id)
         if isinstance(events, Events) and events.newest_first:
             times.append(events.newest_first[0].at)
     if isinstance(experiment, Experiment) and experiment.created is not None:
@@ -187,92 +230,96 @@ def _then(reader: Reader, sent: Sent, experiment: Seen[Experiment | None]) -> fl
     return float(math.ceil(max(times)))
 
 
-def request_of(sent: Sent, properties: Json) -> Request:
+def request_of(planned: PlannedRequest, properties: Json) -> Request:
     """The request as the function reads it."""
-    return read_request(_event(sent, properties, time.time()))
+    return read_request(_event(planned, properties, time.time()))
 
 
-def _event(sent: Sent, properties: Json, at: float) -> dict[str, Any]:
+def _event(planned: PlannedRequest, properties: Json, at: float) -> dict[str, Any]:
     date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(at))
     event: dict[str, Any] = {
-        "RequestType": sent.kind.value,
+        "RequestType": planned.kind.value,
         "RequestId": "planned",
         "ResponseURL": f"https://planned/?X-Amz-Date={date}",
-        "StackId": sent.place.stack_id,
-        "LogicalResourceId": sent.place.logical_id,
+        "StackId": planned.place.stack_id,
+        "LogicalResourceId": planned.place.logical_id,
         "ResourceProperties": properties,
     }
-    if sent.kind is not RequestType.CREATE:
-        event["PhysicalResourceId"] = sent.place.physical_id
-    if sent.kind is RequestType.UPDATE:
-        event["OldResourceProperties"] = sent.old
+    if planned.kind is not RequestType.CREATE:
+        event["PhysicalResourceId"] = planned.place.physical_id
+    if planned.kind is RequestType.UPDATE:
+        event["OldResourceProperties"] = planned.old
     return event
 
 
-def _stacks(reader: Reader, sent: Sent, at: float) -> tuple[Stack, ...]:
+def _stacks(reader: Reader, planned: PlannedRequest, at: float) -> tuple[Stack, ...]:
     """The request's stack and those that it is nested in, as they will be."""
     stacks: list[Stack] = []
-    stack_id = sent.place.stack_id
+    stack_id = planned.place.stack_id
     while stack_id:
-        then = sent.stacks.get(stack_id)
-        if then is None:
+        future = planned.stacks.get(stack_id)
+        if future is None:
             # An ancestor that takes no part: the nested stack is operated on alone.
             seen = reader.stack(stack_id)
             description = Description(seen.status, seen.parent_id)
             stacks.append(Stack(stack_id, description, reader.events(stack_id)))
             stack_id = seen.parent_id
             continue
-        own = _own_events(sent, at) if stack_id == sent.place.stack_id else ()
-        description = Description(then.begun[-1], then.parent_id)
-        stacks.append(Stack(stack_id, description, _with(reader, then, own, at)))
-        stack_id = then.parent_id
+        own = _own_events(planned, at) if stack_id == planned.place.stack_id else ()
+        description = Description(future.statuses[-1], future.parent_id)
+        stacks.append(Stack(stack_id, description, _with(reader, future, own, at)))
+        stack_id = future.parent_id
     return tuple(stacks)
 
 
-def _with(reader: Reader, then: StackThen, own: Sequence[StackEvent], at: float) -> Seen[Events]:
+def _with(
+    reader: Reader, future: FutureStack, own: Sequence[StackEvent], at: float
+) -> Seen[Events]:
     """A stack's events with those of the operation; the resource's own are the newest."""
-    before = Events(is_whole=True) if then.is_new else reader.events(then.stack_id)
+    before = Events(is_whole=True) if future.is_new else reader.events(future.stack_id)
     if isinstance(before, NotReadable):
         return before
-    name = name_of(then.stack_id)
-    first, *ends = (StackEvent(at, name, then.stack_id, status) for status in then.begun)
+    name = name_of(future.stack_id)
+    first, *ends = (StackEvent(at, name, future.stack_id, status) for status in future.statuses)
     during = [event for event in own if event.status != DELETE_STATUS]
     after = [event for event in own if event.status == DELETE_STATUS]
     coming = [first, *during, *ends, *after]
     return Events((*reversed(coming), *before.newest_first), before.is_whole)
 
 
-def _own_events(sent: Sent, at: float) -> tuple[StackEvent, ...]:
+def _own_events(planned: PlannedRequest, at: float) -> tuple[StackEvent, ...]:
     """What CloudFormation writes about the resource up to the request."""
-    place = sent.place
-    kinds = [("UPDATE_IN_PROGRESS", sent.completed), ("UPDATE_COMPLETE", sent.completed)]
-    events = [*kinds] if sent.completed else []
-    events.append((f"{sent.kind.value.upper()}_IN_PROGRESS", ""))
+    place = planned.place
+    kinds = [("UPDATE_IN_PROGRESS", planned.completed), ("UPDATE_COMPLETE", planned.completed)]
+    events = [*kinds] if planned.completed else []
+    events.append((f"{planned.kind.value.upper()}_IN_PROGRESS", ""))
     return tuple(
         StackEvent(at, place.logical_id, place.physical_id, status, properties)
         for status, properties in events
     )
 
 
-def decided(reader: Reader, sent: Sent, s: Situation) -> Decided:
+def decided(reader: Reader, planned: PlannedRequest, s: Situation) -> Decided:
     """What the function decides, after it has read what a Stop needs and waited out its doubts."""
     decision = decide(s)
     if decision.verb is Verb.PREPARE and isinstance(s.experiment, Experiment):
         needs = decision.needs or Needs()
-        s = replace(s, prepared=_prepared(reader, sent, needs, s.experiment))
+        s = replace(s, prepared=_prepared(reader, planned, needs, s.experiment))
         decision = decide(s)
     if decision.verb is Verb.WAIT and decision.in_doubt:
         since = replace(s.progress, in_doubt_since=s.now - DOUBT_SECONDS)
-        return decided(reader, sent, replace(s, progress=since))
+        return decided(reader, planned, replace(s, progress=since))
     return Decided(s, decision, tuple(_unread(s)))
 
 
-def _prepared(reader: Reader, sent: Sent, needs: Needs, experiment: Experiment) -> Prepared:
+def _prepared(
+    reader: Reader, planned: PlannedRequest, needs: Needs, experiment: Experiment
+) -> Prepared:
     question = needs.evidence
     return Prepared(
         counts=reader.counts(experiment.endpoint_name) if needs.counts else None,
-        holders=sent.holders if needs.holders else None,
-        evidence=None if question is None else _measured(reader, question, sent.new_alarms),
+        holders=planned.holders if needs.holders else None,
+        evidence=None if question is None else _measured(reader, question, planned.new_alarms),
     )
 
 
@@ -281,11 +328,17 @@ def _measured(reader: Reader, question: Question, new: tuple[str, ...]) -> Seen[
 
     https://docs.aws.amazon.com/autoscaling/application/userguide/cloudwatch-alarm-notifications.html
     """
+    new = (*new, PLACEHOLDER)
     known = tuple(name for name in question.alarms if name not in new)
-    found = reader.evidence(question._replace(alarms=known))
-    if isinstance(found, NotReadable):
-        return found
-    return found._replace(alarms={**found.alarms, **dict.fromkeys(new, "INSUFFICIENT_DATA")})
+    measured = reader.evidence(question._replace(alarms=known))
+    if isinstance(measured, NotReadable):
+        return measured
+    return measured._replace(alarms={**measured.alarms, **dict.fromkeys(new, "INSUFFICIENT_DATA")})
+
+
+def is_assumed_evidence(case: Case) -> bool:
+    """Whether the evidence of a case is none that anybody has declared."""
+    return case.properties.get("PromoteIf") is _INCONCLUSIVE
 
 
 def _unread(s: Situation) -> Iterator[NotReadable]:
@@ -294,19 +347,19 @@ def _unread(s: Situation) -> Iterator[NotReadable]:
     for stack in s.stacks or ():
         facts += [stack.description, stack.events]
     if s.prepared is not None:
-        facts += [s.prepared.counts, s.prepared.evidence]
+        facts += [s.prepared.counts, s.prepared.evidence, s.prepared.holders]
     yield from (fact for fact in facts if isinstance(fact, NotReadable))
 
 
-def ancestors(reader: Reader, stack_id: str, status: str) -> dict[str, StackThen]:
+def ancestors(reader: Reader, stack_id: str, status: str) -> dict[str, FutureStack]:
     """A stack and those that it is nested in, all in one operation.
 
     Raises:
         CannotPlan: One of them cannot be described.
     """
-    stacks: dict[str, StackThen] = {}
+    stacks: dict[str, FutureStack] = {}
     while stack_id:
         parent_id = reader.stack(stack_id).parent_id
-        stacks[stack_id] = StackThen(stack_id, parent_id, (status,))
+        stacks[stack_id] = FutureStack(stack_id, parent_id, (status,))
         stack_id = parent_id
     return stacks

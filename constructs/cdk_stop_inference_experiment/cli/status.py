@@ -11,22 +11,28 @@ from cdk_stop_inference_experiment_handler.contract.declaration import (
     Outcome,
     parse,
 )
-from cdk_stop_inference_experiment_handler.contract.limits import CANCELLED, COMPLETED
+from cdk_stop_inference_experiment_handler.contract.limits import CANCELLED, COMPLETED, HOUR
 from cdk_stop_inference_experiment_handler.contract.request import RequestType
 from cdk_stop_inference_experiment_handler.lifecycle import words
 from cdk_stop_inference_experiment_handler.lifecycle.decision import Row
+from cdk_stop_inference_experiment_handler.lifecycle.end import promotion
 from cdk_stop_inference_experiment_handler.lifecycle.situation import Experiment, NotReadable
 from cdk_stop_inference_experiment_handler.lifecycle.stop_request import (
     Wanted,
-    promoted_by,
     wanted_by,
 )
 
-from .operations import UPDATE, Place, Sent, deployed_properties, resources_below
+from .operations import UPDATE, Place, PlannedRequest, deployed_properties, resources_below
 from .plan import NOTHING, SHAPE, Judge, Verdict, plan_destroy
-from .reading import CannotPlan, Reader
+from .reading import Reader
 from .situations import ancestors, request_of
-from .templates import Json
+from .templates import Json, is_late
+
+DEFAULT_SECONDS = 7 * 24 * HOUR
+"""How long an experiment runs whose schedule has no end.
+
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateInferenceExperiment.html
+"""
 
 
 @dataclass(frozen=True)
@@ -72,11 +78,13 @@ class ResourceStatus:
         declared: The declared end in words.
         ended: Whose end it was, and whether it is as declared; empty if it has not ended.
         ended_by: ``this resource``, ``another``, or empty.
-        ends_at: When it ends by itself, in seconds since the epoch; None if it has ended.
+        ends_at: When it ends by itself, in seconds since the epoch; None if it has ended, or if
+            that is not known.
         evidence: What the gate would say of a promotion now.
         on_end_now: What ``end_now`` would do.
         on_change: What an update with a changed declaration would do.
         on_teardown: What the deletion of the stack would do.
+        is_end_known: Whether it is known if and when the experiment ends by itself.
     """
 
     stack: str
@@ -96,6 +104,11 @@ class ResourceStatus:
     on_change: Verdict | None = None
     on_teardown: Verdict | None = None
     trouble: str = ""
+    is_end_known: bool = True
+
+    def may_end_before(self, at: float) -> bool:
+        """Whether the experiment ends by itself before a moment, or that is not known."""
+        return not self.is_end_known or (self.ends_at is not None and self.ends_at < at)
 
     @property
     def what_ifs(self) -> Iterator[WhatIf]:
@@ -192,7 +205,8 @@ def status_of(reader: Reader, stack: str) -> StackStatus:
 
 
 def _name(place: Place, properties: Json | None) -> str:
-    return str((properties or {}).get("Name") or place.experiment)
+    name = (properties or {}).get("Name")
+    return place.experiment if not name or is_late(name) else str(name)
 
 
 def _resource_status(
@@ -205,13 +219,15 @@ def _resource_status(
     seen, trouble = reader.experiment(name) if name else None, ""
     if isinstance(seen, NotReadable):
         trouble = seen.why
+    elif not name:
+        trouble = "its experiment is not known: neither its id nor the stack's events name it"
     elif seen is None:
         trouble = "SageMaker does not know the experiment"
     experiment = seen if isinstance(seen, Experiment) else Experiment("", name, "")
     declaration = parse(properties) if properties is not None else None
     wanted = None
     if isinstance(declaration, Declaration):
-        sent = Sent(place, RequestType.DELETE, properties, UPDATE, {})
+        sent = PlannedRequest(place, RequestType.DELETE, properties, UPDATE, {})
         wanted = wanted_by(declaration, request_of(sent, properties or {}))
     elif not trouble:
         trouble = "its deployed declaration is not known: the stack's events do not show it"
@@ -219,7 +235,7 @@ def _resource_status(
     on_end_now = on_change = None
     if teardown and properties is not None:
         on_end_now, on_change = _ordered(reader, place, properties)
-    end = experiment.scheduled_end
+    ends_at = _ends_at(experiment)
     since = experiment.completion_time or experiment.began
     return ResourceStatus(
         stack=place.stack_name,
@@ -227,19 +243,27 @@ def _resource_status(
         experiment=name,
         status=experiment.status,
         since=words.moment(since),
-        scheduled_end=words.moment(end),
+        scheduled_end=words.moment(experiment.scheduled_end),
         endpoint=experiment.endpoint_name,
         variants=tuple(_variants(experiment, _running(reader, experiment.endpoint_name))),
         declared=_in_words(wanted),
         ended=ended,
         ended_by=ended_by,
-        ends_at=None if experiment.is_over else end,
-        evidence=next((one.evidence for one in (on_end_now, on_change) if one), {}),
+        ends_at=ends_at,
+        evidence=next((verdict.evidence for verdict in (on_end_now, on_change) if verdict), {}),
         on_end_now=on_end_now,
         on_change=on_change,
         on_teardown=teardown.get((place.stack_id, place.logical_id)),
         trouble=trouble,
+        is_end_known=bool(name) and (seen is None or experiment.is_over or ends_at is not None),
     )
+
+
+def _ends_at(experiment: Experiment) -> float | None:
+    """When an experiment ends by itself; None if it has ended, or if that is not known."""
+    if experiment.is_over or experiment.scheduled_end is not None:
+        return None if experiment.is_over else experiment.scheduled_end
+    return None if experiment.began is None else experiment.began + DEFAULT_SECONDS
 
 
 def _in_words(wanted: Wanted | None) -> str:
@@ -263,31 +287,34 @@ def _ended(wanted: Wanted | None, experiment: Experiment) -> tuple[str, str]:
     """Whose end it was, and whether it is as declared; and whose in one word."""
     if not experiment.is_over:
         return "", ""
-    if wanted is not None and wanted.has_ended(experiment):
-        serves = words.serves(promoted_by(wanted.end, experiment), experiment)
+    if wanted is not None and wanted.is_end_of(experiment):
+        serves = promotion(wanted.end, experiment, is_known=True)
         return f"This resource ended it, as it declares{serves}", "this resource"
-    if wanted is not None and any(end.has_ended(experiment) for end in wanted.possible_ends):
+    if wanted is not None and any(end.is_end_of(experiment) for end in wanted.possible_ends):
         why = "This resource ended it without the declared promotion, which was not allowed"
         return why, "this resource"
     why = "SageMaker gives no reason; it may have ended by its schedule"
     if experiment.status_reason:
         why = f"the reason is '{experiment.status_reason}'"
+    if wanted is None:
+        return f"Whether it ended as this resource declares is not known: {why}", ""
     return f"What this resource declares now did not end it: {why}", "another"
 
 
 def _ordered(
     reader: Reader, place: Place, properties: Json
 ) -> tuple[Verdict | None, Verdict | None]:
-    """What ``end_now`` and another declared end would do."""
-    try:
-        stacks = ancestors(reader, place.stack_id, "UPDATE_IN_PROGRESS")
-    except CannotPlan:
-        return None, None
+    """What ``end_now`` and another declared end would do.
+
+    Raises:
+        CannotPlan: A stack that it is nested in cannot be described.
+    """
+    stacks = ancestors(reader, place.stack_id, "UPDATE_IN_PROGRESS")
     state = CANCELLED if properties.get("DesiredState") == COMPLETED else COMPLETED
 
     def verdict(**changes: str) -> Verdict:
         after = {**properties, **changes}
-        sent = Sent(place, RequestType.UPDATE, after, UPDATE, stacks, old=properties)
+        sent = PlannedRequest(place, RequestType.UPDATE, after, UPDATE, stacks, old=properties)
         return Judge(reader).verdict(sent)
 
     is_armed = str(properties.get("EndNow", "false")).lower() != "true"

@@ -9,12 +9,19 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
+from cdk_stop_inference_experiment_handler.contract.declaration import MASK
 from cdk_stop_inference_experiment_handler.contract.validation import as_mapping
 
 Json = Mapping[str, Any]
 
 LATER = "{{changeSet:KNOWN_AFTER_APPLY}}"
 """What a change set shows for a value that is known only during its execution."""
+
+DYNAMIC_REFERENCE = "{{resolve:"
+"""How a value begins that CloudFormation takes from Parameter Store or Secrets Manager.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html
+"""
 
 
 def parse_template(body: Any) -> Json:  # noqa: ANN401 - as botocore parses it
@@ -85,12 +92,25 @@ def is_retained(definition: Json, policy: str = "DeletionPolicy") -> bool:
 
 
 def is_late(value: object) -> bool:
-    """Whether a part of a value is known only during the execution."""
+    """Whether a part of a value is not known: until the execution, or since it is masked."""
     if isinstance(value, Mapping):
         return any(is_late(item) for item in value.values())
     if isinstance(value, list):
         return any(is_late(item) for item in value)
-    return isinstance(value, str) and LATER in value
+    if not isinstance(value, str):
+        return False
+    return any(part in value for part in (LATER, DYNAMIC_REFERENCE, MASK))
+
+
+def readable(template: Json, parameters: Mapping[str, str]) -> Mapping[str, str]:
+    """The parameters whose value is one text, as DescribeStacks shows it."""
+    declared = as_mapping(template.get("Parameters"))
+    types = {name: str(as_mapping(each).get("Type")) for name, each in declared.items()}
+    return {
+        name: value
+        for name, value in parameters.items()
+        if value != MASK and "List" not in types.get(name, "")
+    }
 
 
 def resolved(value: object, known: Mapping[str, str]) -> Any:  # noqa: ANN401 - any value of JSON

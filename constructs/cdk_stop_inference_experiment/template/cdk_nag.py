@@ -16,8 +16,8 @@ _WILDCARDS = "AwsSolutions-IAM5"
 _RUNTIME = "AwsSolutions-L1"
 
 OWN_RULES = (
-    "The names of the polling rules end in a digest of the request they belong to. The wildcard "
-    "stands after this stack's own id, so that it names this stack's rules only."
+    "The names of the polling rules end in a digest of the resource they belong to. The wildcard "
+    "comes after this stack's own id, so that it covers this stack's rules only."
 )
 OWN_LOG_STREAMS = (
     "Lambda names the streams of a log group. The wildcard stands after the one log group that the "
@@ -50,15 +50,15 @@ def acknowledge_wildcards(policy: Construct, *wildcards: tuple[str, str]) -> Non
             skipped, since they are no finding.
     """
     texts = [(_flattened(Stack.of(policy).resolve(arn)), reason) for arn, reason in wildcards]
-    found = [(f"Resource::{text}", reason) for text, reason in texts if "*" in text]
+    findings = [(f"Resource::{text}", reason) for text, reason in texts if "*" in text]
     _suppress(
         policy,
         [
             {"id": _WILDCARDS, "reason": reason, "applies_to": [finding]}
-            for finding, reason in found
+            for finding, reason in findings
         ],
     )
-    for finding, reason in found:
+    for finding, reason in findings:
         _acknowledge(policy, f"{_WILDCARDS}[{finding}]", reason)
 
 

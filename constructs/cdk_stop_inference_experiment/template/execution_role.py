@@ -52,14 +52,14 @@ class _KeepPolicies:
         if node.node.path != self._resource.node.path:
             return
         for stack in {Stack.of(self._resource), *([Stack.of(self._role)] if self._role else [])}:
-            for found in stack.node.find_all():
-                if self._is_attached(found):
-                    self._resource.node.add_dependency(found)
+            for construct in stack.node.find_all():
+                if self._is_attached(construct):
+                    self._resource.node.add_dependency(construct)
 
-    def _is_attached(self, found: IConstruct) -> bool:
-        if isinstance(found, (iam.CfnPolicy, iam.CfnManagedPolicy)):
-            return self._names(found, found.roles)
-        return isinstance(found, iam.CfnRolePolicy) and self._names(found, [found.role_name])
+    def _is_attached(self, policy: IConstruct) -> bool:
+        if isinstance(policy, (iam.CfnPolicy, iam.CfnManagedPolicy)):
+            return self._names(policy, policy.roles)
+        return isinstance(policy, iam.CfnRolePolicy) and self._names(policy, [policy.role_name])
 
     def _names(self, policy: CfnResource, roles: list[str] | None) -> bool:
         stack = Stack.of(policy)

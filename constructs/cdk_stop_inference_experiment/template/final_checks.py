@@ -46,11 +46,16 @@ class Templates:
             self._resources[path] = _synthesised(stack).get("Resources", {})
         return self._resources[path]
 
+    def has(self, element: CfnResource) -> bool:
+        """Whether a resource is in its stack's template: a construct can be removed again."""
+        stack = Stack.of(element)
+        return stack.resolve(element.logical_id) in self.resources(stack)
+
     def resource(self, element: CfnResource) -> Mapping[str, Any]:
         """A resource as its stack's template has it."""
         stack = Stack.of(element)
-        found: Mapping[str, Any] = self.resources(stack)[stack.resolve(element.logical_id)]
-        return found
+        resource: Mapping[str, Any] = self.resources(stack)[stack.resolve(element.logical_id)]
+        return resource
 
 
 def check_at_the_end(construct: Construct, check: Check) -> None:
@@ -115,12 +120,12 @@ def cycle_of(resources: Resources, name: str) -> list[str]:
     """The shortest way from a resource back to itself, without itself; empty if there is none."""
     way_to: dict[str, list[str]] = {name: []}
     pending = [name]
-    for found in pending:
-        for other in dict.fromkeys(_needed(resources[found])):
+    for current in pending:
+        for other in dict.fromkeys(_needed(resources[current])):
             if other == name:
-                return way_to[found]
+                return way_to[current]
             if other in resources and other not in way_to:
-                way_to[other] = [*way_to[found], other]
+                way_to[other] = [*way_to[current], other]
                 pending.append(other)
     return []
 
@@ -150,7 +155,7 @@ def _referred(key: str, item: object) -> Iterator[str]:
 
 def path_of_element(stack: Stack, name: str) -> str:
     """The construct path of a logical id; the id itself if no construct of the stack has it."""
-    for found in stack.node.find_all():
-        if isinstance(found, CfnElement) and stack.resolve(found.logical_id) == name:
-            return found.node.path
+    for construct in stack.node.find_all():
+        if isinstance(construct, CfnElement) and stack.resolve(construct.logical_id) == name:
+            return construct.node.path
     return name

@@ -14,14 +14,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import aws_cdk
 from aws_cdk import Annotations, Aws, Fn, ScopedAws, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from constructs import Construct, DependencyGroup, IDependable
+from aws_cdk.region_info import RegionInfo
+from constructs import Construct, DependencyGroup, IConstruct, IDependable
 
-from cdk_stop_inference_experiment_handler.contract.declaration import Action, OutcomeKind
+from cdk_stop_inference_experiment_handler.contract.declaration import (
+    Action,
+    InstancesOf,
+    OutcomeKind,
+)
 from cdk_stop_inference_experiment_handler.contract.wire import RULE_PREFIX
 
 from ..evidence import Evidence
@@ -38,6 +44,8 @@ from .cdk_nag import (
 
 MAX_EXPERIMENTS = 40
 MAX_INLINE_CHARACTERS = 10_240
+"""At most 40 experiments on one provider, or fewer if the inline policies of its role would have
+more than 10,240 characters; each experiment adds a policy. Several providers may share a role."""
 
 MEASURE_ACTION = "cloudwatch:GetMetricData"
 ALARMS_ACTION = "cloudwatch:DescribeAlarms"
@@ -65,7 +73,7 @@ _IMMUTABLE_ROLE_WARNING = (
     "needs, for each experiment, before the stack is deployed: see docs/reference/permissions.md"
 )
 
-_TRIED = "TriedOnRole"
+_TRIAL_POLICY_ID = "TriedOnRole"
 
 
 def polling_rule_prefix() -> str:
@@ -82,6 +90,10 @@ def polling_rules_arn(stack: Stack) -> str:
 def permit_rules(scope: Construct, function: lambda_.Function) -> IDependable:
     """Let the stack's polling rules invoke the function: all rules whose names have the prefix.
 
+    No ``source_account``: others report that rules then invoke nothing, without an error
+    (awsdocs/aws-cloudformation-user-guide pull request 481). The ARN has the account, the region
+    and the stack's id.
+
     A statement for each rule would fill the function's policy at forty stops, and need a call
     before and after each. "Lambda configures the comparison using the StringLike operator":
     https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html#lambda-AddPermission-request-SourceArn
@@ -92,7 +104,6 @@ def permit_rules(scope: Construct, function: lambda_.Function) -> IDependable:
         action="lambda:InvokeFunction",
         function_name=function.function_arn,
         principal="events.amazonaws.com",
-        source_account=Aws.ACCOUNT_ID,
         source_arn=polling_rules_arn(Stack.of(scope)),
     )
 
@@ -145,8 +156,9 @@ def _provider_statements(
             sid="PollThisFunctionOnly",
             actions=["events:PutTargets"],
             resources=[rules_arn],
-            # events:TargetArn has an ARN per target. ForAllValues is also true for a request
-            # without the key; Null excludes that.
+            # PutTargets says what a rule invokes: this function and no other one. events:TargetArn
+            # has an ARN per target. ForAllValues is also true for a request without the key; Null
+            # excludes that.
             conditions={
                 "ForAllValues:ArnEquals": {"events:TargetArn": function_arn},
                 "Null": {"events:TargetArn": "false"},
@@ -214,23 +226,25 @@ class Access:
     def characters(self, region: str) -> int:
         """The minimum size of its policy.
 
-        If the region is only known at deployment, the longest one of the commercial partition
-        counts; if the name is, an empty one.
+        If the region is only known at deployment, the longest one of the commercial partition and
+        the longest name of a partition count; if the name is, an empty one.
         """
-        prefix = f"arn:aws:sagemaker:{known_text(region) or 'ap-southeast-1'}:123456789012"
+        prefix = _arn_prefix("sagemaker", region)
         statements = [
             {
                 "Action": _one_or_list(list(actions)),
                 "Effect": "Allow",
-                "Resource": _one_or_list([f"{prefix}:{kind}/{known_text(n) or ''}" for n in names]),
+                "Resource": _one_or_list(
+                    [f"{prefix}:{kind}/{known_text(name) or ''}" for name in names]
+                ),
             }
             for actions, kind, names in self._granted()
         ]
         for action, resources in self._measured():
-            named = [one if known_text(one) else _AN_ALARM for one in resources]
-            statements.append(
-                {"Action": action, "Effect": "Allow", "Resource": _one_or_list(named)}
-            )
+            # An estimate for an alarm whose name CloudFormation chooses.
+            sample = f"{_arn_prefix('cloudwatch', region)}:alarm:{'a' * 100}"
+            arns = [arn if known_text(arn) else sample for arn in resources]
+            statements.append({"Action": action, "Effect": "Allow", "Resource": _one_or_list(arns)})
         policy = {"Statement": statements, "Version": "2012-10-17"}
         return len(json.dumps(policy, separators=(",", ":")))
 
@@ -246,8 +260,11 @@ class Access:
             yield ALARMS_ACTION, self.alarms
 
 
-_AN_ALARM = f"arn:aws:cloudwatch:ap-southeast-1:123456789012:alarm:{'a' * 100}"
-"""An estimate for an alarm whose name CloudFormation chooses."""
+def _arn_prefix(service: str, region: str) -> str:
+    """The start of an ARN, as long as it is at deployment or longer."""
+    known = known_text(region)
+    partition = RegionInfo.get(known).partition if known else None
+    return f"arn:{partition or 'aws-us-gov'}:{service}:{known or 'ap-southeast-1'}:123456789012"
 
 
 def alarms_to_describe(evidence: object) -> tuple[str, ...]:
@@ -263,10 +280,12 @@ def endpoint_to_count(properties: Mapping[str, object], experiment: object) -> s
     """The endpoint whose instances a promotion takes over, or is compared with.
 
     Returns:
-        ``*`` if synth does not know it; empty if nothing is promoted, or on no given instances.
+        ``*`` if synth does not know it; empty if nothing is promoted, or on instances that the
+        experiment has: the shadow's, or those that SageMaker chooses.
     """
     outcome, actions = properties.get("Outcome"), properties.get("ModelVariantActions")
     promotes = outcome == OutcomeKind.PROMOTE_SHADOW or is_unresolved(outcome)
+    promotes = promotes and properties.get("Instances") != InstancesOf.SHADOW
     if properties.get("DesiredModelVariants") is not None:
         named = actions.values() if isinstance(actions, Mapping) else [actions]
         promotes = any(action == Action.PROMOTE or is_unresolved(action) for action in named)
@@ -289,6 +308,28 @@ def _spellings(name: str) -> list[str]:
     return [name] if known_text(name) is None else list(dict.fromkeys([name, name.lower()]))
 
 
+@dataclass
+class _Used:
+    """What the inline policies of a role have, of all providers that it was given to.
+
+    Attributes:
+        experiments: How many experiments' policies.
+        characters: How many characters.
+    """
+
+    experiments: int = 0
+    characters: int = 0
+
+
+_used: WeakKeyDictionary[IConstruct, dict[str, _Used]] = WeakKeyDictionary()
+"""By app, and by role: its ARN, or the path of one whose ARN is a token."""
+
+
+def _used_of(role: iam.IRole) -> _Used:
+    roles = _used.setdefault(role.node.root, {})
+    return roles.setdefault(known_text(role.role_arn) or role.node.path, _Used())
+
+
 class RolePermissions:
     """Attaches the policies of one provider to its role, and counts how much room is left.
 
@@ -302,9 +343,10 @@ class RolePermissions:
         self._role = role
         self._experiments = 0
         self._needs_evidence = False
-        self._characters = characters
-        self._possible = _takes_policies(scope, role)
-        if not self._possible:
+        self._used = _used_of(role)
+        self._used.characters += characters
+        self._role_takes_policies = _takes_policies(scope, role)
+        if not self._role_takes_policies:
             Annotations.of(scope).add_warning_v2(IMMUTABLE_ROLE, _IMMUTABLE_ROLE_WARNING)
 
     @property
@@ -341,10 +383,11 @@ class RolePermissions:
     def permit_experiment(self, scope: Construct, construct_id: str, access: Access) -> IDependable:
         """Let the function stop one more experiment, with a policy in the scope."""
         self._needs_evidence = self._needs_evidence or access.needs_evidence
-        if not self._possible:
+        if not self._role_takes_policies:
             return DependencyGroup()
         self._experiments += 1
-        self._characters += access.characters(self._region)
+        self._used.experiments += 1
+        self._used.characters += access.characters(self._region)
         statements = access.statements(self._stack)
         # The statements come first, and the role attaches the policy: iam.Role.customize_roles()
         # reports the statements of that moment, and keeps the policy out of the template.
@@ -357,27 +400,27 @@ class RolePermissions:
             acknowledge_wildcards(policy, *wildcards)
         return policy
 
-    def problem_with_another(self, access: Access) -> str | None:
+    def capacity_problem(self, access: Access) -> str | None:
         """Why there is no room for one more experiment; None if there is."""
-        more = access.characters(self._region)
-        if not self._possible or (
-            self._experiments < MAX_EXPERIMENTS and self._characters + more <= MAX_INLINE_CHARACTERS
-        ):
+        if not self._role_takes_policies:
             return None
-        limit = (
-            f"at most {MAX_EXPERIMENTS} experiments"
-            if self._experiments >= MAX_EXPERIMENTS
-            else f"experiments with {MAX_INLINE_CHARACTERS} characters of permissions"
+        another = (
+            "pass another one, such as provider=StopInferenceExperimentProvider(self, 'Provider2')"
         )
+        if self._experiments >= MAX_EXPERIMENTS:
+            return f"'provider' can serve at most {MAX_EXPERIMENTS} experiments: {another}"
+        if self._used.characters + access.characters(self._region) <= MAX_INLINE_CHARACTERS:
+            return None
         return (
-            f"'provider' can serve {limit}, and already serves {self._experiments}: pass "
-            f"another one, such as provider=StopInferenceExperimentProvider(self, 'Provider2')"
+            f"'provider' can serve experiments with {MAX_INLINE_CHARACTERS} characters of "
+            f"permissions in its role, which already has those of {self._used.experiments} "
+            f"experiments: {another}, which has a role of its own"
         )
 
     def _managed(
         self, construct_id: str, statements: list[iam.PolicyStatement]
     ) -> iam.ManagedPolicy | None:
-        if not self._possible:
+        if not self._role_takes_policies:
             return None
         return iam.ManagedPolicy(
             self._scope, construct_id, roles=[self._role], statements=statements
@@ -392,10 +435,10 @@ def _takes_policies(scope: Construct, role: iam.IRole) -> bool:
     """
     if isinstance(role, iam.Role):
         return True
-    policy = iam.Policy(scope, _TRIED)
+    policy = iam.Policy(scope, _TRIAL_POLICY_ID)
     role.attach_inline_policy(policy)
     element = policy.node.default_child
     roles = element.roles if isinstance(element, iam.CfnPolicy) else None
     taken = bool(Stack.of(scope).resolve(roles))
-    scope.node.try_remove_child(_TRIED)
+    scope.node.try_remove_child(_TRIAL_POLICY_ID)
     return taken

@@ -156,7 +156,7 @@ def metric_property(metric: object) -> object:
     stat = stat_of(metric)
     if stat is None:
         return metric
-    dimensions = [{"Name": one.name, "Value": one.value} for one in stat.dimensions or []]
+    dimensions = [{"Name": pair.name, "Value": pair.value} for pair in stat.dimensions or []]
     return {
         "Namespace": stat.namespace,
         "MetricName": stat.metric_name,
@@ -194,13 +194,13 @@ def _instances(outcome: object) -> object:
     return _real_time(instances) if isinstance(instances, Instances) else instances
 
 
-def _real_time(of: Instances | ModelVariantConfig) -> dict[str, object]:
-    instance_type = of.instance_type
+def _real_time(declared: Instances | ModelVariantConfig) -> dict[str, object]:
+    instance_type = declared.instance_type
     return {
         "InstanceType": (
             instance_type.name if isinstance(instance_type, InstanceType) else instance_type
         ),
-        "InstanceCount": of.instance_count,
+        "InstanceCount": declared.instance_count,
     }
 
 

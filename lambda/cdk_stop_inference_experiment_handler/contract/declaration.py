@@ -403,8 +403,8 @@ class _Parser:
         desired = self._optional("DesiredModelVariants", self._variants)
         if kind is not None:
             promotes = kind is OutcomeKind.PROMOTE_SHADOW
-            of = (instances or InstancesOf.PRODUCTION) if promotes else None
-            return Outcome(kind, of, names_instances=instances is not None)
+            promoted = (instances or InstancesOf.PRODUCTION) if promotes else None
+            return Outcome(kind, promoted, names_instances=instances is not None)
         return None if actions is None else VariantActions(actions, desired)
 
     def _promoted_instances(self, label: str, given: object) -> InstancesOf | Instances | None:
@@ -426,35 +426,37 @@ class _Parser:
         for source in InstancesOf:
             if isinstance(given, str) and given == source:
                 return source
-        of, count = reader.name("InstanceType"), reader.name("InstanceCount")
+        type_label, count_label = reader.name("InstanceType"), reader.name("InstanceCount")
         reader.refuse(
-            f"'{label}' must be {either(tuple(InstancesOf))}, or an object of '{of}' and "
-            f"'{count}', got {shown(given)}"
+            f"'{label}' must be {either(tuple(InstancesOf))}, or an object of '{type_label}' "
+            f"and '{count_label}', got {shown(given)}"
         )
         return None
 
     def _instances(self, label: str, given: Mapping[str, object], minimum: int) -> Instances | None:
         reader = self.reader
-        of, count = reader.within(label, "InstanceType"), reader.within(label, "InstanceCount")
-        instance_type = reader.text(of, given.get("InstanceType"), limits.INSTANCE_TYPE)
+        type_label = reader.within(label, "InstanceType")
+        count_label = reader.within(label, "InstanceCount")
+        instance_type = reader.text(type_label, given.get("InstanceType"), limits.INSTANCE_TYPE)
         instance_count = reader.count(
-            count, given.get("InstanceCount"), minimum, limits.MAX_INSTANCE_COUNT
+            count_label, given.get("InstanceCount"), minimum, limits.MAX_INSTANCE_COUNT
         )
         if instance_type is None or instance_count is None:
             return None
         return Instances(instance_type, instance_count)
 
     def _actions(self, label: str, given: object) -> dict[str, Action] | None:
-        reader, most = self.reader, limits.MAX_VARIANTS
+        reader, maximum = self.reader, limits.MAX_VARIANTS
         if reader.is_unresolved(given):
             return None
         if not isinstance(given, Mapping) or not given:
             reader.refuse(
-                f"'{label}' must name 1 to {most} variants with an action each, got {shown(given)}"
+                f"'{label}' must name 1 to {maximum} variants with an action each, got "
+                f"{shown(given)}"
             )
             return None
-        if len(given) > most:
-            reader.refuse(f"'{label}' must have at most {most} entries, got {len(given)}")
+        if len(given) > maximum:
+            reader.refuse(f"'{label}' must have at most {maximum} entries, got {len(given)}")
         actions = {}
         for variant, value in given.items():
             name = reader.text(f"{label}: variant name", variant, limits.VARIANT_NAME)
@@ -479,17 +481,19 @@ class _Parser:
             )
 
     def _variants(self, label: str, given: object) -> tuple[Variant, ...] | None:
-        reader, most = self.reader, limits.MAX_VARIANTS
+        reader, maximum = self.reader, limits.MAX_VARIANTS
         if reader.is_unresolved(given):
             return None
         if not _is_list(given) or not given:
             reader.refuse(
-                f"'{label}' must list 1 to {most} variants, or be left out, got {shown(given)}"
+                f"'{label}' must list 1 to {maximum} variants, or be left out, got {shown(given)}"
             )
             return None
-        if len(given) > most:
-            reader.refuse(f"'{label}' must list at most {most} variants, got {len(given)}")
-        variants = [self._variant(f"{label}[{index}]", one) for index, one in enumerate(given)]
+        if len(given) > maximum:
+            reader.refuse(f"'{label}' must list at most {maximum} variants, got {len(given)}")
+        variants = [
+            self._variant(f"{label}[{index}]", variant) for index, variant in enumerate(given)
+        ]
         self._refuse_other_variants(label, given)
         return tuple(variant for variant in variants if variant is not None)
 
@@ -500,9 +504,11 @@ class _Parser:
         if not isinstance(given, Mapping):
             reader.refuse(f"'{label}' must be a ModelVariantConfig, got {shown(given)}")
             return None
-        of, called = reader.within(label, "ModelName"), reader.within(label, "VariantName")
-        model_name = reader.text(of, given.get("ModelName"), limits.MODEL_NAME)
-        variant_name = reader.text(called, given.get("VariantName"), limits.VARIANT_NAME)
+        model_label, name_label = (
+            reader.within(label, member) for member in ("ModelName", "VariantName")
+        )
+        model_name = reader.text(model_label, given.get("ModelName"), limits.MODEL_NAME)
+        variant_name = reader.text(name_label, given.get("VariantName"), limits.VARIANT_NAME)
         infrastructure = as_mapping(given.get("InfrastructureConfig"))
         kind, only = infrastructure.get("InfrastructureType"), limits.INFRASTRUCTURE_TYPE
         reader.choice(reader.within(label, "InfrastructureType"), kind, (only,))
@@ -575,8 +581,10 @@ class _Parser:
         if is_sequential:
             # The statistics decide how many requests are enough.
             members = {"MinInvocations": 1, **members}
-        least_label = reader.within(label, "MinInvocations")
-        least = reader.number(least_label, members.get("MinInvocations"), limits.MIN_INVOCATIONS)
+        label_of_minimum = reader.within(label, "MinInvocations")
+        min_invocations = reader.number(
+            label_of_minimum, members.get("MinInvocations"), limits.MIN_INVOCATIONS
+        )
         confidence = self._number(label, members, "Confidence", limits.CONFIDENCE)
         window, min_hours = self._duration(label, members, is_sequential=is_sequential)
         alarms = [
@@ -589,10 +597,10 @@ class _Parser:
         ]
         if not members.get("Comparisons") and not members.get("Alarms"):
             reader.refuse(f"'{label}' must hold a comparison or an alarm, got neither")
-        if reader.problems or least is None:
+        if reader.problems or min_invocations is None:
             return None
         return Evidence(
-            min_invocations=int(least),
+            min_invocations=int(min_invocations),
             window=window,
             comparisons=tuple(comparison for comparison in comparisons if comparison is not None),
             alarms=tuple(alarm for alarm in alarms if alarm is not None),
@@ -750,17 +758,19 @@ class _Parser:
         )
 
     def _listed(
-        self, label: str, members: Mapping[str, object], member: str, most: int
+        self, label: str, members: Mapping[str, object], member: str, maximum: int
     ) -> list[tuple[str, object]]:
         """The items of a list, each with its label; none if it is too long, or not known yet."""
         values, where = members.get(member), self.reader.within(label, member)
         if values is None or self.reader.is_unresolved(values):
             return []
         if not _is_list(values):
-            self.reader.refuse(f"'{where}' must be a list of at most {most}, got {shown(values)}")
+            self.reader.refuse(
+                f"'{where}' must be a list of at most {maximum}, got {shown(values)}"
+            )
             return []
-        if len(values) > most:
-            self.reader.refuse(f"'{where}' must be a list of at most {most}, got {len(values)}")
+        if len(values) > maximum:
+            self.reader.refuse(f"'{where}' must be a list of at most {maximum}, got {len(values)}")
             return []
         return [(f"{where}[{index}]", value) for index, value in enumerate(values)]
 

@@ -121,15 +121,15 @@ class NumberLimit:
     described: str
 
 
-_MOST = 10**15
+_LARGEST_INTEGER = 10**15
 """The largest whole number: a float and JavaScript hold each one up to it."""
 _BOUND = NumberLimit(float, 5e-324, 1e308, "a number above 0")
 _SHARE = NumberLimit(float, 5e-324, 1, "a number above 0 and at most 1")
-MIN_INVOCATIONS = NumberLimit(int, 1, _MOST, "a whole number from 1 to 10^15")
+MIN_INVOCATIONS = NumberLimit(int, 1, _LARGEST_INTEGER, "a whole number from 1 to 10^15")
 WINDOW = NumberLimit(int, PERIOD, MAX_WINDOW, f"{PERIOD} to {MAX_WINDOW} whole seconds")
 CONFIDENCE = NumberLimit(float, 0.8, 0.999, "a number from 0.8 to 0.999")
 MIN_HOURS = NumberLimit(int, 24, MAX_WINDOW // HOUR, "a whole number from 24 to 720")
-FAILURE_LIMIT = NumberLimit(int, 0, _MOST, "a whole number from 0 to 10^15")
+FAILURE_LIMIT = NumberLimit(int, 0, _LARGEST_INTEGER, "a whole number from 0 to 10^15")
 
 BOUNDS_OF_LATENCY = {"MaxRatio": _BOUND, "MaxIncrease": _BOUND, "MaxValue": _BOUND}
 BOUNDS_OF_ERRORS = {"MaxRate": _SHARE, "MaxIncrease": _SHARE}

@@ -68,9 +68,9 @@ class Request:
     service_timeout: int = MAX_SERVICE_TIMEOUT
 
     @property
-    def held(self) -> str:
+    def held_name(self) -> str:
         """The name in the physical id, if that is an experiment's ARN; otherwise empty."""
-        return held_by(self.physical_id)
+        return name_in_id(self.physical_id)
 
     @property
     def holds_its_experiment(self) -> bool:
@@ -80,10 +80,10 @@ class Request:
         the function marked or that CloudFormation generated. Names are compared ignoring case:
         AWS does not document whether ARNs keep it.
         """
-        return self.held != "" and self.held.lower() == self.name.lower()
+        return self.held_name != "" and self.held_name.lower() == self.name.lower()
 
 
-def held_by(physical_id: str) -> str:
+def name_in_id(physical_id: str) -> str:
     """The name in a physical id, if that is an experiment's ARN; otherwise empty."""
     head, _, name = physical_id.partition(":inference-experiment/")
     return name if head.split(":")[2:3] == ["sagemaker"] else ""
@@ -99,8 +99,8 @@ def malformation(event: object) -> str | None:
     kind = event.get("RequestType")
     if kind not in list(RequestType):
         return "'RequestType' must be 'Create', 'Update' or 'Delete'"
-    held = () if kind == RequestType.CREATE else ("PhysicalResourceId",)
-    ids = "RequestId", "StackId", "LogicalResourceId", *held
+    required = () if kind == RequestType.CREATE else ("PhysicalResourceId",)
+    ids = "RequestId", "StackId", "LogicalResourceId", *required
     for name in (*ids, "ResponseURL"):
         if not _is_text(event.get(name)):
             return f"'{name}' must be a string"
@@ -166,7 +166,7 @@ def issued_at(response_url: str) -> float | None:
 def _name(kind: RequestType, properties: Mapping[str, object], physical_id: str) -> str:
     declared = properties.get("Name")
     name = declared if isinstance(declared, str) else ""
-    held = held_by(physical_id)
+    held = name_in_id(physical_id)
     is_another = held != "" and held.lower() != name.lower()
     return held if kind is RequestType.DELETE and is_another else name
 

@@ -65,11 +65,13 @@ class Reader:
             self.refuse(f"'{label}' must be a string, got {shown(value)}")
         elif len(value) > limit.maximum:
             remedy = _remedy(value, limit)
-            must_be = f"at most {limit.maximum} characters"
-            self.refuse(f"'{label}' must be {must_be}, got {len(value)}{remedy}")
+            self.refuse(
+                f"'{label}' must be at most {limit.maximum} characters, got {len(value)}{remedy}"
+            )
         elif len(value) < limit.minimum:
-            must_be = f"at least {limit.minimum} character"
-            self.refuse(f"'{label}' must be {must_be}, got an empty string")
+            self.refuse(
+                f"'{label}' must be at least {limit.minimum} character, got an empty string"
+            )
         elif re.fullmatch(limit.pattern, value) is None:
             remedy = _remedy(value, limit)
             self.refuse(f"'{label}' must be {limit.described}, got {shown(value)}{remedy}")

@@ -9,10 +9,10 @@ from . import words
 from .decision import Decision, Row, Verb, fail, succeed
 from .end import after_stop
 from .history import History
-from .order import doubtful, order, withdrawn
-from .permission import Answer, permission
+from .order import DOUBTS, Order, answer_withdrawn, find_order, find_possible_order, look_again
+from .permission import Answer, check_permission
 from .situation import NotReadable, Situation
-from .state import nothing_left, state, unreadable
+from .state import decide_by_state, is_stopped_already, nothing_left, unreadable
 
 _LATER = (Verb.WAIT, Verb.PREPARE, Verb.STOP)
 """What may not follow any more at the deadline: CloudFormation is about to stop waiting."""
@@ -22,7 +22,8 @@ def decide(s: Situation) -> Decision:
     """What to do next. It depends on nothing but the Situation."""
     decision = _waiting(s) if s.progress.sent else _decide(s)
     if decision.verb in _LATER and s.is_past_deadline:
-        return fail(Row.DEADLINE, words.out_of_time(s, decision.why))
+        trouble = decision.why if decision.verb is Verb.WAIT else s.progress.refusal
+        return fail(Row.DEADLINE, words.out_of_time(s, trouble))
     return decision
 
 
@@ -50,15 +51,22 @@ def _decide(s: Situation) -> Decision:
     stacks = s.stacks
     assert stacks is not None  # noqa: S101 - needs_stack
     history = History(s.request, stacks, s.issued_at, s.is_past_doubt)
-    may = permission(s, history)
-    if decision := withdrawn(s, may):
+    permission = check_permission(s, history)
+    if decision := answer_withdrawn(s, permission):
         return decision
-    ordered = order(s, history, may)
-    if isinstance(ordered, Decision):
-        return ordered
-    if ordered.ends and may.answer is not Answer.ALLOWED:
-        return replace(doubtful(s, may), order=ordered.row)
-    return replace(state(ordered, s), order=ordered.row)
+    found = find_order(s, history, permission)
+    order = found if isinstance(found, Order) else None
+    if order is not None and order.ends and permission.answer is not Answer.ALLOWED:
+        found = replace(look_again(s, permission), order=order.row)
+    if isinstance(found, Decision):
+        # While another look may tell what is ordered, that is waited for; a tried Stop was ordered.
+        is_last = found.verb is not Verb.WAIT or s.progress.tried
+        if order is None and found.row in DOUBTS and is_last:
+            order = find_possible_order(s, found.row)
+        if order is None or not is_stopped_already(order.wanted, s):
+            return found
+    assert order is not None  # noqa: S101 - it was found, or is possible
+    return replace(decide_by_state(order, s), order=order.row)
 
 
 def _delete_at_once(s: Situation) -> Decision | None:
@@ -70,4 +78,4 @@ def _delete_at_once(s: Situation) -> Decision | None:
 
 def _is_delete_of_another(request: Request) -> bool:
     """Whether it deletes a resource whose physical id is not the ARN of an experiment."""
-    return request.type is RequestType.DELETE and not request.held
+    return request.type is RequestType.DELETE and not request.held_name

@@ -34,7 +34,7 @@ GATES = {
 """The row for each verdict."""
 
 
-def gate(order: Order, s: Situation, experiment: Experiment) -> Decision:
+def apply_gate(order: Order, s: Situation, experiment: Experiment) -> Decision:
     """STOP as wanted, or what the evidence makes of it."""
     wanted = order.wanted
     differ = other_instance_type(wanted.end, experiment)
@@ -49,17 +49,23 @@ def gate(order: Order, s: Situation, experiment: Experiment) -> Decision:
         return stop
     verdict = s.progress.evidence.get("verdict")
     if verdict is None and not s.progress.tried:
-        return _judged(stop, order, s, experiment)
+        return _judge(stop, order, s, experiment, differ)
     if verdict in (None, Verdict.SUCCESSFUL.value):
         return stop
-    return replace(stop, stop=wanted.kept(f"evidence: {verdict}"))
+    return replace(stop, stop=wanted.without_promotion(f"evidence: {verdict}"))
 
 
-def _judged(stop: Decision, order: Order, s: Situation, experiment: Experiment) -> Decision:
+def _judge(
+    stop: Decision,
+    order: Order,
+    s: Situation,
+    experiment: Experiment,
+    differ: tuple[str, str] | None,
+) -> Decision:
+    """The verdict. ``differ`` is what :func:`other_instance_type` says."""
     evidence = order.wanted.promote_if
     assert evidence is not None  # noqa: S101 - the caller has asked
     report: Mapping[str, object]
-    differ = other_instance_type(order.wanted.end, experiment)
     row = None
     if differ and not names_instances(order.wanted.end):
         row = Row.INSTANCES_DIFFER
@@ -88,8 +94,8 @@ def _judged(stop: Decision, order: Order, s: Situation, experiment: Experiment) 
         why += words.on_other_instances(differ)
         return replace(stop, row=row, why=why, evidence=report)
     if s.request.type is RequestType.DELETE:
-        kept = order.wanted.kept(f"evidence: {verdict.value}")
-        return replace(stop, row=row, why=why, warn=True, stop=kept, evidence=report)
+        ending = order.wanted.without_promotion(f"evidence: {verdict.value}")
+        return replace(stop, row=row, why=why, warn=True, stop=ending, evidence=report)
     return replace(fail(row, why), evidence=report)
 
 
@@ -101,7 +107,7 @@ def _can_read_later(unread: NotReadable, s: Situation) -> bool:
     return can_retry(unread, s)
 
 
-def fitted(report: Mapping[str, object]) -> Mapping[str, object]:
+def short_report(report: Mapping[str, object]) -> Mapping[str, object]:
     """A report short enough for an attribute and the polling rule; the log has all of it."""
     without_alarms = {name: value for name, value in report.items() if name != "alarms"}
     return report if len(json.dumps(report)) <= MAX_REPORT else without_alarms

@@ -48,7 +48,8 @@ class Operation:
     Attributes:
         status: The status with which it began; empty for events outside of any operation.
         began: Seconds since the epoch.
-        ended: When the stack wrote its last status; None if that is an *_IN_PROGRESS.
+        ended: When the stack wrote its last status. If that is an *_IN_PROGRESS, when the next
+            operation began; None if there is none.
         rolled_back: When its rollback began; None if there was none.
     """
 
@@ -76,11 +77,12 @@ def operations(events: Sequence[StackEvent], stack_id: str) -> tuple[Operation, 
             groups.append([event])
         elif groups:
             groups[-1].append(event)
-    return _with_undone([_operation(group, is_newest=group is groups[-1]) for group in groups])
+    next_begins = [*(group[0].at for group in groups[1:]), None]
+    return _with_undone([_operation(*each) for each in zip(groups, next_begins, strict=False)])
 
 
-def _operation(events: Sequence[StackEvent], *, is_newest: bool) -> Operation:
-    last = events[-1]
+def _operation(events: Sequence[StackEvent], next_began: float | None) -> Operation:
+    last, is_newest = events[-1], next_began is None
     is_open = last.status.endswith("_IN_PROGRESS")
     rollbacks = [event.at for event in events if is_rollback(event.status)]
     if last.status in _SUCCEEDED:
@@ -92,7 +94,7 @@ def _operation(events: Sequence[StackEvent], *, is_newest: bool) -> Operation:
     return Operation(
         status=events[0].status,
         began=events[0].at,
-        ended=None if is_open else last.at,
+        ended=next_began if is_open else last.at,
         outcome=outcome,
         rolled_back=rollbacks[0] if rollbacks else None,
     )
@@ -401,9 +403,11 @@ def newest_of(stack: Stack) -> StackEvent | None:
     return next(_of_stack_newest_first(stack), None)
 
 
-def under_way(stack: Stack) -> tuple[StackEvent, ...]:
-    """The events of the stack's newest operation, oldest first."""
-    begin, events = begin_of(stack), _oldest_first(stack)
+def under_way(stack: Stack, at: float) -> tuple[StackEvent, ...]:
+    """The events of the stack's newest operation, oldest first; empty if it ended before a time."""
+    newest, begin, events = newest_of(stack), begin_of(stack), _oldest_first(stack)
+    if newest is not None and newest.at < at and not newest.status.endswith("_IN_PROGRESS"):
+        return ()
     return events if begin is None else events[events.index(begin) :]
 
 

@@ -15,13 +15,17 @@ from .decision import Decision, Row, Verb, doubt, fail, succeed, wait
 from .history import CLEANUP_STATUS, AsCreate, History, OwnEvent
 from .permission import Answer, Permission
 from .situation import Description, Experiment, Kind, Needs, NotReadable, Situation
-from .stop_request import Wanted, ends_alike, wanted_by
+from .stop_request import Wanted, digest_in, ends_alike, wanted_by
 
 UNDONE = {
     RequestType.CREATE: Row.CREATE_UNDONE,
     RequestType.UPDATE: Row.UPDATE_UNDONE,
     RequestType.DELETE: Row.DELETE_UNDONE,
 }
+
+
+DOUBTS = frozenset({Row.DOOMED, Row.UNCLEAR, Row.NOT_READABLE})
+"""The rows of a look that cannot tell whether a Stop is ordered, or still is."""
 
 
 @dataclass(frozen=True)
@@ -39,36 +43,41 @@ class Order:
     old: Wanted | None = None
 
 
-def withdrawn(s: Situation, may: Permission) -> Decision | None:
+def answer_withdrawn(s: Situation, permission: Permission) -> Decision | None:
     """The answer if CloudFormation has withdrawn the order; None if it still stands."""
-    name = s.request.name
-    if may.answer is Answer.CLOSED_COMPLETE:
-        return Decision(Verb.LEAVE, Row.CLOSED, words.closed(name))
-    if may.answer is Answer.CLOSED_FAILED:
-        return fail(Row.CLOSED, words.closed(name))
-    if may.answer is Answer.CLOSED_PERHAPS:
-        return wait(Row.CLOSED, words.closed(name))
-    if may.answer is Answer.OVERTAKEN:
-        return fail(Row.OVERTAKEN, words.overtaken(name))
-    if may.answer is Answer.UNDO:
-        return _undone(s)
+    if permission.answer is Answer.CLOSED_COMPLETE:
+        return Decision(Verb.LEAVE, Row.CLOSED, words.closed(s))
+    if permission.answer is Answer.CLOSED_FAILED:
+        return fail(Row.CLOSED, words.closed(s))
+    if permission.answer is Answer.CLOSED_PERHAPS:
+        return wait(Row.CLOSED, words.closed(s))
+    if permission.answer is Answer.OVERTAKEN:
+        return fail(Row.OVERTAKEN, words.overtaken(s))
+    if permission.answer is Answer.UNDO:
+        return _answer_undone(s)
     return None
 
 
-def _undone(s: Situation) -> Decision:
-    row = UNDONE[s.request.type]
-    if s.request.type is not RequestType.UPDATE:
-        return succeed(row, words.undone(s.request.name))
-    if waiting := _stop_under_way(s, row):
-        return waiting
-    ended = s.experiment if isinstance(s.experiment, Experiment) else None
-    return succeed(row, words.undone(s.request.name, ended), warn=True)
+def _answer_undone(s: Situation) -> Decision:
+    row, new = UNDONE[s.request.type], s.request.new
+    experiment = s.experiment if isinstance(s.experiment, Experiment) else None
+    if s.request.type is RequestType.UPDATE:
+        if waiting := _stop_under_way(s, row):
+            return waiting
+        return succeed(row, words.undone(s, experiment), warn=True)
+    is_ours = (
+        experiment is not None
+        and isinstance(new, Declaration)
+        and wanted_by(new, s.request).possible_end(digest_in(experiment.status_reason)) is not None
+    )
+    return succeed(row, words.undone(s, experiment if is_ours else None), warn=is_ours)
 
 
 def _stop_under_way(s: Situation, row: Row) -> Decision | None:
     """Wait for a stop that is under way: what CloudFormation undoes next may need the endpoint."""
     if isinstance(s.experiment, NotReadable):
-        if s.experiment.kind is Kind.REFUSED or s.is_past_doubt:
+        is_lasting = s.experiment.kind is Kind.REFUSED or s.request.name == ""
+        if is_lasting or s.is_past_doubt:
             return None
         return replace(wait(row, s.experiment.why), in_doubt=True, stays=True)
     if s.experiment is None or not s.experiment.is_stopping or s.is_past_deadline:
@@ -76,21 +85,39 @@ def _stop_under_way(s: Situation, row: Row) -> Decision | None:
     return wait(row, words.status(s.experiment))
 
 
-def order(s: Situation, history: History, may: Permission) -> Order | Decision:
+def find_order(s: Situation, history: History, permission: Permission) -> Order | Decision:
     """What the request orders, unless it is withdrawn."""
     if s.request.type is RequestType.DELETE:
-        return _delete(s, history, may)
+        return _delete(s, history, permission)
     new = s.request.new
     if isinstance(new, Problems):
         return fail(Row.DECLARATION_INVALID, str(new))
-    if may.answer is Answer.NOT_READABLE:
+    if permission.answer is Answer.NOT_READABLE:
         # Also where nothing would be stopped: if a policy denies the function's reads, the arming
         # is to fail, not the verdict.
-        why = words.not_readable(s.request.name, may.why)
-        return doubt(s, Row.NOT_READABLE, why, may.kind)
+        why = words.not_readable(s, permission.why)
+        return doubt(s, Row.NOT_READABLE, why, permission.kind)
     if s.request.type is RequestType.CREATE:
         return _create(s, new)
-    return _update(s, history, may, new)
+    return _update(s, history, permission, new)
+
+
+def find_possible_order(s: Situation, row: Row) -> Order | None:
+    """The end that a request may order whose history does not tell; None if it can order none."""
+    new, kind = s.request.new, s.request.type
+    if isinstance(new, Problems):
+        return None
+    if kind is RequestType.CREATE:
+        order = _create(s, new)
+        return order if isinstance(order, Order) and order.ends else None
+    ends = StopOn.DELETE in new.stop_on if kind is RequestType.DELETE else _may_end(new)
+    may_be_ordered = ends or s.progress.tried
+    return Order(row, True, wanted_by(new, s.request)) if may_be_ordered else None
+
+
+def _may_end(new: Declaration) -> bool:
+    """Whether an Update to a declaration ends the experiment, with something that is deployed."""
+    return new.end_now or bool(new.stop_on & {StopOn.CREATE, StopOn.UPDATE})
 
 
 def _create(s: Situation, new: Declaration) -> Order | Decision:
@@ -104,13 +131,15 @@ def _create(s: Situation, new: Declaration) -> Order | Decision:
     return Order(Row.CREATE_ARMS, False, wanted)
 
 
-def _update(s: Situation, history: History, may: Permission, new: Declaration) -> Order | Decision:
+def _update(
+    s: Situation, history: History, permission: Permission, new: Declaration
+) -> Order | Decision:
     wanted = wanted_by(new, s.request)
     if history.own_event is OwnEvent.MISSING:
-        return _unless_it_ends(new, doubtful(s, may))
+        return _unless_it_ends(s, new, look_again(s, permission))
     old = history.deployed
     if isinstance(old, NotReadable):
-        return _unless_it_ends(new, _unknown(s, old))
+        return _unless_it_ends(s, new, _answer_unreadable(s, old))
     if isinstance(old, AsCreate):
         return _create(s, new)
     if not new.is_of(old.name):
@@ -123,49 +152,54 @@ def _update(s: Situation, history: History, may: Permission, new: Declaration) -
     tried = history.tried_since
     known = [old, *(each for each in tried if isinstance(each, Declaration))]
     if any(ends_alike(new, declaration, experiment) for declaration in known):
-        return _nothing(s, may, Row.UPDATE_UNCHANGED)
+        return _answer_unchanged(s, permission, Row.UPDATE_UNCHANGED)
     if StopOn.UPDATE not in new.stop_on:
         return Order(Row.UPDATE_CHANGED_NOT_IN_STOP_ON, False, wanted, old_wanted)
     unread = next((each for each in tried if isinstance(each, NotReadable)), None)
     if unread is not None:
-        return _unknown(s, unread)
+        return _answer_unreadable(s, unread)
     return Order(Row.UPDATE_CHANGED, True, wanted, old_wanted)
 
 
-def doubtful(s: Situation, may: Permission) -> Decision:
+def look_again(s: Situation, permission: Permission) -> Decision:
     """Look again: the operation is doomed or unclear, or its history older than the request."""
-    if may.answer is Answer.DOOMED:
-        return doubt(s, Row.DOOMED, words.doomed(s.request.name))
-    return doubt(s, Row.UNCLEAR, may.why)
+    if permission.answer is Answer.DOOMED:
+        return doubt(s, Row.DOOMED, words.doomed(s))
+    return doubt(s, Row.UNCLEAR, permission.why)
 
 
-def _unless_it_ends(new: Declaration, decision: Decision) -> Decision:
-    """The doubt; but SUCCESS after it if nothing that may be deployed makes this Update an end."""
-    if new.end_now or new.stop_on & {StopOn.CREATE, StopOn.UPDATE}:
+def _unless_it_ends(s: Situation, new: Declaration, decision: Decision) -> Order | Decision:
+    """The doubt; but no failure if nothing that may be deployed makes this Update an end.
+
+    If the physical id is not the experiment's, it is armed: the answer has the id of the new one.
+    """
+    if _may_end(new):
         return decision
+    if not s.request.holds_its_experiment:
+        return Order(Row.UPDATE_RENAMED, False, wanted_by(new, s.request))
     if decision.verb is Verb.FAIL:
         return succeed(Row.UPDATE_UNCHANGED, decision.why, warn=True)
     return decision
 
 
-def _nothing(s: Situation, may: Permission, row: Row) -> Decision:
+def _answer_unchanged(s: Situation, permission: Permission, row: Row) -> Decision:
     """Answer an Update that orders nothing; like an undo, it waits for a stop under way."""
-    if may.answer is Answer.DOOMED and (waiting := _stop_under_way(s, row)):
+    if permission.answer is Answer.DOOMED and (waiting := _stop_under_way(s, row)):
         return waiting
     return succeed(row, words.unchanged(s.request.name))
 
 
-def _delete(s: Situation, history: History, may: Permission) -> Order | Decision:
+def _delete(s: Situation, history: History, permission: Permission) -> Order | Decision:
     request = s.request
-    if may.answer is Answer.NOT_READABLE:
-        why = words.not_readable(request.name, may.why)
-        return doubt(s, Row.NOT_READABLE, why, may.kind)
+    if permission.answer is Answer.NOT_READABLE:
+        why = words.not_readable(s, permission.why)
+        return doubt(s, Row.NOT_READABLE, why, permission.kind)
     if history.own_event is OwnEvent.MISSING:
-        return doubtful(s, may)
+        return look_again(s, permission)
     deployed = history.deployed
     if isinstance(deployed, NotReadable):
-        return _unknown(s, deployed)
-    if isinstance(deployed, AsCreate) or not deployed.is_of(request.held):
+        return _answer_unreadable(s, deployed)
+    if isinstance(deployed, AsCreate) or not deployed.is_of(request.held_name):
         return succeed(Row.DELETE_NOT_HELD, words.not_held(request.physical_id), warn=True)
     tried = history.tried_since
     known = [deployed, *(each for each in tried if isinstance(each, Declaration))]
@@ -175,14 +209,14 @@ def _delete(s: Situation, history: History, may: Permission) -> Order | Decision
         why = words.not_in_stop_on(request.name, "Delete")
         return succeed(Row.DELETE_NOT_IN_STOP_ON, why, warn=is_tried)
     if unread := next((each for each in tried if isinstance(each, NotReadable)), None):
-        return _unknown(s, unread)
-    if held := _held_elsewhere(s):
-        return held
+        return _answer_unreadable(s, unread)
+    if decision := _held_elsewhere(s):
+        return decision
     wanted = wanted_by(deployed, request)
     if deployed.end.promotes and any(
         not _promotes_the_same(declaration, deployed, s) for declaration in known
     ):
-        wanted = wanted.kept(words.NOT_EVERY_DECLARATION_PROMOTES)
+        wanted = wanted.without_promotion(words.NOT_EVERY_DECLARATION_PROMOTES)
     return Order(Row.DELETE_ENDS, True, wanted)
 
 
@@ -197,12 +231,12 @@ def _held_elsewhere(s: Situation) -> Decision | None:
         return None
     holders = s.prepared.holders
     if holders is None or isinstance(holders, NotReadable):
-        why = words.holders_unknown(s.request.name, holders.why if holders else "not read")
+        why = words.holders_unknown(s, holders.why if holders else "not read")
         kind = holders.kind if isinstance(holders, NotReadable) else None
         return doubt(s, Row.DELETE_HOLDERS_UNKNOWN, why, kind)
     if not holders:
         return None
-    why = words.held_by_another(s.request.name, holders)
+    why = words.held_by_another(s, holders)
     if set(holders) == {s.request.logical_id}:
         return doubt(s, Row.DELETE_HELD_ELSEWHERE, why)
     return succeed(Row.DELETE_HELD_ELSEWHERE, why)
@@ -219,6 +253,6 @@ def needs_of(s: Situation, needs: Needs) -> Needs:
     return Needs(needs.counts, is_cleanup(s), needs.evidence)
 
 
-def _unknown(s: Situation, unread: NotReadable) -> Decision:
-    why = words.unreadable_old_declaration(s.request.name, unread.why)
+def _answer_unreadable(s: Situation, unread: NotReadable) -> Decision:
+    why = words.unreadable_old_declaration(s, unread.why)
     return doubt(s, Row.NOT_READABLE, why, unread.kind)

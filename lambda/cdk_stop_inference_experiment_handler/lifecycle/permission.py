@@ -60,7 +60,7 @@ class Permission:
     kind: Kind | None = None
 
 
-def permission(s: Situation, history: History) -> Permission:
+def check_permission(s: Situation, history: History) -> Permission:
     """Whether the request may stop the experiment at the moment of the look."""
     if closed := _closed(s, history):
         return Permission(closed)
@@ -71,7 +71,9 @@ def permission(s: Situation, history: History) -> Permission:
         return Permission(Answer.UNDO)
     is_delete = s.request.type is RequestType.DELETE
     if not is_delete and any(
-        event.status in _FAILED for stack in history.stacks for event in under_way(stack)
+        event.status in _FAILED
+        for stack in history.stacks
+        for event in under_way(stack, s.issued_at)
     ):
         return Permission(Answer.DOOMED)
     if unread := _not_readable(history):
@@ -117,17 +119,17 @@ def _not_readable(history: History) -> NotReadable | None:
 
 def _unclear(s: Situation, history: History) -> str:
     """Which case of an unclear stack it is; empty if none."""
-    name, own, *above = s.request.name, *history.stacks
+    own, *above = history.stacks
     expected = _REMOVING if s.request.type is RequestType.DELETE else _FORWARD
     if _status(own) not in expected:
-        return words.unclear(name, _status(own))
+        return words.unclear(s, _status(own))
     for stack in above:
         if not _status(stack).endswith("_IN_PROGRESS"):
-            return words.parent_at_rest(name)
+            return words.parent_at_rest(s)
         if _status(stack) not in expected:
-            return words.unclear(name, _status(stack))
+            return words.unclear(s, _status(stack))
     if history.own_event is OwnEvent.MISSING:
-        return words.own_event_missing(name)
+        return words.own_event_missing(s)
     return ""
 
 

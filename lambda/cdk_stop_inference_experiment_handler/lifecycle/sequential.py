@@ -60,7 +60,7 @@ def judge(
     requests = [
         measured.series[Query(variant, "Invocations", "Sum", HOUR)] for variant in question.pair
     ]
-    production, shadow = (math.fsum(of.values()) for of in requests)
+    production, shadow = (math.fsum(series.values()) for series in requests)
     judges = _Judge(
         evidence.confidence or 0.0, evidence.min_hours or 0, question, measured, requests
     )
@@ -108,12 +108,12 @@ class _Judge:
         self.forecasts: list[Forecast | None] = []
         self.breaks = ""
 
-    def needs_invocations(self, least: int, production: float, shadow: float) -> None:
+    def needs_invocations(self, minimum: int, production: float, shadow: float) -> None:
         """Forecast when both variants have the requests that the declaration asks for."""
         fewest = min(production, shadow)
-        if 0 < fewest < least:
+        if 0 < fewest < minimum:
             hours = (self.question.end - self.question.begin) // HOUR
-            share = (least - fewest) / fewest
+            share = (minimum - fewest) / fewest
             self.forecasts.append(Forecast(math.ceil(share * shadow), math.ceil(share * hours)))
 
     def result(self, comparison: Comparison) -> Result:
@@ -126,16 +126,19 @@ class _Judge:
 
     def _rates(self, comparison: Comparison, metric: str) -> list[Result]:
         errors, counts = (
-            [self.measured.series[Query(name, metric, of, HOUR)] for name in self.question.pair]
-            for of in ("Sum", "SampleCount")
+            [
+                self.measured.series[Query(name, metric, statistic, HOUR)]
+                for name in self.question.pair
+            ]
+            for statistic in ("Sum", "SampleCount")
         )
-        for name, of, requests in zip(self.question.pair, counts, self.requests, strict=True):
-            if requests and not of:
+        for name, samples, requests in zip(self.question.pair, counts, self.requests, strict=True):
+            if requests and not samples:
                 return [Result(Verdict.ERROR, words.not_measured(metric, name))]
         hours = [
             # An hour whose errors are missing does not count: they are not zero.
-            Hour(*(of.get(at, 0.0) for of in (*self.requests, *errors)))
-            if all(at in of for of in counts)
+            Hour(*(series.get(at, 0.0) for series in (*self.requests, *errors)))
+            if all(at in samples for samples in counts)
             else Hour(0.0, 0.0, 0.0, 0.0)
             for at in range(self.question.begin, self.question.end, HOUR)
         ]
@@ -183,7 +186,9 @@ class _Judge:
     def _queries(self, comparison: Comparison) -> tuple[Query, Query]:
         if isinstance(comparison.metric, str):
             name, statistic = comparison.metric, comparison.statistic or AVERAGE
-            production, shadow = (Query(of, name, statistic, HOUR) for of in self.question.pair)
+            production, shadow = (
+                Query(variant, name, statistic, HOUR) for variant in self.question.pair
+            )
             return production, shadow
         production, shadow = map(_of_metric, comparison.metric)
         return production, shadow
@@ -223,20 +228,20 @@ def _bounds(comparison: Comparison) -> list[Bound]:
 
 def _forecast(forecasts: Sequence[Forecast | None], end: float) -> dict[str, object]:
     """What the slowest requirement still needs; a time only if it is known of all."""
-    known = [one for one in forecasts if one is not None]
-    if any(one.production_breaks_bound for one in known):
+    known = [forecast for forecast in forecasts if forecast is not None]
+    if any(forecast.production_breaks_bound for forecast in known):
         return {"productionBreaksBound": True}
-    if not any(one.requests or one.hours for one in known):
+    if not any(forecast.requests or forecast.hours for forecast in known):
         return {}
-    requests = [one.requests for one in known if one.requests is not None]
-    hours = [one.hours for one in known if one.hours is not None]
-    forecast: dict[str, object] = {}
+    requests = [forecast.requests for forecast in known if forecast.requests is not None]
+    hours = [forecast.hours for forecast in known if forecast.hours is not None]
+    slowest: dict[str, object] = {}
     if requests:
-        forecast["requests"] = max(requests)
+        slowest["requests"] = max(requests)
     if hours and len(hours) == len(forecasts):
-        forecast["hours"] = max(hours)
-        forecast["at"] = words.moment(end + max(hours) * HOUR + METRIC_DELAY_SECONDS)
-    return forecast
+        slowest["hours"] = max(hours)
+        slowest["at"] = words.moment(end + max(hours) * HOUR + METRIC_DELAY_SECONDS)
+    return slowest
 
 
 def _known(values: Mapping[str, object]) -> dict[str, object]:

@@ -47,7 +47,7 @@ class NotReadable:
 
 
 Seen = Union[T, NotReadable]  # noqa: UP007 - mypy takes no other form on Python 3.10
-"""A fact as a look has it."""
+"""A fact, or why a look could not read it."""
 
 NOT_READ = NotReadable(Kind.TRANSIENT, "it was not read")
 
@@ -103,6 +103,14 @@ class Experiment:
     def has_ended(self) -> bool:
         """Whether it is over and its endpoint has settled, so that another change can follow."""
         return self.is_over and self.is_settled
+
+    def is_ended_by_schedule(self, scheduled_end: float | None) -> bool:
+        """Whether it ended at the end of its schedule, as that was known before, and not earlier.
+
+        After an end, Schedule.EndTime is the real end.
+        """
+        is_late = scheduled_end is not None and scheduled_end <= (self.completion_time or 0)
+        return is_late and self.is_over and self.status_reason == ""
 
     @property
     def is_stopping(self) -> bool:
@@ -239,10 +247,12 @@ class Progress:
         tried: Stop was called and may have been accepted.
         sent: The digest of the Stop that SageMaker accepted; empty before that.
         refused_at: When a Stop was first refused because the test has not started.
-        failure_before: The endpoint's FailureReason before the Stop; None if it was not read.
+        failure_before: The endpoint's FailureReason before the Stop, or empty if a look during the
+            end found none; None if neither is known.
         evidence: The report of the verdict on a promotion; empty before that.
         unmeasured_since: Since when the evidence could not be read.
         request: The last Stop that was tried, as JSON.
+        refusal: The error with which a Stop failed last; empty if none did.
     """
 
     started_at: float
@@ -256,16 +266,17 @@ class Progress:
     evidence: Mapping[str, Any] = field(default_factory=dict)
     unmeasured_since: float | None = None
     request: str = ""
+    refusal: str = ""
 
     @classmethod
-    def read(cls, carried: Mapping[str, Any] | None, *, otherwise: float) -> Progress:
+    def read(cls, handed_over: Mapping[str, Any] | None, *, otherwise: float) -> Progress:
         """Read what an earlier invocation handed over, or start at the given time."""
         known = {member.name for member in fields(cls)}
-        values = {name: value for name, value in (carried or {}).items() if name in known}
+        values = {name: value for name, value in (handed_over or {}).items() if name in known}
         return cls(**{"started_at": otherwise, **values})
 
-    def carried(self) -> dict[str, object]:
-        """What :meth:`read` reads."""
+    def as_input(self) -> dict[str, object]:
+        """The member of the polling rule's input that :meth:`read` reads."""
         return asdict(self)
 
 

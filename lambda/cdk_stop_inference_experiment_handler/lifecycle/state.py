@@ -11,8 +11,8 @@ from ..contract.declaration import Declaration, Outcome, VariantActions
 from ..contract.request import RequestType
 from . import words
 from .decision import Decision, Row, Verb, can_retry, doubt, fail, succeed, wait
-from .end import contradictions, end
-from .gate import gate
+from .end import answer_end, contradictions
+from .gate import apply_gate
 from .order import Order, needs_of
 from .situation import (
     STOPPABLE_STATUSES,
@@ -24,6 +24,7 @@ from .situation import (
 )
 from .stop_request import (
     Wanted,
+    digest_in,
     is_no_pair,
     other_instance_type,
     promoted_by,
@@ -38,7 +39,7 @@ REFUSED_SECONDS = 90.0
 """How long a Stop of a test that has not started is retried before it counts as refused."""
 
 
-def state(order: Order, s: Situation) -> Decision:
+def decide_by_state(order: Order, s: Situation) -> Decision:
     """What to do about the experiment."""
     experiment, is_delete = s.experiment, s.request.type is RequestType.DELETE
     if isinstance(experiment, NotReadable):
@@ -67,14 +68,24 @@ def state(order: Order, s: Situation) -> Decision:
         starts = experiment.scheduled_start
         if starts is None or starts > s.deadline - BEGIN_AND_STOP_SECONDS:
             return fail(Row.CREATED_REFUSED, words.not_begun(experiment))
-    return _stop(order, s, experiment)
+    return _stop_when_ready(order, s, experiment)
+
+
+def is_stopped_already(wanted: Wanted, s: Situation) -> bool:
+    """Whether no Stop can follow, since one of the request is known or likely to be behind it."""
+    experiment = s.experiment
+    if not isinstance(experiment, Experiment):
+        return False
+    is_late = experiment.status == "Stopping" or experiment.is_over
+    return is_late and (s.progress.tried or _own_end(wanted, experiment) is not None)
 
 
 def unreadable(failed: NotReadable, s: Situation) -> Decision:
     """Look again while that can help; then the request fails."""
     if can_retry(failed, s):
         return wait(Row.AWS_REFUSED, failed.why)
-    why = words.aws_refused(s.request.name, failed.why, may_be_stopped=s.progress.tried)
+    may_be_stopped = s.progress.tried or s.progress.sent != ""
+    why = words.aws_refused(s.request.name, failed.why, may_be_stopped=may_be_stopped)
     return fail(Row.AWS_REFUSED, why)
 
 
@@ -100,17 +111,17 @@ def _ended(order: Order, s: Situation, experiment: Experiment) -> Decision:
             return succeed(Row.ENDED_UNSETTLED, words.unsettled(experiment), warn=True)
         return wait(Row.ENDED_UNSETTLED, words.status(experiment))
     ended = words.ended(experiment, before)
-    if new.has_ended(experiment):
+    if new.is_end_of(experiment):
         if not order.ends:
             return succeed(Row.ENDED_AS_NEW, ended, warn=True)
-        return end(s, experiment, new.digest, new)
+        return answer_end(s, experiment, new.digest, new.end)
     promoted = promoted_by(new.end, experiment)
-    if old is not None and old.has_ended(experiment):
+    if old is not None and old.is_end_of(experiment):
         if not order.ends:
             return succeed(Row.ENDED_AS_OLD, ended, warn=True)
-        if promoted in (None, promoted_by(old.end, experiment)):
-            return succeed(Row.ENDED_AS_OLD, words.ended_as_before(experiment), warn=True)
-        return fail(Row.ENDED_AS_OLD, words.too_late(promoted, experiment, before))
+        if _promotes_more(new, old, experiment):
+            return fail(Row.ENDED_AS_OLD, words.too_late(promoted, experiment, before))
+        return succeed(Row.ENDED_AS_OLD, words.ended_as_before(experiment), warn=True)
     row = Row.ENDED_OTHERWISE_PROMOTE if new.end.promotes else Row.ENDED_OTHERWISE
     if not order.ends:
         return succeed(row, ended, warn=True)
@@ -119,6 +130,18 @@ def _ended(order: Order, s: Situation, experiment: Experiment) -> Decision:
     if wrong := contradictions(new.end, experiment):
         return succeed(row, words.contradicted(experiment, wrong), warn=True)
     return succeed(row, ended)
+
+
+def _promotes_more(new: Wanted, old: Wanted, experiment: Experiment) -> bool:
+    """Whether an end promotes what another one does not.
+
+    After the end, SageMaker may no longer say which variants the experiment had, and an outcome
+    does not name them. Only the shadow can be promoted, so the names need not be known.
+    """
+    if not (new.end.promotes and old.end.promotes):
+        return new.end.promotes
+    promoted = {promoted_by(wanted.end, experiment) for wanted in (new, old)}
+    return len(promoted - {None}) > 1
 
 
 def _stopping(order: Order, experiment: Experiment) -> Decision:
@@ -131,9 +154,7 @@ def _stopping(order: Order, experiment: Experiment) -> Decision:
 
 def _own_end(wanted: Wanted, experiment: Experiment) -> Wanted | None:
     """The end that the request may have ordered and that the StatusReason carries, if any."""
-    return next(
-        (possible for possible in wanted.possible_ends if possible.has_ended(experiment)), None
-    )
+    return wanted.possible_end(digest_in(experiment.status_reason))
 
 
 def _is_refused(s: Situation, experiment: Experiment) -> bool:
@@ -156,9 +177,9 @@ def _mismatch(wanted: Wanted, experiment: Experiment) -> str | None:
     return None
 
 
-def _stop(order: Order, s: Situation, experiment: Experiment) -> Decision:
+def _stop_when_ready(order: Order, s: Situation, experiment: Experiment) -> Decision:
     """Stop it, as soon as what that needs is known and the look after it still allows it."""
-    decision = gate(order, s, experiment)
+    decision = apply_gate(order, s, experiment)
     if decision.verb is not Verb.STOP:
         return decision
     wanted = decision.stop
@@ -171,11 +192,13 @@ def _stop(order: Order, s: Situation, experiment: Experiment) -> Decision:
         return replace(decision, verb=Verb.PREPARE, needs=needs)
     counts = s.prepared.counts
     if has_counts and isinstance(counts, NotReadable):
-        return _instances_unknown(s, words.instances_unknown(experiment, counts.why), counts.kind)
+        return _instances_unknown(
+            s, words.instances_unknown(s, experiment, counts.why), counts.kind
+        )
     if has_counts and isinstance(counts, dict) and not counts.get(experiment.production):
         count = counts.get(experiment.production)
         shown = "no CurrentInstanceCount" if count is None else f"CurrentInstanceCount {count}"
-        return _instances_unknown(s, words.instances_unknown(experiment, shown))
+        return _instances_unknown(s, words.instances_unknown(s, experiment, shown))
     return decision
 
 

@@ -43,6 +43,7 @@ __all__ = [
     "Hour",
     "HourlyComparison",
     "HourlyValues",
+    "Outlook",
     "RateComparison",
     "SampleRatio",
     "Verdict",
@@ -51,7 +52,6 @@ __all__ = [
     "compare_rates",
     "mixture_precision",
     "normal_mixture_log_e",
-    "requests_needed",
     "sample_ratio",
     "variance_inflation",
 ]
@@ -59,7 +59,7 @@ __all__ = [
 TUNED_FOR = 100.0
 """The intrinsic time, in errors, at which the mixture is tightest. Fixed before any data."""
 
-MOST_AUTOCORRELATION = 0.9
+MAX_AUTOCORRELATION = 0.9
 """More cannot be told from an hourly series of some days."""
 
 ALLOWANCE = 4.0
@@ -77,7 +77,7 @@ RATIO_TOLERANCE = 0.02
 RATIO_LOG_E = math.log(1000)
 """From here on a sample ratio is wrong."""
 
-MOST_REQUESTS = 1e15
+MAX_REQUESTS = 1e15
 """A forecast ends here: nobody waits for more."""
 
 _ROUNDING = 1e-9
@@ -292,7 +292,7 @@ def variance_inflation(autocorrelation: float, hours: float) -> float:
     a + 4/n for a, between 0 and 0.9: the estimate from n values is too small by about (1 + 4a)/n
     (Marriott and Pope 1954).
     """
-    allowed = min(MOST_AUTOCORRELATION, max(0.0, autocorrelation + ALLOWANCE / hours))
+    allowed = min(MAX_AUTOCORRELATION, max(0.0, autocorrelation + ALLOWANCE / hours))
     return (1 + allowed) / (1 - allowed)
 
 
@@ -498,8 +498,8 @@ def _production_spells(hours: Sequence[Hour]) -> tuple[float, float]:
     errors = math.fsum(hour.production_errors for hour in hours)
     rate = errors / math.fsum(hour.production_invocations for hour in hours)
     centred = [hour.production_errors - rate * hour.production_invocations for hour in hours]
-    most = max(hour.production_errors for hour in hours)
-    return _spread(centred) / max(1.0, errors), _autocorrelation(centred, most)
+    largest = max(hour.production_errors for hour in hours)
+    return _spread(centred) / max(1.0, errors), _autocorrelation(centred, largest)
 
 
 def _production_dispersion(hours: Sequence[Hour]) -> float:
@@ -518,7 +518,7 @@ def _production_dispersion(hours: Sequence[Hour]) -> float:
 
 
 @dataclass(frozen=True)
-class _Outlook:
+class Outlook:
     """A shadow whose rate is production's from now on, and what was measured so far."""
 
     ratio: float  # R
@@ -560,7 +560,7 @@ class _Outlook:
         low, high = 0, 1
         while self.log_e(high, dispersion(high)) < target:
             low, high = high, 2 * high
-            if high > MOST_REQUESTS:
+            if high > MAX_REQUESTS:
                 return None
         while high - low > 1:
             middle = (low + high) // 2
@@ -570,7 +570,7 @@ class _Outlook:
 
 
 def _forecast(rates: _Rates, dropped: int, min_hours: int) -> Forecast:
-    outlook = _Outlook(
+    outlook = Outlook(
         ratio=rates.ratio,
         increase=rates.increase,
         rate=rates.matched / rates.requests,
@@ -593,32 +593,6 @@ def _forecast(rates: _Rates, dropped: int, min_hours: int) -> Forecast:
     passed = rates.hours + dropped
     hours = max(requests / rates.requests, min_hours / rates.hours - 1, 0) * passed
     return Forecast(requests, math.ceil(hours - _ROUNDING))
-
-
-def requests_needed(
-    rate: float,
-    bound: Bound,
-    *,
-    confidence: float = 0.95,
-    share: float = 1.0,
-    dispersion: float = EARLY_DISPERSION,
-) -> int | None:
-    """Forecast a test before it begins: how many requests does an equal shadow need?
-
-    Args:
-        rate: p, production's rate of errors.
-        bound: max_increase or max_rate.
-        confidence: As in `compare_rates`.
-        share: r, the shadow's requests over production's.
-        dispersion: phi. Default: a guess for errors that come alone.
-
-    Returns:
-        The requests to the shadow that are enough in four cases of five. None: no number is
-        enough, or none below 10^15.
-    """
-    ratio = 1.0 if bound.kind is BoundKind.MAX_INCREASE else 0.0
-    outlook = _Outlook(ratio, bound.value, rate, share, 1 - confidence)
-    return outlook.requests(lambda _: dispersion)
 
 
 def compare_hours(
@@ -719,7 +693,7 @@ def sample_ratio(
     """
     expected = share * production_invocations
     missing = 1 - shadow_invocations / expected if expected else None
-    log_e, most = 0.0, (1 + RATIO_TOLERANCE) * production_invocations
+    log_e, maximum = 0.0, (1 + RATIO_TOLERANCE) * production_invocations
     if not share:  # Sampling was switched off: one request refutes it.
         return SampleRatio(shadow_invocations > 0, math.inf if shadow_invocations else 0.0, None)
     # More than all requests are no sample of them: they count as all.
@@ -729,4 +703,4 @@ def sample_ratio(
         log_e = beta_binomial_log_e(sampled, production_invocations, low)
     elif shadow_invocations > high * production_invocations and high < 1:
         log_e = beta_binomial_log_e(sampled, production_invocations, high)
-    return SampleRatio(log_e >= RATIO_LOG_E or shadow_invocations > most, log_e, missing)
+    return SampleRatio(log_e >= RATIO_LOG_E or shadow_invocations > maximum, log_e, missing)

@@ -59,16 +59,20 @@ class Wanted:
         """The reason to send: its text and the digest."""
         return f"{self.reason_text[:MAX_REASON_TEXT]} ({self.digest})"
 
-    def has_ended(self, experiment: Experiment) -> bool:
+    def is_end_of(self, experiment: Experiment) -> bool:
         """Whether the experiment's StatusReason carries this end's digest."""
         return digest_in(experiment.status_reason) == self.digest
 
     @property
     def possible_ends(self) -> tuple[Wanted, ...]:
         """This end, and the one in its place if a deletion may not promote, with any reason."""
-        return (self, self.kept("")) if self.end.promotes else (self,)
+        return (self, self.without_promotion("")) if self.end.promotes else (self,)
 
-    def kept(self, why: str) -> Wanted:
+    def possible_end(self, digest: str) -> Wanted | None:
+        """The one of :attr:`possible_ends` with this digest, if any."""
+        return next((end for end in self.possible_ends if end.digest == digest), None)
+
+    def without_promotion(self, why: str) -> Wanted:
         """The end of a deletion that may not promote."""
         return replace(
             self,
@@ -183,27 +187,27 @@ def names_instances(end: End) -> bool:
     return isinstance(end.how, VariantActions) or end.how.names_instances
 
 
-def ends_alike(one: Declaration, other: Declaration, experiment: Experiment | None) -> bool:
+def ends_alike(first: Declaration, second: Declaration, experiment: Experiment | None) -> bool:
     """Whether two declarations of the same experiment end it in the same way.
 
     An outcome and a declaration that names variants are compared by what they make of this
-    experiment, with instances as they are configured.
+    experiment, with instances as they are configured. Without DesiredModelVariants SageMaker
+    chooses the instances of a promoted variant, which an outcome always names.
     """
-    if one.end == other.end:
+    if first.end == second.end:
         return True
-    if isinstance(one.end.how, Outcome) is isinstance(other.end.how, Outcome):
+    if isinstance(first.end.how, Outcome) is isinstance(second.end.how, Outcome):
         return False
-    if one.end.desired_state != other.end.desired_state or experiment is None:
+    if first.end.desired_state != second.end.desired_state or experiment is None:
         return False
-    outcome, named = (one, other) if isinstance(one.end.how, Outcome) else (other, one)
+    outcome, named = (first, second) if isinstance(first.end.how, Outcome) else (second, first)
     assert isinstance(named.end.how, VariantActions)  # noqa: S101 - the other one of two
     if actions_of(outcome.end, experiment) != named.end.how.actions:
         return False
-    desired = _desired(outcome.end, experiment, {}, keeps_all=True)
-    return all(
-        variant.as_request() == desired.get(variant.variant_name)
-        for variant in named.end.how.desired or ()
-    )
+    if named.end.how.desired is None:
+        return not named.end.promotes
+    makes = _desired(outcome.end, experiment, {}, keeps_all=True)
+    return _desired(named.end, experiment, {}) == makes
 
 
 def _pair(experiment: Experiment) -> tuple[str, ...]:

@@ -46,10 +46,10 @@ def judge(
     production, shadow = (
         _total(Query(variant, "Invocations", "Sum", PERIOD), measured) for variant in question.pair
     )
-    least = evidence.min_invocations
+    minimum = evidence.min_invocations
     too_few = None
-    if min(production, shadow) < least:
-        why = words.too_few_requests(production, shadow, least)
+    if min(production, shadow) < minimum:
+        why = words.too_few_requests(production, shadow, minimum)
         too_few = Result(Verdict.INCONCLUSIVE, why)
     compared = [
         (comparison, _compared(comparison, question.pair, measured))
@@ -67,24 +67,27 @@ def _compared(comparison: Comparison, pair: tuple[str, str], measured: Measured)
         by_hour: dict[float, list[float]] = {0.0: []}
         for name in pair:
             total, count = (
-                _total(Query(name, metric, of, PERIOD), measured) for of in ("Sum", "SampleCount")
+                _total(Query(name, metric, sum_or_count, PERIOD), measured)
+                for sum_or_count in ("Sum", "SampleCount")
             )
             if not count:
                 return Result(Verdict.ERROR, words.not_measured(metric, name))
             by_hour[0.0].append(total / count)
     else:
         series, counts = (
-            [measured.series[Query(name, metric, of, HOUR)] for name in pair]
-            for of in (statistic, "SampleCount")
+            [measured.series[Query(name, metric, value_or_count, HOUR)] for name in pair]
+            for value_or_count in (statistic, "SampleCount")
         )
         enough = PERCENTILES[statistic]
-        hours = [hour for hour in counts[0] if all(of.get(hour, 0) >= enough for of in counts)]
-        for name, of in zip(pair, series, strict=True):
-            if not of.keys() >= set(hours):
+        hours = [
+            hour for hour in counts[0] if all(count.get(hour, 0) >= enough for count in counts)
+        ]
+        for name, values_by_hour in zip(pair, series, strict=True):
+            if not values_by_hour.keys() >= set(hours):
                 return Result(Verdict.ERROR, words.not_measured(f"{metric} {statistic}", name))
         if not hours:
             return Result(Verdict.INCONCLUSIVE, words.no_hour(statistic, enough), {"hours": 0})
-        by_hour = {hour: [of[hour] for of in series] for hour in hours}
+        by_hour = {hour: [values_by_hour[hour] for values_by_hour in series] for hour in hours}
     excess = {
         at: shadow - _bound(comparison, production) for at, (production, shadow) in by_hour.items()
     }

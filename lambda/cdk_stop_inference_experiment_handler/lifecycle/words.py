@@ -20,6 +20,13 @@ MAX_VERDICT_REASON = 480
 
 _GO_ON = "deploy or delete again to continue waiting"
 
+_AGAIN = "deploy or delete again"
+
+_WAS_LOST = "was sent, and it is not known whether SageMaker accepted it"
+"""Of a stop whose answer was lost."""
+
+_STOP_LOST = f"a stop {_WAS_LOST}"
+
 _DAY_AFTER = "The day after a promotion"
 """The title of the page docs/guide/day-after.md."""
 
@@ -83,11 +90,12 @@ def not_a_pair(experiment: Experiment) -> str:
     )
 
 
-def instances_unknown(experiment: Experiment, cause: str) -> str:
+def instances_unknown(s: Situation, experiment: Experiment, cause: str) -> str:
     """The promoted variant cannot get production's instance count."""
+    left = _STOP_LOST if s.progress.tried else "nothing was stopped"
     return (
         f"the current instance count of variant '{experiment.production}' of {_named(experiment)} "
-        f"is not known; nothing was stopped: set 'InstanceType' and 'InstanceCount' in "
+        f"is not known; {left}: set 'InstanceType' and 'InstanceCount' in "
         f"'Instances'; DescribeEndpoint of '{experiment.endpoint_name}': {_shortened(cause)}"
     )
 
@@ -111,94 +119,79 @@ def not_in_stop_on(name: str, event: str) -> str:
     return f"'stop_on' does not list {event.upper()}; inference experiment '{name}' was not stopped"
 
 
-def unreadable_old_declaration(name: str, cause: str) -> str:
+def unreadable_old_declaration(s: Situation, cause: str) -> str:
     """The declaration that was deployed before is not known."""
     return (
-        f"the stack's events do not show the last deployed declaration of inference experiment "
-        f"'{name}', which was not stopped: roll the stack back, then deploy again, or stop the "
-        f"experiment yourself; {_shortened(cause)}"
+        f"the stack's events do not show the last deployed declaration of {_which(s)}: roll the "
+        f"stack back, then deploy again, or stop the experiment yourself; {_shortened(cause)}"
     )
 
 
-def not_readable(name: str, cause: str) -> str:
+def not_readable(s: Situation, cause: str) -> str:
     """The stack cannot be read, so nobody knows whether the order still stands."""
     return (
-        f"the stack of this request could not be read; inference experiment '{name}' was not "
-        f"stopped: let the function read the stack, then deploy again; {_shortened(cause)}"
+        f"the stack of this request could not be read; {_left(s)}: let the function read the "
+        f"stack, then deploy again; {_shortened(cause)}"
     )
 
 
-def doomed(name: str) -> str:
+def doomed(s: Situation) -> str:
     """Another resource has failed, and CloudFormation is about to undo the operation."""
     return (
-        f"another resource of this deployment failed; inference experiment '{name}' was not "
-        f"stopped: fix that resource, then deploy again"
+        f"another resource of this deployment failed; {_left(s)}: fix that resource, then deploy "
+        f"again"
     )
 
 
-def closed(name: str) -> str:
+def closed(s: Situation) -> str:
     """CloudFormation has the answer to this request, or has cancelled it."""
-    return (
-        f"CloudFormation no longer waits for this request, which did not stop inference experiment "
-        f"'{name}'"
-    )
+    not_by_it = f"this delivery did not stop inference experiment '{s.request.name}'"
+    left = _left(s) if s.progress.tried else not_by_it
+    return f"CloudFormation no longer waits for this request; {left}"
 
 
-def own_event_missing(name: str) -> str:
+def own_event_missing(s: Situation) -> str:
     """The stack's events may be older than the request."""
-    return (
-        f"the stack's events do not show this request; inference experiment '{name}' was not "
-        f"stopped: deploy again"
-    )
+    return f"the stack's events do not show this request; {_left(s)}: deploy again"
 
 
-def holders_unknown(name: str, cause: str) -> str:
+def holders_unknown(s: Situation, cause: str) -> str:
     """Whether another resource manages the experiment is not known."""
     return (
-        f"the resources of this stack could not be listed, and one of them may manage inference "
-        f"experiment '{name}', which was not stopped: if it is still running, stop it yourself; "
-        f"{_shortened(cause)}"
+        f"the resources of this stack could not be listed, and one of them may manage "
+        f"{_which(s)}: if it is still running, stop it yourself; {_shortened(cause)}"
     )
 
 
-def undone(name: str, experiment: Experiment | None = None) -> str:
-    """An undo never stops an experiment that may outlive it."""
-    if experiment is not None and experiment.has_ended:
-        end = ended(experiment)
+def undone(s: Situation, experiment: Experiment | None = None) -> str:
+    """A rollback, which stops no experiment that may outlive it; an end cannot be taken back."""
+    if experiment is not None and (experiment.is_over or experiment.is_stopping):
+        end = ended(experiment) if experiment.has_ended else status(experiment)
         return f"CloudFormation is undoing the operation, but {end}; this cannot be undone"
-    return f"CloudFormation is undoing the operation; inference experiment '{name}' was not stopped"
+    return f"CloudFormation is undoing the operation; {_left(s)}"
 
 
-def overtaken(name: str) -> str:
+def overtaken(s: Situation) -> str:
     """The request is no longer the stack's current one."""
-    return (
-        f"CloudFormation has moved on since this request; inference experiment '{name}' was not "
-        f"stopped"
-    )
+    return f"CloudFormation has moved on since this request; {_left(s)}"
 
 
-def unclear(name: str, stack_status: str) -> str:
+def unclear(s: Situation, stack_status: str) -> str:
     """The stack is at rest, or its status is not known."""
     return (
-        f"the stack is in {stack_status}, and its events do not match this request; inference "
-        f"experiment '{name}' was not stopped: deploy again"
+        f"the stack is in {stack_status}, and its events do not match this request; {_left(s)}: "
+        f"deploy again"
     )
 
 
-def parent_at_rest(name: str) -> str:
+def parent_at_rest(s: Situation) -> str:
     """A nested stack that is deployed directly."""
-    return (
-        f"a parent of this nested stack is not being deployed; inference experiment '{name}' was "
-        f"not stopped: deploy the root stack"
-    )
+    return f"a parent of this nested stack is not being deployed; {_left(s)}: deploy the root stack"
 
 
-def held_by_another(name: str, holders: Iterable[str]) -> str:
+def held_by_another(s: Situation, holders: Iterable[str]) -> str:
     """The construct was renamed or moved: another resource now manages the experiment."""
-    return (
-        f"resource {quoted(holders)} of this stack now manages inference experiment '{name}', "
-        f"which was not stopped"
-    )
+    return f"resource {quoted(holders)} of this stack now manages {_which(s)}"
 
 
 def not_held(physical_id: str) -> str:
@@ -241,6 +234,23 @@ def serves(promoted: str | None, experiment: Experiment) -> str:
         f"; variant '{promoted}' serves production now"
         f"{f', by endpoint configuration {quoted([by])}' if by else ''}; to go back, see the page "
         f"'{_DAY_AFTER}'"
+    )
+
+
+def promotion_unknown(promoted: str | None, experiment: Experiment) -> str:
+    """A promotion was ordered, and SageMaker does not say that it ended the experiment."""
+    named = f"variant '{promoted}'" if promoted else "its shadow"
+    return (
+        f"; it is not known whether {named} serves production now: check endpoint "
+        f"'{experiment.endpoint_name}'"
+    )
+
+
+def failure_unknown(experiment: Experiment) -> str:
+    """The endpoint has a FailureReason that may be older than the stop."""
+    return (
+        f"; it is not known whether the last failure of endpoint '{experiment.endpoint_name}' came "
+        f"with this end: check what it serves{_endpoint_cause(experiment)}"
     )
 
 
@@ -343,12 +353,24 @@ def gone_while_waiting(name: str) -> str:
 
 
 def out_of_time(s: Situation, trouble: str) -> str:
-    """The deadline has passed; the experiment may still be ending."""
-    seen = status(s.experiment) if isinstance(s.experiment, Experiment) else _shortened(trouble)
-    return (
-        f"inference experiment '{s.request.name}' has not ended after "
-        f"{s.deadline - s.progress.started_at:.0f} s: {_GO_ON}; last seen: {seen}"
-    )
+    """The deadline has passed: the experiment may still be ending, or nothing was stopped.
+
+    ``trouble`` says what the request has waited for, where that is not what SageMaker says of the
+    experiment.
+    """
+    seen = s.experiment if isinstance(s.experiment, Experiment) else None
+    if seen is not None and seen.is_over and not seen.is_settled:
+        return unsettled(seen)
+    name, after = s.request.name, f"{s.deadline - s.progress.started_at:.0f} s"
+    last = dict.fromkeys((status(seen) if seen else "", _shortened(trouble)))
+    because = f"; last seen: {'; '.join(filter(None, last))}"
+    if s.progress.sent or s.progress.tried or (seen is not None and seen.is_stopping):
+        is_lost = s.progress.tried and not s.progress.sent
+        return (
+            f"inference experiment '{name}' has not ended after {after}: {_GO_ON}"
+            f"{f'; {_STOP_LOST}' if is_lost else ''}{because}"
+        )
+    return f"inference experiment '{name}' was not stopped within {after}: {_AGAIN}{because}"
 
 
 def cannot_hand_over(name: str, seen: str, cause: str) -> str:
@@ -372,10 +394,15 @@ NO_PAIR = "SageMaker does not return the production variant, the shadow variant 
 
 def gate(name: str, report: Mapping[str, object]) -> str:
     """The verdict on a promotion, understandable without the report."""
-    done = "can be" if report["verdict"] == "successful" else "was not"
-    text = f"the shadow of inference experiment '{name}' {done} promoted: the evidence is "
-    why = _shortened(str(report["why"]), MAX_VERDICT_REASON)
-    text += ": ".join(filter(None, [str(report["verdict"]), why]))
+    verdict = str(report["verdict"])
+    shadow = f"the shadow of inference experiment '{name}'"
+    text = (
+        f"{shadow} can be promoted: the evidence is successful"
+        if verdict == "successful"
+        else f"{shadow} was not promoted: the evidence is {verdict}"
+    )
+    if why := _shortened(str(report["why"]), MAX_VERDICT_REASON):
+        text += f": {why}"
     if "from" in report:
         text += f"; measured from {report['from']} to {report['to']}"
     if report.get("samplingPercentage") not in (None, 100):
@@ -402,10 +429,10 @@ def on_other_instances(differ: tuple[str, str] | None) -> str:
     )
 
 
-def too_few_requests(production: float, shadow: float, least: int) -> str:
+def too_few_requests(production: float, shadow: float, minimum: int) -> str:
     """Too few requests for a verdict."""
     return (
-        f"production got {production:,.0f} requests and the shadow {shadow:,.0f}; {least:,} are "
+        f"production got {production:,.0f} requests and the shadow {shadow:,.0f}; {minimum:,} are "
         f"needed"
     )
 
@@ -420,9 +447,9 @@ def not_measured(metric: str, variant: str) -> str:
     return f"CloudWatch has no {metric} of variant '{variant}'"
 
 
-def no_hour(statistic: str, least: int) -> str:
+def no_hour(statistic: str, minimum: int) -> str:
     """Too few requests for a percentile."""
-    return f"{statistic} needs a whole hour with {least} requests of each variant"
+    return f"{statistic} needs a whole hour with {minimum} requests of each variant"
 
 
 def out_of_bound(comparison: Comparison, values: Mapping[str, float], hour: float) -> str:
@@ -472,6 +499,11 @@ def judged_hours(comparison: Comparison, values: Mapping[str, object], verdict: 
         named = f"{comparison.metric} {comparison.statistic or AVERAGE}"
     else:
         named = f"{comparison.metric[1].name} {comparison.metric[1].statistic}"
+    if not values["hours"]:
+        return (
+            f"{named} is not yet known: CloudWatch has it for no hour in which both variants have "
+            f"enough requests; if there are such hours, check the metric's name and dimensions"
+        )
     says = {
         "successful": "fewer than half of the hours break it",
         "failed": "more than half of the hours break it",
@@ -528,19 +560,27 @@ def _named(experiment: Experiment) -> str:
 
 
 def _end(experiment: Experiment, scheduled_end: float | None = None) -> str:
-    """How and when it ended, and why if SageMaker says so.
-
-    After an end, Schedule.EndTime is the real end, so only what was known before can tell an end by
-    schedule.
-    """
+    """How and when it ended, and why if SageMaker says so."""
     at = f" at {moment(experiment.completion_time)}" if experiment.completion_time else ""
     if experiment.status_reason:
         why = f", because '{_shortened(experiment.status_reason)}'"
-    elif scheduled_end is not None and scheduled_end <= (experiment.completion_time or 0):
+    elif scheduled_end is not None and experiment.is_ended_by_schedule(scheduled_end):
         why = f", by its schedule, which ended it at {moment(scheduled_end)}"
     else:
         why = "; SageMaker gives no reason"
     return f"{experiment.status}{at}{why}"
+
+
+def _left(s: Situation) -> str:
+    """What the request has done, where nothing more follows and no end is known."""
+    named = f"inference experiment '{s.request.name}'"
+    return f"a stop of {named} {_WAS_LOST}" if s.progress.tried else f"{named} was not stopped"
+
+
+def _which(s: Situation) -> str:
+    """The same, as a part of another sentence."""
+    left = f"for which {_STOP_LOST}" if s.progress.tried else "which was not stopped"
+    return f"inference experiment '{s.request.name}', {left}"
 
 
 def _starts(experiment: Experiment) -> str:
@@ -559,9 +599,9 @@ def quoted(names: Iterable[str]) -> str:
     return ", ".join(f"'{name}'" for name in names if name) or "none"
 
 
-def _shortened(text: str, most: int = MAX_QUOTED) -> str:
+def _shortened(text: str, maximum: int = MAX_QUOTED) -> str:
     """AWS's own text without its middle: it starts with the call and ends with the cause."""
-    if len(text) <= most:
+    if len(text) <= maximum:
         return text
-    half = (most - 3) // 2
+    half = (maximum - 3) // 2
     return f"{text[:half]}...{text[-half:]}"

@@ -135,8 +135,8 @@ def _beginning(text: str) -> str:
 
 
 def _without_middle(text: str) -> str:
-    kept = len(text) * 3 // 8 - 1
-    return text[:kept] + _SHORTENED + text[-kept:] if len(text) > 8 else ""
+    length = len(text) * 3 // 8 - 1
+    return text[:length] + _SHORTENED + text[-length:] if len(text) > 8 else ""
 
 
 def _json(value: object) -> bytes:

@@ -9,7 +9,6 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
 from ..contract.validation import as_mapping
 from ..lifecycle.situation import (
@@ -20,7 +19,7 @@ from ..lifecycle.situation import (
     Question,
     StackEvent,
 )
-from .errors import Gone, Transient, error_of
+from .errors import CALL_FAILED, Gone, Transient, error_of
 
 SDK_CONFIG = Config(
     connect_timeout=5,
@@ -39,6 +38,7 @@ def client(service: str, session: boto3.Session | None = None, attempts: int = 1
     return (session or boto3).client(service, config=config)  # type: ignore[call-overload]
 
 
+_ARN = "InferenceExperimentArn"
 _CONFIGURED = ("ModelName", "VariantName", "InfrastructureConfig")
 
 
@@ -62,7 +62,7 @@ class Aws:
         """
         describe = self._sagemaker.describe_inference_experiment
         try:
-            return read_experiment(ask(partial(describe, Name=name)))
+            return read_experiment(ask(partial(describe, Name=name), "Arn", "Name", "Status"))
         except Gone:
             return None
 
@@ -82,13 +82,13 @@ class Aws:
         """Order the end of the experiment, which comes minutes later.
 
         Returns:
-            The experiment's ARN, from SageMaker's answer.
+            The experiment's ARN, from SageMaker's response.
 
         Raises:
-            AwsError: The call failed; if its answer was lost, it may have been carried out.
+            AwsError: The call failed; if its response was lost, it may have been carried out.
         """
-        answer = ask(partial(self._sagemaker.stop_inference_experiment, **request))
-        return str(answer.get("InferenceExperimentArn", ""))
+        stop = self._sagemaker.stop_inference_experiment
+        return str(ask(partial(stop, **request), _ARN)[_ARN])
 
     def stack(self, stack_id: str) -> Description:
         """A stack as CloudFormation describes it.
@@ -96,8 +96,11 @@ class Aws:
         Raises:
             AwsError: The call failed.
         """
-        answer = ask(partial(self._cloudformation.describe_stacks, StackName=stack_id))
-        stack = answer["Stacks"][0]
+        describe = self._cloudformation.describe_stacks
+        stacks = ask(partial(describe, StackName=stack_id), "Stacks")["Stacks"]
+        if not stacks or "StackStatus" not in stacks[0]:
+            raise Transient("DescribeStacks: the response has no StackStatus")
+        stack = stacks[0]
         return Description(str(stack["StackStatus"]), str(stack.get("ParentId") or ""))
 
     def event_page(self, stack_id: str, token: str = "") -> tuple[tuple[StackEvent, ...], str]:
@@ -108,8 +111,8 @@ class Aws:
         """
         page = {"NextToken": token} if token else {}
         describe = self._cloudformation.describe_stack_events
-        answer = ask(partial(describe, StackName=stack_id, **page))
-        return tuple(map(read_event, answer["StackEvents"])), str(answer.get("NextToken") or "")
+        response = ask(partial(describe, StackName=stack_id, **page), "StackEvents")
+        return tuple(map(read_event, response["StackEvents"])), str(response.get("NextToken") or "")
 
     def holders(self, stack_id: str, physical_id: str) -> tuple[str, ...]:
         """Logical ids of a stack's resources with a physical id that are not being deleted.
@@ -118,7 +121,8 @@ class Aws:
             AwsError: A call failed.
         """
         paginator = self._cloudformation.get_paginator("list_stack_resources")
-        pages = ask(partial(_all, paginator.paginate, StackName=stack_id))
+        read = partial(_all, paginator.paginate, StackName=stack_id)
+        pages = ask(read, "StackResourceSummaries")
         return tuple(
             resource["LogicalResourceId"]
             for page in pages
@@ -151,7 +155,7 @@ class Aws:
                 continue
             statuses = {str(stat["Id"]): "missing" for stat in stats}
             read = partial(_all, pages, MetricDataQueries=stats, StartTime=begin, EndTime=end)
-            for page in ask(read):
+            for page in ask(read, "MetricDataResults"):
                 for result in page["MetricDataResults"]:
                     statuses[result["Id"]] = result.get("StatusCode")
                     times = (at.timestamp() for at in result["Timestamps"])
@@ -188,12 +192,21 @@ class Aws:
         return client("cloudwatch", self._session, self._attempts)
 
 
-def ask(call: Callable[[], Any]) -> Any:  # noqa: ANN401
-    """Make a call; its failure is one of the errors of :mod:`.errors`."""
+def ask(call: Callable[[], Any], *required: str) -> Any:  # noqa: ANN401
+    """Make a call; its failure is one of the errors of :mod:`.errors`.
+
+    A response, or one of its pages, that lacks a required member is not AWS's: botocore parses
+    anything that JSON can be as an empty response.
+    """
     try:
-        return call()
-    except (ClientError, BotoCoreError) as error:
+        response = call()
+    except CALL_FAILED as error:
         raise error_of(error) from error
+    for page in response if isinstance(response, list) else [response]:
+        if missing := [member for member in required if member not in page]:
+            why = f"the response has no {' and no '.join(missing)}"
+            raise Transient(why, may_be_done=True)
+    return response
 
 
 def _all(pages: Callable[..., Iterable[Any]], **request: object) -> list[Any]:
@@ -211,33 +224,33 @@ def _metric_stat(endpoint_name: str, query: Query) -> dict[str, object]:
     return {"Metric": metric, "Period": query.period, "Stat": query.statistic}
 
 
-def read_experiment(answer: Mapping[str, object]) -> Experiment:
-    """Read the answer of DescribeInferenceExperiment as botocore parses it."""
-    endpoint = as_mapping(answer.get("EndpointMetadata"))
-    schedule = as_mapping(answer.get("Schedule"))
-    shadow_mode = as_mapping(answer.get("ShadowModeConfig"))
+def read_experiment(response: Mapping[str, object]) -> Experiment:
+    """Read the response of DescribeInferenceExperiment as botocore parses it."""
+    endpoint = as_mapping(response.get("EndpointMetadata"))
+    schedule = as_mapping(response.get("Schedule"))
+    shadow_mode = as_mapping(response.get("ShadowModeConfig"))
     shadows = _mappings(shadow_mode.get("ShadowModelVariants"))
     share = shadows[0].get("SamplingPercentage") if shadows else None
     return Experiment(
-        arn=str(answer["Arn"]),
-        name=str(answer["Name"]),
-        status=str(answer["Status"]),
-        status_reason=str(answer.get("StatusReason") or ""),
-        created=_seconds(answer.get("CreationTime")),
+        arn=str(response["Arn"]),
+        name=str(response["Name"]),
+        status=str(response["Status"]),
+        status_reason=str(response.get("StatusReason") or ""),
+        created=_seconds(response.get("CreationTime")),
         scheduled_start=_seconds(schedule.get("StartTime")),
         scheduled_end=_seconds(schedule.get("EndTime")),
-        completion_time=_seconds(answer.get("CompletionTime")),
+        completion_time=_seconds(response.get("CompletionTime")),
         endpoint_name=str(endpoint.get("EndpointName") or ""),
         endpoint_config_name=str(endpoint.get("EndpointConfigName") or ""),
         endpoint_status=str(endpoint.get("EndpointStatus") or ""),
         endpoint_failure=str(endpoint.get("FailureReason") or ""),
         variants={
             str(variant.get("VariantName")): str(variant.get("Status") or "")
-            for variant in _mappings(answer.get("ModelVariants"))
+            for variant in _mappings(response.get("ModelVariants"))
         },
         configured={
             str(variant.get("VariantName")): {member: variant.get(member) for member in _CONFIGURED}
-            for variant in _mappings(answer.get("ModelVariants"))
+            for variant in _mappings(response.get("ModelVariants"))
         },
         production=str(shadow_mode.get("SourceModelVariantName") or ""),
         shadows=tuple(str(shadow.get("ShadowModelVariantName")) for shadow in shadows),
@@ -245,8 +258,8 @@ def read_experiment(answer: Mapping[str, object]) -> Experiment:
     )
 
 
-def read_counts(answer: Mapping[str, object]) -> dict[str, int]:
-    """Read the answer of DescribeEndpoint as botocore parses it.
+def read_counts(response: Mapping[str, object]) -> dict[str, int]:
+    """Read the response of DescribeEndpoint as botocore parses it.
 
     Serverless variants and those of instance pools have no count of one instance type. The model
     that the function uses knows that they are there, not what is in them.
@@ -254,7 +267,7 @@ def read_counts(answer: Mapping[str, object]) -> dict[str, int]:
     variants = (
         variant
         for kind in ("ProductionVariants", "ShadowProductionVariants")
-        for variant in _mappings(answer.get(kind))
+        for variant in _mappings(response.get(kind))
     )
     return {
         str(variant.get("VariantName")): count
@@ -266,7 +279,7 @@ def read_counts(answer: Mapping[str, object]) -> dict[str, int]:
 
 
 def read_event(event: Mapping[str, object]) -> StackEvent:
-    """Read one event of DescribeStackEvents' answer."""
+    """Read one event of a response of DescribeStackEvents."""
     return StackEvent(
         at=_seconds(event.get("Timestamp")) or 0.0,
         logical_id=str(event.get("LogicalResourceId") or ""),

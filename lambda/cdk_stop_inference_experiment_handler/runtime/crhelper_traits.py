@@ -15,14 +15,16 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 from crhelper import FAILED, CfnResource
 
 from ..contract.request import RequestType, issued_at, malformation
 from ..contract.wire import MAX_SERVICE_TIMEOUT, RULE_PREFIX, RULE_PREFIX_VARIABLE
 from .answer import NotDelivered, send
 from .aws import client
+from .errors import CALL_FAILED
 from .polling import (
+    ENDPOINT,
     PROGRESS,
     SCHEDULE,
     Event,
@@ -39,14 +41,14 @@ CLEAN_UP_SECONDS = 120
 """How long a clean-up that fails is retried."""
 
 ANSWER_SECONDS = 70
-"""How long a firing of the rule tries to answer: the rule fires again."""
+"""How long an invocation whose rule fires again tries to answer."""
 
 REDELIVERY_SECONDS = 55
 """A delivery this long after the request is a retry: Lambda's first one comes after a minute.
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html"""
 
 _DIGEST_LENGTH = 16
-_CALLS = 3
+_ATTEMPTS = 3
 """How often the SDK tries a call that makes or removes the rule."""
 _CRHELPER_KEYS = ("CrHelperData", "CrHelperPoll", "CrHelperRule", "CrHelperPermission")
 _ALREADY_GONE = frozenset({"ResourceNotFoundException"})
@@ -56,14 +58,14 @@ class HandOverFailed(Exception):
     """The polling rule could not be created."""
 
 
-class ComeAgain(BaseException):
+class RetryDelivery(BaseException):
     """This delivery ends without an answer; the polling rule or Lambda's retry continues.
 
     Not an Exception: crhelper answers FAILED to those.
     """
 
 
-class NoAnswer(BaseException):
+class AlreadyAnswered(BaseException):
     """CloudFormation has its answer: this delivery ends, and removes the rule."""
 
 
@@ -82,7 +84,7 @@ class Resource(CfnResource):
                 sleep_on_delete=0,
             )
         self._sam_local = None
-        self._names = _RequestNames()
+        self._ids = _RequestIds()
 
     def __call__(self, event: Event, context: Any) -> None:  # noqa: ANN401 - Lambda's context
         """Handle one invocation.
@@ -94,23 +96,23 @@ class Resource(CfnResource):
         if why is not None:
             logger.error("the event is ignored: %s", why, extra={"decision": "ignore the event"})
             return
-        self._names.attach(event)
+        self._ids.attach(event)
         self.PhysicalResourceId = ""
-        self._has_answered = False
+        self._has_answered = self._has_removed_rule = False
         self._may_have_rule = "CrHelperPoll" in event or _may_be_redelivered(event)
-        whole = dict(unpack(event))
-        if whole["RequestType"] == RequestType.CREATE.value:
+        request = dict(unpack(event))
+        if request["RequestType"] == RequestType.CREATE.value:
             # There is none yet; crhelper would answer with it.
-            whole.pop("PhysicalResourceId", None)
+            request.pop("PhysicalResourceId", None)
         try:
-            super().__call__(whole, context)
-        except NoAnswer:
+            super().__call__(request, context)
+        except AlreadyAnswered:
             self._has_answered = True
-        except (ComeAgain, NotDelivered) as why:
-            if not self._is_poll:
+        except (RetryDelivery, NotDelivered) as why:
+            if not (self._is_poll and self._is_given_up):
+                if self._fires_again:
+                    return
                 raise RuntimeError(str(why)) from None
-            if not self._is_given_up:
-                return
         if self._has_answered and self._may_have_rule:
             self._clean_up()
 
@@ -129,10 +131,12 @@ class Resource(CfnResource):
         self._may_have_rule = True
         was_poll = self._is_poll
         self._event[PROGRESS] = progress
-        self._endpoint_name = endpoint_name
+        # A firing that could not describe the experiment keeps the rule's event pattern.
+        self._endpoint_name = endpoint_name or self._event.get(ENDPOINT, "")
+        self._event[ENDPOINT] = self._endpoint_name
         try:
             self._setup_polling()
-        except (ClientError, BotoCoreError, HandOverFailed) as error:
+        except (*CALL_FAILED, HandOverFailed) as error:
             if not was_poll:
                 for key in _CRHELPER_KEYS:
                     self._event.pop(key, None)
@@ -141,6 +145,11 @@ class Resource(CfnResource):
     @property
     def _is_poll(self) -> bool:
         return "CrHelperPoll" in self._event
+
+    @property
+    def _fires_again(self) -> bool:
+        """Whether the polling rule continues; otherwise only Lambda's retry does."""
+        return self._is_poll and not self._has_removed_rule
 
     @property
     def _is_given_up(self) -> bool:
@@ -172,24 +181,24 @@ class Resource(CfnResource):
         if (status or self.Status) == FAILED:
             own = self._event.get("PhysicalResourceId")
             self.PhysicalResourceId = own or self.generate_physical_id(self._event)
-        # The rule fires again, so a poll does not have to retry until the invocation ends.
-        left = self.seconds_left()
-        until = time.time() + (min(left, ANSWER_SECONDS) if self._is_poll else left)
-        # crhelper cuts a long reason to its last 240 characters.
-        whole = reason if status else self.Reason
-        deliver = send_response or (
-            lambda url, body, _verify: send(
-                url, {**body, "Reason": whole}, lambda: until - time.time()
-            )
-        )
         if self._is_last_answer(status or self.Status):
             self._remove_rule()
+        # A rule that fires again answers later; without one, all of this invocation is for it.
+        left = self.seconds_left()
+        until = time.time() + (min(left, ANSWER_SECONDS) if self._fires_again else left)
+        # crhelper cuts a long reason to its last 240 characters.
+        full_reason = reason if status else self.Reason
+        deliver = send_response or (
+            lambda url, body, _verify: send(
+                url, {**body, "Reason": full_reason}, lambda: until - time.time()
+            )
+        )
         self._has_answered = True
         super()._send(status, reason, deliver)
 
     @cached_property
     def _events(self) -> Any:  # noqa: ANN401
-        return client("events", attempts=_CALLS)
+        return client("events", attempts=_ATTEMPTS)
 
     def _is_last_answer(self, status: str) -> bool:
         """Whether CloudFormation deletes the resource, and perhaps the function, after this answer.
@@ -210,6 +219,14 @@ class Resource(CfnResource):
         prefix = os.environ.get(RULE_PREFIX_VARIABLE, RULE_PREFIX)
         digest = _digest(self._event, "LogicalResourceId")
         return f"{prefix[: MAX_RULE_NAME - _DIGEST_LENGTH]}{digest}"
+
+    @property
+    def _target_id(self) -> str:
+        """The same for each delivery of a request, and another one for each request.
+
+        CloudFormation can use a RequestId again; it signs each request's ResponseURL anew.
+        """
+        return _digest(self._event, "RequestId", "RequestType", "ResponseURL")
 
     def _put_rule(self) -> str:
         pattern = (
@@ -232,7 +249,7 @@ class Resource(CfnResource):
         _, partition, _, region, account, _ = self._event["CrHelperRule"].split(":", 5)
         function_arn = f"arn:{partition}:lambda:{region}:{account}:function:{func_name}"
         target = {
-            "Id": _digest(self._event),
+            "Id": self._target_id,
             "Arn": function_arn,
             "InputTransformer": input_transformer(self._event),
         }
@@ -249,7 +266,7 @@ class Resource(CfnResource):
 
     @property
     def _clean_up_steps(self) -> list[Callable[[], object]]:
-        name, own = self._rule_name, [_digest(self._event)]
+        name, own = self._rule_name, [self._target_id]
         return [
             lambda: self._events.remove_targets(Rule=name, Ids=own),
             lambda: self._events.delete_rule(Name=name),
@@ -261,6 +278,7 @@ class Resource(CfnResource):
         The answer lets CloudFormation delete the policies and the function, which could not remove
         it later. It is silent: the clean-up after the answer logs what fails.
         """
+        self._has_removed_rule = True
         name = self._rule_name
         try:
             targets = self._events.list_targets_by_rule(Rule=name)["Targets"]
@@ -268,7 +286,7 @@ class Resource(CfnResource):
                 ids = [target["Id"] for target in targets]
                 self._events.remove_targets(Rule=name, Ids=ids)
             self._events.delete_rule(Name=name)
-        except (ClientError, BotoCoreError):
+        except CALL_FAILED:
             return
 
     def _clean_up(self) -> None:
@@ -289,17 +307,17 @@ class Resource(CfnResource):
             pause *= 2
 
 
-class _RequestNames(logging.Filter):
+class _RequestIds(logging.Filter):
     """Adds the request's ids to every log line, including crhelper's and botocore's.
 
     One search leads from CloudFormation's message to its log lines.
     """
 
-    _names: Mapping[str, str] = {}
+    _ids: Mapping[str, str] = {}
 
     def attach(self, event: Event) -> None:
         """Add the ids of this request from now on."""
-        self._names = {
+        self._ids = {
             "cloudFormationRequestId": event["RequestId"],
             "stackId": event["StackId"],
             "logicalResourceId": event["LogicalResourceId"],
@@ -310,7 +328,7 @@ class _RequestNames(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Set the ids as attributes, which Lambda's JSON format writes out."""
-        record.__dict__.update(self._names)
+        record.__dict__.update(self._ids)
         return True
 
 
@@ -324,7 +342,7 @@ def _attempt(call: Callable[[], object]) -> bool:
     """Run a step of the clean-up; whether it is done, or there is nothing to do."""
     try:
         call()
-    except (ClientError, BotoCoreError) as error:
+    except CALL_FAILED as error:
         code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
         # A rule with targets of another request is that one's to delete.
         if code not in _ALREADY_GONE and "has targets" not in str(error):
@@ -334,8 +352,8 @@ def _attempt(call: Callable[[], object]) -> bool:
     return True
 
 
-def _digest(event: Event, of: str = "RequestId") -> str:
-    named = f"{event['StackId']}\n{event[of]}"
+def _digest(event: Event, *id_names: str) -> str:
+    named = "\n".join(event[name] for name in ("StackId", *(id_names or ("RequestId",))))
     return hashlib.sha256(named.encode()).hexdigest()[:_DIGEST_LENGTH]
 
 

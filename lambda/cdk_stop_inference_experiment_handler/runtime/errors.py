@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ParamValidationError
 from botocore.exceptions import ConnectionError as BotoConnectionError
+from botocore.parsers import ResponseParserError
 
 from ..lifecycle.situation import Kind, NotReadable
 
@@ -77,11 +78,19 @@ _GONE_WORDS = ("not found", "does not exist", "could not find")
 _CHANGING_WORDS = ("in-progress", "in progress", "being updated", "inprogress")
 
 
-def error_of(error: ClientError | BotoCoreError) -> AwsError:
-    """The type of a failed call."""
+_NOT_PARSED = (ResponseParserError, AttributeError, LookupError, TypeError, ValueError)
+"""What botocore raises for a response that is not AWS's, such as the text of a proxy."""
+
+CALL_FAILED = (ClientError, BotoCoreError, *_NOT_PARSED)
+"""What a call by botocore raises if it fails."""
+
+
+def error_of(error: Exception) -> AwsError:
+    """The type of a failed call, from one of :data:`CALL_FAILED`."""
     if not isinstance(error, ClientError):
         text = f"{type(error).__name__}: {error}"
-        if isinstance(error, HTTPClientError | BotoConnectionError):
+        is_lost = isinstance(error, HTTPClientError | BotoConnectionError)
+        if is_lost or not isinstance(error, BotoCoreError):
             return Transient(text, may_be_done=True)
         if isinstance(error, ParamValidationError):
             text += "; deploy properties that this release of the library makes"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 from ..contract.request import Request
@@ -19,6 +20,7 @@ from ..lifecycle.situation import (
     Events,
     Experiment,
     Needs,
+    NotReadable,
     Prepared,
     Progress,
     Seen,
@@ -27,10 +29,13 @@ from ..lifecycle.situation import (
     StackEvent,
 )
 from .aws import Aws
-from .errors import AwsError, Throttled
+from .errors import AwsError, Refused, Throttled
 
 LOOK_SECONDS = 10.0
 """A look does not begin to read older events after this long; it reads one older page anyway."""
+
+PROGRESS_SECONDS = 60.0
+"""Reading older events has come to nothing after this long without a page."""
 
 T = TypeVar("T")
 
@@ -42,11 +47,14 @@ class Look:
     Attributes:
         stack_asked_at: When the newest events and the status of the first stack were asked for.
         is_throttled: AWS throttled one of the calls.
+        is_unfinished: There are older events to read, and the last minute has got some: another
+            invocation would have to begin anew.
     """
 
     situation: Situation
     stack_asked_at: float
     is_throttled: bool
+    is_unfinished: bool
 
 
 class Looker:
@@ -57,6 +65,7 @@ class Looker:
         self._aws = aws
         self._readers: dict[str, _EventReader] = {}
         self._is_throttled = False
+        self._reads_until = 0.0
 
     def look(self, progress: Progress, prepared: Prepared | None = None) -> Look:
         """Look at the experiment, and at the stack if the decision depends on it."""
@@ -70,7 +79,8 @@ class Looker:
         asked_at = time.time()
         if needs_stack(situation):
             situation = replace(situation, stacks=self._stacks(situation))
-        return Look(situation, asked_at, self._is_throttled)
+        is_unfinished = time.time() < self._reads_until
+        return Look(situation, asked_at, self._is_throttled, is_unfinished)
 
     def prepare(self, needs: Needs, experiment: Experiment) -> Prepared:
         """Read what a Stop needs besides."""
@@ -88,10 +98,6 @@ class Looker:
         """The current instance counts of an endpoint's variants."""
         return self._seen(lambda: self._aws.counts(endpoint_name))
 
-    def experiment_exists(self) -> bool:
-        """Whether the experiment exists, as far as is known."""
-        return self._seen(lambda: self._aws.describe(self._request.name)) is not None
-
     def _stacks(self, situation: Situation) -> tuple[Stack, ...]:
         """The request's stack and those that it is nested in, with the events that decide."""
         began, stacks, stack_id = time.time(), list[Stack](), self._request.stack_id
@@ -100,17 +106,21 @@ class Looker:
             stacks.append(stack)
             description = stack.description
             stack_id = description.parent_id if isinstance(description, Description) else ""
-        has_older = False
-        while not has_older or time.time() < began + LOOK_SECONDS:
+        until, has_read = began + LOOK_SECONDS, False
+        while not has_read or time.time() < until:
             history = History(self._request, tuple(stacks), situation.issued_at)
             if not (lacking := history.lacks):
+                if not any(isinstance(stack.events, NotReadable) for stack in stacks):
+                    self._reads_until = 0.0
                 break
-            has_older = True
+            has_read = True
+            older = {
+                each: self._seen(partial(self._readers[each].older, until)) for each in lacking
+            }
+            if any(isinstance(events, Events) for events in older.values()):
+                self._reads_until = time.time() + PROGRESS_SECONDS
             stacks = [
-                replace(stack, events=self._seen(self._readers[stack.stack_id].older))
-                if stack.stack_id in lacking
-                else stack
-                for stack in stacks
+                replace(stack, events=older.get(stack.stack_id, stack.events)) for stack in stacks
             ]
         return tuple(stacks)
 
@@ -133,31 +143,47 @@ class _EventReader:
     def __init__(self, aws: Aws, stack_id: str) -> None:
         self._aws = aws
         self._stack_id = stack_id
-        self._known: tuple[StackEvent, ...] = ()
+        self._known: list[StackEvent] = []
+        self._pages = 0
         self._token = ""
 
     def newest(self) -> Events:
         """Read the newest page, and keep the older events that it joins."""
         page, token = self._aws.event_page(self._stack_id)
         oldest = page[-1].event_id if page else ""
-        joints = [at for at, event in enumerate(self._known) if event.event_id == oldest]
-        if token and joints:
-            self._known = (*page, *self._known[joints[0] + 1 :])
+        joints = (at for at, event in enumerate(self._known) if event.event_id == oldest)
+        joint = next(joints, None)
+        if token and joint is not None:
+            self._known = [*page, *self._known[joint + 1 :]]
         else:
-            self._known, self._token = page, token
-        return Events(self._known, is_whole=not self._token)
+            self._known, self._token, self._pages = [*page], token, 1
+        return self._events
 
-    def older(self) -> Events:
-        """Read the next older page.
+    def older(self, until: float) -> Events:
+        """Read older pages: one, then up to a tenth of those that are known, until a time.
 
-        The events that it repeats are left out: AWS does not document whether a token stands for an
-        event or for a number of events.
+        What is decided from all events after each reading then takes a time that grows as they do.
+        A page that could not be read is the first of the next reading. After a token that is
+        refused, the next look begins anew.
         """
-        known, self._known = self._known, ()  # after a failure, the next look begins anew
-        page, self._token = self._aws.event_page(self._stack_id, self._token)
-        ids = {event.event_id for event in known}
-        self._known = (*known, *(event for event in page if event.event_id not in ids))
-        return Events(self._known, is_whole=not self._token)
+        ids = {event.event_id for event in self._known}
+        for _ in range(max(1, self._pages // 10)):
+            try:
+                page, self._token = self._aws.event_page(self._stack_id, self._token)
+            except Refused:
+                self._known, self._token = [], ""
+                raise
+            # AWS does not document whether a token stands for an event or for a number of events.
+            self._known += [event for event in page if event.event_id not in ids]
+            ids.update(event.event_id for event in page)
+            self._pages += 1
+            if not self._token or time.time() >= until:
+                break
+        return self._events
+
+    @property
+    def _events(self) -> Events:
+        return Events(tuple(self._known), is_whole=not self._token)
 
 
 def _remembering(s: Situation) -> Progress:
@@ -165,13 +191,14 @@ def _remembering(s: Situation) -> Progress:
     experiment, progress = s.experiment, s.progress
     if not isinstance(experiment, Experiment):
         return progress
-    is_new = progress.created is None
-    if experiment.is_over:
-        return replace(progress, created=experiment.created) if is_new else progress
-    is_before_stop = progress.failure_before is None and not experiment.is_stopping
+    failure, failure_before = experiment.endpoint_failure, progress.failure_before
+    # While it ends, a failure may be new already. Without one, what comes later is new.
+    is_before = not experiment.is_stopping or failure == ""
+    if failure_before is None and is_before and not experiment.has_ended:
+        failure_before = failure
     return replace(
         progress,
-        created=experiment.created if is_new else progress.created,
-        scheduled_end=experiment.scheduled_end,
-        failure_before=experiment.endpoint_failure if is_before_stop else progress.failure_before,
+        created=experiment.created if progress.created is None else progress.created,
+        scheduled_end=progress.scheduled_end if experiment.is_over else experiment.scheduled_end,
+        failure_before=failure_before,
     )

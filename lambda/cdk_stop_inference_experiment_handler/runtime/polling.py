@@ -23,6 +23,9 @@ MAX_INPUT_BYTES = 8192
 PROGRESS = "StopInferenceExperimentProgress"
 """The key in the rule's input for what earlier invocations have done."""
 
+ENDPOINT = "StopInferenceExperimentEndpoint"
+"""The key in the rule's input for the name of the endpoint whose events fire it."""
+
 FIRED = "FiredBy"
 """The key in the rule's input for the ``detail-type`` of what fired."""
 

@@ -15,7 +15,7 @@ from ..contract.request import Request, RequestType, read_request
 from ..lifecycle import words
 from ..lifecycle.decide import decide
 from ..lifecycle.decision import Decision, Row, Verb, fail, wait
-from ..lifecycle.gate import fitted
+from ..lifecycle.gate import short_report
 from ..lifecycle.situation import Experiment, NotReadable, Progress
 from ..lifecycle.state import unreadable
 from ..lifecycle.stop_request import (
@@ -25,8 +25,8 @@ from ..lifecycle.stop_request import (
     wanted_by,
 )
 from .aws import Aws
-from .crhelper_traits import ComeAgain, HandOverFailed, NoAnswer, Resource
-from .errors import AwsError, Conflict, Gone, Throttled
+from .crhelper_traits import AlreadyAnswered, HandOverFailed, Resource, RetryDelivery
+from .errors import AwsError, Conflict, Gone, Refused, Throttled
 from .look import LOOK_SECONDS, Look, Looker
 from .polling import PROGRESS, Event, trigger_of
 from .waiting import LATE_SECONDS, Invocation, Trigger, Wait
@@ -35,6 +35,15 @@ logger = logging.getLogger(__name__)
 
 RULE_AGAIN_SECONDS = 15.0
 """After a polling rule could not be made or updated, the next attempt comes this much later."""
+
+
+_NOT_READ = (
+    Row.NOT_READABLE,
+    Row.DELETE_HOLDERS_UNKNOWN,
+    Row.INSTANCES_UNKNOWN,
+    Row.AWS_REFUSED,
+)
+"""Rows of what decides and could not be read; without doubt, a later attempt may succeed."""
 
 
 class RequestFailed(Exception):
@@ -49,7 +58,7 @@ def fulfil(resource: Resource, aws: Aws, event: Event, context: Any) -> str | No
 
     Raises:
         RequestFailed: crhelper answers FAILED.
-        NoAnswer: CloudFormation has its answer.
+        AlreadyAnswered: CloudFormation has its answer.
     """
     request = read_request(event)
     progress = Progress.read(event.get(PROGRESS), otherwise=_first_delivery(request))
@@ -105,6 +114,13 @@ def physical_id(request: Request, response: Response, sagemaker_arn: str) -> str
     return f"{sagemaker_arn}:inference-experiment/{request.name}"
 
 
+def _says_nothing(look: Look, decision: Decision) -> bool:
+    """Whether a look was throttled or unfinished: it neither is in doubt nor ends a doubt."""
+    if decision.verb is not Verb.WAIT:
+        return False
+    return decision.row in _NOT_READ or isinstance(look.situation.experiment, NotReadable)
+
+
 def _first_delivery(request: Request) -> float:
     """Now, or earlier if the ResponseURL shows that this delivery is a retry.
 
@@ -158,7 +174,7 @@ class PollingRule:
         if time.time() < self._again_at:
             return
         try:
-            self._hand_over(progress.carried(), endpoint_name)
+            self._hand_over(progress.as_input(), endpoint_name)
         except HandOverFailed as error:
             self.trouble = str(error)
             self._again_at = time.time() + RULE_AGAIN_SECONDS
@@ -189,6 +205,7 @@ class Run:
         self._handed_over = progress
         self._logged = ("", "")
         self._is_stop_throttled = False
+        self._refusal: AwsError | None = None
 
     def respond(self) -> Response | None:
         """Find the answer to the request, or wait for it as long as this invocation can.
@@ -197,24 +214,25 @@ class Run:
             None if the polling rule continues.
 
         Raises:
-            NoAnswer: CloudFormation has its answer.
-            ComeAgain: Lambda delivers the request again.
+            AlreadyAnswered: CloudFormation has its answer.
+            RetryDelivery: Lambda delivers the request again.
         """
         patience = wire.seconds_to_answer(self._request.service_timeout)
         waiting = Wait(self._invocation, self._progress.started_at + patience)
         while True:
             look, decision = self._step()
             if decision.verb is Verb.STOP:
-                decision = self._stop(decision, look, waiting)
+                decision = self._send_stop(decision, look, waiting)
             self._log_decision(decision)
             if decision.verb is Verb.LEAVE:
-                raise NoAnswer(decision.why)
+                raise AlreadyAnswered(decision.why)
             if decision.verb is not Verb.WAIT:
                 return self._response(decision)
             is_throttled = look.is_throttled or self._is_stop_throttled
             if is_throttled:
                 waiting.throttled(has_stopped=bool(self._progress.sent))
-            may_leave = not decision.stays and waiting.may_leave
+            stays = decision.stays or look.is_unfinished
+            may_leave = not stays and waiting.may_leave
             is_due = may_leave or waiting.must_leave or bool(self._progress.sent)
             self._hand_over(is_due=is_due)
             if self._rule.is_made and (may_leave or waiting.must_leave):
@@ -237,10 +255,10 @@ class Run:
             decision = decide(look.situation)
         if decision.verb is Verb.PREPARE:
             decision = wait(decision.row, "what a stop needs has changed")
-        self._note(look, decision)
+        self._remember(look, decision)
         return look, decision
 
-    def _note(self, look: Look, decision: Decision) -> None:
+    def _remember(self, look: Look, decision: Decision) -> None:
         """Remember what later looks and invocations depend on."""
         s = look.situation
         progress, now = s.progress, s.now
@@ -248,25 +266,31 @@ class Run:
         if decision.evidence:
             verdict = words.gate(self._name, decision.evidence)
             self._log("evidence", verdict, evidence=decision.evidence)
-            progress = replace(progress, evidence=fitted(decision.evidence))
+            progress = replace(progress, evidence=short_report(decision.evidence))
         if decision.is_unmeasured and progress.unmeasured_since is None:
             progress = replace(progress, unmeasured_since=now)
         if decision.verb is Verb.WAIT and decision.stop is not None:
             # A stop under way with our reason: another delivery, or one whose answer was lost.
             progress = replace(progress, sent=decision.stop.digest)
-        doubt = (now if since is None else since) if decision.in_doubt else None
-        self._progress = replace(progress, in_doubt_since=doubt)
+        if decision.in_doubt:
+            progress = replace(progress, in_doubt_since=now if since is None else since)
+        elif not _says_nothing(look, decision):
+            progress = replace(progress, in_doubt_since=None)
+        self._progress = progress
         if isinstance(s.experiment, Experiment):
             self._seen = s.experiment
         if decision.verb is Verb.SUCCEED and decision.row is Row.STOPPABLE:
             self._warn_of_fewer_instances(look)
 
-    def _stop(self, decision: Decision, look: Look, waiting: Wait) -> Decision:
+    def _send_stop(self, decision: Decision, look: Look, waiting: Wait) -> Decision:
         """Order the end, once, while the look that allows it is fresh; never returns STOP.
 
         A Stop that is throttled is sent again meanwhile: SageMaker has done nothing.
         """
         s, wanted = look.situation, decision.stop
+        if self._refusal is not None:
+            # The look after it says that nothing has changed: the Stop would be refused again.
+            return unreadable(self._refusal.as_not_readable, s)
         experiment, prepared = s.experiment, s.prepared
         assert isinstance(experiment, Experiment) and wanted and prepared  # noqa: S101, PT018
         fresh_until = look.stack_asked_at + LOOK_SECONDS
@@ -278,11 +302,12 @@ class Run:
         before, text = self._progress.tried, json.dumps(members, ensure_ascii=False)
         self._progress = replace(self._progress, tried=True, request=text)
         try:
-            arn = self._sent(members, fresh_until, waiting)
+            arn = self._call_stop(members, fresh_until, waiting)
         except AwsError as error:
             self._is_stop_throttled = isinstance(error, Throttled)
-            self._progress = replace(self._progress, tried=before or error.may_be_done)
-            return self._not_stopped(error, decision, look, waiting)
+            tried = before or error.may_be_done
+            self._progress = replace(self._progress, tried=tried, refusal=str(error))
+            return self._after_failed_stop(error, decision, look, waiting)
         self._progress = replace(self._progress, sent=wanted.digest)
         waiting.stop_accepted()
         self._log("stop accepted", words.stop_accepted(experiment), arn=arn)
@@ -292,29 +317,33 @@ class Run:
         self._warn_of_fewer_instances(look, wanted)
         return wait(Row.END_AWAITED, decision.why)
 
-    def _sent(self, members: Mapping[str, Any], fresh_until: float, waiting: Wait) -> str:
+    def _call_stop(self, members: Mapping[str, Any], fresh_until: float, waiting: Wait) -> str:
         try:
             return self._aws.stop(members)
         except Throttled:
             if not waiting.pause_before_stop(fresh_until):
                 raise
-        return self._sent(members, fresh_until, waiting)
+        return self._call_stop(members, fresh_until, waiting)
 
-    def _not_stopped(
+    def _after_failed_stop(
         self, error: AwsError, decision: Decision, look: Look, waiting: Wait
     ) -> Decision:
         s = look.situation
-        if isinstance(error, Conflict):
+        is_created = isinstance(s.experiment, Experiment) and s.experiment.status == "Created"
+        has_not_begun = is_created and isinstance(error, Refused) and not isinstance(error, Gone)
+        if isinstance(error, Conflict) or has_not_begun:
             self._log("stop later", f"the stop is refused for now: {error}")
             waiting.stop_refused()
-            is_created = isinstance(s.experiment, Experiment) and s.experiment.status == "Created"
             since = self._progress.refused_at
             refused_at = (s.now if since is None else since) if is_created else None
             self._progress = replace(self._progress, refused_at=refused_at)
             return wait(decision.row, str(error))
-        if isinstance(error, Gone) and not self._looker.experiment_exists():
-            # The next look answers. SageMaker reports a missing model with the same words.
-            return wait(decision.row, str(error))
+        if isinstance(error, Refused):
+            # It may have ended since, or be gone; SageMaker reports a missing model with the same
+            # words as a missing experiment. The next look answers.
+            self._refusal = error
+            waiting.look_soon()
+            return replace(wait(decision.row, str(error)), stays=True)
         return unreadable(error.as_not_readable, replace(s, progress=self._progress))
 
     def _warn_of_fewer_instances(self, look: Look, wanted: Wanted | None = None) -> None:
@@ -337,8 +366,8 @@ class Run:
 
     def _hand_over(self, *, is_due: bool) -> None:
         """Create the rule if it is due, and keep its input up to date."""
-        kept = replace(self._progress, in_doubt_since=self._handed_over.in_doubt_since)
-        if self._rule.is_made and not self._rule.trouble and kept == self._handed_over:
+        is_known = self._progress == self._handed_over
+        if self._rule.is_made and not self._rule.trouble and is_known:
             return
         if self._rule.is_made or is_due:
             self._rule.make(self._progress, self._seen.endpoint_name if self._seen else "")
@@ -349,18 +378,18 @@ class Run:
         # Without a date in the request it is not known how often it has been delivered.
         is_dated = self._progress.started_at == self._request.issued_at
         if is_dated and waiting.is_delivered_again(self._progress.started_at):
-            raise ComeAgain(why)
+            raise RetryDelivery(why)
         decision = fail(Row.NO_RULE, why)
         self._log_decision(decision)
         return self._response(decision)
 
     def _response(self, decision: Decision) -> Response:
         experiment = self._seen
-        ours = bool(self._progress.sent) or (
+        is_ours = bool(self._progress.sent) or (
             experiment is not None
             and experiment.is_over
             and any(
-                wanted_by(declared, self._request).has_ended(experiment)
+                wanted_by(declared, self._request).is_end_of(experiment)
                 for declared in (self._request.new, self._request.old)
                 if isinstance(declared, Declaration) and declared.is_of(experiment.name)
             )
@@ -369,7 +398,7 @@ class Run:
         report = self._progress.evidence
         evidence = json.dumps(report) if report else ""
         is_success = decision.verb is Verb.SUCCEED
-        return Response(is_success, decision.why, experiment, ours, sent, evidence)
+        return Response(is_success, decision.why, experiment, is_ours, sent, evidence)
 
     def _log_decision(self, decision: Decision, **facts: object) -> None:
         """Log each decision once, not at each look that repeats it."""

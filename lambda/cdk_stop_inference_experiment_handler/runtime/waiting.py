@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from enum import Enum
 
 INSIDE_SECONDS = 20.0
-"""An invocation waits inside for this long: few stops end sooner, and new accounts have only ten
-concurrent executions."""
+"""The function waits inside for 20 seconds after it has sent the Stop. Few stops end sooner, and a
+new account has only ten concurrent executions."""
 
 LATE_SECONDS = 10.0
-"""A request that is delivered later than this has waited for an execution: others do, too."""
+"""A request that is delivered later than this has waited for a free execution, as others do."""
 
 EVENT_SECONDS = 45.0
 """A firing by an endpoint's event waits this long: a describe may lag behind the event."""
@@ -29,7 +29,7 @@ CROWDED_SECONDS = 25.0
 """A firing of the schedule that is throttled before the Stop tries again for this long."""
 
 NEAR_DEADLINE_SECONDS = 70.0
-"""A firing this close to the deadline stays: the schedule fires each minute."""
+"""An invocation this close to the deadline stays: the schedule fires each minute."""
 
 RESERVED_SECONDS = 20.0
 """An invocation ends by itself if Lambda would end it within this time."""
@@ -105,8 +105,12 @@ class Wait:
         """Try again soon, for a while: the endpoint may settle at any moment."""
         self._stays_until = max(self._stays_until, self._began + INSIDE_SECONDS)
 
+    def look_soon(self) -> None:
+        """Make the next pause a short one."""
+        self._pause = FIRST_PAUSE_SECONDS
+
     def throttled(self, *, has_stopped: bool) -> None:
-        """AWS throttles: others call, too.
+        """Slow down: AWS throttles this call and those of others.
 
         Args:
             has_stopped: The Stop has been accepted.
@@ -124,8 +128,8 @@ class Wait:
     @property
     def may_leave(self) -> bool:
         """Whether the polling rule may do the rest."""
-        now, is_request = time.time(), self._invocation.trigger is Trigger.REQUEST
-        is_near = not is_request and now >= self._deadline - NEAR_DEADLINE_SECONDS
+        now = time.time()
+        is_near = now >= self._deadline - NEAR_DEADLINE_SECONDS
         return not is_near and now >= self._stays_until
 
     @property
