@@ -165,14 +165,34 @@ class TestUpdateUndone:
         assert "this cannot be undone" in decision.why
 
     def test_it_looks_for_a_stop_under_way_for_a_minute(self) -> None:
-        """Both reads of the experiment denied, at an undo."""
-        for kind in (Kind.TRANSIENT, Kind.DENIED):
-            unread = undo(update(properties(), seen=away(kind)))
+        """What is undone has stopped nothing, but somebody else may have."""
+        armed = promoting(StopOn=["Delete"])
+        for kind, old in ((Kind.TRANSIENT, None), (Kind.TRANSIENT, armed), (Kind.DENIED, None)):
+            unread = undo(update(properties(), old, seen=away(kind)))
             decision = decided(unread)
             assert (decision.verb, decision.row) == (Verb.WAIT, Row.UPDATE_UNDONE)
             assert decision.in_doubt
             assert answer(late(unread)) == (Verb.SUCCEED, Row.UPDATE_UNDONE)
         assert decided(undo(update(properties(), seen=away(Kind.REFUSED)))).verb is Verb.SUCCEED
+
+    @pytest.mark.parametrize(
+        "undone", [promoting(), properties(EndNow="true"), properties(Name="other"), {}]
+    )
+    @pytest.mark.parametrize("kind", [Kind.TRANSIENT, Kind.UNFINISHED])
+    def test_it_looks_to_the_deadline_for_a_stop_of_what_it_undoes(
+        self, kind: Kind, undone: Properties
+    ) -> None:
+        """Throttling is no answer; at the deadline a failure would stop the rollback."""
+        unread = late(undo(update(properties(), undone, seen=away(kind))))
+        decision = decided(unread)
+        assert (decision.verb, decision.row) == (Verb.WAIT, Row.UPDATE_UNDONE)
+        assert (decision.in_doubt, decision.stays) == (False, kind is Kind.UNFINISHED)
+        assert answer(at_deadline(unread)) == (Verb.SUCCEED, Row.UPDATE_UNDONE)
+
+    @pytest.mark.parametrize("kind", [Kind.DENIED, Kind.REFUSED])
+    def test_it_looks_no_longer_for_a_stop_that_it_may_never_see(self, kind: Kind) -> None:
+        unread = late(undo(update(properties(), promoting(), seen=away(kind))))
+        assert answer(unread) == (Verb.SUCCEED, Row.UPDATE_UNDONE)
 
     @pytest.mark.parametrize("name", ["", None, ["fraud"]])
     def test_it_decides_alone_where_the_properties_name_no_experiment(self, name: Any) -> None:
