@@ -33,6 +33,7 @@ MOMENT = words.moment(1e9)
 STANDING = words.status(LONGEST)
 ASKED = update(properties(Name=NAME), properties(Name=NAME), seen=experiment(name=NAME))
 TRIED = replace(ASKED, progress=replace(ASKED.progress, tried=True))
+UNSEEN = replace(ASKED, described=away(Kind.TRANSIENT))
 LATE = at_deadline(ASKED)
 ENDING = replace(LATE, described=experiment("Stopping", name=NAME))
 UNSETTLED = replace(LATE, described=replace(LONGEST, endpoint_status="Updating"))
@@ -69,12 +70,16 @@ FAILURES = [
     words.out_of_time(ENDING, CAUSE),
     words.out_of_time(UNSETTLED, CAUSE),
     words.cannot_hand_over(NAME, STANDING, CAUSE),
-    words.aws_refused(NAME, CAUSE, may_be_stopped=True),
-    words.aws_refused(NAME, CAUSE, may_be_stopped=False),
+    words.aws_refused(TRIED, CAUSE),
+    words.aws_refused(ASKED, CAUSE),
+    words.aws_refused(UNSEEN, CAUSE),
     words.unreadable_old_declaration(ASKED, CAUSE),
     words.unreadable_old_declaration(TRIED, CAUSE),
+    words.unreadable_old_declaration(UNSEEN, CAUSE),
+    words.unreadable_old_declaration(ENDING, CAUSE),
     words.not_readable(ASKED, CAUSE),
     words.not_readable(TRIED, CAUSE),
+    words.not_readable(ENDING, CAUSE),
     words.doomed(ASKED),
     words.doomed(TRIED),
     words.closed(ASKED),
@@ -87,6 +92,8 @@ FAILURES = [
     words.parent_at_rest(TRIED),
     words.overtaken(ASKED),
     words.overtaken(TRIED),
+    words.overtaken(UNSEEN),
+    words.overtaken(ENDING),
 ]
 TABLE = (Path(__file__).parents[2] / "docs" / "reference" / "errors.md").read_text("utf-8")
 DAY_AFTER = Path(__file__).parents[2] / "docs" / "guide" / "day-after.md"
@@ -187,7 +194,7 @@ def test_every_sentence_is_looked_up_above() -> None:
 @pytest.mark.parametrize("length", [words.MAX_QUOTED, words.MAX_QUOTED + 1])
 def test_text_of_aws_is_shortened_in_its_middle_only_where_it_is_long(length: int) -> None:
     text = "".join(chr(0x4E00 + index) for index in range(length))
-    said = words.aws_refused("n", text, may_be_stopped=False)
+    said = words.aws_refused(ASKED, text)
     is_long = length > words.MAX_QUOTED
     assert said.endswith(f": {text[:118]}...{text[-118:]}" if is_long else f": {text}")
 
