@@ -190,13 +190,11 @@ def _unless_it_ends(s: Situation, new: Declaration, decision: Decision) -> Order
 
     If the physical id is not the experiment's, it is armed: the answer has the id of the new one.
     """
-    if _may_end(new):
+    if _may_end(new) or decision.verb is not Verb.FAIL:
         return decision
     if not s.request.holds_its_experiment:
         return Order(Row.UPDATE_RENAMED, False, wanted_by(new, s.request))
-    if decision.verb is Verb.FAIL:
-        return succeed(Row.UPDATE_UNCHANGED, decision.why, warn=True)
-    return decision
+    return succeed(Row.UPDATE_UNCHANGED, decision.why, warn=True)
 
 
 def _answer_unchanged(s: Situation, permission: Permission, row: Row) -> Decision:
