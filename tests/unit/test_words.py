@@ -12,7 +12,7 @@ from tests.unit.situations import at_deadline, away, experiment, properties, upd
 
 from cdk_stop_inference_experiment_handler.contract.declaration import Comparison
 from cdk_stop_inference_experiment_handler.lifecycle import words
-from cdk_stop_inference_experiment_handler.lifecycle.situation import Kind
+from cdk_stop_inference_experiment_handler.lifecycle.situation import Kind, Situation
 
 NAME = "n" * 120
 VARIANT = "v" * 63
@@ -36,6 +36,7 @@ TRIED = replace(ASKED, progress=replace(ASKED.progress, tried=True))
 UNSEEN = replace(ASKED, described=away(Kind.TRANSIENT))
 LATE = at_deadline(ASKED)
 ENDING = replace(LATE, described=experiment("Stopping", name=NAME))
+OVER = replace(LATE, described=experiment("Completed", name=NAME))
 UNSETTLED = replace(LATE, described=replace(LONGEST, endpoint_status="Updating"))
 FAILURES = [
     words.absent(NAME, "ap-southeast-1"),
@@ -131,7 +132,7 @@ OTHERS = [
     words.ended(LONGEST),
     words.absent_on_delete(NAME),
     words.unchanged(NAME),
-    words.not_in_stop_on(NAME, "Delete"),
+    words.not_in_stop_on(ASKED, "Delete"),
     words.undone(ASKED),
     words.held_by_another(ASKED, ["Other"]),
     words.not_held("never-created"),
@@ -237,6 +238,21 @@ def test_what_is_not_known_is_left_out() -> None:
     assert words.not_begun(bare).endswith("deploy again after it has started")
     assert words.with_refusal("it is Created", "") == "it is Created"
     assert "shadows none" in words.not_a_pair(replace(bare, shadows=()))
+
+
+def test_what_others_have_done_is_not_denied() -> None:
+    """What this delivery knows of itself is not all that is true of the experiment."""
+    unseen = "this delivery did not stop inference experiment"
+    for said, in_short in ((words.overtaken, False), (words.doomed, False), (_held, True)):
+        assert "was not stopped" in said(ASKED)
+        for seen, status in ((ENDING, "Stopping"), (OVER, "Completed")):
+            assert (f"', which is {status}" if in_short else f"' is {status}, its ") in said(seen)
+            assert "not stop" not in said(seen)
+        assert ("which this delivery did not stop" if in_short else unseen) in said(UNSEEN)
+
+
+def _held(s: Situation) -> str:
+    return words.held_by_another(s, ["Twin"])
 
 
 def test_names_are_quoted_and_none_is_said_to_be_none() -> None:

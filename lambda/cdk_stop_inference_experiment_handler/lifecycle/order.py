@@ -221,7 +221,7 @@ def _delete(s: Situation, history: History, permission: Permission) -> Order | D
     if any(StopOn.DELETE not in declaration.stop_on for declaration in known):
         # The user may no longer want what was only tried.
         is_tried = StopOn.DELETE in deployed.stop_on
-        why = words.not_in_stop_on(request.name, "Delete")
+        why = words.not_in_stop_on(s, "Delete")
         return succeed(Row.DELETE_NOT_IN_STOP_ON, why, warn=is_tried)
     if unread := next((each for each in tried if isinstance(each, NotReadable)), None):
         return _answer_unreadable(s, unread)

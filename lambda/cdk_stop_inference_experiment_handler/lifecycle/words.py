@@ -114,9 +114,9 @@ def unchanged(name: str) -> str:
     return f"the declared end of inference experiment '{name}' has not changed; nothing was stopped"
 
 
-def not_in_stop_on(name: str, event: str) -> str:
+def not_in_stop_on(s: Situation, event: str) -> str:
     """``stop_on`` leaves the event out."""
-    return f"'stop_on' does not list {event.upper()}; inference experiment '{name}' was not stopped"
+    return f"'stop_on' does not list {event.upper()}; {_left(s)}"
 
 
 def unreadable_old_declaration(s: Situation, cause: str) -> str:
