@@ -204,6 +204,35 @@ def test_the_template_of_a_failed_update_does_not_say_what_is_deployed() -> None
     assert only(plan_destroy(account, "shadow")).chance(STOP) == UNKNOWN
 
 
+def test_a_change_of_metadata_comes_with_what_a_failed_update_never_reached() -> None:
+    account = failed(Account())
+    account.new_templates[CHANGE_SET] = {RESOURCE: {"Type": RESOURCE_TYPE}}
+    ends = ours(EndNow="true")
+    change = modified(before=ends, after=ends, scope=("Metadata",))
+    assert only(planned(change, account=account)).chance(STOP) == MAY
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [("UPDATE_FAILED", MAY), ("UPDATE_ROLLBACK_FAILED", MAY), ("CREATE_COMPLETE", NO)],
+)
+def test_the_policy_of_a_failed_update_may_not_count_yet(status: str, expected: str) -> None:
+    retained = {"DeletionPolicy": "Retain"}
+    account = nested()
+    account.stacks[PARENT] = replace(account.stacks[PARENT], status=status)
+    account.templates[PARENT] = {"Below": {"Type": STACK_TYPE, **retained}}
+    assert only(plan_destroy(account, "parent")).chance(STOP) == expected
+    for resource in (TEST, Resource(RESOURCE, ARN, RESOURCE_TYPE, "CREATE_COMPLETE")):
+        account = Account(deployed={STACK: [resource]})
+        account.of_stack(status)
+        definition = {"Type": resource.resource_type, **retained}
+        account.templates[STACK] = {resource.logical_id: definition}
+        verdicts = plan_destroy(account, "shadow").verdicts
+        assert [one.chance(STOP) for one in verdicts if one.request or one.is_native] == (
+            [] if expected == NO else [expected]
+        )
+
+
 # Values that are known only later: no value that the plan assumes may decide
 
 
@@ -262,6 +291,17 @@ def test_desired_variants_that_another_resource_may_change_may_end_the_experimen
     details = (dynamic("DesiredModelVariants", "Switch.Value"),)
     change = modified(after=ours(DesiredModelVariants=[variant("production")]), details=details)
     assert only(planned(change, other(logical_id="Switch"))).chance(STOP) not in (NO, "will")
+
+
+def test_a_deletion_may_stop_without_the_promotion_if_its_evidence_is_masked() -> None:
+    """How many instances production runs is not known, so that nothing can be promoted."""
+    account = Account()
+    promotes = {"ServiceToken": TOKEN, "Name": "fraud-shadow", "Outcome": "PromoteShadow"}
+    masked = {**promotes, "PromoteIf": {"MinInvocations": "1", "Alarms": "****"}}
+    account.happened[STACK][2] = replace(created()[2], properties=json.dumps(masked))
+    verdict = only(plan_destroy(account, "shadow"))
+    assert (verdict.chance(STOP), verdict.chance(FAIL)) == (MAY, MAY)
+    assert verdict.evidence == {}
 
 
 def test_an_outcome_that_may_be_left_out_may_leave_a_valid_declaration() -> None:
