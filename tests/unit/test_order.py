@@ -163,14 +163,34 @@ class TestUpdateUndone:
         assert "this cannot be undone" in decision.why
 
     def test_it_looks_for_a_stop_under_way_for_a_minute(self) -> None:
-        """Both reads of the experiment denied, at an undo."""
-        for kind in (Kind.TRANSIENT, Kind.DENIED):
-            unread = undo(update(properties(), seen=away(kind)))
+        """What is undone has stopped nothing, but somebody else may have."""
+        armed = promoting(StopOn=["Delete"])
+        for kind, old in ((Kind.TRANSIENT, None), (Kind.TRANSIENT, armed), (Kind.DENIED, None)):
+            unread = undo(update(properties(), old, seen=away(kind)))
             decision = decided(unread)
             assert (decision.verb, decision.row) == (Verb.WAIT, Row.UPDATE_UNDONE)
             assert decision.in_doubt
             assert answer(late(unread)) == (Verb.SUCCEED, Row.UPDATE_UNDONE)
         assert decided(undo(update(properties(), seen=away(Kind.REFUSED)))).verb is Verb.SUCCEED
+
+    @pytest.mark.parametrize(
+        "undone", [promoting(), properties(EndNow="true"), properties(Name="other"), {}]
+    )
+    @pytest.mark.parametrize("kind", [Kind.TRANSIENT, Kind.UNFINISHED])
+    def test_it_looks_to_the_deadline_for_a_stop_of_what_it_undoes(
+        self, kind: Kind, undone: Properties
+    ) -> None:
+        """Throttling is no answer; at the deadline a failure would stop the rollback."""
+        unread = late(undo(update(properties(), undone, seen=away(kind))))
+        decision = decided(unread)
+        assert (decision.verb, decision.row) == (Verb.WAIT, Row.UPDATE_UNDONE)
+        assert (decision.in_doubt, decision.stays) == (False, kind is Kind.UNFINISHED)
+        assert answer(at_deadline(unread)) == (Verb.SUCCEED, Row.UPDATE_UNDONE)
+
+    @pytest.mark.parametrize("kind", [Kind.DENIED, Kind.REFUSED])
+    def test_it_looks_no_longer_for_a_stop_that_it_may_never_see(self, kind: Kind) -> None:
+        unread = late(undo(update(properties(), promoting(), seen=away(kind))))
+        assert answer(unread) == (Verb.SUCCEED, Row.UPDATE_UNDONE)
 
     @pytest.mark.parametrize("name", ["", None, ["fraud"]])
     def test_it_decides_alone_where_the_properties_name_no_experiment(self, name: Any) -> None:
@@ -205,7 +225,7 @@ class TestUpdate:
         ],
         ids=["own event missing", "masked"],
     )
-    def test_update_renamed_that_cannot_end_anything_is_armed_whatever_is_not_known(
+    def test_update_renamed_that_cannot_end_anything_is_armed_after_a_minute_of_doubt(
         self, past: Any
     ) -> None:
         """SUCCESS would give the resource the ARN of an experiment that may not exist."""
@@ -215,8 +235,9 @@ class TestUpdate:
             (replace(other, name="other"), (Verb.SUCCEED, Row.STOPPABLE)),
         ):
             renamed = update(new, seen=seen, stacks=(past,))
-            assert answer(renamed) == expected
-            assert order_of(renamed) is Row.UPDATE_RENAMED
+            assert decided(renamed).in_doubt, "what was deployed may still turn out to be the same"
+            assert answer(late(renamed)) == expected
+            assert order_of(late(renamed)) is Row.UPDATE_RENAMED
             kept = update(properties(StopOn=["Delete"]), seen=seen, stacks=(past,))
             assert answer(late(kept)) == (Verb.SUCCEED, Row.UPDATE_UNCHANGED)
 

@@ -52,8 +52,9 @@ def decide_by_state(order: Order, s: Situation) -> Decision:
         return _stopping(order, experiment)
     if isinstance(order.wanted.end.how, Outcome) and is_no_pair(experiment):
         return fail(Row.NOT_A_PAIR, words.not_a_pair(experiment))
-    if not is_delete and (mismatch := _mismatch(order.wanted, experiment)):
-        return fail(Row.VARIANTS_MISMATCH, mismatch)
+    wrong = mismatch(order.wanted, experiment)
+    if wrong and not is_delete:
+        return fail(Row.VARIANTS_MISMATCH, wrong)
     if not order.ends:
         is_known = experiment.status in STOPPABLE_STATUSES
         row = Row.STOPPABLE if is_known else Row.STATUS_UNKNOWN
@@ -63,11 +64,16 @@ def decide_by_state(order: Order, s: Situation) -> Decision:
     if experiment.status not in STOPPABLE_STATUSES:
         return wait(Row.STATUS_UNKNOWN, words.status(experiment))
     if _is_refused(s, experiment):
+        refusal = s.progress.refusal
+        if wrong:
+            return fail(Row.VARIANTS_MISMATCH, words.with_refusal(wrong, refusal))
         if is_delete:
-            return succeed(Row.CREATED_REFUSED, words.not_begun_on_delete(experiment), warn=True)
+            why = words.not_begun_on_delete(experiment)
+            return succeed(Row.CREATED_REFUSED, words.with_refusal(why, refusal), warn=True)
         starts = experiment.scheduled_start
         if starts is None or starts > s.deadline - BEGIN_AND_STOP_SECONDS:
-            return fail(Row.CREATED_REFUSED, words.not_begun(experiment))
+            why = words.not_begun(experiment)
+            return fail(Row.CREATED_REFUSED, words.with_refusal(why, refusal))
     return _stop_when_ready(order, s, experiment)
 
 
@@ -80,13 +86,25 @@ def is_stopped_already(wanted: Wanted, s: Situation) -> bool:
     return is_late and (s.progress.tried or _own_end(wanted, experiment) is not None)
 
 
+def mismatch(wanted: Wanted, experiment: Experiment) -> str | None:
+    """Why the declaration does not match the experiment's variants, if SageMaker lists them."""
+    how = wanted.end.how
+    if not isinstance(how, VariantActions):
+        return None
+    unknown = [name for name in how.actions if name not in experiment.variants]
+    if unknown and experiment.variants:
+        return words.unknown_variants(unknown, experiment)
+    promoted = promoted_by(wanted.end, experiment)
+    if promoted is not None and experiment.shadows and promoted not in experiment.shadows:
+        return words.not_a_shadow(promoted, experiment)
+    return None
+
+
 def unreadable(failed: NotReadable, s: Situation) -> Decision:
     """Look again while that can help; then the request fails."""
     if can_retry(failed, s):
         return wait(Row.AWS_REFUSED, failed.why)
-    may_be_stopped = s.progress.tried or s.progress.sent != ""
-    why = words.aws_refused(s.request.name, failed.why, may_be_stopped=may_be_stopped)
-    return fail(Row.AWS_REFUSED, why)
+    return fail(Row.AWS_REFUSED, words.aws_refused(s, failed.why))
 
 
 def nothing_left(s: Situation) -> Decision | None:
@@ -161,20 +179,6 @@ def _is_refused(s: Situation, experiment: Experiment) -> bool:
     refused = s.progress.refused_at
     is_lasting = refused is not None and s.now >= refused + REFUSED_SECONDS
     return experiment.status == "Created" and is_lasting
-
-
-def _mismatch(wanted: Wanted, experiment: Experiment) -> str | None:
-    """Why the declaration does not match the experiment's variants, if SageMaker lists them."""
-    how = wanted.end.how
-    if not isinstance(how, VariantActions):
-        return None
-    unknown = [name for name in how.actions if name not in experiment.variants]
-    if unknown and experiment.variants:
-        return words.unknown_variants(unknown, experiment)
-    promoted = promoted_by(wanted.end, experiment)
-    if promoted is not None and experiment.shadows and promoted not in experiment.shadows:
-        return words.not_a_shadow(promoted, experiment)
-    return None
 
 
 def _stop_when_ready(order: Order, s: Situation, experiment: Experiment) -> Decision:
