@@ -37,7 +37,7 @@ class _WaitInside(Wait):
     def stop_accepted(self) -> None:
         self._pause = FIRST_PAUSE_SECONDS
 
-    def stop_refused(self) -> None:
+    def stop_refused(self, *, has_begun: bool) -> None:
         """It stays anyway."""
 
     def throttled(self, *, has_stopped: bool) -> None:

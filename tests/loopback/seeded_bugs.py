@@ -416,16 +416,13 @@ def _sdk_repeats_a_stop() -> Iterator[None]:
         yield
 
 
-def _doubt_alone_is_not_handed_over() -> Patch:
+def _a_doubt_is_handed_over_at_once() -> Patch:
     hand_over = run.Run._hand_over
 
-    def seldom(self: run.Run, *, is_due: bool) -> None:
-        before = self._handed_over
-        now = replace(self._progress, in_doubt_since=before.in_doubt_since)
-        if not self._rule.is_made or now != before:
-            hand_over(self, is_due=is_due)
+    def at_once(self: run.Run, *, is_due: bool) -> None:
+        hand_over(self, is_due=is_due or self._rule.is_made)
 
-    return mock.patch.object(run.Run, "_hand_over", seldom)
+    return mock.patch.object(run.Run, "_hand_over", at_once)
 
 
 def _a_refused_stop_fails_at_once() -> Patch:
@@ -821,8 +818,8 @@ SEEDED_BUGS = (
         ),
     ),
     SeededBug(
-        "a doubt alone is not handed over",
-        _doubt_alone_is_not_handed_over,
+        "a doubt is handed over before it can clear",
+        _a_doubt_is_handed_over_at_once,
         test=test_lasting_faults.test_a_doubt_that_has_cleared_is_not_handed_over,
     ),
     SeededBug(
@@ -840,6 +837,11 @@ SEEDED_BUGS = (
         test=lambda world: test_lasting_faults.test_a_response_that_is_not_of_aws_is_no_answer(
             world, "DescribeStacks", test_lasting_faults.NOT_OF_AWS["503"]
         ),
+    ),
+    SeededBug(
+        "a refused Stop is final while a describe may lag",
+        _of(run, "LAG_SECONDS", 0.0),
+        test=test_lasting_faults.test_a_request_that_is_delivered_twice_at_once_fails_neither,
     ),
     SeededBug(
         "a refused Stop is not looked at again",

@@ -220,7 +220,7 @@ class TestVerdict:
         world.run_to_quiet()
         assert told(asked)["Status"] == "SUCCESS"
         assert reads(world).count("DescribeAlarms") == 1
-        assert stops(world) > 100
+        assert stops(world) > 20
 
     def test_is_an_attribute_that_outlives_the_invocation(self, world: World) -> None:
         world.sagemaker.experiments.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 from unittest import mock
 
@@ -14,9 +15,10 @@ from loopback.aws import told as by_name
 from loopback.cloudformation import Event
 from loopback.eventbridge import EventBridge
 from loopback.function import RETRY_AFTER_SECONDS
+from loopback.journal import LOG
 from loopback.sagemaker import Pace, arn_of
 from loopback.wire import HttpRequest, HttpResponse, Members, Refused
-from loopback.world import KEEP, NAME, PROMOTE, World
+from loopback.world import KEEP, LOGICAL_ID, NAME, PROMOTE, World
 
 from .asking import FORWARD, answered, seconds, stops, told
 
@@ -432,6 +434,27 @@ def test_a_token_of_a_page_of_events_that_is_refused_is_not_used_again(world: Wo
     assert len(refused) == 2
 
 
+def test_only_the_resources_own_events_keep_their_properties(world: World) -> None:
+    """Those of a thousand pages would fill the function's memory."""
+    world.stack.status = FORWARD
+    long_history(world, 3)
+    said = '{"of": "another resource"}'
+    world.stack.events[:] = [replace(event, properties=said) for event in world.stack.events]
+    world.experiment("Running", Pace(stop=60))
+    with mock.patch.object(look, "History", wraps=History) as decided:
+        world.deliver(world.request("Update"))
+        world.run(3)
+
+    known = [
+        event
+        for call in decided.call_args_list
+        for stack in call.args[1]
+        for event in stack.events.newest_first
+    ]
+    assert len({event.event_id for event in known}) > 20
+    assert {event.logical_id for event in known if event.properties} == {LOGICAL_ID}
+
+
 def test_a_long_history_is_decided_anew_less_often_than_a_page_is_read(world: World) -> None:
     """Each time takes as long as the history that is known: once a page is too often."""
     world.stack.status = FORWARD
@@ -542,6 +565,7 @@ NOT_OF_AWS = {
     "cut": HttpResponse(200, b"<DescribeStacksResponse><Descr"),
     "a page": HttpResponse(200, b"<html></html>"),
     "JSON": HttpResponse(200, b"[]"),
+    "Latin-1": HttpResponse(403, b"Der Zugriff ist gesperrt f\xfcr diese Adresse"),
 }
 
 
@@ -567,6 +591,15 @@ def test_a_response_that_is_not_of_aws_is_no_answer(
     assert answered(world, world.request("Update"))["Status"] == "SUCCESS"
     assert proxy.hits > 0
     assert len(world.sagemaker.experiments[NAME].stops) == 1
+
+
+def test_a_rule_that_is_not_made_for_a_response_that_is_not_of_aws_says_so(world: World) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Running", Pace(stop=3500))
+    Proxy(world, "PutRule", NOT_OF_AWS["JSON"], FOR_EVER)
+
+    reason = answered(world, world.request("Update"))["Reason"]
+    assert "AttributeError: " in reason
 
 
 @pytest.mark.parametrize("operation", ["ListTargetsByRule", "RemoveTargets", "DeleteRule"])
@@ -652,3 +685,144 @@ def test_a_refusal_without_a_word_still_has_a_reason(world: World, operation: st
 
     assert answer["Status"] == "FAILED"
     assert answer["Reason"].endswith(f"{operation}: ValidationException")
+
+
+def cannot_stop_twice(
+    world: World, code: str = "ValidationException", *, is_lost: bool = False
+) -> None:
+    """SageMaker refuses every Stop after the one that it accepts, whose response may be lost."""
+    stop = world.aws._operations[STOP]
+
+    def once(members: Members) -> Members:
+        if accepted_stops(world):
+            raise Refused(code, "Cannot stop InferenceExperiment with status Stopping")
+        answer = stop(members)
+        if is_lost:
+            raise Refused("ServiceUnavailable", "Try again", 503)
+        return answer
+
+    world.aws._operations[STOP] = once
+
+
+def accepted_stops(world: World) -> int:
+    return sum(len(each.stops) for each in world.sagemaker.experiments.values())
+
+
+@pytest.mark.parametrize("begin", [380.0, 385.0])
+def test_a_stop_refused_since_another_invocation_sent_it_is_no_failure(
+    world: World, begin: float
+) -> None:
+    """The schedule and the endpoint's event fire at about the same time."""
+    world.stack.status = FORWARD
+    world.experiment("Updating", Pace(begin=begin, stop=60))
+    cannot_stop_twice(world)
+    answer = answered(world, world.request("Update"))
+
+    assert answer["Status"] == "SUCCESS"
+    assert accepted_stops(world) == 1
+
+
+def test_a_firing_whose_stop_is_refused_leaves(world: World) -> None:
+    """The next one comes within a minute, or when the endpoint settles."""
+    world.stack.status = FORWARD
+    world.experiment("Updating", Pace(begin=400, stop=60))
+    world.deliver(world.request("Update"))
+    world.run(60)
+    before = stops(world)
+    world.run(60)
+
+    assert stops(world) == before + 1
+
+
+@pytest.mark.parametrize("request_type", ["Update", "Delete"])
+def test_a_stop_whose_response_was_lost_is_not_sent_again_while_a_describe_may_lag(
+    world: World, request_type: str
+) -> None:
+    world.stack.status = "DELETE_IN_PROGRESS" if request_type == "Delete" else FORWARD
+    world.experiment("Running", Pace(stop=60, lag=8))
+    cannot_stop_twice(world, is_lost=True)
+    answer = answered(world, world.request(request_type))
+
+    assert answer["Status"] == "SUCCESS"
+    assert stops(world) == 1
+
+
+def test_a_request_that_is_delivered_twice_at_once_fails_neither(world: World) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Running", Pace(stop=60))
+    cannot_stop_twice(world)
+    event = world.request("Update")
+    asked = world.deliver(event)
+    world.deliver(event)
+    world.run_to_quiet()
+
+    assert told(asked)["Status"] == "SUCCESS"
+    assert (accepted_stops(world), stops(world)) == (1, 2)
+    assert world.leftovers == []
+
+
+def test_a_deletion_that_names_a_variant_wrong_fails_though_the_test_has_not_begun(
+    world: World,
+) -> None:
+    """SageMaker refuses it for its variants: success would take the order for carried out."""
+    world.stack.status = "DELETE_IN_PROGRESS"
+    world.experiment("Created")
+    wrong = {**KEEP, "ModelVariantActions": {"production": "Retain", "shadwo": "Remove"}}
+    refusing(world, STOP, "ValidationException", "There is no variant shadwo")
+    answer = answered(world, world.request("Delete", wrong))
+
+    assert answer["Status"] == "FAILED"
+    assert "There is no variant shadwo" in answer["Reason"]
+    assert stops(world) == 1
+
+
+def test_a_refused_stop_leaves_the_rule_what_another_invocation_has_sent(world: World) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Updating", Pace(begin=385, stop=60))
+    asked = world.deliver(world.request("Update"))
+    world.run(60)
+    made = len(list(world.journal.calls("PutTargets")))
+    world.run_to_quiet()
+
+    inputs = [
+        call.detail["request"]["Targets"][0]["InputTransformer"]["InputTemplate"]
+        for call in world.journal.calls("PutTargets")
+    ][made:]
+    assert told(asked)["Status"] == "SUCCESS"
+    assert inputs
+    assert not [template for template in inputs if '"sent": ""' in template]
+
+
+PAGE_OF_A_PROXY = HttpResponse(429, b"<html>" + random.Random(1).randbytes(17_000).hex().encode())
+
+
+def test_a_page_of_a_proxy_for_a_stop_does_not_fill_the_rules_input(world: World) -> None:
+    world.stack.status = FORWARD
+    world.experiment("Running", Pace(stop=60))
+    Proxy(world, STOP, PAGE_OF_A_PROXY, 30)
+
+    assert answered(world, world.request("Update"))["Status"] == "SUCCESS"
+    assert all(
+        len(call.detail["request"]["Targets"][0]["InputTransformer"]["InputTemplate"]) < 8192
+        for call in world.journal.calls("PutTargets")
+    )
+    assert max(len(entry.detail["line"]) for entry in world.journal if entry.kind == LOG) < 8192
+
+
+def test_a_rule_that_cannot_be_removed_answers_by_its_next_firing(world: World) -> None:
+    """It fires each minute: invocations that tried to the end of their time would add up."""
+    world.stack.status = "DELETE_IN_PROGRESS"
+    world.experiment("Running", Pace(stop=100, settle=2))
+    world.fail("ListTargetsByRule", "denied", attempts=FOR_EVER)
+    put = world.fail("PUT", "error", attempts=FOR_EVER)
+    asked = world.deliver(world.request("Delete"))
+    at_once = 0
+    for _ in range(90):
+        world.run(10)
+        at_once = max(at_once, len(world.function.running))
+    put.attempts = 0
+    world.run_to_quiet()
+
+    assert told(asked)["Status"] == "SUCCESS"
+    assert at_once <= 2
+    assert world.leftovers == []

@@ -245,21 +245,19 @@ def test_a_wait_without_a_stop_of_ours_makes_the_rule_after_20_s(world: World, s
     assert world.leftovers == []
 
 
-def test_a_firing_that_cannot_describe_the_experiment_leaves_the_rule_its_events(
-    world: World,
-) -> None:
-    world.deliver(begin(world, pace=Pace(begin=1000), status="Updating"))
-    world.run(30)
-    made = len(list(world.journal.calls("PutRule")))
-    # What the rule hands over changes: the look is in doubt.
-    world.fail("DescribeStacks", "denied", attempts=1)
-    world.fail("DescribeInferenceExperiment", "unavailable", attempts=1)
-    world.run(60)
+def test_a_firing_that_cannot_describe_the_experiment_leaves_the_rule_its_events() -> None:
+    with World(limit=45).installed() as world:
+        world.deliver(begin(world, pace=Pace(begin=1000), status="Updating"))
+        world.run(30)
+        made = len(list(world.journal.calls("PutRule")))
+        # What the rule hands over changes: the firing leaves in doubt.
+        world.fail("DescribeStacks", "denied", attempts=FOR_EVER)
+        world.fail("DescribeInferenceExperiment", "unavailable", attempts=FOR_EVER)
+        world.run(90)
 
-    assert len(list(world.journal.calls("PutRule"))) > made
-    assert all(
-        call.detail["request"].get("EventPattern") for call in world.journal.calls("PutRule")
-    )
+        rules = list(world.journal.calls("PutRule"))
+        assert len(rules) > made
+        assert all(call.detail["request"].get("EventPattern") for call in rules)
 
 
 CLEAN_UP = ["RemoveTargets", "DeleteRule"]

@@ -19,6 +19,7 @@ from cdk_stop_inference_experiment_handler.runtime.errors import (
     Conflict,
     Denied,
     Gone,
+    NotSent,
     Refused,
     Throttled,
     Transient,
@@ -89,7 +90,7 @@ def test_what_aws_leaves_out_is_left_out(code: str, message: str, said: str) -> 
 
 def test_a_call_that_botocore_refuses_names_the_remedy() -> None:
     error = error_of(ParamValidationError(report="Unknown parameter: Outcome"))
-    assert type(error) is Refused
+    assert type(error) is NotSent
     assert "Unknown parameter: Outcome" in str(error)
     assert str(error).endswith("; deploy properties that this release of the library makes")
 
@@ -98,7 +99,7 @@ def test_a_call_that_botocore_refuses_names_the_remedy() -> None:
     ("error", "kind", "may_be_done"),
     [
         (ConnectTimeoutError(endpoint_url="https://sagemaker"), Transient, True),
-        (NoCredentialsError(), Refused, False),
+        (NoCredentialsError(), NotSent, False),
     ],
 )
 def test_only_a_lost_answer_may_hide_a_call_that_was_carried_out(

@@ -22,7 +22,7 @@ from ..contract.request import RequestType, issued_at, malformation
 from ..contract.wire import MAX_SERVICE_TIMEOUT, RULE_PREFIX, RULE_PREFIX_VARIABLE
 from .answer import NotDelivered, send
 from .aws import client
-from .errors import CALL_FAILED
+from .errors import CALL_FAILED, error_of
 from .polling import (
     ENDPOINT,
     PROGRESS,
@@ -140,7 +140,8 @@ class Resource(CfnResource):
             if not was_poll:
                 for key in _CRHELPER_KEYS:
                     self._event.pop(key, None)
-            raise HandOverFailed(str(error)) from error
+            why = error if isinstance(error, HandOverFailed) else error_of(error)
+            raise HandOverFailed(str(why)) from error
 
     @property
     def _is_poll(self) -> bool:
@@ -278,16 +279,18 @@ class Resource(CfnResource):
         The answer lets CloudFormation delete the policies and the function, which could not remove
         it later. It is silent: the clean-up after the answer logs what fails.
         """
-        self._has_removed_rule = True
         name = self._rule_name
         try:
             targets = self._events.list_targets_by_rule(Rule=name)["Targets"]
             if targets:
                 ids = [target["Id"] for target in targets]
-                self._events.remove_targets(Rule=name, Ids=ids)
+                if self._events.remove_targets(Rule=name, Ids=ids).get("FailedEntries"):
+                    return
+            # Without a target it fires nothing.
+            self._has_removed_rule = True
             self._events.delete_rule(Name=name)
-        except CALL_FAILED:
-            return
+        except CALL_FAILED as error:
+            self._has_removed_rule = self._has_removed_rule or _code(error) in _ALREADY_GONE
 
     def _clean_up(self) -> None:
         """Remove the polling rule after the answer.
@@ -343,13 +346,17 @@ def _attempt(call: Callable[[], object]) -> bool:
     try:
         call()
     except CALL_FAILED as error:
-        code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
         # A rule with targets of another request is that one's to delete.
-        if code not in _ALREADY_GONE and "has targets" not in str(error):
+        if _code(error) not in _ALREADY_GONE and "has targets" not in str(error):
             fields = {"decision": "clean up later"}
-            logger.warning("the polling rule is not removed yet: %s", error, extra=fields)
+            why = error_of(error)
+            logger.warning("the polling rule is not removed yet: %s", why, extra=fields)
             return False
     return True
+
+
+def _code(error: Exception) -> str:
+    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else ""
 
 
 def _digest(event: Event, *id_names: str) -> str:

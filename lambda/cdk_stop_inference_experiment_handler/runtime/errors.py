@@ -10,6 +10,9 @@ from botocore.parsers import ResponseParserError
 
 from ..lifecycle.situation import Kind, NotReadable
 
+MAX_TEXT = 500
+"""Of an error's text; botocore takes a whole page of a proxy for the message."""
+
 
 class AwsError(Exception):
     """An AWS call failed.
@@ -22,7 +25,7 @@ class AwsError(Exception):
     kind: ClassVar[Kind] = Kind.REFUSED
 
     def __init__(self, why: str, *, may_be_done: bool = False) -> None:
-        super().__init__(why)
+        super().__init__(_without_middle(why))
         self.may_be_done = may_be_done
 
     @property
@@ -33,6 +36,10 @@ class AwsError(Exception):
 
 class Refused(AwsError):
     """AWS would refuse the call again."""
+
+
+class NotSent(Refused):
+    """The SDK did not send the call: no state of what it names can be the cause."""
 
 
 class Transient(AwsError):
@@ -78,8 +85,10 @@ _GONE_WORDS = ("not found", "does not exist", "could not find")
 _CHANGING_WORDS = ("in-progress", "in progress", "being updated", "inprogress")
 
 
-_NOT_PARSED = (ResponseParserError, AttributeError, LookupError, TypeError, ValueError)
-"""What botocore raises for a response that is not AWS's, such as the text of a proxy."""
+_NOT_PARSED = (ResponseParserError, AttributeError, KeyError, UnicodeDecodeError)
+"""What botocore raises for a response that is not AWS's, such as the text of a proxy: KeyError for
+XML of another kind, AttributeError for a list in JSON. Anything else is an error of this package.
+"""
 
 CALL_FAILED = (ClientError, BotoCoreError, *_NOT_PARSED)
 """What a call by botocore raises if it fails."""
@@ -94,7 +103,7 @@ def error_of(error: Exception) -> AwsError:
             return Transient(text, may_be_done=True)
         if isinstance(error, ParamValidationError):
             text += "; deploy properties that this release of the library makes"
-        return Refused(text)
+        return NotSent(text)
     details = error.response.get("Error", {})
     code, message = str(details.get("Code", "")), str(details.get("Message", ""))
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
@@ -113,6 +122,12 @@ def error_of(error: Exception) -> AwsError:
     if code in _GONE or (is_invalid and _has(message, _GONE_WORDS)):
         return Gone(text)
     return Refused(text)
+
+
+def _without_middle(text: str) -> str:
+    """It starts with the call and ends with the cause."""
+    half = MAX_TEXT // 2
+    return text if len(text) <= MAX_TEXT else f"{text[: half - 2]}...{text[1 - half :]}"
 
 
 def _has(message: str, words: tuple[str, ...]) -> bool:

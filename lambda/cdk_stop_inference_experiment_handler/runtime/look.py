@@ -79,7 +79,7 @@ class Looker:
         asked_at = time.time()
         if needs_stack(situation):
             situation = replace(situation, stacks=self._stacks(situation))
-        is_unfinished = time.time() < self._reads_until
+        is_unfinished = situation.stacks is not None and time.time() < self._reads_until
         return Look(situation, asked_at, self._is_throttled, is_unfinished)
 
     def prepare(self, needs: Needs, experiment: Experiment) -> Prepared:
@@ -125,7 +125,9 @@ class Looker:
         return tuple(stacks)
 
     def _seen_stack(self, stack_id: str) -> Stack:
-        reader = self._readers.setdefault(stack_id, _EventReader(self._aws, stack_id))
+        reader = self._readers.setdefault(
+            stack_id, _EventReader(self._aws, stack_id, self._request.logical_id)
+        )
         description = self._seen(lambda: self._aws.stack(stack_id))
         return Stack(stack_id, description, self._seen(reader.newest))
 
@@ -138,18 +140,23 @@ class Looker:
 
 
 class _EventReader:
-    """The events of one stack, without gaps from the newest one on."""
+    """The events of one stack, without gaps from the newest one on.
 
-    def __init__(self, aws: Aws, stack_id: str) -> None:
+    Only those of the request's resource keep their properties, which decide: those of a thousand
+    pages would fill the function's memory.
+    """
+
+    def __init__(self, aws: Aws, stack_id: str, logical_id: str) -> None:
         self._aws = aws
         self._stack_id = stack_id
+        self._logical_id = logical_id
         self._known: list[StackEvent] = []
         self._pages = 0
         self._token = ""
 
     def newest(self) -> Events:
         """Read the newest page, and keep the older events that it joins."""
-        page, token = self._aws.event_page(self._stack_id)
+        page, token = self._page()
         oldest = page[-1].event_id if page else ""
         joints = (at for at, event in enumerate(self._known) if event.event_id == oldest)
         joint = next(joints, None)
@@ -169,7 +176,7 @@ class _EventReader:
         ids = {event.event_id for event in self._known}
         for _ in range(max(1, self._pages // 10)):
             try:
-                page, self._token = self._aws.event_page(self._stack_id, self._token)
+                page, self._token = self._page(self._token)
             except Refused:
                 self._known, self._token = [], ""
                 raise
@@ -180,6 +187,13 @@ class _EventReader:
             if not self._token or time.time() >= until:
                 break
         return self._events
+
+    def _page(self, token: str = "") -> tuple[list[StackEvent], str]:
+        page, following = self._aws.event_page(self._stack_id, token)
+        own = self._logical_id
+        return [
+            event if event.logical_id == own else replace(event, properties="") for event in page
+        ], following
 
     @property
     def _events(self) -> Events:

@@ -17,7 +17,7 @@ from ..lifecycle.decide import decide
 from ..lifecycle.decision import Decision, Row, Verb, fail, wait
 from ..lifecycle.gate import short_report
 from ..lifecycle.situation import Experiment, NotReadable, Progress
-from ..lifecycle.state import unreadable
+from ..lifecycle.state import mismatch, unreadable
 from ..lifecycle.stop_request import (
     Wanted,
     declared_instances,
@@ -26,10 +26,10 @@ from ..lifecycle.stop_request import (
 )
 from .aws import Aws
 from .crhelper_traits import AlreadyAnswered, HandOverFailed, Resource, RetryDelivery
-from .errors import AwsError, Conflict, Gone, Refused, Throttled
+from .errors import AwsError, Conflict, Gone, NotSent, Refused, Throttled
 from .look import LOOK_SECONDS, Look, Looker
 from .polling import PROGRESS, Event, trigger_of
-from .waiting import LATE_SECONDS, Invocation, Trigger, Wait
+from .waiting import LAG_SECONDS, LATE_SECONDS, Invocation, Trigger, Wait
 
 logger = logging.getLogger(__name__)
 
@@ -205,7 +205,8 @@ class Run:
         self._handed_over = progress
         self._logged = ("", "")
         self._is_stop_throttled = False
-        self._refusal: AwsError | None = None
+        self._is_stop_refused = False
+        self._no_stop_until: tuple[float, AwsError] | None = None
 
     def respond(self) -> Response | None:
         """Find the answer to the request, or wait for it as long as this invocation can.
@@ -288,9 +289,15 @@ class Run:
         A Stop that is throttled is sent again meanwhile: SageMaker has done nothing.
         """
         s, wanted = look.situation, decision.stop
-        if self._refusal is not None:
-            # The look after it says that nothing has changed: the Stop would be refused again.
-            return unreadable(self._refusal.as_not_readable, s)
+        if self._no_stop_until is not None:
+            until, error = self._no_stop_until
+            is_final, is_early = isinstance(error, Refused), time.time() < until
+            if is_final and is_early:
+                return replace(wait(decision.row, str(error)), stays=True)
+            if is_final or is_early:
+                # Looks still say that nothing has changed: the Stop would be refused again.
+                return unreadable(error.as_not_readable, s)
+            self._no_stop_until = None
         experiment, prepared = s.experiment, s.prepared
         assert isinstance(experiment, Experiment) and wanted and prepared  # noqa: S101, PT018
         fresh_until = look.stack_asked_at + LOOK_SECONDS
@@ -328,22 +335,34 @@ class Run:
     def _after_failed_stop(
         self, error: AwsError, decision: Decision, look: Look, waiting: Wait
     ) -> Decision:
-        s = look.situation
-        is_created = isinstance(s.experiment, Experiment) and s.experiment.status == "Created"
-        has_not_begun = is_created and isinstance(error, Refused) and not isinstance(error, Gone)
+        s, experiment, wanted = look.situation, look.situation.experiment, decision.stop
+        assert isinstance(experiment, Experiment) and wanted  # noqa: S101, PT018 - a STOP has them
+        is_created = experiment.status == "Created"
+        is_final = isinstance(error, Refused) and not isinstance(error, NotSent)
+        has_not_begun = (
+            is_created
+            and is_final
+            and not isinstance(error, Gone)
+            and mismatch(wanted, experiment) is None
+        )
+        self._is_stop_refused = is_final or isinstance(error, Conflict)
         if isinstance(error, Conflict) or has_not_begun:
             self._log("stop later", f"the stop is refused for now: {error}")
-            waiting.stop_refused()
+            waiting.stop_refused(has_begun=not is_created)
             since = self._progress.refused_at
             refused_at = (s.now if since is None else since) if is_created else None
             self._progress = replace(self._progress, refused_at=refused_at)
             return wait(decision.row, str(error))
-        if isinstance(error, Refused):
-            # It may have ended since, or be gone; SageMaker reports a missing model with the same
-            # words as a missing experiment. The next look answers.
-            self._refusal = error
+        if is_final:
+            # It may have ended since, or be gone, or another invocation's Stop was accepted; looks
+            # may lag behind that. SageMaker reports a missing model with the same words as a
+            # missing experiment, and no lag brings that back: the next look answers.
+            lag = 0.0 if isinstance(error, Gone) else LAG_SECONDS
+            self._no_stop_until = (time.time() + lag, error)
             waiting.look_soon()
             return replace(wait(decision.row, str(error)), stays=True)
+        if error.may_be_done:
+            self._no_stop_until = (time.time() + LAG_SECONDS, error)
         return unreadable(error.as_not_readable, replace(s, progress=self._progress))
 
     def _warn_of_fewer_instances(self, look: Look, wanted: Wanted | None = None) -> None:
@@ -365,13 +384,27 @@ class Run:
             self._log("fewer instances", why, logging.WARNING)
 
     def _hand_over(self, *, is_due: bool) -> None:
-        """Create the rule if it is due, and keep its input up to date."""
-        is_known = self._progress == self._handed_over
-        if self._rule.is_made and not self._rule.trouble and is_known:
+        """Create the rule, or update its input with what is new, if that is due.
+
+        A doubt is due when the invocation leaves: most clear before that.
+        """
+        if self._rule.is_made and not self._has_news:
             return
-        if self._rule.is_made or is_due:
+        if is_due or (self._rule.is_made and self._progress.tried):
             self._rule.make(self._progress, self._seen.endpoint_name if self._seen else "")
-            self._handed_over = self._progress
+            if not self._rule.trouble:
+                self._handed_over = self._progress
+
+    @property
+    def _has_news(self) -> bool:
+        """Whether the rule's input lacks what a later invocation needs."""
+        known, progress = self._handed_over, self._progress
+        if self._is_stop_refused and not progress.sent:
+            # Perhaps since another invocation's Stop was accepted: its input has to stay, unless
+            # this is the first to know what no later one can find out.
+            kept = replace(known, refused_at=progress.refused_at, evidence=progress.evidence)
+            return kept != known
+        return replace(progress, request=known.request, refusal=known.refusal) != known
 
     def _without_rule(self, waiting: Wait) -> Response:
         why = words.cannot_hand_over(self._name, self._status, self._rule.trouble)

@@ -31,6 +31,10 @@ CROWDED_SECONDS = 25.0
 NEAR_DEADLINE_SECONDS = 70.0
 """An invocation this close to the deadline stays: the schedule fires each minute."""
 
+LAG_SECONDS = 10.0
+"""A describe may still say so long after a Stop what it said before it: one that was refused, or
+whose response was lost, may have been sent when another had been carried out already."""
+
 RESERVED_SECONDS = 20.0
 """An invocation ends by itself if Lambda would end it within this time."""
 
@@ -101,9 +105,15 @@ class Wait:
         is_first = self._invocation.trigger is Trigger.REQUEST
         self._stays_until = time.time() + (INSIDE_SECONDS if is_first and not is_short else 0.0)
 
-    def stop_refused(self) -> None:
-        """Try again soon, for a while: the endpoint may settle at any moment."""
-        self._stays_until = max(self._stays_until, self._began + INSIDE_SECONDS)
+    def stop_refused(self, *, has_begun: bool) -> None:
+        """Try again soon, for a while: the endpoint may settle at any moment.
+
+        A firing does not stay for that: the next one comes within a minute, or when the endpoint
+        settles, and two invocations that send the same Stop refuse each other. It stays for a test
+        that has not begun, which sends no event and is answered within two minutes.
+        """
+        if self._invocation.trigger is Trigger.REQUEST or not has_begun:
+            self._stays_until = max(self._stays_until, self._began + INSIDE_SECONDS)
 
     def look_soon(self) -> None:
         """Make the next pause a short one."""
