@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import App, DefaultStackSynthesizer, Stack, Stage
+from aws_cdk import App, DefaultStackSynthesizer, Stack
 from aws_cdk.cx_api import CloudAssembly
 
-__all__ = ["ASSETS", "Builder", "Template", "synthesise", "synthesise_stages"]
+__all__ = ["ASSETS", "Builder", "Template", "synthesise"]
 
 Json = dict[str, Any]
 Builder = Callable[[Stack], object]
@@ -51,17 +51,6 @@ def synthesise(build: Builder) -> Template:
         app = App(outdir=folder, analytics_reporting=False)
         build(Stack(app, "History", synthesizer=_synthesizer()))
         return _read(app.synth())
-
-
-def synthesise_stages(build: Builder, names: tuple[str, ...]) -> dict[str, Template]:
-    """Return the template of a stack in each stage of an app; stack and stage have one name."""
-    with tempfile.TemporaryDirectory() as folder:
-        app = App(outdir=folder, analytics_reporting=False)
-        for name in names:
-            stage = Stage(app, name)
-            build(Stack(stage, "FraudShadowTest", stack_name=name, synthesizer=_synthesizer()))
-        assembly = app.synth()
-        return {name: _read(assembly.get_nested_assembly(f"assembly-{name}")) for name in names}
 
 
 def _synthesizer() -> DefaultStackSynthesizer:

@@ -135,7 +135,7 @@ def _installed(wheel: Path) -> Path:
     locked = ("--require-hashes", "--only-binary=:all:", "--requirement", lock)
     _run(*pip, "download", *locked, "--dest", wheels, environment=os.environ)
     shutil.copy(wheel, wheels)
-    offline = ("--no-index", "--find-links", wheels, f"{project()['name']}[cli]")
+    offline = ("--no-compile", "--no-index", "--find-links", wheels, f"{project()['name']}[cli]")
     _run(*pip, "--python", python, "install", *offline, environment=os.environ)
     shutil.rmtree(wheels)
     return python

@@ -6,9 +6,11 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import botocore.session
 import cfnlint
+import yaml
 
 from local_aws.environment import REGION
 
@@ -57,12 +59,21 @@ def test_the_regions_are_those_in_which_botocore_has_sagemaker() -> None:
     assert [row[1] for row in rows if row[2] == "tested"] == [f"`{REGION}`"]
 
 
+def _pythons(job: dict[str, Any]) -> list[str]:
+    """The Python that a job sets up."""
+    inputs = [step.get("with", {}) for step in job["steps"]]
+    return [one["python-version"] for one in inputs if "python-version" in one]
+
+
 def test_the_versions_that_are_tested_are_the_pinned_ones() -> None:
     cli = json.loads((ROOT / "package.json").read_text())["devDependencies"]["aws-cdk"]
+    job = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())["jobs"]["test"]
     assert {(row[0], row[1]) for row in _rows("Versions") if row[2] == "tested"} == {
         ("aws-cdk-lib", _pinned("requirements.txt", "aws-cdk-lib")),
         ("CDK CLI", cli),
         ("boto3 in the function", _pinned("local_aws/requirements-lambda.txt", "boto3")),
+        ("Node.js", ", ".join(job["strategy"]["matrix"]["node"])),
+        ("Python of the app", *_pythons(job)),
     }
     oldest = [row[:2] for row in _rows("Versions") if "the oldest supported" in row[1]]
     packages = {"aws-cdk-lib": "aws-cdk-lib", "boto3 in the function": "boto3"}

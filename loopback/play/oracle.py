@@ -42,7 +42,7 @@ UNTRUE = "something untrue"
 UNEXPECTED = "a failure without a reason"
 
 _NOTHING_STOPPED = re.compile(
-    r"nothing (was|has been|is) stopped|(was|is) not stopped", re.IGNORECASE
+    r"nothing (was|has been|is) stopped|(was|is) not stopped|did not stop", re.IGNORECASE
 )
 
 

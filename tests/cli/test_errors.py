@@ -22,7 +22,6 @@ from cdk_stop_inference_experiment.cli.arguments import stack_name
 from cdk_stop_inference_experiment.cli.operations import Place, deployed_properties
 from cdk_stop_inference_experiment.cli.reading import Reader
 from cdk_stop_inference_experiment.cli.templates import definitions, parse_template
-from cdk_stop_inference_experiment.version import installed_version
 from cdk_stop_inference_experiment_handler.lifecycle.situation import Events, Experiment
 from tests.unit.situations import RESOURCE, STACK
 
@@ -122,20 +121,19 @@ class Raw(io.BytesIO):
         yield self.read()
 
 
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        (("--region", "eu-west-1"), "Unable to locate credentials"),
+        ((), "You must specify a region"),
+        (("--profile", "missing"), "The config profile (missing) could not be found"),
+    ],
+)
 @pytest.mark.parametrize("arguments", ARGUMENTS)
-def test_no_credentials_are_one_line(failing: Run, arguments: tuple[str, ...]) -> None:
-    assert "Unable to locate credentials" in failing(*arguments, "--region", "eu-west-1")
-
-
-@pytest.mark.parametrize("arguments", ARGUMENTS)
-def test_no_region_is_one_line(failing: Run, arguments: tuple[str, ...]) -> None:
-    assert "You must specify a region" in failing(*arguments)
-
-
-@pytest.mark.parametrize("arguments", ARGUMENTS)
-def test_an_unknown_profile_is_one_line(failing: Run, arguments: tuple[str, ...]) -> None:
-    said = failing(*arguments, "--profile", "missing")
-    assert "The config profile (missing) could not be found" in said
+def test_what_is_missing_in_the_configuration_is_one_line(
+    failing: Run, arguments: tuple[str, ...], more: tuple[str, ...], why: str
+) -> None:
+    assert why in failing(*arguments, *more)
 
 
 def refusing(monkeypatch: pytest.MonkeyPatch, **errors: str) -> None:
@@ -265,13 +263,6 @@ def test_a_wrong_argument_exits_with_64(
         main(arguments)
     assert exited.value.code == 64
     assert "error: " in capsys.readouterr().err
-
-
-def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as exited:
-        main(["--version"])
-    assert exited.value.code == 0
-    assert installed_version() in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

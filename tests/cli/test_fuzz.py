@@ -26,7 +26,7 @@ from tests.unit.test_declaration import JSON_SCALARS, SOUND, TEXTS, WORDS, damag
 from .account import CHANGE_SET, FUNCTION, NATIVE, Account, change_set
 from .past import TOKEN, created, experiment, ours
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60")) * 2
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
 STATUSES = {0, 1, 2, 3}
 USAGE = 64
 REGION = ("--region", "eu-west-1")

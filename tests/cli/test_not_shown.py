@@ -33,7 +33,7 @@ from cdk_stop_inference_experiment.cli.reading import (
     Resource,
 )
 from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
-from tests.unit.situations import ARN, RESOURCE, STACK, variant
+from tests.unit.situations import ARN, RESOURCE, STACK, R, S, variant
 from tests.unit.situations import PROMOTE as PROMOTE_SHADOW
 
 from .account import (
@@ -52,7 +52,7 @@ from .account import (
     planned,
     removed,
 )
-from .past import PARENT, TOKEN, created, experiment, of_resource, of_stack, ours
+from .past import PARENT, TOKEN, created, experiment, ours
 
 TEST = Resource("Test", "fraud-shadow", NATIVE, "CREATE_COMPLETE")
 NO_VALUE = {"Ref": "AWS::NoValue"}
@@ -66,8 +66,8 @@ def nested() -> Account:
     account.stacks[STACK] = replace(account.stacks[STACK], parent_id=PARENT)
     account.deployed[PARENT] = [Resource("Below", STACK, STACK_TYPE, "CREATE_COMPLETE")]
     account.happened[PARENT] = [
-        of_stack("CREATE_IN_PROGRESS", 90, PARENT),
-        of_stack("CREATE_COMPLETE", 140, PARENT),
+        S("CREATE_IN_PROGRESS", at=90, stack_id=PARENT),
+        S("CREATE_COMPLETE", at=140, stack_id=PARENT),
     ]
     return account
 
@@ -81,8 +81,8 @@ def failed(account: Account, stack_id: str = STACK) -> Account:
     """An update without rollback has failed."""
     account.stacks[stack_id] = replace(account.stacks[stack_id], status="UPDATE_FAILED")
     account.happened[stack_id] += [
-        of_stack("UPDATE_IN_PROGRESS", 200, stack_id),
-        of_stack("UPDATE_FAILED", 300, stack_id),
+        S("UPDATE_IN_PROGRESS", at=200, stack_id=stack_id),
+        S("UPDATE_FAILED", at=300, stack_id=stack_id),
     ]
     return account
 
@@ -195,13 +195,42 @@ def test_a_declaration_that_a_failed_update_never_reached_may_not_count_as_deplo
 def test_the_template_of_a_failed_update_does_not_say_what_is_deployed() -> None:
     account = failed(Account())
     account.happened[STACK] = [
-        of_stack("UPDATE_IN_PROGRESS", 120),
-        of_stack("UPDATE_COMPLETE", 130),
+        S("UPDATE_IN_PROGRESS", at=120),
+        S("UPDATE_COMPLETE", at=130),
         *account.happened[STACK][-2:],
     ]
     left = {"Type": RESOURCE_TYPE, "Properties": ours(StopOn=["Update"])}
     account.templates[STACK] = {RESOURCE: left}
     assert only(plan_destroy(account, "shadow")).chance(STOP) == UNKNOWN
+
+
+def test_a_change_of_metadata_comes_with_what_a_failed_update_never_reached() -> None:
+    account = failed(Account())
+    account.new_templates[CHANGE_SET] = {RESOURCE: {"Type": RESOURCE_TYPE}}
+    ends = ours(EndNow="true")
+    change = modified(before=ends, after=ends, scope=("Metadata",))
+    assert only(planned(change, account=account)).chance(STOP) == MAY
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [("UPDATE_FAILED", MAY), ("UPDATE_ROLLBACK_FAILED", MAY), ("CREATE_COMPLETE", NO)],
+)
+def test_the_policy_of_a_failed_update_may_not_count_yet(status: str, expected: str) -> None:
+    retained = {"DeletionPolicy": "Retain"}
+    account = nested()
+    account.stacks[PARENT] = replace(account.stacks[PARENT], status=status)
+    account.templates[PARENT] = {"Below": {"Type": STACK_TYPE, **retained}}
+    assert only(plan_destroy(account, "parent")).chance(STOP) == expected
+    for resource in (TEST, Resource(RESOURCE, ARN, RESOURCE_TYPE, "CREATE_COMPLETE")):
+        account = Account(deployed={STACK: [resource]})
+        account.of_stack(status)
+        definition = {"Type": resource.resource_type, **retained}
+        account.templates[STACK] = {resource.logical_id: definition}
+        verdicts = plan_destroy(account, "shadow").verdicts
+        assert [one.chance(STOP) for one in verdicts if one.request or one.is_native] == (
+            [] if expected == NO else [expected]
+        )
 
 
 # Values that are known only later: no value that the plan assumes may decide
@@ -262,6 +291,17 @@ def test_desired_variants_that_another_resource_may_change_may_end_the_experimen
     details = (dynamic("DesiredModelVariants", "Switch.Value"),)
     change = modified(after=ours(DesiredModelVariants=[variant("production")]), details=details)
     assert only(planned(change, other(logical_id="Switch"))).chance(STOP) not in (NO, "will")
+
+
+def test_a_deletion_may_stop_without_the_promotion_if_its_evidence_is_masked() -> None:
+    """How many instances production runs is not known, so that nothing can be promoted."""
+    account = Account()
+    promotes = {"ServiceToken": TOKEN, "Name": "fraud-shadow", "Outcome": "PromoteShadow"}
+    masked = {**promotes, "PromoteIf": {"MinInvocations": "1", "Alarms": "****"}}
+    account.happened[STACK][2] = replace(created()[2], properties=json.dumps(masked))
+    verdict = only(plan_destroy(account, "shadow"))
+    assert (verdict.chance(STOP), verdict.chance(FAIL)) == (MAY, MAY)
+    assert verdict.evidence == {}
 
 
 def test_an_outcome_that_may_be_left_out_may_leave_a_valid_declaration() -> None:
@@ -409,8 +449,8 @@ def twins(**declared: Any) -> Account:
     account = Account()
     account.deployed[STACK].append(Resource("Twin", ARN, RESOURCE_TYPE, "CREATE_COMPLETE"))
     account.happened[STACK][3:3] = [
-        of_resource("CREATE_IN_PROGRESS", 121, physical_id="", logical_id="Twin"),
-        of_resource("CREATE_COMPLETE", 122, declared=ours(**declared), logical_id="Twin"),
+        R("CREATE_IN_PROGRESS", at=121, physical_id="", logical_id="Twin"),
+        R("CREATE_COMPLETE", at=122, given=ours(**declared), logical_id="Twin"),
     ]
     return account
 

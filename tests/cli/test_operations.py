@@ -28,7 +28,7 @@ from cdk_stop_inference_experiment.cli.reading import (
     Resource,
 )
 from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
-from tests.unit.situations import ARN, OTHER_ARN, RESOURCE, STACK, variant
+from tests.unit.situations import ARN, OTHER_ARN, RESOURCE, STACK, R, S, variant
 from tests.unit.situations import PROMOTE as PROMOTE_SHADOW
 
 from .account import (
@@ -46,7 +46,7 @@ from .account import (
     planned,
     removed,
 )
-from .past import PARENT, TOKEN, created, experiment, of_resource, of_stack, ours
+from .past import PARENT, TOKEN, created, experiment, ours
 
 LATER = "{{changeSet:KNOWN_AFTER_APPLY}}"
 OTHER_TOKEN = TOKEN.replace("stopper", "another")
@@ -70,7 +70,7 @@ def with_native(**declared: Any) -> Account:
 def failed(account: Account, *events: Any, status: str = "UPDATE_FAILED") -> Account:
     """An update without rollback has failed."""
     account.of_stack(status)
-    begin, end = of_stack("UPDATE_IN_PROGRESS", 200), of_stack("UPDATE_FAILED", 300)
+    begin, end = S("UPDATE_IN_PROGRESS", at=200), S("UPDATE_FAILED", at=300)
     account.happened[STACK] += [begin, *events, end]
     return account
 
@@ -168,8 +168,8 @@ def test_what_a_failed_update_left_is_updated_although_the_change_set_adds_it() 
     left = ours(StopOn=["Update"])
     account = failed(
         Account(happened={STACK: [*created("Else")[:1], *created("Else")[-1:]]}),
-        of_resource("CREATE_IN_PROGRESS", 210, physical_id=""),
-        of_resource("CREATE_COMPLETE", 220, declared=left),
+        R("CREATE_IN_PROGRESS", at=210, physical_id=""),
+        R("CREATE_COMPLETE", at=220, given=left),
     )
     account.new_templates[CHANGE_SET] = {RESOURCE: {"Type": RESOURCE_TYPE}}
     change = added(ours(StopOn=["Update"], ModelVariantActions=PROMOTE_SHADOW))
@@ -197,8 +197,8 @@ def test_what_a_failed_creation_never_reached_is_created_by_the_next_operation()
     account = Account(deployed={STACK: []})
     account.of_stack("CREATE_FAILED")
     account.happened[STACK] = [
-        of_stack("CREATE_IN_PROGRESS", 100),
-        of_stack("CREATE_FAILED", 130),
+        S("CREATE_IN_PROGRESS", at=100),
+        S("CREATE_FAILED", at=130),
     ]
     definition = {"Type": RESOURCE_TYPE, "Properties": ours(StopOn=["Create"])}
     account.new_templates[CHANGE_SET] = {RESOURCE: definition}
@@ -222,14 +222,14 @@ def test_a_change_that_a_failed_update_never_reached_comes_with_the_next_one() -
 def test_a_rename_whose_undo_was_skipped_ends_the_first_experiment_when_it_is_deleted() -> None:
     account = Account()
     account.happened[STACK] += [
-        of_stack("UPDATE_IN_PROGRESS", 200),
-        of_resource("UPDATE_IN_PROGRESS", 210, declared=ours(Name="other")),
-        of_resource("UPDATE_COMPLETE", 220, declared=ours(Name="other"), physical_id=OTHER_ARN),
-        of_stack("UPDATE_ROLLBACK_IN_PROGRESS", 230),
-        of_stack("UPDATE_ROLLBACK_FAILED", 240),
-        of_stack("UPDATE_ROLLBACK_IN_PROGRESS", 250),
-        of_resource("UPDATE_COMPLETE", 260, declared=ours(), physical_id=OTHER_ARN),
-        of_stack("UPDATE_ROLLBACK_COMPLETE", 270),
+        S("UPDATE_IN_PROGRESS", at=200),
+        R("UPDATE_IN_PROGRESS", at=210, given=ours(Name="other")),
+        R("UPDATE_COMPLETE", at=220, given=ours(Name="other"), physical_id=OTHER_ARN),
+        S("UPDATE_ROLLBACK_IN_PROGRESS", at=230),
+        S("UPDATE_ROLLBACK_FAILED", at=240),
+        S("UPDATE_ROLLBACK_IN_PROGRESS", at=250),
+        R("UPDATE_COMPLETE", at=260, given=ours(), physical_id=OTHER_ARN),
+        S("UPDATE_ROLLBACK_COMPLETE", at=270),
     ]
     account.experiments["other"] = experiment(arn=OTHER_ARN, name="other")
     account.deployed[STACK] = [Resource(RESOURCE, OTHER_ARN, RESOURCE_TYPE, "UPDATE_COMPLETE")]
@@ -301,13 +301,6 @@ def test_a_wait_that_may_not_end_in_time_may_fail() -> None:
     assert "'ServiceTimeout'" in verdict.because[0]
 
 
-def test_a_rename_by_a_token_may_fail_in_the_clean_up() -> None:
-    account = Account()
-    account.experiments["other"] = experiment(arn=OTHER_ARN, name="other")
-    _, ends = planned(modified(after=ours(Name="other")), account=account).verdicts
-    assert (ends.moment, ends.chance(STOP), ends.chance(FAIL)) == ("clean-up", "may", "may")
-
-
 def test_the_old_experiment_of_a_rename_may_be_retained() -> None:
     account = Account()
     account.experiments["other"] = experiment(arn=OTHER_ARN, name="other")
@@ -356,10 +349,10 @@ def test_what_never_was_created_and_is_removed_stops_nothing() -> None:
         Resource(RESOURCE, "Stop-not-created-1", RESOURCE_TYPE, "CREATE_FAILED")
     ]
     account.happened[STACK] = [
-        of_stack("CREATE_IN_PROGRESS", 100),
-        of_resource("CREATE_IN_PROGRESS", 110, physical_id=""),
-        of_resource("CREATE_FAILED", 120, physical_id="Stop-not-created-1"),
-        of_stack("CREATE_FAILED", 130),
+        S("CREATE_IN_PROGRESS", at=100),
+        R("CREATE_IN_PROGRESS", at=110, physical_id=""),
+        R("CREATE_FAILED", at=120, physical_id="Stop-not-created-1"),
+        S("CREATE_FAILED", at=130),
     ]
     account.new_templates[CHANGE_SET] = {"Other": {"Type": "AWS::SSM::Parameter"}}
     for plan in (planned(other(), account=account), plan_destroy(account, "shadow")):

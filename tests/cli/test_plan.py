@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ from cdk_stop_inference_experiment_handler.lifecycle.situation import (
     NotReadable,
     Question,
 )
-from tests.unit.situations import ARN, OTHER_ARN, RESOURCE, STACK, variant, wanted
+from tests.unit.situations import ARN, OTHER_ARN, RESOURCE, STACK, R, S, variant, wanted
 from tests.unit.situations import PROMOTE as PROMOTE_SHADOW
 
 from .account import (
@@ -55,7 +56,7 @@ from .account import (
     planned,
     removed,
 )
-from .past import PARENT, TOKEN, created, experiment, of_resource, of_stack, ours
+from .past import PARENT, TOKEN, created, experiment, ours
 
 LATER = "{{changeSet:KNOWN_AFTER_APPLY}}"
 NOTHING = {"stop": "no", "promote": "no", "fail": "no"}
@@ -78,8 +79,8 @@ def nested() -> Account:
     account.stacks[STACK] = replace(account.stacks[STACK], parent_id=PARENT)
     account.deployed[PARENT] = [Resource("Below", STACK, STACK_TYPE, "CREATE_COMPLETE")]
     account.happened[PARENT] = [
-        of_stack("CREATE_IN_PROGRESS", 90, PARENT),
-        of_stack("CREATE_COMPLETE", 140, PARENT),
+        S("CREATE_IN_PROGRESS", PARENT, 90),
+        S("CREATE_COMPLETE", PARENT, 140),
     ]
     return account
 
@@ -88,6 +89,55 @@ def new_stack() -> Account:
     account = Account(deployed={}, happened={})
     account.of_stack("REVIEW_IN_PROGRESS")
     return account
+
+
+def absent() -> Account:
+    account = new_stack()
+    account.experiments = {}
+    return account
+
+
+def over() -> Account:
+    return Account(experiments={"fraud-shadow": experiment("Completed")})
+
+
+Told = tuple[str, str, str, str]
+CHANGES: dict[str, tuple[Change, Callable[[], Account], Told]] = {
+    "a reworded reason": (
+        modified(after=ours(Reason="in other words")),
+        Account,
+        ("Update", "nothing", "will", "update_unchanged"),
+    ),
+    "a new resource": (added(ours()), new_stack, ("Create", "nothing", "will", "stoppable")),
+    "a new one of an absent experiment": (
+        added(ours()),
+        absent,
+        ("Create", "fail", "will", "absent"),
+    ),
+    "a removed resource": (removed(), Account, ("Delete", "stop", "will", "stoppable")),
+    "a promotion that comes too late": (
+        modified(after=ours(ModelVariantActions=PROMOTE_SHADOW)),
+        over,
+        ("Update", "fail", "will", "ended_otherwise_promote"),
+    ),
+    "a change of metadata": (
+        modified(after=ours(), scope=("Metadata",)),
+        Account,
+        ("", "nothing", "will", ""),
+    ),
+    "a change of another resource": (other(), Account, ("", "nothing", "will", "")),
+}
+
+
+@pytest.mark.parametrize(("change", "account", "told"), CHANGES.values(), ids=CHANGES)
+def test_a_change_alone_is_certain(
+    change: Change, account: Callable[[], Account], told: Told
+) -> None:
+    verdict = only(planned(change, account=account()))
+    assert said(verdict) == told
+    assert verdict.experiment == "fraud-shadow"
+    if verdict.effect == "nothing":
+        assert (chances(verdict), verdict.stop_request) == (NOTHING, None)
 
 
 def test_a_changed_declaration_alone_will_stop_and_promote() -> None:
@@ -99,30 +149,11 @@ def test_a_changed_declaration_alone_will_stop_and_promote() -> None:
     assert verdict.stop_request["ModelVariantActions"] == PROMOTE_SHADOW
 
 
-def test_a_reworded_reason_stops_nothing() -> None:
-    verdict = only(planned(modified(after=ours(Reason="in other words"))))
-    assert said(verdict) == ("Update", "nothing", "will", "update_unchanged")
-    assert chances(verdict) == NOTHING
-    assert verdict.stop_request is None
-
-
-def test_a_new_resource_is_armed() -> None:
-    verdict = only(planned(added(ours()), account=new_stack()))
-    assert said(verdict) == ("Create", "nothing", "will", "stoppable")
-    assert verdict.order == "create_arms"
-
-
 def test_a_new_resource_with_end_now_will_fail() -> None:
     plan = planned(added(ours(EndNow="true")), account=new_stack())
     assert said(only(plan)) == ("Create", "fail", "will", "create_end_now")
     assert plan.may("fail")
     assert not plan.may("stop")
-
-
-def test_a_removed_resource_is_deleted_in_the_clean_up() -> None:
-    verdict = only(planned(removed()))
-    assert said(verdict) == ("Delete", "stop", "will", "stoppable")
-    assert (verdict.moment, verdict.order) == ("clean-up", "delete_ends")
 
 
 def test_a_removed_resource_that_is_retained_gets_no_request() -> None:
@@ -204,17 +235,6 @@ def test_a_change_without_values_is_planned_by_the_properties_that_it_names() ->
     assert said(verdict)[:3] == ("Update", "stop", "may")
 
 
-def test_a_change_of_metadata_sends_no_request() -> None:
-    verdict = only(planned(modified(after=ours(), scope=("Metadata",))))
-    assert said(verdict) == ("", "nothing", "will", "")
-
-
-def test_a_resource_that_the_change_set_does_not_name_gets_no_request() -> None:
-    verdict = only(planned(other()))
-    assert said(verdict) == ("", "nothing", "will", "")
-    assert verdict.experiment == "fraud-shadow"
-
-
 def test_an_experiment_that_the_deployment_creates_before_is_armed() -> None:
     account = new_stack()
     account.experiments = {}
@@ -231,12 +251,6 @@ def test_an_experiment_that_the_deployment_creates_before_is_armed() -> None:
     verdict = only(planned(native, change, account=account))
     assert (verdict.certainty, verdict.chance(FAIL)) == ("may", "may")
     assert "add a dependency" in verdict.because[0]
-
-
-def test_an_absent_experiment_fails_a_creation() -> None:
-    account = new_stack()
-    account.experiments = {}
-    assert said(only(planned(added(ours()), account=account)))[1:] == ("fail", "will", "absent")
 
 
 def test_an_experiment_that_cannot_be_described_is_unknown() -> None:
@@ -263,14 +277,6 @@ def test_an_experiment_that_ends_by_itself_within_the_hour_may_end_before() -> N
     assert only(planned(change, account=account)).certainty == "will"
 
 
-def test_a_promotion_that_comes_too_late_will_fail() -> None:
-    account = Account(experiments={"fraud-shadow": experiment("Completed")})
-    verdict = only(
-        planned(modified(after=ours(ModelVariantActions=PROMOTE_SHADOW)), account=account)
-    )
-    assert said(verdict)[1:] == ("fail", "will", "ended_otherwise_promote")
-
-
 def test_a_retry_of_a_failed_update_is_compared_with_what_was_deployed_well() -> None:
     account = Account()
     account.of_stack("UPDATE_FAILED")
@@ -278,10 +284,10 @@ def test_a_retry_of_a_failed_update_is_compared_with_what_was_deployed_well() ->
     account.deployed[STACK] = [Resource(RESOURCE, ARN, RESOURCE_TYPE, "UPDATE_FAILED")]
     account.happened[STACK] = [
         *created(),
-        of_stack("UPDATE_IN_PROGRESS", 200),
-        of_resource("UPDATE_IN_PROGRESS", 210, declared=wanted),
-        of_resource("UPDATE_FAILED", 220, declared=wanted),
-        of_stack("UPDATE_FAILED", 230),
+        S("UPDATE_IN_PROGRESS", at=200),
+        R("UPDATE_IN_PROGRESS", at=210, given=wanted),
+        R("UPDATE_FAILED", at=220, given=wanted),
+        S("UPDATE_FAILED", at=230),
     ]
     account.new_templates[CHANGE_SET] = {RESOURCE: {"Type": RESOURCE_TYPE}}
     again = modified(wanted, wanted, scope=("Metadata",))
@@ -305,11 +311,9 @@ def test_a_second_request_finds_the_experiment_ended() -> None:
     account = Account()
     twin = Resource("Twin", ARN, RESOURCE_TYPE, "CREATE_COMPLETE")
     account.deployed[STACK].append(twin)
-    account.happened[STACK] += [of_resource("CREATE_COMPLETE", 140, declared=ours())]
-    stops, finds = plan_destroy(account, "shadow").verdicts
     account.happened[STACK] += [
-        of_resource("CREATE_IN_PROGRESS", 139, logical_id="Twin"),
-        of_resource("CREATE_COMPLETE", 140, declared=ours(), logical_id="Twin"),
+        R("CREATE_IN_PROGRESS", at=139, logical_id="Twin"),
+        R("CREATE_COMPLETE", at=140, given=ours(), logical_id="Twin"),
     ]
     stops, finds = plan_destroy(account, "shadow").verdicts
     assert (stops.effect, finds.effect) == ("stop", "nothing")
@@ -363,17 +367,19 @@ def test_a_deletion_ends_the_experiment_as_it_was_last_deployed() -> None:
     assert verdict.chance("promote") == "will"
 
 
-def test_a_deletion_without_delete_in_stop_on_stops_nothing() -> None:
+def test_a_deletion_stops_nothing_that_is_let_go_or_retained() -> None:
     account = Account()
     account.happened[STACK] = created(StopOn=["Update"])
     assert only(plan_destroy(account, "shadow")).row == "delete_not_in_stop_on"
+    account.templates[STACK] = {RESOURCE: {"DeletionPolicy": "Retain"}}
+    assert said(only(plan_destroy(account, "shadow"))) == ("", "nothing", "will", "")
 
 
 def test_a_deletion_reads_the_template_where_the_events_are_gone() -> None:
     account = Account()
     account.happened[STACK] = [
-        of_stack("UPDATE_IN_PROGRESS", 120),
-        of_stack("UPDATE_COMPLETE", 130),
+        S("UPDATE_IN_PROGRESS", at=120),
+        S("UPDATE_COMPLETE", at=130),
     ]
     declared = {**ours(), "ServiceToken": {"Fn::GetAtt": ["Handler", "Arn"]}}
     definition = {"Type": RESOURCE_TYPE, "Properties": declared}
@@ -403,12 +409,6 @@ def test_termination_protection_keeps_a_deletion_from_being_certain() -> None:
     verdict = only(plan_destroy(account, "shadow"))
     assert verdict.certainty == "may"
     assert "termination protection" in verdict.because[0]
-
-
-def test_a_retained_resource_outlives_the_deletion() -> None:
-    account = Account()
-    account.templates[STACK] = {RESOURCE: {"DeletionPolicy": "Retain"}}
-    assert said(only(plan_destroy(account, "shadow"))) == ("", "nothing", "will", "")
 
 
 def test_a_function_of_another_version_makes_the_plan_uncertain() -> None:
@@ -441,27 +441,17 @@ def test_code_that_cannot_be_compared_makes_the_plan_uncertain(
     assert found.notes == ("the function's code cannot be compared: only compiled",)
 
 
-def test_the_code_of_a_function_that_is_updated_before_is_not_compared() -> None:
+@pytest.mark.parametrize("stale", [{"code": "b3RoZXI="}, {"description": "of long ago"}])
+def test_a_function_that_is_updated_before_is_judged_by_what_it_becomes(
+    stale: dict[str, Any],
+) -> None:
     handler = Change(
         *("Modify", "Handler", "AWS::Lambda::Function", "stopper", ("Properties",)),
         after={"Description": Account().description},
     )
     change = modified(after=ours(EndNow="true"))
-    account = Account(code="b3RoZXI=")
-    assert planned(handler, change, account=account).notes == ()
-    assert planned(change, account=account).notes != ()
-
-
-def test_a_function_that_is_updated_before_is_judged_by_its_new_version() -> None:
-    account = Account(description="of long ago")
-    new = Account().description
-    handler = Change(
-        *("Modify", "Handler", "AWS::Lambda::Function", "stopper", ("Properties",)),
-        after={"Description": new},
-    )
-    change = modified(after=ours(EndNow="true"))
-    assert planned(handler, change, account=account).notes == ()
-    assert planned(change, account=account).notes != ()
+    assert planned(handler, change, account=Account(**stale)).notes == ()
+    assert planned(change, account=Account(**stale)).notes != ()
 
 
 @pytest.mark.parametrize(
@@ -507,11 +497,11 @@ def test_a_stack_whose_rollback_failed_can_be_deleted() -> None:
     account = Account()
     account.of_stack("UPDATE_ROLLBACK_FAILED")
     account.happened[STACK] += [
-        of_stack("UPDATE_IN_PROGRESS", 200),
-        of_resource("UPDATE_IN_PROGRESS", 210, declared=ours(EndNow="true")),
-        of_resource("UPDATE_FAILED", 220, declared=ours(EndNow="true")),
-        of_stack("UPDATE_ROLLBACK_IN_PROGRESS", 230),
-        of_stack("UPDATE_ROLLBACK_FAILED", 240),
+        S("UPDATE_IN_PROGRESS", at=200),
+        R("UPDATE_IN_PROGRESS", at=210, given=ours(EndNow="true")),
+        R("UPDATE_FAILED", at=220, given=ours(EndNow="true")),
+        S("UPDATE_ROLLBACK_IN_PROGRESS", at=230),
+        S("UPDATE_ROLLBACK_FAILED", at=240),
     ]
     verdict = only(plan_destroy(account, "shadow"))
     assert said(verdict) == ("Delete", "stop", "will", "stoppable")

@@ -27,7 +27,7 @@ from cdk_stop_inference_experiment.cli.reading import (
 from cdk_stop_inference_experiment.cli.status import status_of
 from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
 from cdk_stop_inference_experiment_handler.lifecycle.situation import Kind, NotReadable
-from tests.unit.situations import ARN, OTHER_ARN, RESOURCE, STACK
+from tests.unit.situations import ARN, OTHER_ARN, RESOURCE, STACK, R, S
 from tests.unit.situations import PROMOTE as PROMOTE_SHADOW
 
 from .account import (
@@ -45,7 +45,7 @@ from .account import (
     planned,
     removed,
 )
-from .past import PARENT, created, experiment, of_resource, of_stack, ours
+from .past import PARENT, created, experiment, ours
 
 TEST = Resource("Test", "fraud-shadow", NATIVE, "CREATE_COMPLETE")
 
@@ -69,8 +69,8 @@ def nested() -> Denied:
     account.stacks[STACK] = replace(account.stacks[STACK], parent_id=PARENT)
     account.deployed[PARENT] = [Resource("Below", STACK, STACK_TYPE, "CREATE_COMPLETE")]
     account.happened[PARENT] = [
-        of_stack("CREATE_IN_PROGRESS", 90, PARENT),
-        of_stack("CREATE_COMPLETE", 140, PARENT),
+        S("CREATE_IN_PROGRESS", at=90, stack_id=PARENT),
+        S("CREATE_COMPLETE", at=140, stack_id=PARENT),
     ]
     return account
 
@@ -79,8 +79,8 @@ def failed(account: Account) -> Account:
     """An update without rollback has failed."""
     account.of_stack("UPDATE_FAILED")
     account.happened[STACK] += [
-        of_stack("UPDATE_IN_PROGRESS", 200),
-        of_stack("UPDATE_FAILED", 300),
+        S("UPDATE_IN_PROGRESS", at=200),
+        S("UPDATE_FAILED", at=300),
     ]
     return account
 
@@ -99,8 +99,8 @@ def test_a_nested_stack_that_may_be_retained_leaves_the_promotion_to_another_res
     account.deployed[PARENT].append(Resource("Last", ARN, RESOURCE_TYPE, "CREATE_COMPLETE"))
     promotes = ours(ModelVariantActions=PROMOTE_SHADOW)
     account.happened[PARENT][1:1] = [
-        of_resource("CREATE_IN_PROGRESS", 131, physical_id="", logical_id="Last"),
-        of_resource("CREATE_COMPLETE", 132, declared=promotes, logical_id="Last"),
+        R("CREATE_IN_PROGRESS", at=131, physical_id="", logical_id="Last"),
+        R("CREATE_COMPLETE", at=132, given=promotes, logical_id="Last"),
     ]
     first, last = plan_destroy(account, "parent").verdicts
     assert first.chance(PROMOTE) == NO
@@ -265,8 +265,8 @@ def test_a_resource_that_may_be_renamed_is_no_certain_holder() -> None:
     account = Account()
     account.deployed[STACK].append(Resource("Else", ARN, RESOURCE_TYPE, "CREATE_COMPLETE"))
     account.happened[STACK][3:3] = [
-        of_resource("CREATE_IN_PROGRESS", 121, physical_id="", logical_id="Else"),
-        of_resource("CREATE_COMPLETE", 122, declared=ours(), logical_id="Else"),
+        R("CREATE_IN_PROGRESS", at=121, physical_id="", logical_id="Else"),
+        R("CREATE_COMPLETE", at=122, given=ours(), logical_id="Else"),
     ]
     renamed = modified(after=ours(Name=LATER), logical_id="Else")
     plan = planned(removed(), renamed, account=account)
@@ -299,10 +299,10 @@ def test_an_older_declaration_does_not_stand_for_one_that_cannot_be_read() -> No
     account = Account()
     account.happened[STACK] = created(StopOn=["Update"])
     account.happened[STACK] += [
-        of_stack("UPDATE_IN_PROGRESS", 200),
-        of_resource("UPDATE_IN_PROGRESS", 210),
-        of_resource("UPDATE_COMPLETE", 220),
-        of_stack("UPDATE_COMPLETE", 230),
+        S("UPDATE_IN_PROGRESS", at=200),
+        R("UPDATE_IN_PROGRESS", at=210),
+        R("UPDATE_COMPLETE", at=220),
+        S("UPDATE_COMPLETE", at=230),
     ]
     assert only(plan_destroy(account, "shadow")).effect == "unknown"
 
@@ -316,8 +316,8 @@ def test_a_parameter_without_one_readable_value_is_not_known(name: str) -> None:
     account = Account()
     account.stacks[STACK] = replace(account.stacks[STACK], parameters={name: value})
     account.happened[STACK] = [
-        of_stack("UPDATE_IN_PROGRESS", 120),
-        of_stack("UPDATE_COMPLETE", 130),
+        S("UPDATE_IN_PROGRESS", at=120),
+        S("UPDATE_COMPLETE", at=130),
     ]
     definition = {"Type": RESOURCE_TYPE, "Properties": ours(StopOn={"Ref": name})}
     account.templates[STACK] = {RESOURCE: definition}
@@ -377,8 +377,8 @@ def test_a_stop_that_is_not_certain_leaves_the_next_one_possible_whatever_the_na
     account.deployed[PARENT].append(Resource("Last", ARN, RESOURCE_TYPE, "CREATE_COMPLETE"))
     promotes = ours(Name="Fraud-Shadow", ModelVariantActions=PROMOTE_SHADOW)
     account.happened[PARENT][1:1] = [
-        of_resource("CREATE_IN_PROGRESS", 131, physical_id="", logical_id="Last"),
-        of_resource("CREATE_COMPLETE", 132, declared=promotes, logical_id="Last"),
+        R("CREATE_IN_PROGRESS", at=131, physical_id="", logical_id="Last"),
+        R("CREATE_COMPLETE", at=132, given=promotes, logical_id="Last"),
     ]
     _, last = plan_destroy(account, "parent").verdicts
     assert last.chance(PROMOTE) == "may"

@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,10 @@ from aws_cdk import NestedStack
 
 from cdk_stop_inference_experiment import Outcome, StopOn
 from local_aws import LocalAws
-from local_aws.shadow_test import create_shadow_test
-from local_aws.synthesis import Template, synthesise, synthesise_stages
+from local_aws.synthesis import Template, synthesise
 from tests.local_aws.functions import make_function
 from tests.local_aws.stacks import SOURCE, resource
 from tests.local_aws.test_iam_requests import user
-from tests.waiting import eventually
 
 from .history import CAPABILITIES, STACK, History
 from .planned import plan_of
@@ -29,7 +27,6 @@ from .shadow_stack import shadow_stack
 from .synthesis import PROMOTE_SHADOW, promoting, stop_shadow_test, stopping
 
 ROOT = Path(__file__).parents[2]
-ALARM_TYPE = "AWS::CloudWatch::Alarm"
 
 
 class Ran:
@@ -127,32 +124,6 @@ def test_status_tells_where_the_experiment_stands(armed: History) -> None:
     assert "A teardown would stop it and promote the shadow." in text
     (state,) = json.loads(Ran(armed.aws, "status", STACK, "--json").out)
     assert state["resources"][0]["onTeardown"]["effect"] == "stop"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (("plan", "Missing", "--destroy"), "Stack with id Missing does not exist"),
-        (("plan", STACK, "--change-set", "missing"), "[missing] does not exist"),
-        (("status", STACK, "--profile", "missing"), "profile (missing) could not be found"),
-    ],
-)
-def test_an_error_is_one_line(armed: History, arguments: tuple[str, ...], said: str) -> None:
-    ran = Ran(armed.aws, *arguments)
-    assert (ran.status, ran.out) == (1, "")
-    assert ran.err.startswith("error: ")
-    assert said in ran.err
-    assert ran.err.count("\n") == 1
-
-
-def test_a_stack_without_a_region_and_credentials_that_expired_are_one_line(
-    armed: History,
-) -> None:
-    nowhere = Ran(armed.aws, "status", STACK, AWS_REGION="", AWS_DEFAULT_REGION="")
-    refused = Ran(armed.aws, "status", STACK, AWS_ACCESS_KEY_ID="AKIAEXPIRED000000000")
-    for ran in (nowhere, refused):
-        assert (ran.status, ran.out) == (1, "")
-        assert ran.err.count("\n") == 1, ran.err
 
 
 def policy() -> list[dict[str, Any]]:
@@ -281,49 +252,3 @@ def test_a_change_set_that_is_being_made_changes_nothing_or_was_executed_is_told
     assert armed.settled() == "UPDATE_COMPLETE"
     status, text = said("verdict")
     assert (status, "cannot be executed, it is EXECUTE_COMPLETE" in text) == (1, True)
-
-
-def test_a_rollback_trigger_and_fewer_instances_are_told(armed: History) -> None:
-    armed.aws.scale_variant("fraud", "production", current=4)
-    alarm = "arn:aws:cloudwatch:us-east-1:000000000000:alarm:too-slow"
-    prepare(
-        armed,
-        promoting(end_now=True).body,
-        "watched",
-        RollbackConfiguration={"RollbackTriggers": [{"Arn": alarm, "Type": ALARM_TYPE}]},
-    )
-    text = _words(Ran(armed.aws, "plan", STACK, "--change-set", "watched").out)
-    assert "may stop it and promote the shadow" in text
-    assert "Not certain: a rollback trigger may undo the deployment first: too-slow." in text
-    assert "Warning: a variant of inference experiment 'fraud-shadow' is to be promoted" in text
-
-
-def test_the_plan_of_one_stage_leaves_the_other_alone(history: History) -> None:
-    """Two stages of one app, each with a test of its own."""
-    templates = staged("beta", "prod")
-    for name, template in templates.items():
-        create_shadow_test(history.sagemaker, name, endpoint_name=name)
-        history.upload(template)
-        history.cloudformation.create_stack(
-            StackName=name, TemplateBody=json.dumps(template.body), Capabilities=CAPABILITIES
-        )
-    assert eventually(lambda: _statuses(history, templates) == {"CREATE_COMPLETE"})
-    ordered = history.given(staged("beta", "prod", end_now=True)["prod"])
-    plan = plan_of(history.aws, "prod", ordered, exists=True)
-    (verdict,) = plan.verdicts
-    assert (verdict.place.stack_name, verdict.experiment) == ("prod", "prod")
-    assert (verdict.effect, verdict.certainty, verdict.row) == ("stop", "will", "stoppable")
-    assert verdict.order == "update_end_now"
-
-
-def staged(*names: str, **props: Any) -> dict[str, Template]:
-    """The templates of an app's stages, each for the experiment with the stage's name."""
-    return synthesise_stages(
-        lambda stack: stop_shadow_test(stack, experiment_name=stack.stack_name, **props), names
-    )
-
-
-def _statuses(history: History, stacks: Iterable[str]) -> set[str]:
-    """The statuses of several stacks."""
-    found = history.cloudformation.describe_stacks()["Stacks"]
-    return {one["StackStatus"] for one in found if one["StackName"] in stacks}

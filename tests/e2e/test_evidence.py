@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from cdk_stop_inference_experiment import Comparison, Evidence, Outcome, StopOn
 from local_aws import LocalAws
 from local_aws.cdk_cli import CdkCli, CdkFailed
-from local_aws.shadow_test import create_shadow_test, endpoint_variants
+from local_aws.shadow_test import create_shadow_test
 from local_aws.synthesis import Template, synthesise
 
 from .history import History
@@ -27,91 +25,32 @@ pytestmark = pytest.mark.slow
 APP = Path(__file__).parents[2] / "examples" / "evidence" / "app.py"
 PRODUCTION = {"requests": 100, "latency_ms": 50}
 GOOD = {"requests": 50, "latency_ms": 52}
-SLOW = {**GOOD, "slow_ms": 90}
-KEPT = {"production": "Retain", "shadow": "Remove"}
 PROMOTED = {"production": "Remove", "shadow": "Promote"}
 
 
-@dataclass
-class Account:
-    """A bootstrapped account with a running shadow test."""
-
-    aws: LocalAws
-    output: Path
-
-    def cli(self, app: Path | None = None) -> CdkCli:
-        return CdkCli(self.aws, app=app, output=self.output)
-
-    def stops(self) -> list[Any]:
-        return [call.request for call in self.aws.calls("StopInferenceExperiment")]
-
-
-@pytest.fixture
-def account(tmp_path: Path) -> Iterator[Account]:
+def test_the_example_is_closed_on_update_then_opened_by_traffic(tmp_path: Path) -> None:
     with LocalAws(start_seconds=0.1, stop_seconds=2.0) as aws:
         create_shadow_test(aws.client("sagemaker"))
-        account = Account(aws, tmp_path / "cdk.out")
-        account.cli().bootstrap()
-        yield account
-
-
-def test_the_example_is_closed_on_update_then_opened_by_traffic(account: Account) -> None:
-    cdk, aws = account.cli(APP), account.aws
-    cdk.deploy()
-    with pytest.raises(CdkFailed, match="the evidence is inconclusive: the experiment is too yo"):
+        cdk = CdkCli(aws, app=APP, output=tmp_path / "cdk.out")
+        cdk.bootstrap()
+        cdk.deploy()
+        aws.traffic(hours=36, production=PRODUCTION, shadow=GOOD)
+        with pytest.raises(CdkFailed, match="if it is as good as production, wait until 20"):
+            cdk.deploy(context={"end-now": "true"})
+        aws.traffic(hours=60, production=PRODUCTION, shadow={**GOOD, "slow_ms": 90})
+        with pytest.raises(CdkFailed, match="more than half of the hours break it"):
+            cdk.deploy(context={"end-now": "true"})
+        assert aws.calls("StopInferenceExperiment") == []
+        aws.traffic(hours=62, production=PRODUCTION, shadow=GOOD)
         cdk.deploy(context={"end-now": "true"})
-    aws.traffic(hours=36, production=PRODUCTION, shadow=GOOD)
-    with pytest.raises(CdkFailed, match="if it is as good as production, wait until 20"):
-        cdk.deploy(context={"end-now": "true"})
-    aws.traffic(hours=60, production=PRODUCTION, shadow=SLOW)
-    with pytest.raises(CdkFailed, match="more than half of the hours break it"):
-        cdk.deploy(context={"end-now": "true"})
-    assert account.stops() == []
-    aws.traffic(hours=62, production=PRODUCTION, shadow=GOOD)
-    cdk.deploy(context={"end-now": "true"})
-    (stop,) = account.stops()
-    assert stop["ModelVariantActions"] == PROMOTED
-    stacks = aws.client("cloudformation").describe_stacks(StackName="FraudVerdict")["Stacks"]
-    told = json.loads(stacks[0]["Outputs"][0]["OutputValue"])
-    assert told["verdict"] == "successful"
-    assert [one["verdict"] for one in told["comparisons"]] == ["successful"] * 2
-    cdk.destroy()
-    assert len(account.stops()) == 1
-
-
-def test_a_teardown_of_the_example_with_a_closed_gate_keeps_production(account: Account) -> None:
-    cdk, aws = account.cli(APP), account.aws
-    cdk.deploy()
-    aws.traffic(hours=60, production=PRODUCTION, shadow=SLOW)
-    cdk.destroy()
-    (stop,) = account.stops()
-    assert stop["ModelVariantActions"] == KEPT
-    assert "; evidence: failed (" in stop["Reason"]
-    serving = endpoint_variants(aws.client("sagemaker"))
-    assert [variant["ModelName"] for variant in serving["production"]] == ["fraud-v1"]
-    assert serving["shadow"] == []
-
-
-def test_an_app_of_cdk_json_alone_needs_evidence(account: Account) -> None:
-    prefix = "stop-inference-experiment."
-    promote_if = {
-        "min_invocations": 1000,
-        "window": "PT2H",
-        "comparisons": [{"metric": "model_latency", "statistic": "p99", "max_ratio": 1.1}],
-    }
-    armed = {
-        f"{prefix}promote_if": json.dumps(promote_if),
-        f"{prefix}stop_on": json.dumps(["Delete"]),
-    }
-    cdk, ordered = account.cli(), {**armed, f"{prefix}end_now": "true"}
-    cdk.deploy(context=armed)
-    account.aws.traffic(hours=12, production=PRODUCTION, shadow=SLOW)
-    with pytest.raises(CdkFailed, match="the evidence is failed"):
-        cdk.deploy(context=ordered)
-    account.aws.traffic(hours=14, production=PRODUCTION, shadow=GOOD)
-    cdk.deploy(context=ordered)
-    (stop,) = account.stops()
-    assert stop["ModelVariantActions"] == PROMOTED
+        (stop,) = aws.calls("StopInferenceExperiment")
+        assert stop.request["ModelVariantActions"] == PROMOTED
+        stacks = aws.client("cloudformation").describe_stacks(StackName="FraudVerdict")["Stacks"]
+        told = json.loads(stacks[0]["Outputs"][0]["OutputValue"])
+        assert told["verdict"] == "successful"
+        assert [one["verdict"] for one in told["comparisons"]] == ["successful"] * 2
+        cdk.destroy()
+        assert len(aws.calls("StopInferenceExperiment")) == 1
 
 
 RATE = Comparison.error_rate_5xx(max_rate=0.01)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from aws_cdk import CfnResource, Stack
 
-from cdk_stop_inference_experiment import StopInferenceExperimentProvider
 from local_aws.shadow_test import create_shadow_test
 from local_aws.synthesis import Template, synthesise
 
@@ -47,21 +46,6 @@ def test_history_8_renaming_the_construct_does_not_stop_its_experiment(history: 
     assert history.deploy(stopping()) == "CREATE_COMPLETE"
     renamed = synthesise(lambda stack: stop_shadow_test(stack, "Halt"))
     assert history.deploy(renamed) == "UPDATE_COMPLETE"
-    assert history.experiment()["Status"] == "Running"
-    assert not history.stops()
-    history.end(stops=1)
-
-
-@pytest.mark.usefixtures("shadow_test")
-def test_history_8_moving_the_construct_to_another_provider_does_not_stop_its_experiment(
-    history: History,
-) -> None:
-    def moved(stack: Stack) -> None:
-        provider = StopInferenceExperimentProvider(stack, "Provider")
-        stop_shadow_test(Stack.of(stack), "Moved", provider=provider)
-
-    assert history.deploy(stopping()) == "CREATE_COMPLETE"
-    assert history.deploy(synthesise(moved)) == "UPDATE_COMPLETE"
     assert history.experiment()["Status"] == "Running"
     assert not history.stops()
     history.end(stops=1)

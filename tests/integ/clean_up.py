@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import boto3
 from botocore.exceptions import ClientError
 
-__all__ = ["left_of", "remove", "remove_experiments"]
+__all__ = ["left_of", "remove"]
 
 Json = dict[str, Any]
 # boto3 creates its clients at run time, without types.
@@ -163,23 +163,15 @@ def remove(
     last = [name for name in stacks if name == f"{prefix}-endpoint"]
     for name in (name for name in stacks if name not in last):
         clean_up.remove_stack(name)
-    remove_experiments(session, prefix, say, poll_seconds=poll_seconds)
+    for experiment in clean_up.experiments():
+        clean_up.remove_experiment(experiment["Name"])
+    clean_up.settle()
     for name in last:
         clean_up.remove_stack(name)
     for name in {*configs, *clean_up.configs()}:
         clean_up.remove_config(name)
     for group in list(clean_up.log_groups()):
         clean_up.logs.delete_log_group(logGroupName=group)
-
-
-def remove_experiments(
-    session: boto3.Session, prefix: str, say: Callable[[str], None], *, poll_seconds: float
-) -> None:
-    """End and delete a run's experiments, and wait until the endpoint has settled."""
-    clean_up = _CleanUp(session, prefix, say, poll_seconds)
-    for experiment in clean_up.experiments():
-        clean_up.remove_experiment(experiment["Name"])
-    clean_up.settle()
 
 
 def left_of(session: boto3.Session, prefix: str) -> list[str]:

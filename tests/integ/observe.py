@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import platform
-import re
 import sys
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local_aws.cdk_cli import CdkFailed
 
-from .app import TAG, VARIANTS, synthesise_endpoint
-from .clean_up import remove_experiments
-from .probes import MARK, nested, probe, synthesise_probes
+from .app import TAG, VARIANTS
+from .probes import MARK, probe, synthesise_probe
 from .questions import Answer, page
 from .run import Run, argument_parser, main
 
@@ -57,12 +55,12 @@ class Observer:
         self._output.write_text(page(self.answers))
         self.run.say(f"{name}: {text}")
 
-    # Experiments, on the endpoint of the run.
+    # The experiment, on the endpoint of the run.
 
-    def create(self, name: str, *, shadow_count: int = 1, schedule: Json | None = None) -> Json:
-        """Create an experiment, with production on one instance."""
+    def running(self, name: str) -> None:
+        """Create an experiment, with production on one instance, and wait until it runs."""
         plan = self.run.plan
-        counts = {PRODUCTION: 1, SHADOW: shadow_count}
+        counts = {PRODUCTION: 1, SHADOW: _SHADOW_COUNT}
         variants = [
             {
                 "VariantName": variant,
@@ -78,7 +76,7 @@ class Observer:
             for variant, count in counts.items()
         ]
         shadows = [{"ShadowModelVariantName": SHADOW, "SamplingPercentage": 100}]
-        created: Json = self.run.sagemaker.create_inference_experiment(
+        self.run.sagemaker.create_inference_experiment(
             Name=name,
             Type="ShadowMode",
             RoleArn=plan.role_arn,
@@ -89,15 +87,8 @@ class Observer:
                 "ShadowModelVariants": shadows,
             },
             Tags=[{"Key": TAG, "Value": plan.prefix}],
-            **({"Schedule": schedule} if schedule else {}),
         )
-        return created
-
-    def running(self, name: str, *, shadow_count: int = 1) -> Json:
-        """An experiment that runs on the endpoint as its stack declares it."""
-        self.restore_endpoint()
-        self.create(name, shadow_count=shadow_count)
-        return self.when(name, "Running")
+        self.when(name, "Running")
 
     def describe(self, name: str) -> Json:
         """An experiment as SageMaker describes it."""
@@ -110,43 +101,11 @@ class Observer:
         self.run.settle()
         return self.describe(name)
 
-    def stop(self, name: str, actions: Json, **more: str) -> Json | ClientError:
-        """Stop an experiment; return the answer or the refusal."""
-        try:
-            stopped: Json = self.run.sagemaker.stop_inference_experiment(
-                Name=name, ModelVariantActions=actions, **more
-            )
-        except ClientError as error:
-            return error
-        return stopped
+    # The probe's stack.
 
-    def restore_endpoint(self) -> None:
-        """Let the endpoint serve what its stack declares."""
-        declared = f"{self.run.plan.endpoint}-declared"
-        if self.run.endpoint()["EndpointConfigName"] != declared:
-            self.run.sagemaker.update_endpoint(
-                EndpointName=self.run.plan.endpoint, EndpointConfigName=declared
-            )
-            self.run.settle()
-
-    def serving(self) -> str:
-        """What the endpoint serves, in words."""
-        found = self.run.serving()
-        words = {
-            ((PRODUCTION,), ()): "only production",
-            ((SHADOW,), ()): "only the shadow",
-            ((PRODUCTION,), (SHADOW,)): "production, and the shadow as shadow",
-            ((SHADOW,), (PRODUCTION,)): "the shadow, and production as shadow",
-        }
-        for (production, shadow), told in words.items():
-            if found == {"production": list(production), "shadow": list(shadow)}:
-                return told
-        return f"production {found['production']}, shadow {found['shadow']}"
-
-    # Stacks of the probe.
-
-    def update(self, stack: str, *, rollback: bool = True, **parameters: str) -> Json:
-        """Update a stack of the probe by its parameters, and wait until it is at rest."""
+    def update(self, **parameters: str) -> Json:
+        """Update it by its parameters, without rollback, and wait until it is at rest."""
+        stack = probe(self.run.plan)
         updated: Json = self.run.cloudformation.update_stack(
             StackName=stack,
             UsePreviousTemplate=True,
@@ -155,16 +114,16 @@ class Observer:
                 {"ParameterKey": name, "ParameterValue": value}
                 for name, value in parameters.items()
             ],
-            DisableRollback=not rollback,
+            DisableRollback=True,
         )
-        self.run.wait(lambda: not self.status(stack).endswith("_IN_PROGRESS"), stack)
+        self.run.wait(lambda: not self.status().endswith("_IN_PROGRESS"), stack)
         # What comes after the stack is at rest, and the log, are to come as well.
         self.run.pause()
         return updated
 
-    def status(self, stack: str) -> str:
-        """A stack's status."""
-        stacks = self.run.cloudformation.describe_stacks(StackName=stack)["Stacks"]
+    def status(self) -> str:
+        """Its status."""
+        stacks = self.run.cloudformation.describe_stacks(StackName=probe(self.run.plan))["Stacks"]
         return str(stacks[0]["StackStatus"])
 
     def logged(self) -> list[str]:
@@ -185,29 +144,14 @@ class Observer:
         )
 
 
-def stop_from_created(observer: Observer) -> None:
-    """A test that starts in two days, which is stopped before it starts."""
-    name = f"{observer.run.plan.prefix}-Created"
-    starts = datetime.now(timezone.utc) + timedelta(days=2)
-    observer.create(name, schedule={"StartTime": starts})
-    observer.when(name, "Created")
-    answer = observer.stop(name, {PRODUCTION: "Retain", SHADOW: "Remove"})
-    if isinstance(answer, ClientError):
-        text = f"No: {answer}"
-        observer.answer("stop-from-created", text, {"accepted": False}, _response(answer))
-    else:
-        ended = observer.when(name, *_ENDED)
-        text = f"Yes; it is {ended['Status']} then."
-        observer.answer("stop-from-created", text, {"accepted": True}, answer)
-
-
 def promote(observer: Observer) -> None:
     """A promotion that names neither instances nor a state, and what is left of it."""
     name = f"{observer.run.plan.prefix}-Promote"
-    observer.running(name, shadow_count=_SHADOW_COUNT)
-    sent = observer.stop(name, {PRODUCTION: "Remove", SHADOW: "Promote"}, Reason=_REASON)
-    if isinstance(sent, ClientError):
-        raise sent
+    observer.running(name)
+    actions = {PRODUCTION: "Remove", SHADOW: "Promote"}
+    sent: Json = observer.run.sagemaker.stop_inference_experiment(
+        Name=name, ModelVariantActions=actions, Reason=_REASON
+    )
     began = time.time()
     settled = _seen_settled(observer, name)
     ended = observer.when(name, *_ENDED)
@@ -218,7 +162,6 @@ def promote(observer: Observer) -> None:
     _status_reason(observer, ended)
     _after_an_end(observer, ended)
     _promoted_instances(observer)
-    _revert_drift(observer)
 
 
 def _seen_settled(observer: Observer, name: str) -> float:
@@ -286,97 +229,23 @@ def _promoted_instances(observer: Observer) -> None:
     observer.answer("promoted-instances", text, facts, endpoint)
 
 
-def _revert_drift(observer: Observer) -> None:
-    run = observer.run
-    app = run.new_folder()
-    stack = synthesise_endpoint(run.plan, app)
-    try:
-        run.deploy(app, stack, "--revert-drift")
-    except CdkFailed as error:
-        text = f"It fails: {_last_line(str(error))}"
-        observer.answer("revert-drift", text, {"reverted": False})
-        return
-    run.settle()
-    serving = observer.serving()
-    endpoint = run.endpoint()
-    facts = {"reverted": serving != "only the shadow"}
-    observer.answer("revert-drift", f"The endpoint serves {serving} then.", facts, endpoint)
-
-
-def retain_and_promote(observer: Observer) -> None:
-    """A promotion that keeps production, too."""
-    _unusual(observer, "retain-and-promote", {PRODUCTION: "Retain", SHADOW: "Promote"})
-
-
-def cancelled_and_promote(observer: Observer) -> None:
-    """A promotion that is to end as Cancelled."""
-    actions = {PRODUCTION: "Remove", SHADOW: "Promote"}
-    _unusual(observer, "cancelled-and-promote", actions, DesiredState="Cancelled")
-
-
-def _unusual(observer: Observer, question: str, actions: Json, **more: str) -> None:
-    name = f"{observer.run.plan.prefix}-{question}"
-    observer.running(name)
-    sent = observer.stop(name, actions, **more)
-    if isinstance(sent, ClientError):
-        observer.answer(question, f"It is refused: {sent}", {"accepted": False}, _response(sent))
-        return
-    ended = observer.when(name, *_ENDED)
-    serving = observer.serving()
-    facts = {"accepted": True, "status": ended["Status"], "serving": serving}
-    text = f"It is {ended['Status']}, and the endpoint serves {serving}."
-    observer.answer(question, text, facts, sent, ended)
-
-
 def without_rollback(observer: Observer) -> None:
     """An update of a resource that fails without rollback, and the next one."""
-    stack = probe(observer.run.plan)
-    updated = observer.update(stack, rollback=False, Value="2", Fails="yes")
+    updated = observer.update(Value="2", Fails="yes")
     failed = observer.requests("Alone")
     undone = [
-        f"{one['request']} in {one['statuses'][0]}"
+        f"{one['request']} in {one['status']}"
         for one in failed[1:]
         if (one["value"], one["old"]) == ("1", "2")
     ]
-    text = f"{' and '.join(undone) or 'None'}; the stack is {observer.status(stack)} then."
+    text = f"{' and '.join(undone) or 'None'}; the stack is {observer.status()} then."
     observer.answer("undo-without-rollback", text, {"undone": undone}, updated)
-    updated = observer.update(stack, rollback=False, Value="3", Fails="no")
+    updated = observer.update(Value="3", Fails="no")
     (retry,) = [one for one in observer.requests("Alone") if one["value"] == "3"]
     old = {"1": "stable", "2": "failed"}.get(retry["old"], str(retry["old"]))
     words = {"stable": "Those before the failed update.", "failed": "Those of the failed update."}
     observer.answer("old-properties-of-the-retry", words.get(old, old), {"old": old}, updated)
 
-
-def nested_stack(observer: Observer) -> None:
-    """A nested stack that fails without rollback."""
-    question = "nested-without-rollback"
-    # A value that its resources did not have before, to tell its request.
-    updated = observer.update(
-        nested(observer.run.plan), rollback=False, Value=question, SecondFails="yes"
-    )
-    found = _undone(observer, question)
-    observer.answer(question, _in_words(found), found, updated)
-
-
-def _undone(observer: Observer, failed: str) -> Json:
-    """The statuses with which the nested stack's first resource is told to go back."""
-    back = [
-        one for one in observer.requests("First") if (one["value"], one["old"]) == ("1", failed)
-    ]
-    if not back:
-        return {"nested": None, "root": None}
-    below, root = back[-1]["statuses"]
-    return {"nested": below, "root": root}
-
-
-def _in_words(found: Json) -> str:
-    if found["nested"] is None:
-        return "Its resource is not told to go back."
-    return f"The nested stack is {found['nested']}, and the root {found['root']}."
-
-
-CLOUDFORMATION = (without_rollback, nested_stack)
-SAGEMAKER = (stop_from_created, promote, retain_and_promote, cancelled_and_promote)
 
 _UNEXPECTED = (ClientError, BotoCoreError, CdkFailed, LookupError, ValueError, StopIteration)
 """What an answer that nobody thought of may lead to."""
@@ -386,15 +255,10 @@ def observe(run: Run, output: Path) -> None:
     """Make the stacks, and ask one question after the other; one that fails stays open."""
     observer = Observer(run, output)
     app = run.new_folder()
-    synthesise_probes(run.plan, app)
-    run.deploy(app, "--all")
-    for ask in CLOUDFORMATION:
-        _asked(observer, ask)
+    run.deploy(app, synthesise_probe(run.plan, app))
+    _asked(observer, without_rollback)
     run.make_endpoint()
-    for ask in SAGEMAKER:
-        _asked(observer, ask)
-        # SageMaker takes one experiment at a time on an endpoint.
-        remove_experiments(run.session, run.plan.prefix, run.say, poll_seconds=run.poll_seconds)
+    _asked(observer, promote)
     run.say(f"written: {output}")
 
 
@@ -404,15 +268,6 @@ def _asked(observer: Observer, ask: Callable[[Observer], None]) -> None:
         ask(observer)
     except _UNEXPECTED as error:
         observer.run.say(f"not observed: {type(error).__name__}: {error}")
-
-
-def _response(error: ClientError) -> Json:
-    found: Json = dict(error.response)
-    return found
-
-
-def _last_line(text: str) -> str:
-    return re.sub(r"\s+", " ", text.strip().splitlines()[-1])
 
 
 def _cli_version() -> str:

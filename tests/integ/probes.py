@@ -1,4 +1,4 @@
-"""Stacks that only observe CloudFormation and events of the endpoint, and cost nothing."""
+"""A stack that only observes CloudFormation and events of the endpoint, and costs nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aws_cdk import aws_logs as logs
 
 from .app import TAG, Plan
 
-__all__ = ["MARK", "nested", "probe", "synthesise_probes"]
+__all__ = ["MARK", "probe", "synthesise_probe"]
 
 MARK = "PROBE "
 """What a line of the probe's log begins with."""
@@ -27,18 +27,14 @@ def handler(event, context):
         status = event["detail"]["EndpointStatus"]
         print("PROBE " + json.dumps({"resource": "Endpoint", "status": status, "at": time.time()}))
         return
-    statuses, stack = [], event["StackId"]
-    while stack:
-        found = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
-        statuses.append(found["StackStatus"])
-        stack = found.get("ParentId")
+    stacks = boto3.client("cloudformation").describe_stacks(StackName=event["StackId"])["Stacks"]
     new, old = event["ResourceProperties"], event.get("OldResourceProperties", {})
     print("PROBE " + json.dumps({
         "resource": event["LogicalResourceId"],
         "request": event["RequestType"],
         "value": new.get("Value"),
         "old": old.get("Value"),
-        "statuses": statuses,
+        "status": stacks[0]["StackStatus"],
         "at": time.time(),
     }))
     fails = new.get("Fails") == "yes" and event["RequestType"] != "Delete"
@@ -60,23 +56,17 @@ def probe(plan: Plan) -> str:
     return f"{plan.prefix}-probe"
 
 
-def nested(plan: Plan) -> str:
-    """The name of the stack with a nested one."""
-    return f"{plan.prefix}-nested"
+def synthesise_probe(plan: Plan, folder: Path) -> str:
+    """Synthesise the stack into a folder; return its name.
 
-
-def synthesise_probes(plan: Plan, folder: Path) -> None:
-    """Synthesise both stacks into a folder.
-
-    Their parameters decide what an update changes, and what of it fails.
+    Its parameters decide what an update changes, and whether that fails.
     """
     app = cdk.App(outdir=str(folder), analytics_reporting=False)
-    _nested_stack(app, plan, after=_probe_stack(app, plan))
-    app.synth()
-
-
-def _probe_stack(app: cdk.App, plan: Plan) -> cdk.Stack:
-    stack = _stack(app, plan, probe(plan))
+    # Without the rule, every parameter is one of ours.
+    synthesizer = cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False)
+    environment = cdk.Environment(account=plan.account, region=plan.region)
+    stack = cdk.Stack(app, probe(plan), env=environment, synthesizer=synthesizer)
+    cdk.Tags.of(stack).add(TAG, plan.prefix)
     group = logs.LogGroup(
         stack,
         "Log",
@@ -121,49 +111,13 @@ def _probe_stack(app: cdk.App, plan: Plan) -> cdk.Stack:
         principal="events.amazonaws.com",
         source_arn=rule.attr_arn,
     ).add_dependency(function)
-    _resource(stack, "Alone", plan, "Fails").node.add_dependency(function)
-    return stack
-
-
-def _nested_stack(app: cdk.App, plan: Plan, *, after: cdk.Stack) -> None:
-    """A nested stack with two resources, the second of which can fail."""
-    root = _stack(app, plan, nested(plan))
-    root.add_stack_dependency(after)
-    names = ("Value", "SecondFails")
-    parameters = {name: _parameter(root, name).value_as_string for name in names}
-    below = cdk.NestedStack(root, "Below", parameters=parameters)
-    first = _resource(below, "First", plan, "FirstFails")
-    second = _resource(below, "Second", plan, "SecondFails")
-    second.node.add_dependency(first)
-
-
-def _stack(app: cdk.App, plan: Plan, name: str) -> cdk.Stack:
-    environment = cdk.Environment(account=plan.account, region=plan.region)
-    # Without the rule, every parameter is one of ours.
-    synthesizer = cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False)
-    stack = cdk.Stack(app, name, env=environment, synthesizer=synthesizer)
-    cdk.Tags.of(stack).add(TAG, plan.prefix)
-    return stack
-
-
-def _parameter(stack: cdk.Stack, name: str) -> cdk.CfnParameter:
-    found = stack.node.try_find_child(name)
-    if isinstance(found, cdk.CfnParameter):
-        return found
-    return cdk.CfnParameter(stack, name, default="1" if name == "Value" else "no")
-
-
-def _resource(stack: cdk.Stack, name: str, plan: Plan, fails: str) -> cdk.CfnResource:
-    """A resource of the probe, which a parameter of the stack lets fail."""
-    arn = f"arn:{cdk.Aws.PARTITION}:lambda:{plan.region}:{plan.account}:function:{probe(plan)}"
-    return cdk.CfnResource(
-        stack,
-        name,
-        type="Custom::Probe",
-        properties={
-            "ServiceToken": arn,
-            "ServiceTimeout": 300,
-            "Value": _parameter(stack, "Value").value_as_string,
-            "Fails": _parameter(stack, fails).value_as_string,
-        },
-    )
+    parameters = {"Value": "1", "Fails": "no"}
+    values = {
+        name: cdk.CfnParameter(stack, name, default=default).value_as_string
+        for name, default in parameters.items()
+    }
+    properties = {"ServiceToken": function.attr_arn, "ServiceTimeout": 300, **values}
+    alone = cdk.CfnResource(stack, "Alone", type="Custom::Probe", properties=properties)
+    alone.node.add_dependency(function)
+    app.synth()
+    return stack.stack_name

@@ -77,14 +77,6 @@ def _is(name: str, *values: object) -> Callable[[Facts], bool]:
 
 QUESTIONS = (
     Question(
-        "stop-from-created",
-        "Can an experiment in status Created be stopped?",
-        "a refused stop is retried for 90 seconds; then a teardown goes on, and an update waits "
-        "only if the test starts in time. AWS's own handler of the native resource deletes such a "
-        "test without a stop ([its code][handler])",
-        (Assumption(f"{_SETTINGS}, stop_accepted_from", "it can", _is("accepted", True)),),
-    ),
-    Question(
         "default-state",
         "In which state does an experiment end if the stop names none?",
         "both states are accepted: an early conclusion shows as Cancelled ([documented][describe])",
@@ -165,39 +157,6 @@ QUESTIONS = (
         ),
     ),
     Question(
-        "revert-drift",
-        "What does 'cdk deploy --revert-drift' do to an endpoint after a promotion?",
-        "it may undo the promotion: [settle the endpoint first](guide/day-after.md)",
-        (Assumption("local_aws/README.md, --revert-drift", "nothing", _is("reverted", False)),),
-    ),
-    Question(
-        "retain-and-promote",
-        "What does Retain of production together with Promote of the shadow do?",
-        "synth warns, and does not refuse it",
-        (
-            Assumption(
-                f"{_STOPPING}, _sorted_out",
-                "it is accepted, and the shadow takes production's place",
-                lambda facts: facts["accepted"] and facts["serving"] == "only the shadow",
-            ),
-        ),
-    ),
-    Question(
-        "cancelled-and-promote",
-        "What does a promotion with DesiredState Cancelled do?",
-        "synth warns, and does not refuse it",
-        (
-            Assumption(
-                f"{_STOPPING}, stop",
-                "it is accepted, ends as Cancelled, and the shadow takes production's place",
-                lambda facts: (
-                    facts["accepted"]
-                    and (facts["status"], facts["serving"]) == ("Cancelled", "only the shadow")
-                ),
-            ),
-        ),
-    ),
-    Question(
         "undo-without-rollback",
         "Which request restores a resource whose update failed with rollback disabled?",
         "the function reads the stack's events, which show every combination",
@@ -222,18 +181,6 @@ QUESTIONS = (
             ),
         ),
     ),
-    Question(
-        "nested-without-rollback",
-        "How is a nested stack restored whose update failed, in a root without rollback?",
-        "the function reads the status and the events of each parent, too",
-        (
-            Assumption(
-                f"{_SETTINGS}, nested_undo",
-                "it rolls itself back",
-                _is("nested", "UPDATE_ROLLBACK_IN_PROGRESS"),
-            ),
-        ),
-    ),
 )
 
 _TITLE = """# Observations
@@ -249,7 +196,6 @@ document](aws/undocumented.md) has what others have recorded, and what this scri
 
 _SOURCES = """
 [describe]: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeInferenceExperiment.html
-[handler]: https://github.com/aws-cloudformation/aws-cloudformation-resource-providers-sagemaker
 """
 
 

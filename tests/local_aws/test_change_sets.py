@@ -13,7 +13,6 @@ from .conftest import FunctionMaker
 from .stacks import (
     STACK,
     create,
-    described,
     fail,
     requests,
     resource,
@@ -155,28 +154,6 @@ def test_a_nested_stack_has_a_change_set_of_its_own(aws: LocalAws, arn: str) -> 
     assert properties(change, "AfterContext")["Value"] == "2"
 
 
-def test_a_nested_stack_has_no_change_set_unless_asked_for(aws: LocalAws, arn: str) -> None:
-    body = template(Below=nested(aws, template(Tried=resource(arn))))
-    change_set(aws, body, "CREATE")
-    answer = describe(aws)
-    assert answer["IncludeNestedStacks"] is False
-    assert "ChangeSetId" not in changes(answer)["Below"]
-
-
-def test_nested_change_sets_go_with_their_root(aws: LocalAws, arn: str) -> None:
-    body = template(Below=nested(aws, template(Tried=resource(arn, Value="1"))))
-    change_set(aws, body, "CREATE", IncludeNestedStacks=True)
-    child = changes(describe(aws))["Below"]["ChangeSetId"]
-    found = changes(describe(aws, child, **WITH_VALUES))["Tried"]
-    assert properties(found, "AfterContext")["Value"] == "1"
-    client = aws.client("cloudformation")
-    client.execute_change_set(StackName=STACK, ChangeSetName=NAME)
-    assert settled(aws) == "CREATE_COMPLETE"
-    assert described(aws)["StackStatus"] == "CREATE_COMPLETE"
-    with pytest.raises(client.exceptions.ChangeSetNotFoundException):
-        describe(aws, child)
-
-
 def test_a_resource_whose_condition_is_false_is_no_part_of_the_template(
     aws: LocalAws, arn: str
 ) -> None:
@@ -212,47 +189,6 @@ def test_an_attribute_of_another_resource_is_a_change_the_service_token_included
     change_set(aws, reads(other))
     (detail,) = changes(describe(aws))["Read"]["Details"]
     assert detail["Target"]["Name"] == "ServiceToken"
-
-
-def test_a_change_set_is_found_by_its_stacks_arn_and_its_name(aws: LocalAws, arn: str) -> None:
-    assert create(aws, template(Tried=resource(arn, Value="1"))) == "CREATE_COMPLETE"
-    client, stack_id = aws.client("cloudformation"), described(aws)["StackId"]
-    request = {"StackName": stack_id, "ChangeSetName": NAME}
-    body = template(Tried=resource(arn, Value="2"))
-    client.create_change_set(**request, TemplateBody=body)
-    assert changes(client.describe_change_set(**request))["Tried"]["Action"] == "Modify"
-    for name in (stack_id, STACK):
-        with pytest.raises(client.exceptions.AlreadyExistsException):
-            client.create_change_set(StackName=name, ChangeSetName=NAME, TemplateBody=body)
-    client.execute_change_set(**request)
-    assert settled(aws) == "UPDATE_COMPLETE"
-
-
-def test_every_resource_that_is_listed_has_the_time_of_its_last_change(
-    aws: LocalAws, arn: str
-) -> None:
-    assert create(aws, template(Tried=resource(arn, Value="1"))) == "CREATE_COMPLETE"
-    fail(aws, "2")
-    added = resource(arn, Value="2")
-    assert update(aws, template(Tried=resource(arn, Value="1"), Added=added), DisableRollback=True)
-    listed = aws.client("cloudformation").list_stack_resources(StackName=STACK)
-    found = {
-        item["LogicalResourceId"]: item["LastUpdatedTimestamp"].year > 2000
-        for item in listed["StackResourceSummaries"]
-    }
-    assert found == {"Tried": True, "Added": True}
-
-
-def test_a_new_nested_stack_keeps_the_name_that_its_change_set_had(aws: LocalAws, arn: str) -> None:
-    leaf = template(Tried=resource(arn))
-    body = template(Below=nested(aws, template(Lower=nested(aws, leaf))))
-    change_set(aws, body, "CREATE", IncludeNestedStacks=True)
-    below = describe(aws, changes(describe(aws))["Below"]["ChangeSetId"])
-    lower = describe(aws, changes(below)["Lower"]["ChangeSetId"])
-    aws.client("cloudformation").execute_change_set(StackName=STACK, ChangeSetName=NAME)
-    assert settled(aws) == "CREATE_COMPLETE"
-    assert nested_id(aws) == below["StackId"]
-    assert nested_id(aws, "Lower", below["StackId"]) == lower["StackId"]
 
 
 @pytest.mark.parametrize("later", [False, True])

@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.waiting import eventually
 
 from local_aws import LocalAws, LocalAwsError
-from local_aws.shadow_test import create_shadow_test, wait_for_experiment
 
 from . import functions
 
@@ -73,42 +71,6 @@ def test_a_function_sees_and_spends_scaled_time(aws: LocalAws) -> None:
 def test_a_function_is_ended_when_its_scaled_time_is_over(aws: LocalAws) -> None:
     functions.make_function(aws, ENDLESS, Timeout=120)
     assert invoke(aws)["errorType"] == "Sandbox.Timedout"
-
-
-def test_an_experiment_ends_in_scaled_time(aws: LocalAws) -> None:
-    sagemaker = aws.client("sagemaker")
-    create_shadow_test(sagemaker, "fraud-shadow")
-    sagemaker.stop_inference_experiment(
-        Name="fraud-shadow", ModelVariantActions={"production": "Retain", "shadow": "Remove"}
-    )
-    ended = wait_for_experiment(sagemaker, "fraud-shadow", "Completed")
-    assert (ended["CompletionTime"] - ended["CreationTime"]).total_seconds() >= 100
-
-
-def test_a_rule_fires_every_scaled_minute(aws: LocalAws) -> None:
-    arn = functions.make_function(aws, 'def handler(event, context): print("fired")')
-    events = aws.client("events")
-    rule = events.put_rule(Name="rule", ScheduleExpression="rate(1 minute)")["RuleArn"]
-    aws.client("lambda").add_permission(
-        FunctionName="function",
-        StatementId="rule",
-        Action="lambda:InvokeFunction",
-        Principal="events.amazonaws.com",
-        SourceArn=rule,
-    )
-    events.put_targets(Rule="rule", Targets=[{"Id": "1", "Arn": arn}])
-    logs = aws.client("logs")
-
-    def times_fired() -> int:
-        groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
-        found = [
-            event
-            for group in groups
-            for event in logs.filter_log_events(logGroupName=group)["events"]
-        ]
-        return sum(event["message"].startswith("fired") for event in found)
-
-    assert eventually(lambda: times_fired() >= 2)
 
 
 def test_the_scale_is_fixed_once_the_local_aws_has_started(aws: LocalAws) -> None:

@@ -6,10 +6,8 @@ import time
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
-from local_aws import LocalAws, LocalAwsError
-from local_aws.shadow_test import create_shadow_test
+from local_aws import LocalAws
 
 from .test_iam_requests import allow, is_allowed, user
 
@@ -90,23 +88,6 @@ class TestMetrics:
         assert sum(values(aws, "Invocation5XXErrors")) == sum(found)
         assert values(aws, "Invocation5XXErrors", "SampleCount", period=60) == [50.0] * 120
 
-    def test_a_burst_is_never_more_than_the_requests_of_a_minute(self, aws: LocalAws) -> None:
-        aws.traffic(hours=4, shadow={"requests": 10, "errors_5xx": 0.5, "burst": 25})
-        assert set(values(aws, "Invocation5XXErrors", period=60)) == {0.0, 10.0}
-
-    def test_latencies_are_spread_around_their_median(self, aws: LocalAws) -> None:
-        aws.traffic(hours=4, shadow={"requests": 50, "latency_ms": 40, "latency_spread": 0.2})
-        of = {"period": HOUR}
-        found = {
-            stat: values(aws, "ModelLatency", stat, **of)[0] / 1000
-            for stat in ("p50", "p90", "p99", "Average")
-        }
-        # Of a lognormal distribution: median times exp(0.2 z), and exp(0.02) for the average.
-        assert found["p50"] == pytest.approx(40)
-        assert found["p90"] == pytest.approx(40 * 1.292, rel=0.02)
-        assert found["p99"] == pytest.approx(40 * 1.592, rel=0.02)
-        assert found["Average"] == pytest.approx(40 * 1.0202, rel=0.01)
-
     def test_other_metrics_are_read_in_the_same_call(self, aws: LocalAws) -> None:
         """Two numbers of another namespace, put half an hour apart."""
         at = now() // HOUR * HOUR - HOUR
@@ -120,16 +101,6 @@ class TestMetrics:
         }
         answer = read(aws, query("a", period=HOUR), agreement)["MetricDataResults"]
         assert [one["Values"] for one in answer] == [[3000.0] * 2, [0.5]]
-
-    def test_the_newest_come_first_unless_asked_otherwise(self, aws: LocalAws) -> None:
-        newest = read(aws, query())["MetricDataResults"][0]["Timestamps"]
-        oldest = read(aws, query(), ScanBy="TimestampAscending")["MetricDataResults"][0]
-        assert newest == sorted(newest, reverse=True)
-        assert oldest["Timestamps"] == sorted(newest)
-
-    def test_other_traffic_goes_on_from_then(self, aws: LocalAws) -> None:
-        aws.traffic(hours=now() / HOUR % 1 + 1, shadow={"requests": 10})
-        assert values(aws, period=HOUR) == pytest.approx([600.0, 3000.0])
 
     def test_a_metric_can_be_missing(self, aws: LocalAws) -> None:
         aws.traffic(hours=4, shadow={"requests": 50, "lacks": ["Invocation5XXErrors"]})
@@ -150,45 +121,8 @@ class TestMetrics:
         aws.configure(metrics_delay_seconds=2 * HOUR + HOUR)
         assert values(aws, period=HOUR) == []
 
-    def test_a_fault_is_answered_and_calls_are_logged(self, aws: LocalAws) -> None:
-        aws.fail("GetMetricData", "ThrottlingException", times=5)
-        with pytest.raises(ClientError, match="ThrottlingException"):
-            values(aws)
-        aws.clear_faults()
-        assert values(aws)
-        assert [call.error_code for call in aws.calls("GetMetricData")][-1] is None
-        assert aws.calls("GetMetricData")[0].error_code == "ThrottlingException"
-
-    def test_a_reset_forgets_the_traffic(self, aws: LocalAws) -> None:
-        aws.reset()
-        assert values(aws) == []
-
 
 RESULTS = "MetricDataResults"
-
-
-@pytest.mark.parametrize(
-    ("traffic", "said"),
-    [
-        ({"requests": -1}, "'requests' must be at least 0"),
-        ({"errors_5xx": 1.1}, "'errors_5xx' must be 0 to 1"),
-        ({"burst": 0.5}, "'burst' must be at least 1"),
-        ({"latency_spread": -0.1}, "'latency_spread' must be at least 0"),
-        ({"request": 1}, "unknown traffic"),
-    ],
-)
-def test_traffic_that_cannot_be_is_refused(aws: LocalAws, traffic: Json, said: str) -> None:
-    with pytest.raises(LocalAwsError, match=said):
-        aws.traffic(shadow=traffic)
-
-
-def test_an_experiment_has_begun_before_its_traffic(aws: LocalAws) -> None:
-    sagemaker = aws.client("sagemaker")
-    create_shadow_test(sagemaker)
-    aws.traffic(hours=24, shadow={"requests": 1})
-    seen = sagemaker.describe_inference_experiment(Name="fraud-shadow")
-    assert seen["Schedule"]["StartTime"].timestamp() <= time.time() - 24 * HOUR
-    assert seen["CreationTime"].timestamp() <= time.time() - 24 * HOUR
 
 
 class TestAlarms:
@@ -219,13 +153,6 @@ class TestAlarms:
         assert self.state(aws) == "OK"
         aws.traffic(hours=1, shadow={"requests": 10, "latency_ms": 60})
         assert self.state(aws) == "ALARM"
-
-    def test_goes_back_to_insufficient_data(self, aws: LocalAws) -> None:
-        self.put(aws)
-        aws.traffic(hours=1, shadow={"requests": 10, "latency_ms": 40})
-        assert self.state(aws) == "OK"
-        aws.traffic(hours=0.5, shadow={"requests": 0})
-        assert self.state(aws) == "INSUFFICIENT_DATA"
 
     @pytest.mark.parametrize(
         ("treats", "state"),
@@ -260,9 +187,3 @@ class TestIam:
     def test_composite_alarms_need_a_permission_on_all(self, aws: LocalAws) -> None:
         alarms = user(aws, allow("cloudwatch:DescribeAlarms"))("cloudwatch").describe_alarms
         assert is_allowed(alarms, AlarmNames=["mine"], AlarmTypes=["CompositeAlarm"])
-
-    def test_metrics_cannot_be_permitted_one_by_one(self, aws: LocalAws) -> None:
-        end = now()
-        asked = {"MetricDataQueries": [query()], "StartTime": end - 600, "EndTime": end}
-        allowed = user(aws, allow("cloudwatch:GetMetricData"))("cloudwatch").get_metric_data
-        assert is_allowed(allowed, **asked)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 from tests.waiting import eventually
 
 from local_aws import LocalAws
 
 from .conftest import FunctionMaker
 from .stacks import (
-    SOURCE,
     STACK,
     create,
     described,
@@ -85,14 +83,6 @@ def test_a_resource_that_is_skipped_is_complete_without_a_request(aws: LocalAws,
     assert len(seen(aws)) == asked
 
 
-def test_a_resource_that_did_not_fail_cannot_be_skipped(aws: LocalAws, arn: str) -> None:
-    stuck(aws, arn)
-    client = aws.client("cloudformation")
-    for name in ("Last", "Below.Tried"):
-        with pytest.raises(ClientError, match="cannot be skipped"):
-            client.continue_update_rollback(StackName=STACK, ResourcesToSkip=[name])
-
-
 def test_a_forced_rollback_skips_what_fails_again(aws: LocalAws, arn: str) -> None:
     stuck(aws, arn)
     since = len(statuses(aws, "Tried"))
@@ -114,28 +104,3 @@ def test_a_nested_stack_is_continued_with_its_root(aws: LocalAws, arn: str, opti
     assert go_on(aws, **options) == "UPDATE_ROLLBACK_COMPLETE"
     assert statuses(aws, name, below_id)[-3:] == [ROLLBACK, CLEANUP, "UPDATE_ROLLBACK_COMPLETE"]
     assert statuses(aws, "Tried", below_id)[-1] == "UPDATE_COMPLETE"
-
-
-def test_a_nested_stack_is_not_continued_alone(aws: LocalAws, arn: str) -> None:
-    stuck(aws, arn, below=True)
-    client = aws.client("cloudformation")
-    with pytest.raises(ClientError, match="not supported for nested stack"):
-        client.continue_update_rollback(StackName=nested_id(aws))
-
-
-def test_a_stack_whose_creation_rolled_back_takes_no_change_set(
-    aws: LocalAws, make_function: FunctionMaker
-) -> None:
-    fails = resource(make_function(SOURCE, Timeout=20), On="Create", Answer={"Status": "FAILED"})
-    body = template(Tried=fails)
-    assert create(aws, body) == "ROLLBACK_COMPLETE"
-    client = aws.client("cloudformation")
-    for kind in ("CREATE", "UPDATE"):
-        with pytest.raises(ClientError, match="is in ROLLBACK_COMPLETE state and can not be"):
-            client.create_change_set(
-                StackName=STACK, ChangeSetName="one", ChangeSetType=kind, TemplateBody=body
-            )
-    with pytest.raises(ClientError, match="already exists"):
-        client.create_stack(StackName=STACK, TemplateBody=body)
-    client.delete_stack(StackName=STACK)
-    assert settled(aws) == "DELETE_COMPLETE"

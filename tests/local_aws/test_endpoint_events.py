@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,9 @@ import pytest
 from tests.waiting import eventually
 
 from local_aws import LocalAws
-from local_aws.environment import python_of
 from local_aws.shadow_test import create_shadow_test
 
 from .conftest import FunctionMaker
-from .stacks import create, template
-from .test_eventbridge_limits import refused
 
 Json = dict[str, Any]
 ENDPOINT = "fraud"
@@ -97,31 +93,6 @@ def test_an_event_has_the_members_of_sagemakers_page(
     assert event["detail"]["EndpointConfigName"] == described["EndpointConfigName"]
 
 
-def test_an_event_reaches_a_function_through_a_rule_of_a_stack(
-    aws: LocalAws, make_function: FunctionMaker
-) -> None:
-    arn = make_function(PRINTS)
-    targets = [{"Id": "1", "Arn": arn}]
-    body = template(
-        Rule={
-            "Type": "AWS::Events::Rule",
-            "Properties": {"EventPattern": PATTERN, "Targets": targets},
-        },
-        Permission={
-            "Type": "AWS::Lambda::Permission",
-            "Properties": {
-                "Action": "lambda:InvokeFunction",
-                "FunctionName": "function",
-                "Principal": "events.amazonaws.com",
-                "SourceArn": {"Fn::GetAtt": ["Rule", "Arn"]},
-            },
-        },
-    )
-    assert create(aws, body) == "CREATE_COMPLETE"
-    stop(aws)
-    assert eventually(lambda: bool(received(aws)))
-
-
 @pytest.mark.parametrize("copies", [0, 2])
 def test_an_event_can_be_lost_or_come_twice(
     aws: LocalAws, make_function: FunctionMaker, copies: int
@@ -181,45 +152,3 @@ def test_a_rule_with_a_schedule_and_a_pattern_fires_on_both_and_can_say_which(
     kinds = {"Scheduled Event", "SageMaker Endpoint State Change"}
     assert eventually(lambda: {item["kind"] for item in received(aws)} == kinds)
     assert all(item["name"] == "fraud-shadow" for item in received(aws))
-
-
-def test_a_rule_has_a_schedule_or_a_pattern(aws: LocalAws) -> None:
-    assert refused(aws.client("events").put_rule, Name="rule")
-
-
-def test_lambda_invokes_a_function_again_that_raises(
-    aws: LocalAws, make_function: FunctionMaker
-) -> None:
-    source = f"{PRINTS}    raise RuntimeError('tried')\n"
-    rule(aws, make_function(source), EventPattern=json.dumps(PATTERN))
-    stop(aws)
-    assert eventually(lambda: len(received(aws)) == 3)
-    assert len({item["id"] for item in received(aws)}) == 1
-
-
-FAILS_AT_FIRST = """
-import time
-from types import SimpleNamespace
-from local_aws.emulator.endpoint_events import EndpointEvents
-from local_aws.settings import Settings
-
-calls = []
-
-def advance():
-    calls.append(1)
-    if len(calls) == 1:
-        raise RuntimeError("something has moved")
-
-service = SimpleNamespace(advance=advance, watch_endpoints=lambda note: None)
-EndpointEvents(service, SimpleNamespace(now=time.time), Settings())
-while len(calls) < 3:
-    time.sleep(0.01)
-"""
-
-
-def test_the_thread_that_sends_them_says_what_failed_and_goes_on() -> None:
-    command = [str(python_of("emulator")), "-c", FAILS_AT_FIRST]
-    ended = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
-    )
-    assert "RuntimeError: something has moved" in ended.stderr

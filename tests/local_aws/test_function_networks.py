@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from local_aws import LocalAws
 
 from .conftest import FunctionMaker
-from .stacks import create, told, update
+from .stacks import create, update
 
 Json = dict[str, Any]
 SOURCE = "def handler(event, context):\n    return {}"
@@ -88,15 +88,3 @@ def test_a_function_whose_role_may_not_manage_interfaces_cannot_be_in_a_vpc(
     with pytest.raises(ClientError, match=match) as failure:
         make_function(SOURCE, statements=statements(*actions), VpcConfig=network)
     assert failure.value.response["Error"]["Code"] == "InvalidParameterValueException"
-
-
-def test_neither_can_one_in_a_template_nor_one_that_is_moved_there(
-    aws: LocalAws, network: Json
-) -> None:
-    assert create(aws, in_stack(None), **IAM) == "CREATE_COMPLETE"
-    assert update(aws, in_stack(network), **IAM) == "UPDATE_ROLLBACK_COMPLETE"
-    assert any("to call CreateNetworkInterface on EC2" in reason for _, _, reason in told(aws))
-    with pytest.raises(ClientError, match="to call CreateNetworkInterface on EC2"):
-        aws.client("lambda").update_function_configuration(
-            FunctionName="function", VpcConfig=network
-        )

@@ -176,14 +176,6 @@ def test_the_log_of_the_last_delete_outlives_the_role_that_is_deleted_after_it(
     assert eventually(lambda: "after the answer to Delete" in logged(aws, "/kept"))
 
 
-def test_reports_an_exception_as_lambda_does(aws: LocalAws, make_function: FunctionMaker) -> None:
-    make_function("def handler(event, context): raise KeyError('absent')")
-    answer, error = invoke(aws)
-    assert error == "Unhandled"
-    assert answer["errorType"] == "KeyError"
-    assert "stackTrace" in answer
-
-
 def test_is_ended_at_its_timeout(aws: LocalAws, make_function: FunctionMaker) -> None:
     make_function("import time\ndef handler(event, context): time.sleep(30)", Timeout=1)
     answer, error = invoke(aws)
@@ -210,24 +202,3 @@ def handler(event, context):
     answer, error = invoke(aws)
     assert error is None
     assert "assumed-role/function/function is not authorized" in answer
-
-
-def test_is_fired_by_a_rule_whose_minute_is_a_second(
-    aws: LocalAws, make_function: FunctionMaker
-) -> None:
-    arn = make_function("def handler(event, context): print('fired')")
-    events = aws.client("events")
-    rule = events.put_rule(Name="every-minute", ScheduleExpression="rate(1 minute)")["RuleArn"]
-    aws.client("lambda").add_permission(
-        FunctionName="function",
-        StatementId="rule",
-        Action="lambda:InvokeFunction",
-        Principal="events.amazonaws.com",
-        SourceArn=rule,
-    )
-    events.put_targets(Rule="every-minute", Targets=[{"Id": "function", "Arn": arn}])
-    group = "/aws/lambda/function"
-    assert eventually(
-        lambda: group in groups(aws) and logged(aws, group).count("fired") >= 2,
-        timeout_seconds=10,
-    )

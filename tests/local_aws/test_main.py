@@ -9,14 +9,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-from tests.waiting import eventually
 
-from local_aws import LocalAws
 from local_aws.environment import python_of
-from local_aws.shadow_test import create_shadow_tests, wait_for_experiment
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNNING = "# running: arn:aws:sagemaker:us-east-1:000000000000:inference-experiment/{}"
@@ -81,13 +77,6 @@ def test_the_hint_makes_one_shadow_test_after_another_from_any_folder(tmp_path: 
         assert "Traceback" not in taken.stderr
 
 
-def test_the_hint_goes_on_where_the_options_of_the_start_ended(tmp_path: Path) -> None:
-    options = ("--shadow-test", "other", "fraud-shadow")
-    with printed(*options, last=RUNNING.format("fraud-shadow")) as lines:
-        assert RUNNING.format("other") in lines
-        assert experiment(pasted(lines, hint(lines), tmp_path)) == "fraud-shadow-2"
-
-
 def test_a_shadow_test_has_the_traffic_of_the_options(tmp_path: Path) -> None:
     options = ("--shadow-test", "other", "--requests", "100", "--latency-ms", "40", "60")
     ask = """
@@ -128,30 +117,6 @@ def test_makes_no_shadow_test_in_a_shell_that_is_not_set_up_for_the_local_aws(
     )
     assert ran.returncode == 1
     assert "paste the lines that 'make local-aws' printed" in ran.stderr
-
-
-def test_passes_by_the_name_of_an_endpoint_configuration_that_outlived_its_endpoint(
-    aws: LocalAws,
-) -> None:
-    sagemaker = aws.client("sagemaker")
-    (first,) = create_shadow_tests(sagemaker)
-    sagemaker.stop_inference_experiment(
-        Name="fraud-shadow", ModelVariantActions={"production": "Retain", "shadow": "Remove"}
-    )
-    wait_for_experiment(sagemaker, "fraud-shadow", "Completed", "Cancelled")
-    assert eventually(lambda: deleted(sagemaker, "fraud-shadow"))
-    sagemaker.delete_inference_experiment(Name="fraud-shadow")
-    (second,) = create_shadow_tests(sagemaker)
-    assert second == f"{first}-2"
-
-
-def deleted(sagemaker: Any, endpoint: str) -> bool:
-    """Whether an endpoint let itself be deleted: one in flux does not."""
-    try:
-        sagemaker.delete_endpoint(EndpointName=endpoint)
-    except sagemaker.exceptions.ClientError:
-        return False
-    return True
 
 
 def test_tells_when_the_local_aws_has_ended(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ import pytest
 from local_aws import LocalAws
 from local_aws.shadow_test import endpoint_variants, wait_for_experiment
 
-from .native import BOTH, ROLE, template
-from .stacks import STACK, create, settled, told, update
+from .native import BOTH, template
+from .stacks import STACK, create, settled, update
 
 Json = dict[str, Any]
 TEST = "fraud-shadow"
@@ -117,15 +117,6 @@ def test_a_created_experiment_is_stable_and_starts_when_the_template_says_runnin
     assert not aws.calls("StopInferenceExperiment")
 
 
-def test_of_a_running_experiment_only_description_schedule_and_sampling_are_sent(
-    aws: LocalAws,
-) -> None:
-    assert create(aws, template()) == "CREATE_COMPLETE"
-    assert update(aws, template(Description="reworded")) == "UPDATE_COMPLETE"
-    (call,) = aws.calls("UpdateInferenceExperiment")
-    assert sorted(call.request) == ["Description", "Name", "ShadowModeConfig"]
-
-
 def test_an_update_waits_for_a_stop_that_is_under_way(aws: LocalAws) -> None:
     assert create(aws, template()) == "CREATE_COMPLETE"
     actions = {"production": "Retain", "shadow": "Remove"}
@@ -142,28 +133,3 @@ def test_a_deletion_of_a_created_experiment_does_not_stop_it(aws: LocalAws) -> N
     assert settled(aws) == "DELETE_COMPLETE"
     assert not aws.calls("StopInferenceExperiment")
     assert len(aws.calls("DeleteInferenceExperiment")) == 1
-
-
-def test_a_desired_state_outside_its_enum_is_refused(aws: LocalAws) -> None:
-    assert create(aws, template(state="Stopped")) == "ROLLBACK_COMPLETE"
-    assert not aws.calls("CreateInferenceExperiment")
-
-
-def test_another_role_replaces_an_experiment_which_needs_another_name(aws: LocalAws) -> None:
-    assert create(aws, template()) == "CREATE_COMPLETE"
-    other: Json = {"RoleArn": f"{ROLE}-2"}
-    assert update(aws, template(**other)) == "UPDATE_ROLLBACK_COMPLETE"
-    assert any(f"requires replacing. Rename {TEST}" in reason for _, _, reason in told(aws))
-    aws.end_experiment(TEST)  # A second one cannot run on the same endpoint.
-    assert update(aws, template(Name="fraud-shadow-2", **other)) == "UPDATE_COMPLETE"
-    found = aws.client("sagemaker").list_inference_experiments()["InferenceExperiments"]
-    assert [item["Name"] for item in found] == ["fraud-shadow-2"]
-
-
-def test_tags_of_the_stack_are_the_experiments_too(aws: LocalAws) -> None:
-    # And they are an update: a running test whose template says Completed ends by it.
-    assert create(aws, template(state="Completed")) == "CREATE_COMPLETE"
-    changed = update(aws, template(state="Completed"), Tags=[{"Key": "stage", "Value": "prod"}])
-    assert changed == "UPDATE_COMPLETE"
-    assert tags(aws) == {"stage": "prod"}
-    assert described(aws)["Status"] == "Completed"

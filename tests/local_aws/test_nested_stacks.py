@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import Any
 
 import pytest
@@ -119,30 +118,6 @@ def test_a_nested_stack_names_the_stacks_above_it_and_gives_its_outputs(
     assert statuses(aws, "Tried", below_id)[-1] == "CREATE_COMPLETE"
 
 
-def test_a_nested_stack_is_deleted_with_its_root(aws: LocalAws, arn: str) -> None:
-    leaf = template(Tried=resource(arn, Value="1"))
-    assert create(aws, template(Below=nested(aws, leaf))) == "CREATE_COMPLETE"
-    below_id = nested_id(aws)
-    aws.client("cloudformation").delete_stack(StackName=STACK)
-    expected = ("Delete", "1", ["DELETE_IN_PROGRESS"] * 2)
-    assert eventually(lambda: seen(aws)[-1] == expected)
-    name = below_id.split("/")[1]
-    assert eventually(lambda: statuses(aws, name, below_id)[-1] == "DELETE_COMPLETE")
-
-
-def test_a_nested_stack_is_cleaned_up_with_its_root(aws: LocalAws, arn: str) -> None:
-    leaf = template(Tried=resource(arn, Value="1"), Kept=resource(arn))
-    assert create(aws, template(Below=nested(aws, leaf))) == "CREATE_COMPLETE"
-    below = nested(aws, template(Kept=resource(arn)))
-    later = {**resource(arn, Value="later"), "DependsOn": ["Below"]}
-    assert update(aws, template(Below=below, Later=later)) == "UPDATE_COMPLETE"
-    assert eventually(lambda: seen(aws)[-1] == ("Delete", "1", [CLEANUP, CLEANUP]))
-    assert eventually(lambda: len(seen(aws, "Later")) == 1)
-    order = [item["LogicalResourceId"] for item in requests(aws)]
-    assert order.index("Later") < len(order) - 1 - order[::-1].index("Tried")
-    assert statuses(aws, STACK)[-2:] == [CLEANUP, "UPDATE_COMPLETE"]
-
-
 def test_a_root_that_rolls_back_deletes_the_nested_stack_that_it_has_made(
     aws: LocalAws, arn: str
 ) -> None:
@@ -156,34 +131,6 @@ def test_a_root_that_rolls_back_deletes_the_nested_stack_that_it_has_made(
         ("Delete", "1", ["DELETE_IN_PROGRESS", above]),
     ]
     assert eventually(lambda: seen(aws) == expected)
-
-
-def test_a_root_that_rolls_back_rolls_back_the_nested_stack_that_it_has_updated(
-    aws: LocalAws, arn: str
-) -> None:
-    gone = resource(arn, Value="gone")
-    leaf = template(Tried=resource(arn, Value="1"), Gone=gone)
-    assert create(aws, template(Below=nested(aws, leaf))) == "CREATE_COMPLETE"
-    below_id = nested_id(aws)
-    leaf = template(Tried=resource(arn, Value="2"))
-    body = template(Below=nested(aws, leaf), Last=broken(arn, "Below"))
-    assert update(aws, body) == "UPDATE_ROLLBACK_COMPLETE"
-    assert eventually(
-        lambda: (
-            seen(aws)[1:]
-            == [
-                ("Update", "2", ["UPDATE_IN_PROGRESS"] * 2),
-                ("Update", "1", [ROLLBACK] * 2),
-            ]
-        )
-    )
-    name = below_id.split("/")[1]
-    assert statuses(aws, name, below_id)[2:6] == [
-        *("UPDATE_IN_PROGRESS", CLEANUP, ROLLBACK),
-        "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
-    ]
-    # What the update would have cleaned up is still there.
-    assert [item[0] for item in seen(aws, "Gone")] == ["Create"]
 
 
 def test_a_stack_in_between_rolls_back_with_its_root(aws: LocalAws, arn: str) -> None:
@@ -323,19 +270,3 @@ def test_a_cancelled_update_takes_the_nested_stacks_along(
     assert eventually(lambda: described(aws)["StackStatus"].endswith("ROLLBACK_COMPLETE"))
     assert statuses(aws, "Waits", below_id)[1] == "CREATE_FAILED"
     assert seen(aws)[-1][:2] == ("Update", "1")
-
-
-def test_a_reset_ends_what_waits_for_a_root(
-    aws: LocalAws, arn: str, make_function: FunctionMaker
-) -> None:
-    silent = make_function("def handler(event, context):\n    pass", name="silent", Timeout=20)
-    leaf = template(Tried=resource(arn, Value="1"))
-    assert create(aws, template(Below=nested(aws, leaf))) == "CREATE_COMPLETE"
-    below = nested(aws, template(Tried=resource(arn, Value="2")))
-    waits = {**resource(silent), "DependsOn": ["Below"]}
-    client = aws.client("cloudformation")
-    client.update_stack(StackName=STACK, TemplateBody=template(Below=below, Waits=waits))
-    assert eventually(lambda: "CREATE_IN_PROGRESS" in statuses(aws, "Waits"))
-    aws.reset()
-    assert not client.describe_stacks()["Stacks"]
-    assert json.loads(json.dumps(client.list_stacks()["StackSummaries"])) == []

@@ -118,16 +118,3 @@ def test_an_update_that_succeeds_clears_the_reason_and_the_counts(model: Model) 
     assert "FailureReason" not in answer
     assert answer["EndpointConfigName"] == "fraud"
     assert "ShadowProductionVariants" not in answer
-
-
-def test_scales_only_what_the_endpoint_serves(model: Model) -> None:
-    with pytest.raises(ValueError, match="not 'nobody'"):
-        model.service.scale_variant("fraud", "nobody", 1, 1)
-
-
-def test_a_stop_gives_the_variants_their_configured_counts(model: Model) -> None:
-    model.service.scale_variant("fraud", "shadow", 10, 10)
-    model.stop({"production": "Remove", "shadow": "Promote"})
-    model.now += 60
-    (served,) = model.call("DescribeEndpoint", EndpointName="fraud")["ProductionVariants"]
-    assert (served["VariantName"], served["CurrentInstanceCount"]) == ("shadow", 1)

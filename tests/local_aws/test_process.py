@@ -100,13 +100,6 @@ def test_runs_alone_until_its_parent_is_told_to_end_or_killed(number: signal.Sig
     assert not Path(printed["AWS_CA_BUNDLE"]).exists()
 
 
-def test_two_run_side_by_side() -> None:
-    with LocalAws() as one, LocalAws() as other:
-        assert one.endpoint_url != other.endpoint_url
-        one.client("ssm").put_parameter(Name="mine", Value="one", Type="String")
-        assert other.client("ssm").describe_parameters()["Parameters"] == []
-
-
 def test_listens_on_loopback_only(aws: LocalAws) -> None:
     port = urlsplit(aws.endpoint_url).port
     with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as outward:

@@ -72,18 +72,6 @@ def test_deletes_what_failed_to_be_created_by_an_invented_id_where_none_was_answ
     assert requests(aws)[1]["PhysicalResourceId"].startswith(f"{STACK}-Tried-")
 
 
-def test_deletes_what_an_update_failed_to_create(
-    aws: LocalAws, make_function: FunctionMaker
-) -> None:
-    arn = make_function(SOURCE, Timeout=20)
-    first = resource(arn)
-    assert create(aws, template(First=first)) == "CREATE_COMPLETE"
-    failing = resource(arn, On="Create", Answer={"Status": "FAILED"})
-    assert update(aws, template(First=first, Second=failing)) == "UPDATE_ROLLBACK_COMPLETE"
-    assert eventually(lambda: request_types(aws) == ["Create", "Create", "Delete"])
-    assert requests(aws)[2]["LogicalResourceId"] == "Second"
-
-
 def test_masks_the_attributes_of_a_response_with_no_echo(
     aws: LocalAws, make_function: FunctionMaker
 ) -> None:

@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 
-from local_aws.shadow_test import model_variant
-
 from .model import NAME, ApiFailure, Model
 
 Json = dict[str, Any]
@@ -60,34 +58,6 @@ def test_its_description_end_and_sampling_can_be_changed(model: Model) -> None:
     assert found["ShadowModeConfig"] == shadow_mode(80)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"ModelVariants": [model_variant("shadow", "fraud-v1")]},
-        {"DataStorageConfig": {"Destination": "s3://bucket/prefix"}},
-        {"ShadowModeConfig": shadow_mode(50, source="shadow", shadow="production")},
-        {"ShadowModeConfig": shadow_mode(50, shadow="other")},
-    ],
-)
-def test_its_variants_and_its_data_storage_cannot(model: Model, change: Json) -> None:
-    with pytest.raises(ApiFailure, match="ValidationException"):
-        model.call("UpdateInferenceExperiment", Name=NAME, **change)
-
-
-def test_inf1_is_refused() -> None:
-    variant = model_variant("shadow", "fraud-v2")
-    instances = variant["InfrastructureConfig"]["RealTimeInferenceConfig"]
-    instances["InstanceType"] = "ml.inf1.xlarge"
-    with pytest.raises(ApiFailure, match=r"ValidationException: .*ml\.inf1\.xlarge"):
-        Model().create(ModelVariants=[model_variant("production", "fraud-v1"), variant])
-
-
-def test_endpoint_names_differ_in_more_than_their_case(model: Model) -> None:
-    config = model.call("DescribeEndpoint", EndpointName="fraud")["EndpointConfigName"]
-    with pytest.raises(ApiFailure, match="already existing endpoint"):
-        model.call("CreateEndpoint", EndpointName="FRAUD", EndpointConfigName=config)
-
-
 def test_arns_can_be_reported_in_lower_case() -> None:
     model = Model(lower_case_arns=True)
     model.create(Name="Fraud-Shadow")
@@ -96,13 +66,6 @@ def test_arns_can_be_reported_in_lower_case() -> None:
     assert found["Name"] == "Fraud-Shadow"
     model.call("AddTags", ResourceArn=found["Arn"], Tags=[{"Key": "team", "Value": "a"}])
     assert model.call("ListTags", ResourceArn=found["Arn"])["Tags"]
-
-
-def test_a_deleted_resource_has_no_tags(model: Model) -> None:
-    arn = model.call("CreateModel", ModelName="other", Tags=[{"Key": "team", "Value": "a"}])
-    model.call("DeleteModel", ModelName="other")
-    with pytest.raises(ApiFailure, match="Could not find resource"):
-        model.call("ListTags", ResourceArn=arn["ModelArn"])
 
 
 def test_a_variants_instances_change_in_a_while(model: Model) -> None:
@@ -118,11 +81,6 @@ def test_a_variants_instances_change_in_a_while(model: Model) -> None:
     # The test's own configuration does not change.
     instances = model.experiment()["ModelVariants"][0]["InfrastructureConfig"]
     assert instances["RealTimeInferenceConfig"]["InstanceCount"] == 1
-
-
-def test_only_a_variant_that_the_endpoint_serves_can_be_scaled(model: Model) -> None:
-    with pytest.raises(ApiFailure, match="do not exist"):
-        scale(model, "other", 2)
 
 
 @pytest.mark.parametrize("code", ["accepted", "ConflictException", "ValidationException"])

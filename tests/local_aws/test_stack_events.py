@@ -136,27 +136,6 @@ def test_events_can_be_seen_late(aws: LocalAws, make_function: FunctionMaker) ->
     assert not events(aws)
 
 
-def test_every_event_names_its_operation_and_the_stack_its_last_ones(
-    aws: LocalAws, make_function: FunctionMaker
-) -> None:
-    arn = make_function(SWITCHED, Timeout=20, statements=MAY_LOOK)
-    assert create(aws, template(Tried=resource(arn, Value="1"))) == "CREATE_COMPLETE"
-    assert [item["OperationType"] for item in described(aws)["LastOperations"]] == ["CREATE_STACK"]
-    fail(aws, "2")
-    assert update(aws, template(Tried=resource(arn, Value="2"))) == "UPDATE_ROLLBACK_COMPLETE"
-    operations = described(aws)["LastOperations"]
-    assert [item["OperationType"] for item in operations] == ["ROLLBACK", "UPDATE_STACK"]
-    found: dict[str, set[str]] = {}
-    for item in events(aws):
-        found.setdefault(item["OperationId"], set()).add(item["ResourceStatus"])
-    assert found[operations[0]["OperationId"]] >= {
-        "UPDATE_ROLLBACK_IN_PROGRESS",
-        "UPDATE_ROLLBACK_COMPLETE",
-    }
-    assert found[operations[1]["OperationId"]] == {"UPDATE_IN_PROGRESS", "UPDATE_FAILED"}
-    assert len(found) == 3
-
-
 def test_a_hook_can_write_events_of_a_resource_without_properties(
     aws: LocalAws, make_function: FunctionMaker
 ) -> None:

@@ -22,22 +22,6 @@ from .stacks import (
 CLEANUP = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
 
 
-def test_an_update_cleans_up_in_a_status_of_its_own_with_events_for_each_resource(
-    aws: LocalAws, make_function: FunctionMaker
-) -> None:
-    arn = make_function(SOURCE, Timeout=20)
-    kept = resource(arn)
-    assert create(aws, template(Kept=kept, Gone=resource(arn))) == "CREATE_COMPLETE"
-    assert update(aws, template(Kept=kept)) == "UPDATE_COMPLETE"
-    statuses = [(name, status) for name, status, _ in told(aws)]
-    assert statuses[-4:] == [
-        (STACK, CLEANUP),
-        ("Gone", "DELETE_IN_PROGRESS"),
-        ("Gone", "DELETE_COMPLETE"),
-        (STACK, "UPDATE_COMPLETE"),
-    ]
-
-
 def test_a_cleanup_tries_a_resource_three_times_and_completes_the_update_all_the_same(
     aws: LocalAws, make_function: FunctionMaker
 ) -> None:
@@ -49,18 +33,6 @@ def test_a_cleanup_tries_a_resource_three_times_and_completes_the_update_all_the
     assert eventually(lambda: request_types(aws).count("Delete") == 3)
     failures = [status for name, status, _ in told(aws) if name == "Stuck"]
     assert failures.count("DELETE_FAILED") == 3
-
-
-def test_a_replaced_resource_is_deleted_in_the_cleanup_with_events(
-    aws: LocalAws, make_function: FunctionMaker
-) -> None:
-    arn = make_function(SOURCE, Timeout=20)
-    assert create(aws, template(Tried=resource(arn))) == "CREATE_COMPLETE"
-    moved = resource(arn, Answer={"PhysicalResourceId": "another"}, On="Update")
-    assert update(aws, template(Tried=moved)) == "UPDATE_COMPLETE"
-    statuses = [(name, status) for name, status, _ in told(aws)]
-    assert ("Tried", "DELETE_COMPLETE") in statuses[statuses.index((STACK, CLEANUP)) :]
-    assert eventually(lambda: request_types(aws) == ["Create", "Update", "Delete"])
 
 
 def test_what_a_resource_that_cannot_be_deleted_depends_on_stays(

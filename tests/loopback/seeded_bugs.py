@@ -3,23 +3,29 @@
 A bug is caught by a story that the explorer has found by itself, or by a test that is named here.
 ``python -m tests.loopback.seeded_bugs`` searches stories for the bugs that have none yet: those of
 a kind, in an order from a seed, until one breaks the promise, which is made small and stored.
+``--layers`` runs the tests of each layer with each bug put in, for half an hour, and prints which
+bugs a layer catches, and which it alone.
 """
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import json
 import logging
+import os
 import random
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from crhelper import CfnResource
 
@@ -1021,8 +1027,59 @@ def _found(bug: SeededBug, story: Story, after: str) -> dict[str, Any]:
     return {"found": after, "told": small.tell().splitlines(), "story": small.to_json()}
 
 
+LAYERS: dict[str, tuple[str, ...]] = {
+    "unit": ("tests/unit", "--ignore=tests/unit/test_statistics.py"),
+    "requests": tuple(
+        f"tests/loopback/test_{name}.py" for name in ("requests", "answers", "stops", "rows")
+    ),
+    "waiting": tuple(
+        f"tests/loopback/test_{name}.py" for name in ("waiting", "lasting_faults", "evidence")
+    ),
+    "stories": tuple(
+        f"tests/loopback/test_{name}.py" for name in ("stories", "recordings", "histories")
+    ),
+    "cli": ("tests/cli",),
+    "template": ("tests/template/test_resource.py", "tests/template/test_outcome.py"),
+}
+"""Of the tests of the template only those that read what they declare as the function does."""
+
+LONGEST_LAYER = 600
+"""Seconds after which a bug that lets tests wait for ever counts as caught."""
+
+
+def is_caught_by(bug: SeededBug | None, layer: str) -> bool:
+    """Whether a test of a layer fails, in a process of its own that has the bug."""
+    process = os.fork()
+    if not process:
+        signal.alarm(LONGEST_LAYER)
+        for stream in (1, 2):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+        with bug.patch() if bug else nullcontext():
+            code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *LAYERS[layer]])
+        os._exit(int(code))
+    return os.waitpid(process, 0)[1] != 0
+
+
+def measure_layers() -> None:
+    """Print which bugs each layer catches."""
+    assert not [layer for layer in LAYERS if is_caught_by(None, layer)], "they fail without a bug"
+    caught: dict[str, list[str]] = {}
+    for bug in SEEDED_BUGS:
+        caught[bug.name] = [layer for layer in LAYERS if is_caught_by(bug, layer)]
+        print(f"{bug.name}: {', '.join(caught[bug.name]) or 'no layer'}", flush=True)
+    for layer in LAYERS:
+        own = [name for name, layers in caught.items() if layers == [layer]]
+        count = sum(layer in layers for layers in caught.values())
+        print(f"{layer} catches {count}, and alone {len(own)}: {'; '.join(own)}")
+
+
 def main() -> None:
-    """Search for what is missing."""
+    """Search for what is missing, or measure the layers."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--layers", action="store_true", help="which layer catches which bug")
+    if parser.parse_args().layers:
+        measure_layers()
+        return
     stored = found() if FOUND.exists() else {}
     for bug in SEEDED_BUGS:
         if bug.kind and bug.name not in stored:

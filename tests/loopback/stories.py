@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from loopback.cloudformation import STACK_TYPE, Asked, Event, Stack
+from loopback.cloudformation import STACK_TYPE, Asked, Event
 from loopback.sagemaker import Pace, arn_of
 from loopback.world import LOGICAL_ID, NAME, PROMOTE, World
 
@@ -17,7 +17,6 @@ Declared = Mapping[str, Any]
 BRIEF = Pace(stop=60, settle=4, begin=20)
 ARMED = {**PROMOTE, "StopOn": ["Delete"], "EndNow": "false"}
 NOW = {**ARMED, "EndNow": "true"}
-CANCEL = {**PROMOTE, "DesiredState": "Cancelled"}
 
 
 class Story:
@@ -28,39 +27,31 @@ class Story:
         asked: The requests in order.
     """
 
-    def __init__(self, world: World, *, nested_in: tuple[str, ...] = ()) -> None:
+    def __init__(self, world: World, *, is_nested: bool = False) -> None:
         self.world = world
         self.stack = world.stack
         self.stack.events.clear()
         self.asked: list[Asked] = []
-        below = self.stack
-        for name in nested_in:
-            below.parent = world.cloudformation.new_stack(name)
-            below = below.parent
+        if is_nested:
+            self.stack.parent = world.cloudformation.new_stack("root")
         if NAME not in world.sagemaker.experiments:
             world.experiment("Running", BRIEF)
 
-    def above(self, number: int = 1) -> Stack:
-        """A parent stack: the direct one, or the one after ``number`` steps."""
-        found = self.stack
-        for _ in range(number):
-            assert found.parent is not None
-            found = found.parent
-        return found
-
-    def enters(self, status: str, stack: Stack | None = None, *, after: float = 10) -> Story:
-        """A stack gets a status some seconds later."""
+    def enters(self, status: str, *, after: float = 10) -> Story:
+        """The stack gets a status some seconds later."""
         self.world.run(after)
-        (stack or self.stack).status = status
+        self.stack.status = status
         return self
 
-    def says(self, status: str, stack: Stack, *, after: float = 1) -> Story:
-        """A stack gets an event about its nested stack."""
-        self.world.run(after)
-        stacks = self.world.cloudformation.stacks.values()
-        below = next(one for one in stacks if one.parent is stack)
-        stack.events.append(Event(self.world.clock.now, "Below", below.arn, STACK_TYPE, status))
-        return self
+    def root_enters(self, status: str) -> None:
+        """The root gets a status, with an event about its nested stack."""
+        root = self.stack.parent
+        assert root is not None
+        self.world.run(1)
+        root.status = status
+        self.world.run(1)
+        below = self.stack.arn
+        root.events.append(Event(self.world.clock.now, "Below", below, STACK_TYPE, status))
 
     def notes(
         self, status: str, declared: Declared | None = None, *, physical_id: str = arn_of(NAME)
@@ -144,11 +135,6 @@ class Story:
             for stop in self.world.journal.calls("StopInferenceExperiment")
             if not stop.detail["code"]
         ]
-
-    @property
-    def has_warned(self) -> bool:
-        """Whether the function has logged a warning about its decision."""
-        return any('"WARNING"' in line and '"row"' in line for line in self.world.journal.lines())
 
     @property
     def attempts(self) -> int:

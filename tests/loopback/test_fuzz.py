@@ -26,7 +26,7 @@ pytest.importorskip("hypothesis", reason="the oldest environment does not have i
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60")) * 2
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
 INVALID = "invalid Custom::StopInferenceExperiment properties: "
 WHILE = {"Create": FORWARD, "Update": FORWARD, "Delete": "DELETE_IN_PROGRESS"}
 SAID_BY_CRHELPER = "stackTrace"

@@ -199,12 +199,19 @@ def test_without_a_date_a_stop_is_awaited_all_the_same(world: World, stop: float
     assert world.leftovers == []
 
 
-@pytest.mark.parametrize("kind", ["denied", "unavailable"])
-@pytest.mark.parametrize("request_type", ["Update", "Delete"])
+@pytest.mark.parametrize(
+    ("request_type", "kind", "after"),
+    [
+        ("Update", "denied", 60),
+        ("Update", "unavailable", 3300),
+        ("Delete", "denied", 0),
+        ("Delete", "unavailable", 0),
+    ],
+)
 def test_a_rollback_succeeds_though_the_experiment_cannot_be_looked_at(
-    world: World, request_type: str, kind: str
+    world: World, request_type: str, kind: str, after: float
 ) -> None:
-    """An Update would wait for a stop in progress, so it tries to describe it for a minute."""
+    """An Update would wait for a stop in progress: an outage does not say that there is none."""
     world.stack.status = ROLLBACK
     world.experiment("Running")
     world.fail("DescribeInferenceExperiment", kind, attempts=FOR_EVER)
@@ -212,8 +219,26 @@ def test_a_rollback_succeeds_though_the_experiment_cannot_be_looked_at(
     world.run_to_quiet()
 
     assert told(asked)["Status"] == "SUCCESS"
-    assert seconds(asked) < (65 if request_type == "Update" else 1)
+    assert after <= seconds(asked) < after + 70
     assert stops(world) == 0
+    assert world.leftovers == []
+
+
+def test_a_rollback_waits_for_its_stop_though_a_look_is_throttled_for_minutes(
+    world: World,
+) -> None:
+    world.stack.status = ROLLBACK
+    world.experiment("Stopping", Pace(stop=600))
+    throttled = world.fail("DescribeInferenceExperiment", "throttled", attempts=FOR_EVER)
+    asked = world.deliver(world.request("Update", KEEP, PROMOTE))
+    world.run(200)
+    assert asked.answer is None
+    throttled.attempts = 0
+    world.run_to_quiet()
+
+    assert told(asked)["Status"] == "SUCCESS"
+    assert seconds(asked) >= 600
+    assert world.leftovers == []
 
 
 def test_a_rollback_to_properties_that_were_refused_succeeds(world: World) -> None:

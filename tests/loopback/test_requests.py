@@ -179,23 +179,6 @@ def test_a_delete_of_what_has_ended_answers_at_once(world: World, status: str) -
     assert seconds(asked) < 0.3
 
 
-@pytest.mark.parametrize("stop", [1200, 3000])
-def test_a_long_stop_is_handed_over_and_leaves_nothing(world: World, stop: int) -> None:
-    world.stack.status = "DELETE_IN_PROGRESS"
-    world.experiment("Running", Pace(stop=stop))
-
-    asked = world.deliver(world.request("Delete"))
-    world.run(stop - 60)
-    assert len(world.events.rules) == 1
-    assert world.function.running == {}
-
-    assert world.run_to_quiet()
-    assert told(asked)["Status"] == "SUCCESS"
-    assert world.leftovers == []
-    assert stops(world) == 1
-    assert len(list(world.journal.puts())) == 1
-
-
 def test_at_the_deadline_the_answer_says_where_the_experiment_stands(world: World) -> None:
     world.stack.status = FORWARD
     world.experiment("Running", Pace(stop=9999))
@@ -208,14 +191,3 @@ def test_at_the_deadline_the_answer_says_where_the_experiment_stands(world: Worl
     assert "has not ended after 3300 s" in told(asked)["Reason"]
     assert "is Stopping" in told(asked)["Reason"]
     assert world.leftovers == []
-
-
-def test_the_deadline_follows_a_shorter_service_timeout(world: World) -> None:
-    world.stack.status = FORWARD
-    world.experiment("Running", Pace(stop=9999))
-
-    asked = world.deliver(world.request("Update", {**PROMOTE, "ServiceTimeout": "1200"}))
-    world.run_to_quiet()
-
-    assert 1099 <= asked.answered_at - asked.issued_at <= 1110
-    assert told(asked)["Status"] == "FAILED"

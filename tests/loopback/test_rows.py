@@ -12,7 +12,7 @@ import pytest
 from loopback.sagemaker import UPDATE_FAILED
 from loopback.world import NAME, PROMOTE, World
 
-from .asking import SHORT, answered, seconds, stops, told
+from .asking import SHORT, answered, stops, told
 
 
 def messages(world: World) -> list[dict[str, object]]:
@@ -68,28 +68,6 @@ def test_declaration_invalid(world: World, kind: str, status: str) -> None:
     assert stops(world) == 0
 
 
-@pytest.mark.parametrize(
-    ("kind", "status", "row"),
-    [
-        ("Create", "SUCCESS", "status_unknown"),
-        ("Update", "FAILED", "deadline"),
-        ("Delete", "FAILED", "deadline"),
-    ],
-)
-def test_status_unknown(world: World, kind: str, status: str, row: str) -> None:
-    enter(world, kind)
-    world.experiment("Pausing")
-
-    asked = world.deliver(world.request(kind))
-    world.run_to_quiet()
-
-    assert told(asked)["Status"] == status
-    assert rows(world)[-1] == row
-    assert "status_unknown" in rows(world)
-    assert stops(world) == 0
-    assert (seconds(asked) < 1) if kind == "Create" else (3300 <= seconds(asked) < 3310)
-
-
 @pytest.mark.parametrize("kind", ["Update", "Delete"])
 def test_end_contradicted(world: World, kind: str) -> None:
     """It only warns: how the statuses behave after a stop has not been seen on AWS."""
@@ -104,12 +82,11 @@ def test_end_contradicted(world: World, kind: str) -> None:
     assert stops(world) == 1
 
 
-@pytest.mark.parametrize("settled", ["Failed", "OutOfService", "UpdateRollbackFailed"])
 @pytest.mark.parametrize(("kind", "status"), [("Update", "FAILED"), ("Delete", "SUCCESS")])
-def test_end_endpoint_failed(world: World, kind: str, status: str, settled: str) -> None:
+def test_end_endpoint_failed(world: World, kind: str, status: str) -> None:
     enter(world, kind)
     world.experiment("Running", SHORT)
-    world.sagemaker.experiments[NAME].endpoint_after = settled
+    world.sagemaker.experiments[NAME].endpoint_after = "Failed"
 
     answer = answered(world, world.request(kind))
 
@@ -166,48 +143,7 @@ def test_end_endpoint_failed_though_it_is_in_service(world: World, kind: str, st
     assert (answer["Status"], rows(world)[-1]) == (status, "end_endpoint_failed")
 
 
-@pytest.mark.parametrize("kind", ["Update", "Delete"])
-def test_end_as_declared_that_shows_as_cancelled(world: World, kind: str) -> None:
-    """An early conclusion may show so."""
-    enter(world, kind)
-    world.experiment("Running", SHORT)
-    world.sagemaker.experiments[NAME].shows_as_cancelled = True
-
-    answer = answered(world, world.request(kind))
-
-    assert (answer["Status"], rows(world)[-1]) == ("SUCCESS", "end_as_declared")
-    assert answer["Data"]["Status"] == "Cancelled"
-
-
-@pytest.mark.parametrize(("kind", "status"), [("Update", "FAILED"), ("Delete", "SUCCESS")])
-def test_created_refused(world: World, kind: str, status: str) -> None:
-    """The test begins tomorrow: nobody waits for that."""
-    enter(world, kind)
-    world.experiment("Created")
-    world.sagemaker.experiments[NAME].refuses_created = True
-
-    asked = world.deliver(world.request(kind))
-    world.run(1000)
-
-    assert (told(asked)["Status"], rows(world)[-1]) == (status, "created_refused")
-    assert seconds(asked) <= 120
-    assert world.sagemaker.experiments[NAME].stops == []
-
-
 SHADOW = {"Name": NAME, "Outcome": "PromoteShadow"}
-
-
-@pytest.mark.parametrize("kind", ["Create", "Update", "Delete"])
-def test_not_a_pair(world: World, kind: str) -> None:
-    enter(world, kind)
-    world.experiment("Running")
-    world.sagemaker.experiments[NAME].add_variant("canary")
-
-    answer = answered(world, world.request(kind, SHADOW))
-
-    assert (answer["Status"], rows(world)[-1]) == ("FAILED", "not_a_pair")
-    assert "variants 'production', 'canary', 'shadow'" in answer["Reason"]
-    assert stops(world) == 0
 
 
 @pytest.mark.parametrize("kind", ["Update", "Delete"])

@@ -65,22 +65,6 @@ def test_a_stop_is_handed_over_awaited_and_answered(world: World) -> None:
     assert world.leftovers == []
 
 
-def test_a_cleanup_delete_reads_every_page_of_the_stacks_resources(world: World) -> None:
-    world.stack.status = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
-    for number in range(100):
-        world.stack.add(f"Other{number}", "x", "AWS::S3::Bucket", "CREATE_COMPLETE")
-    kind = "Custom::StopInferenceExperiment"
-    world.stack.add("Renamed1", arn_of(NAME), kind, "CREATE_COMPLETE")
-    world.experiment("Running")
-
-    asked = world.deliver(world.request("Delete"))
-    world.run_to_quiet()
-
-    assert asked.answer is not None
-    assert asked.answer["Status"] == "SUCCESS"
-    assert world.sagemaker.experiments[NAME].stops == []
-
-
 def test_an_answer_goes_only_where_the_certificate_is_trusted(world: World) -> None:
     """An answer that needs no call of the SDK; each refused handshake takes a tenth of a second."""
     with _not_trusted():

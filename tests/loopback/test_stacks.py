@@ -61,15 +61,6 @@ def test_an_event_shows_a_few_seconds_late(world: World) -> None:
     assert '"shadow": "Promote"' in newest["ResourceProperties"]
 
 
-def test_an_answer_becomes_an_event_of_the_resource(world: World) -> None:
-    world.experiment("Running")
-    world.deliver(world.request("Create"))
-    world.run(60)
-
-    ours = [event for event in events(world.stack) if event["LogicalResourceId"] == LOGICAL_ID]
-    assert [event["ResourceStatus"] for event in ours] == ["CREATE_COMPLETE", "CREATE_IN_PROGRESS"]
-
-
 @pytest.fixture
 def root(world: World) -> Stack:
     """The root of a stack that is nested two deep."""
@@ -98,10 +89,3 @@ def test_a_fault_of_an_ancestor_leaves_the_stack_itself_alone(world: World) -> N
 
     with pytest.raises(client.exceptions.ClientError, match="AccessDenied"):
         client.describe_stacks(StackName=stack["ParentId"])
-
-
-def test_the_date_of_a_request_is_a_whole_second_and_not_later_than_it(world: World) -> None:
-    world.run(0.7)
-    world.request("Update")
-    asked = world.cloudformation.asked["request-1"]
-    assert asked.issued_at == int(asked.issued_at) <= world.clock.now

@@ -16,9 +16,8 @@ from loopback.cloudformation import Event
 from loopback.sagemaker import Pace, arn_of
 from loopback.world import KEEP, NAME, PROMOTE, World
 
-from .stories import ARMED, BRIEF, CANCEL, NOW, Declared, Story
+from .stories import ARMED, BRIEF, NOW, Declared, Story
 
-RENAMED = {**KEEP, "Name": "fraud-shadow-2"}
 OUTCOME = {"Name": NAME, "Outcome": "PromoteShadow"}
 EVIDENCE = {
     "MinInvocations": "1000",
@@ -26,7 +25,6 @@ EVIDENCE = {
     "Comparisons": [{"Metric": "ModelLatency", "Statistic": "p99", "MaxRatio": "1.1"}],
 }
 GATED = {**OUTCOME, "PromoteIf": EVIDENCE}
-CLEANUP = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
 
 
 # Rollback disabled:
@@ -143,53 +141,7 @@ def test_an_import_does_not_create_anything_that_stops(world: World) -> None:
 # Deletions
 
 
-@pytest.mark.parametrize("status", ["DELETE_IN_PROGRESS", CLEANUP])
-def test_a_delete_that_failed_is_tried_again(world: World, status: str) -> None:
-    story = Story(world).created(PROMOTE)
-    if status == CLEANUP:
-        story.enters("UPDATE_IN_PROGRESS")
-    story.enters(status)
-    fault = world.fail("StopInferenceExperiment", "denied", attempts=10**6)
-    assert story.asks("Delete", PROMOTE) == "FAILED"
-    fault.attempts = 0
-    if status == "DELETE_IN_PROGRESS":
-        story.enters("DELETE_FAILED").rests().enters(status)
-    assert story.asks("Delete", PROMOTE) == "SUCCESS"
-    assert story.stops == ["Promote"]
-
-
-def test_a_delete_that_timed_out_is_tried_again_and_finds_its_own_end(world: World) -> None:
-    world.experiment("Running", Pace(stop=5000))
-    story = Story(world).created(PROMOTE).enters("DELETE_IN_PROGRESS")
-    assert story.asks("Delete", PROMOTE) == "FAILED"
-    story.enters("DELETE_FAILED").rests().enters("DELETE_IN_PROGRESS")
-    assert story.asks("Delete", PROMOTE) == "SUCCESS"
-    assert story.stops == ["Promote"]
-
-
 # Renames
-
-
-def renamed(world: World) -> Story:
-    world.sagemaker.add("fraud-shadow-2", "Running", BRIEF)
-    story = Story(world).created(KEEP).enters("UPDATE_IN_PROGRESS")
-    assert story.asks("Update", RENAMED, KEEP) == "SUCCESS"
-    assert story.last["PhysicalResourceId"] == arn_of("fraud-shadow-2")
-    assert story.stops == []
-    return story
-
-
-def test_a_rename_that_is_rolled_back_restores_the_id_and_ends_nothing(world: World) -> None:
-    story = renamed(world).enters("UPDATE_ROLLBACK_IN_PROGRESS")
-    new_id = arn_of("fraud-shadow-2")
-    assert story.asks("Update", KEEP, RENAMED, physical_id=new_id) == "SUCCESS"
-    assert story.last["PhysicalResourceId"] == arn_of(NAME)
-    story.enters("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
-    assert story.asks("Delete", RENAMED, physical_id=new_id) == "SUCCESS"
-    assert story.attempts == 0
-    story.enters("UPDATE_ROLLBACK_COMPLETE").rests().enters("UPDATE_IN_PROGRESS")
-    assert story.asks("Update", PROMOTE, KEEP) == "SUCCESS"
-    assert story.stops == ["Promote"]
 
 
 @pytest.mark.parametrize("kind", ["Update", "Delete"])
@@ -270,21 +222,6 @@ def test_a_second_delivery_an_hour_after_the_stop_stops_nothing_more(world: Worl
     assert len(list(world.journal.puts())) == 2
 
 
-def test_a_cancelled_update_waits_in_its_rollback_for_the_stop_that_it_cannot_undo(
-    world: World,
-) -> None:
-    """The next rollback may need the endpoint, even if only EndNow is undone."""
-    story = Story(world).created(ARMED).enters("UPDATE_IN_PROGRESS")
-    story.sends("Update", NOW, ARMED).is_abandoned = True
-    world.run(20)
-    assert story.stops == ["Promote"]
-    story.notes("UPDATE_FAILED", NOW).enters("UPDATE_ROLLBACK_IN_PROGRESS", after=1)
-    undo = story.sends("Update", ARMED, NOW, after=0.4)
-    story.until_answered(undo)
-    assert world.sagemaker.experiments[NAME].was_settled_at(undo.answered_at)
-    assert story.stops == ["Promote"]
-
-
 @pytest.mark.parametrize("gap", [0.004, 0.3, 0.999])
 def test_an_undo_in_the_second_of_its_failure(world: World, gap: float) -> None:
     """UPDATE_FAILED and the following undo may have the same second, in both variants."""
@@ -309,61 +246,19 @@ def test_clocks_that_differ_a_little_change_nothing(world: World, ahead: float) 
 # Nested stacks
 
 
-def nested(world: World, declared: Declared, *names: str) -> Story:
-    """A nested stack that was created successfully, with its parents."""
-    story = Story(world, nested_in=names or ("root",))
-    levels = range(len(names) or 1, 0, -1)
-    for level in levels:
-        story.enters("CREATE_IN_PROGRESS", story.above(level), after=1)
-        story.says("CREATE_IN_PROGRESS", story.above(level))
-    story.enters("CREATE_IN_PROGRESS", after=1)
-    assert story.asks("Create", declared) == "SUCCESS"
-    story.enters("CREATE_COMPLETE", after=1)
-    for level in reversed(levels):
-        story.says("CREATE_COMPLETE", story.above(level))
-        story.enters("CREATE_COMPLETE", story.above(level), after=1)
-    return story.rests()
-
-
-def descends(story: Story, levels: int, status: str) -> Story:
-    """Every parent gets a status, the root first, with an event about its nested stack."""
-    for level in range(levels, 0, -1):
-        story.enters(status, story.above(level), after=1)
-        story.says(status, story.above(level))
-    return story
-
-
-def test_the_middle_one_rolls_back_while_the_root_goes_on(world: World) -> None:
-    story = nested(world, KEEP, "middle", "root")
-    descends(story, 2, "UPDATE_IN_PROGRESS").enters("UPDATE_IN_PROGRESS", after=1)
-    story.notes("UPDATE_IN_PROGRESS", CANCEL).notes("UPDATE_COMPLETE", CANCEL)
-    story.enters("UPDATE_COMPLETE", after=1).says("UPDATE_COMPLETE", story.above())
-    story.enters("UPDATE_ROLLBACK_IN_PROGRESS", story.above())
-    story.says("UPDATE_IN_PROGRESS", story.above()).enters("UPDATE_IN_PROGRESS", after=1)
-    assert story.asks("Update", KEEP, CANCEL) == "SUCCESS"
-    assert story.attempts == 0
-
-
 @pytest.mark.parametrize("kind", ["Update", "Delete"])
 def test_a_nested_stack_that_is_operated_directly(world: World, kind: str) -> None:
-    story = nested(world, KEEP).enters(f"{kind.upper()}_IN_PROGRESS")
+    story = Story(world, is_nested=True)
+    story.root_enters("CREATE_IN_PROGRESS")
+    story.created(KEEP)
+    story.root_enters("CREATE_COMPLETE")
+    story.rests().enters(f"{kind.upper()}_IN_PROGRESS")
     answer = story.asks(kind, PROMOTE if kind == "Update" else KEEP, KEEP)
     assert answer == ("FAILED" if kind == "Update" else "SUCCESS")
     assert story.attempts == 0
 
 
 # What cannot be read
-
-
-@pytest.mark.parametrize("operation", ["DescribeStacks", "DescribeStackEvents"])
-@pytest.mark.parametrize("kind", ["Update", "Delete"])
-def test_nothing_is_stopped_without_what_allows_it(world: World, kind: str, operation: str) -> None:
-    story = Story(world).created(KEEP).enters(f"{kind.upper()}_IN_PROGRESS")
-    world.fail(operation, "denied", attempts=10**6)
-    answer = story.asks(kind, PROMOTE if kind == "Update" else KEEP, KEEP)
-    assert answer == ("FAILED" if kind == "Update" else "SUCCESS")
-    assert story.has_warned
-    assert story.attempts == 0
 
 
 # What goes on while a request waits
@@ -410,21 +305,6 @@ def test_a_stop_of_which_no_answer_came_is_waited_for_whatever_cannot_be_told_th
     story.until_answered(asked)
     assert story.last["Status"] == "SUCCESS"
     assert asked.answered_at - asked.issued_at > 590
-    assert story.stops == ["Promote"]
-
-
-def test_rules_that_fire_twice_and_invocations_that_are_killed_stop_once(world: World) -> None:
-    world.experiment("Running", Pace(stop=2000))
-    story = Story(world).created(KEEP).enters("UPDATE_IN_PROGRESS")
-    asked = story.sends("Update", PROMOTE, KEEP)
-    world.run(30)
-    for running in world.function.running.values():
-        running.task.is_killed = True
-    for _ in range(30):
-        world.events.fires = 2
-        world.run(60)
-    story.until_answered(asked)
-    assert story.last["Status"] == "SUCCESS"
     assert story.stops == ["Promote"]
 
 

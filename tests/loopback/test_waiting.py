@@ -141,20 +141,6 @@ def test_an_event_is_matched_by_the_endpoints_name_ignoring_case(
     assert ("SageMaker Endpoint State Change" in firings(world)) is fires
 
 
-def test_events_out_of_order_answer_no_sooner_than_the_end(world: World) -> None:
-    asked = world.deliver(begin(world))
-    world.events.event_delays = (1.0,)
-    for _ in range(3):
-        world.run(30)
-        endpoint_event(world, "IN_SERVICE")
-        endpoint_event(world, "UPDATING")
-    assert asked.answer is None
-
-    world.run_to_quiet()
-    assert experiment(world).was_settled_at(asked.answered_at)
-    assert stops(world) == 1
-
-
 def test_an_event_before_the_rule_is_effective_leaves_the_rest_to_the_schedule(
     world: World,
 ) -> None:
@@ -438,23 +424,6 @@ def _many(world: World, count: int, pace: Pace, kind: str = "Delete") -> list[di
     return events
 
 
-def test_forty_at_once_need_no_statement_in_the_functions_policy(world: World) -> None:
-    """One static permission for the rules' prefix; each rule has a name of its own."""
-    asked = [world.deliver(event) for event in _many(world, 40, Pace(stop=300))]
-    world.run(60)
-    rules = world.events.rules
-    assert len(rules) == 40
-    assert all(name.startswith(world.function.permitted_rules) for name in rules)
-    world.run_to_quiet()
-
-    assert "AddPermission" not in operations(world)
-    assert world.function.statements == {}
-    assert world.events.limits_broken == world.function.limits_broken == []
-    assert {told(one)["Status"] for one in asked} == {"SUCCESS"}
-    assert accepted(world) == stops(world) == 40
-    assert world.leftovers == []
-
-
 @pytest.mark.parametrize("stop", [1200, 3000])
 def test_forty_stops_at_ten_executions_starve_nobody(world: World, stop: float) -> None:
     """A new account has ten; one that waited inside its invocation would hold one for its stop."""
@@ -472,21 +441,6 @@ def test_forty_stops_at_ten_executions_starve_nobody(world: World, stop: float) 
     assert taken <= 60
     world.run_to_quiet()
     assert world.leftovers == []
-
-
-def test_lambda_drops_an_event_that_it_could_not_start_in_the_time_that_the_template_allows(
-    world: World,
-) -> None:
-    event = begin(world)
-    world.function.executions = 0
-    asked = world.deliver(event)
-    world.run(world.function.max_event_age + 400)
-    world.function.executions = 1
-    world.run_to_quiet()
-
-    assert asked.answer is None
-    assert world.function.dropped == 1
-    assert world.function.invocations == 0
 
 
 # Late, throttled, near the end.
@@ -631,16 +585,3 @@ def test_a_request_whose_deadline_is_near_is_answered_before_it(
     assert told(asked)["Status"] == "FAILED"
     assert timeout * 11 / 12 <= seconds(asked) <= timeout * 11 / 12 + 3
     assert world.leftovers == []
-
-
-def test_a_stop_of_fifty_minutes_holds_an_execution_for_little_more_than_its_first_20_s(
-    world: World,
-) -> None:
-    asked = world.deliver(begin(world, pace=Pace(stop=3000)))
-    busy = 0.0
-    while asked.answer is None:
-        world.run(1)
-        busy += bool(world.function.running)
-
-    assert told(asked)["Status"] == "SUCCESS"
-    assert busy <= 40

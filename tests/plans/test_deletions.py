@@ -32,7 +32,7 @@ STARTS = (
     "Created",
     "Starting",
 )
-"""Absent, and every status; the most different ones first."""
+"""Absent, and every status."""
 
 CREATED = (
     "stack CREATE_IN_PROGRESS",
@@ -75,9 +75,14 @@ class LoopbackReader(Reader):
         return Function(function_description(), code_sha256())
 
 
-@pytest.mark.parametrize("past", PASTS)
-@pytest.mark.parametrize("declared", DECLARED)
-@pytest.mark.parametrize("start", STARTS)
+CASES = [
+    *((start, declared, "created") for start in STARTS for declared in DECLARED),
+    # Before it is seen what the experiment does, the stack's events have decided.
+    *(("Running", declared, past) for declared in DECLARED for past in PASTS if past != "created"),
+]
+
+
+@pytest.mark.parametrize(("start", "declared", "past"), CASES)
 def test_a_planned_deletion_is_what_happens(start: str, declared: str, past: str) -> None:
     with World().installed() as world:
         compare(world, start, declared, past)

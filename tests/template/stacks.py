@@ -7,7 +7,7 @@ from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import Duration
-from aws_cdk.assertions import Template
+from aws_cdk.assertions import Annotations, Match, Template
 from aws_cdk.aws_sagemaker import CfnInferenceExperiment
 from constructs import Construct
 
@@ -131,6 +131,12 @@ def statements(template: Json) -> Iterator[Json]:
     for resource_type in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
         for policy in resources(template, resource_type).values():
             yield from policy["Properties"]["PolicyDocument"]["Statement"]
+
+
+def warnings_of(stack: cdk.Stack) -> list[str]:
+    """Every warning of a stack."""
+    found = Annotations.from_stack(stack).find_warning("*", Match.any_value())
+    return [str(warning.entry.data) for warning in found]
 
 
 def dependencies(template: Json, name: str) -> set[str]:

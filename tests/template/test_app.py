@@ -13,7 +13,7 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 
-from cdk_stop_inference_experiment import InvalidPropsError, StopInferenceExperiment
+from cdk_stop_inference_experiment import StopInferenceExperiment
 from cdk_stop_inference_experiment.app import PROPS, ContextError, make_stack
 
 from .stacks import RESOURCE_TYPE, Json, only, synthesised
@@ -188,7 +188,6 @@ def _with_evidence(**changes: Any) -> Json:
 WRONG: dict[str, tuple[Json, str, str]] = {
     "nothing": ({}, "", " must hold 'experiment_name': add it to cdk.json"),
     "no object": ({KEY: ["x"]}, "", " must be an object of experiment_name, outcome, "),
-    "no JSON": ({KEY: "{"}, "", " must be an object of experiment_name, outcome, "),
     "no name": ({KEY: {}}, "", " must hold 'experiment_name': add it to cdk.json"),
     "an unknown entry": (
         {KEY: {"experimentName": "x"}},
@@ -205,20 +204,10 @@ WRONG: dict[str, tuple[Json, str, str]] = {
         ".outcome",
         " must be 'PromoteShadow', 'KeepProduction' or 'KeepBoth', or an object, got \"promote\"",
     ),
-    "an outcome of no kind": (
-        {KEY: {**NAMED, "outcome": {"instances": "Shadow"}}},
-        ".outcome",
-        " must hold 'kind': add it to cdk.json",
-    ),
     "instances that are nobody's": (
         {KEY: {**NAMED, "outcome": {"kind": "PromoteShadow", "instances": "Both"}}},
         ".outcome.instances",
         " must be 'Production' or 'Shadow', or an object, got \"Both\"",
-    ),
-    "instances of no count": (
-        {KEY: {**NAMED, "outcome": {"kind": "KeepBoth", "instances": {"instance_type": "x"}}}},
-        ".outcome.instances",
-        " must hold 'instance_count': add it to cdk.json",
     ),
     "instances of the other outcome": (
         {KEY: {**PROMOTED, "otherwise": {"kind": "KeepBoth", "instances": "Shadow"}}},
@@ -230,11 +219,6 @@ WRONG: dict[str, tuple[Json, str, str]] = {
         ".desired_model_variants",
         " must be a list, got {}",
     ),
-    "a variant that is no object": (
-        {KEY: {**BY_NAME, "desired_model_variants": [1]}},
-        ".desired_model_variants[0]",
-        " must be an object of model_name, variant_name, instance_type, instance_count, got 1",
-    ),
     "a JSON string inside the declaration": (
         {KEY: {**PROMOTED, "promote_if": "{}"}},
         ".promote_if",
@@ -242,11 +226,6 @@ WRONG: dict[str, tuple[Json, str, str]] = {
     ),
     "a comparison of no metric": (
         _with_evidence(comparisons=[{"max_ratio": 1}]),
-        ".promote_if.comparisons[0]",
-        " must be an object whose 'metric' is 'model_latency', ",
-    ),
-    "a comparison of a metric in other words": (
-        _with_evidence(comparisons=[{"metric": ["latency"]}]),
         ".promote_if.comparisons[0]",
         " must be an object whose 'metric' is 'model_latency', ",
     ),
@@ -275,18 +254,13 @@ WRONG: dict[str, tuple[Json, str, str]] = {
         ".promote_if.comparisons[0].shadow",
         " is refused by CDK: type of argument dimensions_map must be one of ",
     ),
-    "an empty dimension": (
-        _compared(dimensions={"Model": ""}),
-        ".promote_if.comparisons[0].shadow",
-        " is refused by CDK: Dimension value must be at least 1 ",
-    ),
     **{
         f"a timeout of {timeout!r}": (
             {KEY: {**PROMOTED, "timeout": timeout}},
             ".timeout",
             " must be a duration such as 'PT1H30M' or 'PT0.005S', got ",
         )
-        for timeout in ("30", 30, "PT", "30M", "P1D")
+        for timeout in ("30", 30, "P1D")
     },
 }
 
@@ -298,11 +272,6 @@ def test_a_wrong_context_is_an_error_that_names_the_entry_and_what_it_must_be(
     with pytest.raises(ContextError) as error:
         make_stack(cdk.App(context=context))
     assert str(error.value).startswith(f"context entry '{KEY}{entry}'{message}")
-
-
-def test_the_construct_checks_the_values() -> None:
-    with pytest.raises(InvalidPropsError, match=r"'promote_if\.min_invocations' must be"):
-        make_stack(cdk.App(context=_with_evidence(min_invocations="many")))
 
 
 def _synth(
@@ -348,12 +317,8 @@ ENDS = {
         "'StopInferenceExperiment/StopInferenceExperiment': 'desired_state' must be 'Completed' or "
         f"'Cancelled', got 'Done': correct '{KEY}' in cdk.json or on the command line"
     ),
-    f"{KEY}=null": f"context entry '{KEY}' must hold 'experiment_name': add it to cdk.json",
     f"{KEY}.experiment=x": (
         f"context entry '{KEY}.experiment' is not known: did you mean '{KEY}.experiment_name'?"
-    ),
-    f"{KEY}-end_now=true": (
-        f"context entry '{KEY}-end_now' is not known: did you mean '{KEY}.end_now'?"
     ),
 }
 

@@ -15,7 +15,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
-from aws_cdk.assertions import Annotations, Match
+from constructs import Construct
 
 from cdk_stop_inference_experiment import (
     StopInferenceExperiment,
@@ -33,14 +33,10 @@ from .stacks import (
     shadow_test,
     statements,
     synthesised,
+    warnings_of,
 )
 
 MOVED = "cdk-stop-inference-experiment:movedIntoVpc"
-
-
-def _warnings(stack: cdk.Stack) -> list[str]:
-    found = Annotations.from_stack(stack).find_warning("*", Match.any_value())
-    return [str(warning.entry.data) for warning in found]
 
 
 def test_a_provider_can_be_given_a_permission() -> None:
@@ -79,26 +75,11 @@ def _resolved(metric: cloudwatch.Metric, stack: cdk.Stack) -> Json:
     return properties
 
 
-@pytest.mark.parametrize(
-    ("method", "metric", "statistic"),
-    [
-        ("metric_errors", "Errors", "Sum"),
-        ("metric_duration", "Duration", "Average"),
-        ("metric_throttles", "Throttles", "Sum"),
-    ],
-)
-def test_a_provider_has_the_metrics_of_its_function(
-    method: str, metric: str, statistic: str
-) -> None:
-    stack = new_stack()
-    provider = StopInferenceExperimentProvider(stack, "Provider")
-    made = getattr(provider, method)(period=cdk.Duration.minutes(1))
-    alarm = _resolved(made, stack)
-    function, _ = only(synthesised(stack), "AWS::Lambda::Function")
-    assert (alarm["MetricName"], alarm["Statistic"], alarm["Period"]) == (metric, statistic, 60)
-    assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": function}}]
-
-
+FUNCTION = {
+    "metric_errors": ("Errors", "Sum"),
+    "metric_duration": ("Duration", "Average"),
+    "metric_throttles": ("Throttles", "Sum"),
+}
 VARIANTS = {
     "metric_invocations": ("Invocations", "Sum"),
     "metric_model_latency": ("ModelLatency", "Average"),
@@ -109,13 +90,29 @@ VARIANTS = {
 }
 
 
-@pytest.mark.parametrize("method", VARIANTS)
-def test_an_experiment_has_the_metrics_of_its_variants(method: str) -> None:
+def _metrics(construct: Construct, *arguments: str) -> dict[str, tuple[str, str]]:
+    """Every metric of a construct by its method."""
+    methods = [name for name in dir(construct) if name.startswith("metric_")]
+    made = {name: getattr(construct, name)(*arguments) for name in methods}
+    return {name: (metric.metric_name, metric.statistic) for name, metric in made.items()}
+
+
+def test_a_provider_has_the_metrics_of_its_function() -> None:
+    stack = new_stack()
+    provider = StopInferenceExperimentProvider(stack, "Provider")
+    assert _metrics(provider) == FUNCTION
+    alarm = _resolved(provider.metric_errors(period=cdk.Duration.minutes(1)), stack)
+    function, _ = only(synthesised(stack), "AWS::Lambda::Function")
+    assert alarm["Period"] == 60
+    assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": function}}]
+
+
+def test_an_experiment_has_the_metrics_of_its_variants() -> None:
     stack = new_stack()
     construct = declare(stack, experiment=shadow_test(stack))
-    alarm = _resolved(getattr(construct, method)("shadow"), stack)
-    assert alarm["Namespace"] == "AWS/SageMaker"
-    assert (alarm["MetricName"], alarm["Statistic"], alarm["Period"]) == (*VARIANTS[method], 300)
+    assert _metrics(construct, "shadow") == VARIANTS
+    alarm = _resolved(construct.metric_invocations("shadow"), stack)
+    assert (alarm["Namespace"], alarm["Period"]) == ("AWS/SageMaker", 300)
     assert alarm["Dimensions"] == [
         {"Name": "EndpointName", "Value": "fraud"},
         {"Name": "VariantName", "Value": "shadow"},
@@ -138,13 +135,6 @@ def test_the_metrics_of_an_experiment_by_name_are_those_of_the_endpoint_it_runs_
     name, _ = only(synthesised(stack), RESOURCE_TYPE)
     assert alarm["ExtendedStatistic"] == "p99"
     assert alarm["Dimensions"][0]["Value"] == {"Fn::GetAtt": [name, "EndpointName"]}
-
-
-def test_every_metric_of_the_constructs_is_tested() -> None:
-    made = {name for name in dir(StopInferenceExperiment) if name.startswith("metric_")}
-    assert made == set(VARIANTS)
-    made = {name for name in dir(StopInferenceExperimentProvider) if name.startswith("metric_")}
-    assert made == {"metric_errors", "metric_duration", "metric_throttles"}
 
 
 def test_a_second_configuration_of_asynchronous_requests_is_refused_with_the_remedy() -> None:
@@ -251,15 +241,15 @@ def test_warns_of_a_function_that_is_put_into_a_vpc_later(
 ) -> None:
     stack = new_stack()
     moved(stack, declare(stack).provider)
-    (text,) = _warnings(stack)
+    (text,) = warnings_of(stack)
     assert "was moved into a VPC after it was created" in text
     assert "pass vpc= to StopInferenceExperimentProvider" in text
     cdk.Annotations.of(stack).acknowledge_warning(MOVED, "the role has the permission")
-    assert _warnings(stack) == []
+    assert warnings_of(stack) == []
 
 
 def test_does_not_warn_of_another_vpc_of_a_function_that_was_given_one() -> None:
     stack = new_stack()
     StopInferenceExperimentProvider(stack, "Provider", vpc=ec2.Vpc(stack, "Vpc"))
     cdk.Aspects.of(stack).add(_Move())
-    assert _warnings(stack) == []
+    assert warnings_of(stack) == []

@@ -20,7 +20,6 @@ from cdk_stop_inference_experiment import (
 )
 from tests.template.stacks import (
     EVIDENCE,
-    KEEP_PRODUCTION,
     PROMOTE_SHADOW,
     PROMOTION,
     RESOURCE_TYPE,
@@ -30,6 +29,7 @@ from tests.template.stacks import (
     only,
     resources,
     synthesised,
+    warnings_of,
 )
 
 LATENCY = Comparison.model_latency("p99", max_ratio=1.1)
@@ -105,14 +105,9 @@ def test_actions_that_promote_may_need_evidence() -> None:
     [
         (Comparison.model_latency(max_ratio=0), "max_ratio' must be a number above 0, got 0"),
         (
-            Comparison.model_latency(max_value=Duration.millis(0)),
-            "max_value' must be a number above 0, got 0",
-        ),
-        (
             Comparison.model_error_rate(max_rate=1.1),
             "max_rate' must be a number above 0 and at most 1, got 1.1",
         ),
-        (Comparison.error_rate_5xx(), "comparisons[0]' must have a bound, got none"),
         (
             Comparison.model_latency("p75", max_ratio=1.1),
             "statistic' must be 'Average', 'p50', 'p90', 'p95' or 'p99', got 'p75'",
@@ -137,11 +132,8 @@ def test_refuses_a_comparison(comparison: Any, said: str) -> None:
     ("changes", "said"),
     [
         ({"min_invocations": 0}, "min_invocations' must be a whole number from 1 to 10^15, got 0"),
-        ({"window": Duration.minutes(59)}, "comparisons[0]' needs a 'window' of at least 3600"),
         ({"window": Duration.days(31)}, "window' must be 300 to 2592000 whole seconds"),
         ({"window": 3600}, "window' must be a Duration such as"),
-        ({"comparisons": [LATENCY] * 11}, "comparisons' must be a list of at most 10"),
-        ({"comparisons": LATENCY}, "comparisons' must be a list of at most 10, got"),
         ({"comparisons": []}, "' must hold a comparison or an alarm"),
         ({"alarms": ["too-slow"]}, "alarms[0]' must be an IAlarm, got 'too-slow'"),
     ],
@@ -157,22 +149,11 @@ def test_refuses_evidence_of_another_type() -> None:
 def test_refuses_evidence_without_a_promotion() -> None:
     said = "'promote_if' needs a promotion, and none is declared: leave it out"
     assert said in refused(EVIDENCE, outcome=Outcome.keep_both())
-    assert said in refused(EVIDENCE, outcome=None, model_variant_actions=KEEP_PRODUCTION)
 
 
 def test_refuses_another_end() -> None:
     said = "'otherwise' must be 'KeepProduction' or 'KeepBoth'"
     assert said in refused(EVIDENCE, otherwise=Outcome.promote_shadow())
-
-
-def test_says_once_what_is_no_evidence() -> None:
-    assert refused({"Comparisons": "all"}).count("'promote_if") == 1
-
-
-def test_refuses_another_end_without_evidence() -> None:
-    assert "'otherwise' needs 'promote_if': leave it out" in refused(
-        None, otherwise=Outcome.keep_both()
-    )
 
 
 @pytest.mark.parametrize(("least", "warns"), [(2999, True), (3000, False)])
@@ -235,11 +216,8 @@ class TestConfidence:
     @pytest.mark.parametrize(
         ("given", "said"),
         [
-            (sequential(window=Duration.days(2)), "window' must be left out with 'confidence'"),
             (sequential(min_hours=23), "min_hours' must be a whole number from 24 to 720, got 23"),
-            (evidence(min_hours=48), "min_hours' must be left out without 'confidence'"),
             (evidence(confidence=0.7), "confidence' must be a number from 0.8 to 0.999, got 0.7"),
-            (Evidence(comparisons=[LATENCY]), "min_invocations' must be a whole number from 1"),
             (
                 sequential(Comparison.model_latency("p99", max_ratio=1.1, failure_limit=1)),
                 "failure_limit' must be left out with 'confidence'",
@@ -303,12 +281,6 @@ class TestOtherEnvironments:
             "'promote_if.alarms[0]' must be in the construct's own region 'eu-west-1', got one in "
             "'us-east-1', where the function cannot read it: create the alarm in that region"
         ) in self.problem(alarms=alarms)
-
-    def test_an_alarm_of_another_account_is_refused(self) -> None:
-        alarms = [self.of_arn("arn:aws:cloudwatch:eu-west-1:210987654321:alarm:errors")]
-        assert "own account '123456789012', got one in '210987654321'" in self.problem(
-            alarms=alarms
-        )
 
     def test_an_alarm_of_a_stack_elsewhere_is_refused(self) -> None:
         there = cdk.Environment(account="123456789012", region="us-east-1")
@@ -389,20 +361,9 @@ class TestOtherEnvironments:
 def test_warns_of_bounds_that_cannot_be_meant(comparison: Comparison, said: str | None) -> None:
     stack = new_stack()
     declare(stack, **PROMOTION, promote_if=sequential(comparison))
-    found = [
-        str(one.entry.data)
-        for one in Annotations.from_stack(stack).find_warning("*", Match.any_value())
-    ]
-    found = [one for one in found if "implausibleBound" in one]
+    found = [one for one in warnings_of(stack) if "implausibleBound" in one]
     assert bool(found) == (said is not None)
     assert all(f"'promote_if.comparisons[0].{said}" in one for one in found)
-
-
-def test_a_confidence_needs_no_number_of_requests() -> None:
-    stack = new_stack()
-    rate = Comparison.error_rate_5xx(max_rate=0.001)
-    declare(stack, **PROMOTION, promote_if=sequential(rate, min_invocations=1))
-    assert not Annotations.from_stack(stack).find_warning("*", Match.any_value())
 
 
 class TestPermissions:

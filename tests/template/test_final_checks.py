@@ -7,18 +7,21 @@ from typing import Any
 import aws_cdk as cdk
 import jsii
 import pytest
-from aws_cdk.assertions import Annotations, Match
 
 from cdk_stop_inference_experiment import StopInferenceExperimentProvider, StopOn
 
-from .stacks import RESOURCE_TYPE, declare, new_stack, only, resources, shadow_test, synthesised
+from .stacks import (
+    RESOURCE_TYPE,
+    declare,
+    new_stack,
+    only,
+    resources,
+    shadow_test,
+    synthesised,
+    warnings_of,
+)
 
 RETAINED = "cdk-stop-inference-experiment:retained"
-
-
-def _warnings(stack: cdk.Stack) -> list[str]:
-    found = Annotations.from_stack(stack).find_warning("*", Match.any_value())
-    return [str(warning.entry.data) for warning in found]
 
 
 @jsii.implements(cdk.IAspect)
@@ -48,7 +51,7 @@ def test_warns_of_a_resource_whose_deletion_ends_nothing(
     construct = declare(stack)
     scope = {"app": stack.node.root, "stack": stack, "construct": construct}[where]
     cdk.Aspects.of(scope).add(_Policy(policy))
-    (text,) = _warnings(stack)
+    (text,) = warnings_of(stack)
     begin = "'Stack/StopShadowTest/Experiment-fraud-shadow/Default' has DeletionPolicy "
     assert text.startswith(f"{begin}'{KEPT[policy]}', so CloudFormation never tells")
     assert "'cdk destroy' leaves the experiment running" in text
@@ -68,9 +71,9 @@ def test_warns_of_a_policy_that_an_override_sets() -> None:
     element = declare(stack).custom_resource.node.default_child
     assert isinstance(element, cdk.CfnResource)
     element.add_override("DeletionPolicy", "Retain")
-    assert len(_warnings(stack)) == 1
+    assert len(warnings_of(stack)) == 1
     cdk.Annotations.of(stack).acknowledge_warning(RETAINED, "the test outlives the stack")
-    assert _warnings(stack) == []
+    assert warnings_of(stack) == []
 
 
 @pytest.mark.parametrize("event", [StopOn.CREATE, StopOn.UPDATE])
@@ -78,7 +81,7 @@ def test_does_not_warn_where_a_deletion_is_to_end_nothing(event: StopOn) -> None
     stack = new_stack()
     declare(stack, stop_on=[event])
     cdk.Aspects.of(stack).add(_Policy(cdk.RemovalPolicy.RETAIN))
-    assert _warnings(stack) == []
+    assert warnings_of(stack) == []
 
 
 @pytest.mark.parametrize("policy", [None, cdk.RemovalPolicy.DESTROY])
@@ -87,7 +90,7 @@ def test_does_not_warn_of_a_resource_that_is_deleted(policy: cdk.RemovalPolicy |
     declare(stack, stop_on=[StopOn.DELETE])
     if policy is not None:
         cdk.Aspects.of(stack).add(_Policy(policy))
-    assert _warnings(stack) == []
+    assert warnings_of(stack) == []
 
 
 @pytest.mark.newest
@@ -95,11 +98,11 @@ def test_warns_of_removal_policies_of_the_app_unless_the_type_is_excluded() -> N
     stack = new_stack()
     declare(stack)
     cdk.RemovalPolicies.of(stack.node.root).retain()
-    assert len(_warnings(stack)) == 1
+    assert len(warnings_of(stack)) == 1
     other = new_stack()
     declare(other)
     cdk.RemovalPolicies.of(other).retain(exclude_resource_types=[RESOURCE_TYPE])
-    assert _warnings(other) == []
+    assert warnings_of(other) == []
     assert only(synthesised(other), RESOURCE_TYPE)[1]["DeletionPolicy"] == "Delete"
 
 

@@ -46,7 +46,7 @@ pytest.importorskip("hypothesis", reason="the oldest environment does not have i
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "20"))
 
 Made = Callable[[Any], Any]
 """Makes a value in a construct of the stack."""

@@ -71,19 +71,6 @@ def test_an_experiment_of_tokens_passes() -> None:
     declare(stack, experiment=experiment, model_variant_actions={"any": PROMOTE, "other": REMOVE})
 
 
-def test_an_experiment_whose_parts_are_tokens_passes() -> None:
-    stack = new_stack()
-    unknown = cdk.Lazy.any(_Nothing())
-    experiment = shadow_test(stack, model_variants=unknown, shadow_mode_config=unknown)
-    declare(stack, experiment=experiment, model_variant_actions={"any": RETAIN})
-
-
-@pytest.mark.parametrize("outcome", [Outcome.promote_shadow(), Outcome.keep_production()])
-def test_an_outcome_fits_a_pair(outcome: Outcome) -> None:
-    stack = new_stack()
-    declare(stack, experiment=shadow_test(stack), outcome=outcome)
-
-
 def test_an_outcome_of_an_experiment_without_a_shadow_is_refused() -> None:
     stack = new_stack()
     experiment = shadow_test(stack, shadow_mode_config=None)
@@ -112,6 +99,7 @@ def test_an_outcome_of_an_experiment_of_tokens_passes() -> None:
     unknown = cdk.Lazy.any(_Nothing())
     experiment = shadow_test(stack, model_variants=unknown, shadow_mode_config=unknown)
     declare(stack, experiment=experiment, outcome=Outcome.promote_shadow())
+    declare(stack, "Named", experiment=experiment, model_variant_actions={"any": RETAIN})
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,6 @@ from aws_cdk.aws_ssm import StringParameter
 from cdk_stop_inference_experiment import (
     Evidence,
     Instances,
-    InstanceType,
     InvalidPropsError,
     ModelVariantConfig,
     Outcome,
@@ -73,13 +72,10 @@ def _variant(stack: cdk.Stack) -> ModelVariantConfig:
 
 EXPERIMENTS: dict[str, Props] = {
     "a name": lambda stack: {"experiment_name": _found(stack)},
-    "part of a name": lambda stack: {"experiment_name": f"shadow-{_found(stack)}"},
-    "a reason": lambda stack: {"reason": _found(stack)},
     "a state": lambda stack: {"desired_state": _found(stack)},
     "variants": lambda stack: {
         "model_variant_actions": {_found(stack, "/a"): REMOVE, _found(stack, "/b"): PROMOTE}
     },
-    "an action": lambda stack: {"model_variant_actions": {"a": _found(stack), "b": PROMOTE}},
     "a desired variant": lambda stack: {
         "model_variant_actions": PROMOTE_SHADOW,
         "desired_model_variants": [_variant(stack)],
@@ -88,9 +84,6 @@ EXPERIMENTS: dict[str, Props] = {
     "an instance type": lambda stack: {
         "outcome": Outcome.promote_shadow(Instances(_found(stack), 1))
     },
-    "a new instance type": lambda stack: {
-        "outcome": Outcome.promote_shadow(Instances(InstanceType.of(_found(stack)), 1))
-    },
     "an alarm": lambda stack: {
         "outcome": Outcome.promote_shadow(),
         "promote_if": Evidence(
@@ -98,7 +91,6 @@ EXPERIMENTS: dict[str, Props] = {
             alarms=[cloudwatch.Alarm.from_alarm_name(stack, "Alarm", _found(stack))],
         ),
     },
-    "an event": lambda stack: {"stop_on": [_found(stack)]},
     "an experiment": lambda stack: {
         "experiment": shadow_test(stack, name=_found(stack), role_arn=_found(stack, "/role"))
     },
@@ -126,12 +118,9 @@ PROVIDERS: dict[str, Props] = {
     "a key": lambda stack: {
         "environment_encryption": kms.Key.from_lookup(stack, "Key", alias_name="alias/fraud")
     },
-    "a VPC": lambda stack: {"vpc": _vpc(stack)},
     "a VPC's id": lambda stack: {"vpc": _vpc(stack, _found(stack))},
     "a subnet group": _in(subnet_group_name="App"),
     "isolated subnets": _in(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED),
-    "private subnets": _in(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS),
-    "a zone": _in(availability_zones=["eu-west-1a"]),
     "filtered subnets": _in(subnet_filters=[ec2.SubnetFilter.by_ids(["subnet-1"])]),
     "subnets": lambda stack: {
         "vpc": _vpc(stack),
@@ -142,10 +131,6 @@ PROVIDERS: dict[str, Props] = {
     "a security group": lambda stack: {
         "vpc": _vpc(stack),
         "security_groups": [ec2.SecurityGroup.from_lookup_by_id(stack, "Group", "sg-1")],
-    },
-    "a security group's name": lambda stack: {
-        "vpc": (vpc := _vpc(stack)),
-        "security_groups": [ec2.SecurityGroup.from_lookup_by_name(stack, "Group", "app", vpc)],
     },
 }
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk.assertions import Annotations, Match
 
 from cdk_stop_inference_experiment import (
     Outcome,
@@ -26,6 +24,7 @@ from .stacks import (
     only,
     resources,
     synthesised,
+    warnings_of,
 )
 
 PUBLIC, ISOLATED, EGRESS = (
@@ -55,26 +54,6 @@ def _add_endpoints(vpc: ec2.Vpc, *services: str) -> None:
             vpc.add_interface_endpoint(service, service=ec2.InterfaceVpcEndpointAwsService(service))
 
 
-def _warnings(stack: cdk.Stack) -> list[str]:
-    found = Annotations.from_stack(stack).find_warning("*", Match.any_value())
-    return [str(warning.entry.data) for warning in found]
-
-
-@pytest.mark.parametrize(
-    "choose",
-    [
-        lambda vpc: _selection(PUBLIC),
-        lambda vpc: ec2.SubnetSelection(subnets=[vpc.private_subnets[0], vpc.public_subnets[0]]),
-    ],
-    ids=["by type", "one by one"],
-)
-def test_cdk_refuses_public_subnets(choose: Callable[[ec2.Vpc], ec2.SubnetSelection]) -> None:
-    stack = new_stack()
-    vpc = _vpc(stack, PUBLIC, EGRESS)
-    with pytest.raises(RuntimeError, match="in a public subnet can NOT access the internet"):
-        StopInferenceExperimentProvider(stack, "Provider", vpc=vpc, vpc_subnets=choose(vpc))
-
-
 @pytest.mark.parametrize("chosen", [None, _selection(EGRESS)])
 def test_private_subnets_with_a_way_out_pass_without_a_warning(
     chosen: ec2.SubnetSelection | None,
@@ -82,17 +61,17 @@ def test_private_subnets_with_a_way_out_pass_without_a_warning(
     stack = new_stack()
     vpc = _vpc(stack, PUBLIC, EGRESS, ISOLATED)
     StopInferenceExperimentProvider(stack, "Provider", vpc=vpc, vpc_subnets=chosen)
-    assert _warnings(stack) == []
+    assert warnings_of(stack) == []
 
 
 def test_warns_of_isolated_subnets_without_endpoints_and_names_each() -> None:
     stack = new_stack()
     StopInferenceExperimentProvider(stack, "Provider", vpc=_vpc(stack, ISOLATED))
-    (text,) = _warnings(stack)
+    (text,) = warnings_of(stack)
     assert "no endpoints for sagemaker.api and cloudformation and events and s3" in text
     warning_id = "cdk-stop-inference-experiment:noWayOut"
     cdk.Annotations.of(stack).acknowledge_warning(warning_id, "they are shared by another account")
-    assert _warnings(stack) == []
+    assert warnings_of(stack) == []
 
 
 @pytest.mark.parametrize("missing", SERVICES)
@@ -101,7 +80,7 @@ def test_warns_of_a_single_endpoint_that_is_missing(missing: str) -> None:
     vpc = _vpc(stack, ISOLATED)
     StopInferenceExperimentProvider(stack, "Provider", vpc=vpc)
     _add_endpoints(vpc, *(one for one in SERVICES if one != missing))
-    (text,) = _warnings(stack)
+    (text,) = warnings_of(stack)
     assert f"no endpoints for {missing}: " in text
 
 
@@ -111,10 +90,10 @@ def test_warns_of_an_endpoint_for_metrics_only_if_a_promotion_needs_evidence() -
     provider = StopInferenceExperimentProvider(stack, "Provider", vpc=vpc)
     _add_endpoints(vpc, *SERVICES)
     declare(stack, "Armed", provider=provider)
-    assert _warnings(stack) == []
+    assert warnings_of(stack) == []
     judged = {"outcome": Outcome.promote_shadow(), "promote_if": EVIDENCE}
     declare(stack, "Judged", experiment_name="other", provider=provider, **judged)
-    (text,) = _warnings(stack)
+    (text,) = warnings_of(stack)
     assert "no endpoints for monitoring: " in text
 
 
@@ -129,14 +108,14 @@ def test_does_not_warn_where_every_endpoint_is_added_later_or_elsewhere(region: 
     ec2.InterfaceVpcEndpoint(
         other, "Events", vpc=vpc, service=ec2.InterfaceVpcEndpointAwsService.EVENTBRIDGE
     )
-    assert _warnings(stack) == []
+    assert warnings_of(stack) == []
 
 
 def test_an_endpoint_of_another_vpc_is_none() -> None:
     stack = new_stack()
     StopInferenceExperimentProvider(stack, "Provider", vpc=_vpc(stack, ISOLATED))
     _add_endpoints(_vpc(stack, ISOLATED, name="Other"), *SERVICES)
-    (text,) = _warnings(stack)
+    (text,) = warnings_of(stack)
     assert "sagemaker.api and cloudformation" in text
 
 
@@ -151,7 +130,7 @@ def test_an_imported_vpc_is_not_warned_of_since_its_endpoints_are_not_known() ->
         isolated_subnet_route_table_ids=["rtb-1"],
     )
     StopInferenceExperimentProvider(stack, "Provider", vpc=vpc, vpc_subnets=_selection(ISOLATED))
-    assert _warnings(stack) == []
+    assert warnings_of(stack) == []
     synthesised(stack)
 
 
@@ -159,7 +138,7 @@ def test_a_vpc_that_is_looked_up_passes_before_the_lookup() -> None:
     stack = new_stack(env=cdk.Environment(account="123456789012", region="eu-west-1"))
     vpc = ec2.Vpc.from_lookup(stack, "Vpc", vpc_id="vpc-1")
     StopInferenceExperimentProvider(stack, "Provider", vpc=vpc)
-    assert _warnings(stack) == []
+    assert warnings_of(stack) == []
 
 
 def _deleted_at_the_same_time(template: Json, resource_type: str) -> list[str]:
@@ -252,4 +231,4 @@ def test_endpoints_of_a_vpc_of_the_same_id_in_another_stack_are_none(has_endpoin
     StopInferenceExperimentProvider(stack, "Provider", vpc=_vpc(stack, ISOLATED))
     if has_endpoints:
         _add_endpoints(_vpc(other, ISOLATED), *SERVICES)
-    assert len(_warnings(stack)) == 1
+    assert len(warnings_of(stack)) == 1

@@ -6,7 +6,6 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
-from aws_cdk.assertions import Annotations, Match
 
 from cdk_stop_inference_experiment import (
     DesiredState,
@@ -32,6 +31,7 @@ from .stacks import (
     resources,
     shadow_test,
     synthesised,
+    warnings_of,
 )
 
 GIVEN = {"InstanceType": "ml.m5.xlarge", "InstanceCount": 2}
@@ -155,22 +155,10 @@ def test_promotions_use_up_a_providers_permissions_earlier() -> None:
     declare(stack, "Next", provider=provider, outcome=Outcome.promote_shadow())
 
 
-def _warnings(stack: cdk.Stack) -> list[str]:
-    found = Annotations.from_stack(stack).find_warning("*", Match.any_value())
-    return [str(one.entry.data) for one in found]
-
-
-def test_no_choice_is_warned_of() -> None:
-    for outcome, _ in CHOICES:
-        stack = new_stack()
-        declare(stack, outcome=outcome)
-        assert _warnings(stack) == []
-
-
 def test_a_promotion_of_a_test_that_is_called_off_is_warned_of() -> None:
     stack = new_stack()
     declare(stack, outcome=Outcome.promote_shadow(), desired_state=DesiredState.CANCELLED)
-    (warning,) = _warnings(stack)
+    (warning,) = warnings_of(stack)
     assert "'desired_state' 'Cancelled' with 'Promote'" in warning
 
 
@@ -178,5 +166,5 @@ def test_instances_of_tokens_are_warned_of() -> None:
     stack = new_stack()
     count = cdk.CfnParameter(stack, "Count", type="Number").value_as_number
     declare(stack, outcome=Outcome.promote_shadow(Instances("ml.m5.xlarge", count)))
-    (warning,) = _warnings(stack)
+    (warning,) = warnings_of(stack)
     assert warning.startswith("'outcome.instances.instance_count'")

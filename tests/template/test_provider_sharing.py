@@ -8,7 +8,6 @@ import re
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_iam as iam
-from aws_cdk.assertions import Match, Template
 
 from cdk_stop_inference_experiment import (
     InvalidPropsError,
@@ -21,15 +20,8 @@ from .stacks import (
     declare,
     new_stack,
     resources,
-    shadow_test,
     synthesised,
 )
-
-_RULE_SUFFIX = [
-    ":rule/stop-ie-",
-    {"Fn::Select": [2, {"Fn::Split": ["/", {"Ref": "AWS::StackId"}]}]},
-    "-*",
-]
 
 
 def test_experiments_of_a_stack_share_the_function_and_have_a_policy_each() -> None:
@@ -146,19 +138,3 @@ def test_the_providers_own_permissions_do_not_count_against_the_experiments(temp
     assert len(resources(template, "AWS::IAM::Policy")) == 1
     # At most 6,144 characters per managed policy.
     assert len(json.dumps(policy["Properties"]["PolicyDocument"], separators=(",", ":"))) < 3000
-
-
-def test_an_aspect_sets_a_permissions_boundary_and_tags() -> None:
-    stack = new_stack()
-    declare(stack, experiment=shadow_test(stack))
-    iam.PermissionsBoundary.of(stack).apply(_boundary(stack))
-    cdk.Tags.of(stack).add("team", "fraud")
-    template = Template.from_stack(stack)
-    template.has_resource_properties(
-        "AWS::IAM::Role", {"PermissionsBoundary": Match.any_value(), "Tags": Match.any_value()}
-    )
-
-
-def _boundary(stack: cdk.Stack) -> iam.IManagedPolicy:
-    """A permissions boundary as an organisation may require it."""
-    return iam.ManagedPolicy.from_managed_policy_name(stack, "Boundary", "boundary")

@@ -197,15 +197,6 @@ def test_the_handler_reads_what_the_construct_writes(template: Json) -> None:
     assert declared.stop_on == {"Update", "Delete"}
 
 
-@pytest.mark.parametrize("end_now", [True, False])
-def test_the_handler_reads_end_now(end_now: bool) -> None:
-    stack = new_stack()
-    declare(stack, end_now=end_now)
-    declared = parse(as_delivered(_properties(stack)))
-    assert isinstance(declared, Declaration), declared
-    assert declared.end_now is end_now
-
-
 @jsii.implements(cdk.IStableStringProducer)
 class _Text:
     def __init__(self, text: str) -> None:

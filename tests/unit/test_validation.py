@@ -1,6 +1,6 @@
-"""What the function says of a declaration that breaks a rule, in the API's words.
+"""Both sides of each rule of a declaration, and what the function says in the API's words.
 
-tests/template/test_validation.py has both sides of each limit, in the words of the construct.
+Synth checks with the same code, and names its props: tests/template/test_validation.py.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from cdk_stop_inference_experiment_handler.contract.declaration import (
 
 PROMOTE = {"production": "Remove", "shadow": "Promote"}
 KEEP = {"production": "Retain", "shadow": "Remove"}
-LATENCY = {"Metric": "ModelLatency", "MaxRatio": 1.1}
 
 
 def properties(**declared: Any) -> dict[str, Any]:
@@ -28,11 +27,6 @@ def properties(**declared: Any) -> dict[str, Any]:
 def problems(declared: object) -> list[str]:
     parsed = parse(declared)
     return list(parsed.messages) if isinstance(parsed, Problems) else []
-
-
-def promoting(*comparisons: object, **members: object) -> dict[str, Any]:
-    promote_if = {"MinInvocations": 10, "Comparisons": list(comparisons), **members}
-    return {"ModelVariantActions": PROMOTE, "PromoteIf": promote_if}
 
 
 def deploying(name: object = "production", **members: object) -> dict[str, Any]:
@@ -102,30 +96,14 @@ def on(kind: str = "RealTimeInference", **instances: object) -> dict[str, Any]:
             ],
         ),
         (
-            on(InstanceType="m5.xlarge", InstanceCount=-1),
+            on(InstanceType="m5.xlarge"),
             [
                 (
                     "'DesiredModelVariants[0].InstanceType' must be a SageMaker instance type "
                     "such as 'ml.m5.xlarge', got 'm5.xlarge': did you mean 'ml.m5.xlarge'?"
-                ),
-                "'DesiredModelVariants[0].InstanceCount' must be at least 0, got -1",
+                )
             ],
         ),
-        (
-            promoting(Alarms=[""]),
-            ["'PromoteIf.Alarms[0]' must be at least 1 character, got an empty string"],
-        ),
-        (
-            promoting({**LATENCY, "FailureLimit": 1}),
-            ["'PromoteIf.Comparisons[0].FailureLimit' is for percentiles: leave it out"],
-        ),
-        (
-            promoting({**LATENCY, "Statistic": "p99"}, Window=1800),
-            [
-                "'PromoteIf.Comparisons[0]' needs a 'Window' of at least 3600 seconds, got 1800",
-            ],
-        ),
-        (promoting({**LATENCY, "Statistic": "p99"}), []),
         (
             {"Name": "arn:aws:sagemaker:eu-west-1:1:inference-experiment/fraud"},
             [
@@ -311,13 +289,35 @@ BOTH = {"production": "Retain", "shadow": "Retain"}
         ({"StopOn": ["Delete"]}, {"StopOn": ["delete"]}, "got 'delete': did you mean 'Delete'?"),
         ({"Reason": "r" * 1024}, {"Reason": "r" * 1025}, "at most 1024 characters, got 1025"),
         ({"Reason": "one line"}, {"Reason": "two\nlines"}, "'Reason' must be one line"),
+        ({"Reason": "v2 gewinnt — 勝ち"}, {"Reason": ["v2"]}, "'Reason' must be a string"),
         ({"Name": "x" * 120}, {"Name": "x" * 121}, "at most 120 characters, got 121"),
+        ({"Name": "x"}, {"Name": ""}, "'Name' must be at least 1 character, got an empty string"),
+        ({"Name": "a--b-c"}, {"Name": "fraud\n"}, "letters, digits and inner hyphens, got 'fraud"),
+        (
+            {"ModelVariantActions": {"v" * 63: "Retain"}},
+            {"ModelVariantActions": {"v" * 64: "Retain"}},
+            "'ModelVariantActions: variant name' must be at most 63 characters, got 64",
+        ),
+        (
+            deploying(ModelName="m" * 63),
+            deploying(ModelName="m" * 64),
+            "ModelName' must be at most 63 characters, got 64",
+        ),
+        (on(InstanceCount=0), on(InstanceCount=-1), "InstanceCount' must be at least 0, got -1"),
+        ({"DesiredState": "Cancelled"}, {"DesiredState": "done"}, "must be 'Completed' or 'Canc"),
     ],
 )
 def test_both_sides_of_a_rule(good: dict[str, Any], bad: dict[str, Any], problem: str) -> None:
     assert problems(properties(**good)) == []
     (found,) = problems(properties(**bad))
     assert problem in found
+
+
+def test_three_desired_variants_are_one_too_many() -> None:
+    listed = {"DesiredModelVariants": [variant(1, name) for name in ("a", "b", "c")]}
+    assert any(
+        "must list at most 2 variants, got 3" in one for one in problems(properties(**listed))
+    )
 
 
 def test_a_value_too_large_to_show_is_named_by_its_type() -> None:

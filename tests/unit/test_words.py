@@ -12,7 +12,7 @@ from tests.unit.situations import at_deadline, away, experiment, properties, upd
 
 from cdk_stop_inference_experiment_handler.contract.declaration import Comparison
 from cdk_stop_inference_experiment_handler.lifecycle import words
-from cdk_stop_inference_experiment_handler.lifecycle.situation import Kind
+from cdk_stop_inference_experiment_handler.lifecycle.situation import Kind, Situation
 
 NAME = "n" * 120
 VARIANT = "v" * 63
@@ -33,8 +33,10 @@ MOMENT = words.moment(1e9)
 STANDING = words.status(LONGEST)
 ASKED = update(properties(Name=NAME), properties(Name=NAME), seen=experiment(name=NAME))
 TRIED = replace(ASKED, progress=replace(ASKED.progress, tried=True))
+UNSEEN = replace(ASKED, described=away(Kind.TRANSIENT))
 LATE = at_deadline(ASKED)
 ENDING = replace(LATE, described=experiment("Stopping", name=NAME))
+OVER = replace(LATE, described=experiment("Completed", name=NAME))
 UNSETTLED = replace(LATE, described=replace(LONGEST, endpoint_status="Updating"))
 FAILURES = [
     words.absent(NAME, "ap-southeast-1"),
@@ -69,12 +71,16 @@ FAILURES = [
     words.out_of_time(ENDING, CAUSE),
     words.out_of_time(UNSETTLED, CAUSE),
     words.cannot_hand_over(NAME, STANDING, CAUSE),
-    words.aws_refused(NAME, CAUSE, may_be_stopped=True),
-    words.aws_refused(NAME, CAUSE, may_be_stopped=False),
+    words.aws_refused(TRIED, CAUSE),
+    words.aws_refused(ASKED, CAUSE),
+    words.aws_refused(UNSEEN, CAUSE),
     words.unreadable_old_declaration(ASKED, CAUSE),
     words.unreadable_old_declaration(TRIED, CAUSE),
+    words.unreadable_old_declaration(UNSEEN, CAUSE),
+    words.unreadable_old_declaration(ENDING, CAUSE),
     words.not_readable(ASKED, CAUSE),
     words.not_readable(TRIED, CAUSE),
+    words.not_readable(ENDING, CAUSE),
     words.doomed(ASKED),
     words.doomed(TRIED),
     words.closed(ASKED),
@@ -87,6 +93,8 @@ FAILURES = [
     words.parent_at_rest(TRIED),
     words.overtaken(ASKED),
     words.overtaken(TRIED),
+    words.overtaken(UNSEEN),
+    words.overtaken(ENDING),
 ]
 TABLE = (Path(__file__).parents[2] / "docs" / "reference" / "errors.md").read_text("utf-8")
 DAY_AFTER = Path(__file__).parents[2] / "docs" / "guide" / "day-after.md"
@@ -124,7 +132,7 @@ OTHERS = [
     words.ended(LONGEST),
     words.absent_on_delete(NAME),
     words.unchanged(NAME),
-    words.not_in_stop_on(NAME, "Delete"),
+    words.not_in_stop_on(ASKED, "Delete"),
     words.undone(ASKED),
     words.held_by_another(ASKED, ["Other"]),
     words.not_held("never-created"),
@@ -187,7 +195,7 @@ def test_every_sentence_is_looked_up_above() -> None:
 @pytest.mark.parametrize("length", [words.MAX_QUOTED, words.MAX_QUOTED + 1])
 def test_text_of_aws_is_shortened_in_its_middle_only_where_it_is_long(length: int) -> None:
     text = "".join(chr(0x4E00 + index) for index in range(length))
-    said = words.aws_refused("n", text, may_be_stopped=False)
+    said = words.aws_refused(ASKED, text)
     is_long = length > words.MAX_QUOTED
     assert said.endswith(f": {text[:118]}...{text[-118:]}" if is_long else f": {text}")
 
@@ -230,6 +238,21 @@ def test_what_is_not_known_is_left_out() -> None:
     assert words.not_begun(bare).endswith("deploy again after it has started")
     assert words.with_refusal("it is Created", "") == "it is Created"
     assert "shadows none" in words.not_a_pair(replace(bare, shadows=()))
+
+
+def test_what_others_have_done_is_not_denied() -> None:
+    """What this delivery knows of itself is not all that is true of the experiment."""
+    unseen = "this delivery did not stop inference experiment"
+    for said, in_short in ((words.overtaken, False), (words.doomed, False), (_held, True)):
+        assert "was not stopped" in said(ASKED)
+        for seen, status in ((ENDING, "Stopping"), (OVER, "Completed")):
+            assert (f"', which is {status}" if in_short else f"' is {status}, its ") in said(seen)
+            assert "not stop" not in said(seen)
+        assert ("which this delivery did not stop" if in_short else unseen) in said(UNSEEN)
+
+
+def _held(s: Situation) -> str:
+    return words.held_by_another(s, ["Twin"])
 
 
 def test_names_are_quoted_and_none_is_said_to_be_none() -> None:

@@ -709,10 +709,11 @@ def _deletion(
     except CannotPlan as error:
         template, why = {}, f"{_MAY_RETAIN}: {error}"
     named, natives = definitions(template), list[Step]()
-    risks = (*risks, why) if why else risks
+    all_risks = (*risks, why) if why else risks
     for resource in reader.resources(seen.stack_id):
         place = Place(seen.stack_id, resource.logical_id, resource.physical_id)
-        retains = is_retained(named.get(resource.logical_id, {}))
+        retains, open_yet = _retention(named.get(resource.logical_id, {}), seen)
+        risks = (*all_risks, *open_yet)
         later = dependents(template, resource.logical_id)
         may = (f"{', '.join(later[:3])} must be deleted before it",) if later else ()
         if not resource.physical_id:
@@ -733,6 +734,13 @@ def _deletion(
         elif resource.resource_type == RESOURCE_TYPE:
             yield _deleted(reader, place, moment, stacks, (*risks, *may))
     yield from natives  # Ours depend on them, and are deleted first.
+
+
+def _retention(definition: Json, seen: DescribedStack) -> tuple[bool, tuple[str, ...]]:
+    """Whether a deletion certainly leaves a resource as it is, and why it may."""
+    if is_retained(definition) and seen.status in ("UPDATE_FAILED", "UPDATE_ROLLBACK_FAILED"):
+        return False, ("it is retained if the policy of the update that failed counts already",)
+    return is_retained(definition), ()
 
 
 def _endpoints_deleted(
@@ -862,7 +870,7 @@ def _token(old: Json | None, declared: Json) -> Json:
 
 def _is_unchanged(change: Change, resource: Resource, stack: ChangedStack) -> bool:
     """Whether a listed resource gets no request, since its properties stay as they are."""
-    if change.action != "Modify" or resource.status == "UPDATE_FAILED":
+    if change.action != "Modify" or resource.status == "UPDATE_FAILED" or stack.is_failed:
         return False
     if change.scope and "Properties" not in change.scope:
         return True

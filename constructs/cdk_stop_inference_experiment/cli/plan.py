@@ -56,7 +56,15 @@ from .operations import (
     of_destroy,
 )
 from .reading import CannotPlan, Change, ChangeSet, DescribedStack, Function, Reader
-from .situations import Case, Decided, cases, decided, request_of, situation
+from .situations import (
+    Case,
+    Decided,
+    cases,
+    decided,
+    is_assumed_evidence,
+    request_of,
+    situation,
+)
 from .templates import Json, is_late
 
 SHAPE = 2
@@ -550,7 +558,7 @@ class Judge:
             order=(decision.order or decision.row).value,
             row=decision.row.value,
             stop_request=request if is_shown else None,
-            evidence=decision.evidence,
+            evidence={} if is_assumed_evidence(case) else decision.evidence,
             deploy_after=_ready(first),
             warnings=() if is_assumed else tuple(self._warnings(first)),
             sentence="" if unknown else decision.why,

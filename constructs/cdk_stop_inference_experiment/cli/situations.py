@@ -123,6 +123,10 @@ _ASSUMED: Mapping[str, tuple[str, ...]] = {
 """Valid values: the first that is not the current one is another one. A variant's name has none."""
 
 
+_INCONCLUSIVE = {"MinInvocations": "1", "Alarms": [PLACEHOLDER]}
+"""Evidence of an alarm that has no state yet."""
+
+
 def _is_shapeless(name: str, value: object) -> bool:
     """Whether so little is known of a part of the end that no other value can be assumed."""
     if name == "ModelVariantActions":
@@ -159,6 +163,8 @@ def _values(name: str, value: object, old: object) -> Iterator[object]:
         same = _with_late(name, value, old, _as_now)
         if not is_late(same):
             yield same
+        elif name == "PromoteIf":
+            yield _INCONCLUSIVE
         yield None if name == "PromoteIf" else _with_late(name, value, old, _assumed)
 
 
@@ -322,11 +328,17 @@ def _measured(reader: Reader, question: Question, new: tuple[str, ...]) -> Seen[
 
     https://docs.aws.amazon.com/autoscaling/application/userguide/cloudwatch-alarm-notifications.html
     """
+    new = (*new, PLACEHOLDER)
     known = tuple(name for name in question.alarms if name not in new)
     measured = reader.evidence(question._replace(alarms=known))
     if isinstance(measured, NotReadable):
         return measured
     return measured._replace(alarms={**measured.alarms, **dict.fromkeys(new, "INSUFFICIENT_DATA")})
+
+
+def is_assumed_evidence(case: Case) -> bool:
+    """Whether the evidence of a case is none that anybody has declared."""
+    return case.properties.get("PromoteIf") is _INCONCLUSIVE
 
 
 def _unread(s: Situation) -> Iterator[NotReadable]:

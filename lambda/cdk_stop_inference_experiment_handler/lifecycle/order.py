@@ -74,15 +74,32 @@ def _answer_undone(s: Situation) -> Decision:
 
 
 def _stop_under_way(s: Situation, row: Row) -> Decision | None:
-    """Wait for a stop that is under way: what CloudFormation undoes next may need the endpoint."""
-    if isinstance(s.experiment, NotReadable):
-        is_lasting = s.experiment.kind is Kind.REFUSED or s.request.name == ""
-        if is_lasting or s.is_past_doubt:
+    """Wait for a stop that is under way: what CloudFormation undoes next may need the endpoint.
+
+    A look that was throttled says nothing, so it is repeated to the deadline; for a minute where
+    the undone operation stopped nothing, and only somebody else can have.
+    """
+    seen = s.experiment
+    if isinstance(seen, NotReadable):
+        is_lasting = seen.kind is Kind.REFUSED or s.request.name == ""
+        if is_lasting or s.is_past_deadline:
             return None
-        return replace(wait(row, s.experiment.why), in_doubt=True, stays=True)
-    if s.experiment is None or not s.experiment.is_stopping or s.is_past_deadline:
+        if seen.kind in (Kind.TRANSIENT, Kind.UNFINISHED) and _may_undo_a_stop(s):
+            return replace(wait(row, seen.why), stays=seen.kind is Kind.UNFINISHED)
+        return None if s.is_past_doubt else replace(wait(row, seen.why), in_doubt=True, stays=True)
+    if seen is None or not seen.is_stopping or s.is_past_deadline:
         return None
-    return wait(row, words.status(s.experiment))
+    return wait(row, words.status(seen))
+
+
+def _may_undo_a_stop(s: Situation) -> bool:
+    """Whether the declaration that an Update takes back may have ended the experiment."""
+    new, old = s.request.new, s.request.old
+    if not isinstance(new, Declaration) or not isinstance(old, Declaration):
+        return True
+    is_said_outright = old.end_now and not new.end_now
+    is_other_end = not old.is_of(new.name) or not ends_alike(new, old, None)
+    return _may_end(old) and (is_said_outright or is_other_end)
 
 
 def find_order(s: Situation, history: History, permission: Permission) -> Order | Decision:
@@ -173,13 +190,11 @@ def _unless_it_ends(s: Situation, new: Declaration, decision: Decision) -> Order
 
     If the physical id is not the experiment's, it is armed: the answer has the id of the new one.
     """
-    if _may_end(new):
+    if _may_end(new) or decision.verb is not Verb.FAIL:
         return decision
     if not s.request.holds_its_experiment:
         return Order(Row.UPDATE_RENAMED, False, wanted_by(new, s.request))
-    if decision.verb is Verb.FAIL:
-        return succeed(Row.UPDATE_UNCHANGED, decision.why, warn=True)
-    return decision
+    return succeed(Row.UPDATE_UNCHANGED, decision.why, warn=True)
 
 
 def _answer_unchanged(s: Situation, permission: Permission, row: Row) -> Decision:
@@ -206,7 +221,7 @@ def _delete(s: Situation, history: History, permission: Permission) -> Order | D
     if any(StopOn.DELETE not in declaration.stop_on for declaration in known):
         # The user may no longer want what was only tried.
         is_tried = StopOn.DELETE in deployed.stop_on
-        why = words.not_in_stop_on(request.name, "Delete")
+        why = words.not_in_stop_on(s, "Delete")
         return succeed(Row.DELETE_NOT_IN_STOP_ON, why, warn=is_tried)
     if unread := next((each for each in tried if isinstance(each, NotReadable)), None):
         return _answer_unreadable(s, unread)

@@ -104,9 +104,7 @@ def unreadable(failed: NotReadable, s: Situation) -> Decision:
     """Look again while that can help; then the request fails."""
     if can_retry(failed, s):
         return wait(Row.AWS_REFUSED, failed.why)
-    may_be_stopped = s.progress.tried or s.progress.sent != ""
-    why = words.aws_refused(s.request.name, failed.why, may_be_stopped=may_be_stopped)
-    return fail(Row.AWS_REFUSED, why)
+    return fail(Row.AWS_REFUSED, words.aws_refused(s, failed.why))
 
 
 def nothing_left(s: Situation) -> Decision | None:

@@ -114,9 +114,9 @@ def unchanged(name: str) -> str:
     return f"the declared end of inference experiment '{name}' has not changed; nothing was stopped"
 
 
-def not_in_stop_on(name: str, event: str) -> str:
+def not_in_stop_on(s: Situation, event: str) -> str:
     """``stop_on`` leaves the event out."""
-    return f"'stop_on' does not list {event.upper()}; inference experiment '{name}' was not stopped"
+    return f"'stop_on' does not list {event.upper()}; {_left(s)}"
 
 
 def unreadable_old_declaration(s: Situation, cause: str) -> str:
@@ -145,8 +145,7 @@ def doomed(s: Situation) -> str:
 
 def closed(s: Situation) -> str:
     """CloudFormation has the answer to this request, or has cancelled it."""
-    not_by_it = f"this delivery did not stop inference experiment '{s.request.name}'"
-    left = _left(s) if s.progress.tried else not_by_it
+    left = _left(s) if s.progress.tried else _not_by_it(s)
     return f"CloudFormation no longer waits for this request; {left}"
 
 
@@ -375,7 +374,8 @@ def out_of_time(s: Situation, trouble: str) -> str:
             f"inference experiment '{name}' has not ended after {after}: {_GO_ON}"
             f"{f'; {_STOP_LOST}' if is_lost else ''}{because}"
         )
-    return f"inference experiment '{name}' was not stopped within {after}: {_AGAIN}{because}"
+    left = _not_by_it(s) if seen is None else f"inference experiment '{name}' was not stopped"
+    return f"{left} within {after}: {_AGAIN}{because}"
 
 
 def cannot_hand_over(name: str, seen: str, cause: str) -> str:
@@ -386,11 +386,14 @@ def cannot_hand_over(name: str, seen: str, cause: str) -> str:
     )
 
 
-def aws_refused(name: str, cause: str, *, may_be_stopped: bool) -> str:
+def aws_refused(s: Situation, cause: str) -> str:
     """An AWS call failed in a way that a retry does not fix."""
-    if may_be_stopped:
-        return f"a stop of inference experiment '{name}' was sent: {_GO_ON}; {_shortened(cause)}"
-    return f"inference experiment '{name}' was left as it is: {_shortened(cause)}"
+    named = f"inference experiment '{s.request.name}'"
+    if s.progress.tried or s.progress.sent:
+        return f"a stop of {named} was sent: {_GO_ON}; {_shortened(cause)}"
+    is_seen = isinstance(s.experiment, Experiment)
+    left = f"{named} was left as it is" if is_seen else _not_by_it(s)
+    return f"{left}: {_shortened(cause)}"
 
 
 NOT_EVERY_DECLARATION_PROMOTES = "a declaration that was deployed since does not promote it"
@@ -578,14 +581,31 @@ def _end(experiment: Experiment, scheduled_end: float | None = None) -> str:
 
 def _left(s: Situation) -> str:
     """What the request has done, where nothing more follows and no end is known."""
-    named = f"inference experiment '{s.request.name}'"
-    return f"a stop of {named} {_WAS_LOST}" if s.progress.tried else f"{named} was not stopped"
+    named, seen = f"inference experiment '{s.request.name}'", s.experiment
+    if s.progress.tried:
+        return f"a stop of {named} {_WAS_LOST}"
+    if not isinstance(seen, Experiment):
+        return _not_by_it(s)
+    return status(seen) if seen.is_over or seen.is_stopping else f"{named} was not stopped"
 
 
 def _which(s: Situation) -> str:
     """The same, as a part of another sentence."""
-    left = f"for which {_STOP_LOST}" if s.progress.tried else "which was not stopped"
+    seen = s.experiment
+    if s.progress.tried:
+        left = f"for which {_STOP_LOST}"
+    elif not isinstance(seen, Experiment):
+        left = "which this delivery did not stop"
+    elif seen.is_over or seen.is_stopping:
+        left = f"which is {seen.status}"
+    else:
+        left = "which was not stopped"
     return f"inference experiment '{s.request.name}', {left}"
+
+
+def _not_by_it(s: Situation) -> str:
+    """What is true whatever another delivery of the request, or somebody else, has done."""
+    return f"this delivery did not stop inference experiment '{s.request.name}'"
 
 
 def _starts(experiment: Experiment) -> str:
