@@ -238,8 +238,13 @@ class _Court:
             return True
         if settings.event_lag > READABLE_SECONDS:
             return True
-        # Where pages take minutes to read, one in five is too many for any invocation.
-        doubtful = ("denied", "late", "never", *([FLAKY] if settings.pages else []))
+        doubtful = ["denied", "late", "never"]
+        if settings.pages:
+            # Where pages take minutes to read, one in five is too many for any invocation.
+            doubtful.append(FLAKY)
+        if settings.experiment == "Created":
+            # A deletion does not wait for a test to begin, which SageMaker may refuse to stop.
+            doubtful.append("refused")
         return any(
             operation.meanwhile or any(each.kind in doubtful for each in operation.troubles)
             for operation in self.story.operations
