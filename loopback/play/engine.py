@@ -16,7 +16,7 @@ from ..cloudformation import Event
 from ..sagemaker import ON_SCHEDULE
 from .allowed import NO_STACK, State, is_allowed, target
 from .ledger import CLEANUP, DELETION, EVENTS, FORWARD, STATUS, UNDO, Order
-from .provisioning import LOGICAL_ID, SUCCESS, Provisioning, Replaced, Resource
+from .provisioning import LOGICAL_ID, SUCCESS, Provisioning, Replaced, Resource, or_kept
 from .story import (
     NAME,
     ContinueRollback,
@@ -467,7 +467,7 @@ class Engine(Provisioning):
         """
         if replaced.operation == len(self.ledger.began):
             return replaced.meant
-        return (*replaced.meant, *(replace(each, end="keep") for each in replaced.meant))
+        return or_kept(replaced.meant)
 
     def _deletion_order(
         self,
@@ -630,7 +630,7 @@ class Engine(Provisioning):
             if self.settings.skipping == "old":
                 resource.deployed = resource.before
             self._write(resource, "UPDATE_COMPLETE")
-            resource.is_touched = False
+            resource.is_touched, resource.is_skipped = False, True
             return True
         self._granted.add(resource.before.experiment)
         old = resource.attempted or resource.deployed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..clock import Task
@@ -60,6 +60,11 @@ class Replaced:
     operation: int
 
 
+def or_kept(meant: tuple[Declaration, ...]) -> tuple[Declaration, ...]:
+    """The same ends, and production kept in place of a promotion that may not be wanted."""
+    return (*meant, *(replace(each, end="keep") for each in meant))
+
+
 @dataclass
 class Resource:
     """A resource of ours, as CloudFormation knows it.
@@ -71,6 +76,8 @@ class Resource:
         is_touched: The operation in progress has sent an update, which is not undone yet.
         replaced: Physical ids to delete in the clean-up.
         standing: The declarations that users want, or may want: what a deletion carries out.
+        is_skipped: Its undo was skipped, and no request has succeeded since: nothing says whether
+            what was taken back has become deployed by an operation that did not change it.
         is_armed: Made by an update that failed and was not rolled back: nothing says whether it
             counts as deployed, so that an order may be carried out.
     """
@@ -82,6 +89,7 @@ class Resource:
     status: str = ""
     is_new: bool = True
     is_touched: bool = False
+    is_skipped: bool = False
     is_armed: bool = False
     replaced: list[Replaced] = field(default_factory=list)
     standing: tuple[Declaration, ...] = ()
@@ -413,10 +421,12 @@ class Provisioning:
         if is_replaced:
             name = known_id.rpartition("/")[2]
             meant = tuple(each for each in resource.standing if each.experiment == name)
+            if resource.is_skipped:
+                meant = or_kept(meant)
             declared = asking.old or asking.new
             resource.replaced.append(Replaced(known_id, declared, meant, len(self.ledger.began)))
         if kind == "Create" or (kind == "Update" and is_done):
-            resource.physical_id = answered_id
+            resource.physical_id, resource.is_skipped = answered_id, False
             # An undo gives the former id back: it is not to be deleted.
             resource.replaced = [
                 each for each in resource.replaced if each.physical_id != answered_id

@@ -119,6 +119,18 @@ def test_random_histories_keep_the_promise() -> None:
             ),
             id="another resource, which the failed update has made, holds the experiment",
         ),
+        pytest.param(
+            Story(
+                Settings(declared=Declaration(stop_on=("Delete",))),
+                (
+                    Deploy(change="end", fails="after", troubles=(Trouble(2, "never"),)),
+                    ContinueRollback(how="skip"),
+                    Deploy(change="end"),
+                    Deploy(change="rename in place"),
+                ),
+            ),
+            id="an undo was skipped, and the update after it did not change the resource",
+        ),
     ],
 )
 def test_what_a_failed_update_has_left_is_judged_by_what_users_meant(story: Story) -> None:
