@@ -119,8 +119,8 @@ docs: $(VENV_DOCS) $(NODE_SITE) ## Build the documentation into build/docs, and 
 	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
 	@node tests/site/open.mjs build/docs
 
-explore: $(VENV) ## Play stories of CloudFormation, small ones first, then random ones; 40 minutes
-	@$(BIN)/python -m tests.loopback.find --seconds 2200 --drawn 100000
+explore: $(VENV) ## Play stories of CloudFormation, small ones first, then random ones; half an hour
+	@$(BIN)/python -m tests.loopback.find --seconds 1800 --drawn 100000
 
 plans: $(LOCAL_AWS) ## Hundreds of random histories, each planned, executed on the local AWS and compared
 	@$(BIN)/python -m tests.plans.play --count 300
