@@ -635,6 +635,9 @@ class Engine(Provisioning):
         self._granted.add(resource.before.experiment)
         old = resource.attempted or resource.deployed
         if self._ask("Update", resource, resource.before, old, phase=UNDO) != SUCCESS:
+            if resource.before.end == "promote" != old.end:
+                # What may still be there makes it milder: nobody can say whether it is promoted.
+                resource.standing = or_kept((resource.before,))
             return False
         resource.deployed = resource.before
         resource.is_touched = False

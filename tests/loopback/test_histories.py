@@ -131,6 +131,21 @@ def test_random_histories_keep_the_promise() -> None:
             ),
             id="an undo was skipped, and the update after it did not change the resource",
         ),
+        pytest.param(
+            Story(
+                Settings(declared=Declaration(end="promote")),
+                (
+                    Deploy(
+                        change="end",
+                        fails="after",
+                        troubles=(Trouble(2, "never"),),
+                        meanwhile=(Happening("recreated", 400.0),),
+                    ),
+                    Delete(),
+                ),
+            ),
+            id="the undo of a milder end failed, and the experiment is another one by now",
+        ),
     ],
 )
 def test_what_a_failed_update_has_left_is_judged_by_what_users_meant(story: Story) -> None:
