@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from cdk_stop_inference_experiment.cli.plan import Plan, Verdict, plan_change_set
 from cdk_stop_inference_experiment.cli.reading import (
+    STACK_TYPE,
     CannotPlan,
     Change,
     ChangeSet,
@@ -30,13 +31,14 @@ from cdk_stop_inference_experiment_handler.lifecycle.situation import (
     Seen,
     StackEvent,
 )
-from tests.unit.situations import ARN, RESOURCE, STACK
+from tests.unit.situations import ARN, RESOURCE, STACK, S
 
-from .past import TOKEN, created, experiment, ours
+from .past import PARENT, TOKEN, created, experiment, ours
 
 CHANGE_SET = "arn:aws:cloudformation:eu-west-1:123456789012:changeSet/verdict/id"
 NATIVE = "AWS::SageMaker::InferenceExperiment"
 FUNCTION = "AWS::Lambda::Function"
+TEST = Resource("Test", "fraud-shadow", NATIVE, "CREATE_COMPLETE")
 
 
 @dataclass
@@ -107,6 +109,40 @@ class Account(Reader):
     def of_stack(self, status: str) -> None:
         """Set the stack's status."""
         self.stacks[STACK] = replace(self.stacks[STACK], status=status)
+
+
+AccountT = TypeVar("AccountT", bound=Account)
+
+
+def in_parent(account: AccountT) -> AccountT:
+    """The account, with our stack nested in another one."""
+    account.stacks[PARENT] = DescribedStack(PARENT, "parent", "CREATE_COMPLETE")
+    account.stacks[STACK] = replace(account.stacks[STACK], parent_id=PARENT)
+    account.deployed[PARENT] = [Resource("Below", STACK, STACK_TYPE, "CREATE_COMPLETE")]
+    account.happened[PARENT] = [
+        S("CREATE_IN_PROGRESS", at=90, stack_id=PARENT),
+        S("CREATE_COMPLETE", at=140, stack_id=PARENT),
+    ]
+    return account
+
+
+def nested() -> Account:
+    """Our stack in another one."""
+    return in_parent(Account())
+
+
+def after_failed_update(
+    account: Account, *events: StackEvent, stack_id: str = STACK, status: str = "UPDATE_FAILED"
+) -> Account:
+    """The account, after an update without rollback of a stack has failed."""
+    account.stacks[stack_id] = replace(account.stacks[stack_id], status=status)
+    began = S("UPDATE_IN_PROGRESS", at=200, stack_id=stack_id)
+    account.happened[stack_id] += [
+        began,
+        *events,
+        S("UPDATE_FAILED", at=300, stack_id=stack_id),
+    ]
+    return account
 
 
 def modified(

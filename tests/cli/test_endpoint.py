@@ -14,9 +14,9 @@ from cdk_stop_inference_experiment.cli.reading import STACK_TYPE, CannotPlan, Ch
 from cdk_stop_inference_experiment.cli.templates import Json
 from tests.unit.situations import PROMOTE, STACK
 
-from .account import CHANGE_SET, Account, change_set, planned, removed
+from .account import CHANGE_SET, Account, change_set, nested, planned, removed
 from .past import PARENT, created, experiment
-from .test_plan import ALARMED, Measuring, nested
+from .test_plan import ALARMED, Measuring
 
 ENDPOINT = "AWS::SageMaker::Endpoint"
 FRAUD = "arn:aws:sagemaker:eu-west-1:123456789012:endpoint/fraud"

@@ -28,7 +28,6 @@ from cdk_stop_inference_experiment.cli.plan import (
 from cdk_stop_inference_experiment.cli.reading import (
     STACK_TYPE,
     Change,
-    DescribedStack,
     Reader,
     Resource,
 )
@@ -41,12 +40,15 @@ from .account import (
     FUNCTION,
     LATER,
     NATIVE,
+    TEST,
     Account,
     added,
+    after_failed_update,
     change_set,
     dynamic,
     modified,
     native,
+    nested,
     only,
     other,
     planned,
@@ -54,37 +56,13 @@ from .account import (
 )
 from .past import PARENT, TOKEN, created, experiment, ours
 
-TEST = Resource("Test", "fraud-shadow", NATIVE, "CREATE_COMPLETE")
 NO_VALUE = {"Ref": "AWS::NoValue"}
 WANTED = {"Condition": "Wanted"}
-
-
-def nested() -> Account:
-    """Our stack in another one."""
-    account = Account()
-    account.stacks[PARENT] = DescribedStack(PARENT, "parent", "CREATE_COMPLETE")
-    account.stacks[STACK] = replace(account.stacks[STACK], parent_id=PARENT)
-    account.deployed[PARENT] = [Resource("Below", STACK, STACK_TYPE, "CREATE_COMPLETE")]
-    account.happened[PARENT] = [
-        S("CREATE_IN_PROGRESS", at=90, stack_id=PARENT),
-        S("CREATE_COMPLETE", at=140, stack_id=PARENT),
-    ]
-    return account
 
 
 def of_parent(account: Account, *changes: Change) -> Plan:
     account.change_sets["verdict"] = change_set(*changes, stack_id=PARENT)
     return plan_change_set(account, "parent", "verdict")
-
-
-def failed(account: Account, stack_id: str = STACK) -> Account:
-    """An update without rollback has failed."""
-    account.stacks[stack_id] = replace(account.stacks[stack_id], status="UPDATE_FAILED")
-    account.happened[stack_id] += [
-        S("UPDATE_IN_PROGRESS", at=200, stack_id=stack_id),
-        S("UPDATE_FAILED", at=300, stack_id=stack_id),
-    ]
-    return account
 
 
 # Conditions: a template also declares what they leave out
@@ -148,7 +126,7 @@ def test_what_a_condition_keeps_away_is_not_there() -> None:
 def test_a_condition_that_a_failed_update_never_reached_leaves_its_effect_open(
     is_deployed: bool,
 ) -> None:
-    account = failed(Account(deployed={STACK: [TEST] if is_deployed else []}))
+    account = after_failed_update(Account(deployed={STACK: [TEST] if is_deployed else []}))
     logical_id, of_type = ("Test", NATIVE) if is_deployed else (RESOURCE, RESOURCE_TYPE)
     account.new_templates[CHANGE_SET] = {logical_id: {"Type": of_type, **WANTED}}
     verdict = only(planned(other(), account=account))
@@ -157,14 +135,16 @@ def test_a_condition_that_a_failed_update_never_reached_leaves_its_effect_open(
 
 
 def test_a_failed_creation_of_cloudformations_own_resource_is_deleted_by_the_next_update() -> None:
-    account = failed(Account(deployed={STACK: [replace(TEST, status="CREATE_FAILED")]}))
+    account = after_failed_update(
+        Account(deployed={STACK: [replace(TEST, status="CREATE_FAILED")]})
+    )
     account.new_templates[CHANGE_SET] = {"Test": {"Type": NATIVE}}
     verdict = only(planned(other(), account=account))
     assert (verdict.moment, verdict.chance(STOP)) == ("update", "may")
 
 
 def test_a_change_of_a_nested_stack_that_a_failed_update_never_reached_is_not_known() -> None:
-    account = failed(nested(), PARENT)
+    account = after_failed_update(nested(), stack_id=PARENT)
     account.new_templates[CHANGE_SET] = {"Below": {"Type": STACK_TYPE}}
     verdict = only(of_parent(account, other()))
     assert verdict.chance(STOP) not in (NO, "will")
@@ -182,7 +162,7 @@ def test_a_change_of_a_nested_stack_that_a_failed_update_never_reached_is_not_kn
 def test_a_declaration_that_a_failed_update_never_reached_may_not_count_as_deployed(
     before: dict[str, Any], after: dict[str, Any]
 ) -> None:
-    account = failed(Account())
+    account = after_failed_update(Account())
     account.new_templates[CHANGE_SET] = {RESOURCE: {"Type": RESOURCE_TYPE}}
     change = modified(before=ours(**before), after=ours(**after))
     verdict = only(planned(change, account=account))
@@ -193,7 +173,7 @@ def test_a_declaration_that_a_failed_update_never_reached_may_not_count_as_deplo
 
 
 def test_the_template_of_a_failed_update_does_not_say_what_is_deployed() -> None:
-    account = failed(Account())
+    account = after_failed_update(Account())
     account.happened[STACK] = [
         S("UPDATE_IN_PROGRESS", at=120),
         S("UPDATE_COMPLETE", at=130),
@@ -205,7 +185,7 @@ def test_the_template_of_a_failed_update_does_not_say_what_is_deployed() -> None
 
 
 def test_a_change_of_metadata_comes_with_what_a_failed_update_never_reached() -> None:
-    account = failed(Account())
+    account = after_failed_update(Account())
     account.new_templates[CHANGE_SET] = {RESOURCE: {"Type": RESOURCE_TYPE}}
     ends = ours(EndNow="true")
     change = modified(before=ends, after=ends, scope=("Metadata",))

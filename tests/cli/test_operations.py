@@ -35,8 +35,10 @@ from .account import (
     CHANGE_SET,
     FUNCTION,
     NATIVE,
+    TEST,
     Account,
     added,
+    after_failed_update,
     change_set,
     dynamic,
     modified,
@@ -51,7 +53,6 @@ from .past import PARENT, TOKEN, created, experiment, ours
 LATER = "{{changeSet:KNOWN_AFTER_APPLY}}"
 OTHER_TOKEN = TOKEN.replace("stopper", "another")
 BOTH = [variant("production"), variant("shadow")]
-TEST = Resource("Test", "fraud-shadow", NATIVE, "CREATE_COMPLETE")
 
 
 def of(plan: Plan, logical_id: str) -> Verdict:
@@ -64,14 +65,6 @@ def with_native(**declared: Any) -> Account:
     account = Account()
     account.deployed[STACK].append(TEST)
     account.happened[STACK] = created(**declared)
-    return account
-
-
-def failed(account: Account, *events: Any, status: str = "UPDATE_FAILED") -> Account:
-    """An update without rollback has failed."""
-    account.of_stack(status)
-    begin, end = S("UPDATE_IN_PROGRESS", at=200), S("UPDATE_FAILED", at=300)
-    account.happened[STACK] += [begin, *events, end]
     return account
 
 
@@ -166,7 +159,7 @@ def test_a_replaced_experiment_is_stopped_unless_its_policy_retains_it() -> None
 
 def test_what_a_failed_update_left_is_updated_although_the_change_set_adds_it() -> None:
     left = ours(StopOn=["Update"])
-    account = failed(
+    account = after_failed_update(
         Account(happened={STACK: [*created("Else")[:1], *created("Else")[-1:]]}),
         R("CREATE_IN_PROGRESS", at=210, physical_id=""),
         R("CREATE_COMPLETE", at=220, given=left),
@@ -209,7 +202,7 @@ def test_what_a_failed_creation_never_reached_is_created_by_the_next_operation()
 
 def test_a_change_that_a_failed_update_never_reached_comes_with_the_next_one() -> None:
     """The change set compares with the template of the failed update."""
-    account = failed(Account())
+    account = after_failed_update(Account())
     ends = {"Type": RESOURCE_TYPE, "Properties": ours(EndNow="true")}
     account.new_templates[CHANGE_SET] = {RESOURCE: ends}
     verdict = only(planned(other(), account=account))
@@ -328,7 +321,7 @@ def test_a_stop_beside_another_resource_of_ours_that_will_fail_may_happen() -> N
 
 
 def test_nothing_is_deleted_that_the_new_template_still_declares() -> None:
-    account = failed(Account())
+    account = after_failed_update(Account())
     account.new_templates[CHANGE_SET] = {RESOURCE: {"Type": RESOURCE_TYPE, "Properties": ours()}}
     plan = planned(other(), account=account)
     assert [verdict.request for verdict in plan.verdicts] == ["Update"]
@@ -336,7 +329,7 @@ def test_nothing_is_deleted_that_the_new_template_still_declares() -> None:
 
 
 def test_what_a_failed_update_had_removed_is_deleted() -> None:
-    account = failed(Account())
+    account = after_failed_update(Account())
     account.new_templates[CHANGE_SET] = {"Other": {"Type": "AWS::SSM::Parameter"}}
     verdict = only(planned(other(), account=account))
     assert (verdict.request, verdict.moment, verdict.effect) == ("Delete", "clean-up", "stop")

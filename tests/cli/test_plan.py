@@ -51,6 +51,7 @@ from .account import (
     change_set,
     dynamic,
     modified,
+    nested,
     only,
     other,
     planned,
@@ -70,19 +71,6 @@ def chances(verdict: Verdict) -> dict[str, str]:
 
 def said(verdict: Verdict) -> tuple[str, str, str, str]:
     return verdict.request, verdict.effect, verdict.certainty, verdict.row
-
-
-def nested() -> Account:
-    """Our stack in another one."""
-    account = Account()
-    account.stacks[PARENT] = DescribedStack(PARENT, "parent", "CREATE_COMPLETE")
-    account.stacks[STACK] = replace(account.stacks[STACK], parent_id=PARENT)
-    account.deployed[PARENT] = [Resource("Below", STACK, STACK_TYPE, "CREATE_COMPLETE")]
-    account.happened[PARENT] = [
-        S("CREATE_IN_PROGRESS", PARENT, 90),
-        S("CREATE_COMPLETE", PARENT, 140),
-    ]
-    return account
 
 
 def new_stack() -> Account:

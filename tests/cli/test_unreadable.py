@@ -20,7 +20,6 @@ from cdk_stop_inference_experiment.cli.reading import (
     STACK_TYPE,
     CannotPlan,
     Change,
-    DescribedStack,
     Detail,
     Resource,
 )
@@ -34,10 +33,12 @@ from .account import (
     CHANGE_SET,
     FUNCTION,
     LATER,
-    NATIVE,
+    TEST,
     Account,
     added,
+    after_failed_update,
     change_set,
+    in_parent,
     modified,
     native,
     only,
@@ -46,8 +47,6 @@ from .account import (
     removed,
 )
 from .past import PARENT, created, experiment, ours
-
-TEST = Resource("Test", "fraud-shadow", NATIVE, "CREATE_COMPLETE")
 
 
 @dataclass
@@ -64,25 +63,7 @@ class Denied(Account):
 
 def nested() -> Denied:
     """Our stack in another one, whose template cannot be read."""
-    account = Denied(denied={PARENT})
-    account.stacks[PARENT] = DescribedStack(PARENT, "parent", "CREATE_COMPLETE")
-    account.stacks[STACK] = replace(account.stacks[STACK], parent_id=PARENT)
-    account.deployed[PARENT] = [Resource("Below", STACK, STACK_TYPE, "CREATE_COMPLETE")]
-    account.happened[PARENT] = [
-        S("CREATE_IN_PROGRESS", at=90, stack_id=PARENT),
-        S("CREATE_COMPLETE", at=140, stack_id=PARENT),
-    ]
-    return account
-
-
-def failed(account: Account) -> Account:
-    """An update without rollback has failed."""
-    account.of_stack("UPDATE_FAILED")
-    account.happened[STACK] += [
-        S("UPDATE_IN_PROGRESS", at=200),
-        S("UPDATE_FAILED", at=300),
-    ]
-    return account
+    return in_parent(Denied(denied={PARENT}))
 
 
 # Templates that may retain what is deleted
@@ -174,7 +155,7 @@ def test_a_resource_whose_condition_becomes_false_is_deleted() -> None:
 
 
 def test_a_condition_that_a_failed_update_never_reached_is_not_known() -> None:
-    account = failed(Account())
+    account = after_failed_update(Account())
     definition = {"Type": RESOURCE_TYPE, "Properties": ours(), "Condition": "Wanted"}
     account.new_templates[CHANGE_SET] = {RESOURCE: definition}
     verdict = only(planned(other(), account=account))
@@ -184,7 +165,7 @@ def test_a_condition_that_a_failed_update_never_reached_is_not_known() -> None:
 
 def test_what_a_failed_update_left_is_not_known_without_the_new_template() -> None:
     with pytest.raises(CannotPlan, match="GetTemplate"):
-        planned(other(), account=failed(Account()))
+        planned(other(), account=after_failed_update(Account()))
 
 
 @pytest.mark.parametrize("details", [(), (Detail("Properties", "EndNow", "DirectModification"),)])
