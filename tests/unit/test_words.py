@@ -198,6 +198,7 @@ def test_text_of_aws_is_shortened_in_its_middle_only_where_it_is_long(length: in
     said = words.aws_refused(ASKED, text)
     is_long = length > words.MAX_QUOTED
     assert said.endswith(f": {text[:118]}...{text[-118:]}" if is_long else f": {text}")
+    assert said.endswith(f": {words.shortened(text)}")
 
 
 def test_an_end_without_a_reason_says_so_unless_its_schedule_ended_it() -> None:

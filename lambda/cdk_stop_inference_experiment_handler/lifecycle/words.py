@@ -96,7 +96,7 @@ def instances_unknown(s: Situation, experiment: Experiment, cause: str) -> str:
     return (
         f"the current instance count of variant '{experiment.production}' of {_named(experiment)} "
         f"is not known; {left}: set 'InstanceType' and 'InstanceCount' in "
-        f"'Instances'; DescribeEndpoint of '{experiment.endpoint_name}': {_shortened(cause)}"
+        f"'Instances'; DescribeEndpoint of '{experiment.endpoint_name}': {shortened(cause)}"
     )
 
 
@@ -123,7 +123,7 @@ def unreadable_old_declaration(s: Situation, cause: str) -> str:
     """The declaration that was deployed before is not known."""
     return (
         f"the stack's events do not show the last deployed declaration of {_which(s)}: roll the "
-        f"stack back, then deploy again, or stop the experiment yourself; {_shortened(cause)}"
+        f"stack back, then deploy again, or stop the experiment yourself; {shortened(cause)}"
     )
 
 
@@ -131,7 +131,7 @@ def not_readable(s: Situation, cause: str) -> str:
     """The stack cannot be read, so nobody knows whether the order still stands."""
     return (
         f"the stack of this request could not be read; {_left(s)}: let the function read the "
-        f"stack, then deploy again; {_shortened(cause)}"
+        f"stack, then deploy again; {shortened(cause)}"
     )
 
 
@@ -158,7 +158,7 @@ def holders_unknown(s: Situation, cause: str) -> str:
     """Whether another resource manages the experiment is not known."""
     return (
         f"the resources of this stack could not be listed, and one of them may manage "
-        f"{_which(s)}: if it is still running, stop it yourself; {_shortened(cause)}"
+        f"{_which(s)}: if it is still running, stop it yourself; {shortened(cause)}"
     )
 
 
@@ -311,7 +311,7 @@ def not_begun_on_delete(experiment: Experiment) -> str:
 
 def with_refusal(why: str, refusal: str) -> str:
     """What the state of the experiment says of a Stop that SageMaker refused, and its words."""
-    return f"{why}; {_shortened(refusal)}" if refusal else why
+    return f"{why}; {shortened(refusal)}" if refusal else why
 
 
 def cancelled(experiment: Experiment) -> str:
@@ -366,7 +366,7 @@ def out_of_time(s: Situation, trouble: str) -> str:
     if seen is not None and seen.is_over and not seen.is_settled:
         return unsettled(seen)
     name, after = s.request.name, f"{s.deadline - s.progress.started_at:.0f} s"
-    last = dict.fromkeys((status(seen) if seen else "", _shortened(trouble)))
+    last = dict.fromkeys((status(seen) if seen else "", shortened(trouble)))
     because = f"; last seen: {'; '.join(filter(None, last))}"
     if s.progress.sent or s.progress.tried or (seen is not None and seen.is_stopping):
         is_lost = s.progress.tried and not s.progress.sent
@@ -382,7 +382,7 @@ def cannot_hand_over(name: str, seen: str, cause: str) -> str:
     """The polling rule that would continue waiting could not be created."""
     return (
         f"inference experiment '{name}' has not ended yet ({seen}): {_GO_ON}; "
-        f"the polling rule could not be created: {_shortened(cause)}"
+        f"the polling rule could not be created: {shortened(cause)}"
     )
 
 
@@ -390,10 +390,10 @@ def aws_refused(s: Situation, cause: str) -> str:
     """An AWS call failed in a way that a retry does not fix."""
     named = f"inference experiment '{s.request.name}'"
     if s.progress.tried or s.progress.sent:
-        return f"a stop of {named} was sent: {_GO_ON}; {_shortened(cause)}"
+        return f"a stop of {named} was sent: {_GO_ON}; {shortened(cause)}"
     is_seen = isinstance(s.experiment, Experiment)
     left = f"{named} was left as it is" if is_seen else _not_by_it(s)
-    return f"{left}: {_shortened(cause)}"
+    return f"{left}: {shortened(cause)}"
 
 
 NOT_EVERY_DECLARATION_PROMOTES = "a declaration that was deployed since does not promote it"
@@ -409,7 +409,7 @@ def gate(name: str, report: Mapping[str, object]) -> str:
         if verdict == "successful"
         else f"{shadow} was not promoted: the evidence is {verdict}"
     )
-    if why := _shortened(str(report["why"]), MAX_VERDICT_REASON):
+    if why := shortened(str(report["why"]), MAX_VERDICT_REASON):
         text += f": {why}"
     if "from" in report:
         text += f"; measured from {report['from']} to {report['to']}"
@@ -571,7 +571,7 @@ def _end(experiment: Experiment, scheduled_end: float | None = None) -> str:
     """How and when it ended, and why if SageMaker says so."""
     at = f" at {moment(experiment.completion_time)}" if experiment.completion_time else ""
     if experiment.status_reason:
-        why = f", because '{_shortened(experiment.status_reason)}'"
+        why = f", because '{shortened(experiment.status_reason)}'"
     elif scheduled_end is not None and experiment.is_ended_by_schedule(scheduled_end):
         why = f", by its schedule, which ended it at {moment(scheduled_end)}"
     else:
@@ -615,7 +615,7 @@ def _starts(experiment: Experiment) -> str:
 
 
 def _endpoint_cause(experiment: Experiment) -> str:
-    cause = _shortened(experiment.endpoint_failure)
+    cause = shortened(experiment.endpoint_failure)
     return f"; endpoint: {cause}" if cause else ""
 
 
@@ -624,7 +624,7 @@ def quoted(names: Iterable[str]) -> str:
     return ", ".join(f"'{name}'" for name in names if name) or "none"
 
 
-def _shortened(text: str, maximum: int = MAX_QUOTED) -> str:
+def shortened(text: str, maximum: int = MAX_QUOTED) -> str:
     """AWS's own text without its middle: it starts with the call and ends with the cause."""
     if len(text) <= maximum:
         return text

@@ -9,6 +9,7 @@ from botocore.exceptions import ConnectionError as BotoConnectionError
 from botocore.parsers import ResponseParserError
 
 from ..lifecycle.situation import Kind, NotReadable
+from ..lifecycle.words import shortened
 
 MAX_TEXT = 500
 """Of an error's text; botocore takes a whole page of a proxy for the message."""
@@ -25,7 +26,7 @@ class AwsError(Exception):
     kind: ClassVar[Kind] = Kind.REFUSED
 
     def __init__(self, why: str, *, may_be_done: bool = False) -> None:
-        super().__init__(_without_middle(why))
+        super().__init__(shortened(why, MAX_TEXT))
         self.may_be_done = may_be_done
 
     @property
@@ -122,12 +123,6 @@ def error_of(error: Exception) -> AwsError:
     if code in _GONE or (is_invalid and _has(message, _GONE_WORDS)):
         return Gone(text)
     return Refused(text)
-
-
-def _without_middle(text: str) -> str:
-    """It starts with the call and ends with the cause."""
-    half = MAX_TEXT // 2
-    return text if len(text) <= MAX_TEXT else f"{text[: half - 2]}...{text[1 - half :]}"
 
 
 def _has(message: str, words: tuple[str, ...]) -> bool:
