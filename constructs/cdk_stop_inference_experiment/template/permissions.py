@@ -51,6 +51,7 @@ MEASURE_ACTION = "cloudwatch:GetMetricData"
 ALARMS_ACTION = "cloudwatch:DescribeAlarms"
 COUNT_ACTION = "sagemaker:DescribeEndpoint"
 EXPERIMENT_ACTIONS = ("sagemaker:DescribeInferenceExperiment", "sagemaker:StopInferenceExperiment")
+"""The permissions that the function's role gets for each experiment, on its ARN alone."""
 
 NETWORK_ACTIONS = (
     "ec2:AssignPrivateIpAddresses",

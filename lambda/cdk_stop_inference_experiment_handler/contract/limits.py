@@ -64,6 +64,8 @@ REASON = StringLimit(
     pattern=r"[^\n\r\u0085\u2028\u2029]*",
     described="one line",
 )
+"""The reason of a stop, StatusReason in a description: at most 1,024 characters."""
+
 MAX_REASON_TEXT = REASON.maximum - len(" (01234567)")
 """Characters of a user's reason that are sent; the rest is cut off, since a digest follows."""
 
@@ -128,6 +130,7 @@ _SHARE = NumberLimit(float, 5e-324, 1, "a number above 0 and at most 1")
 MIN_INVOCATIONS = NumberLimit(int, 1, _LARGEST_INTEGER, "a whole number from 1 to 10^15")
 WINDOW = NumberLimit(int, PERIOD, MAX_WINDOW, f"{PERIOD} to {MAX_WINDOW} whole seconds")
 CONFIDENCE = NumberLimit(float, 0.8, 0.999, "a number from 0.8 to 0.999")
+"""The confidence of the evidence; alpha is 1 - confidence."""
 MIN_HOURS = NumberLimit(int, 24, MAX_WINDOW // HOUR, "a whole number from 24 to 720")
 FAILURE_LIMIT = NumberLimit(int, 0, _LARGEST_INTEGER, "a whole number from 0 to 10^15")
 

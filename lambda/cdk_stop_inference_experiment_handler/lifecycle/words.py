@@ -163,7 +163,7 @@ def holders_unknown(s: Situation, cause: str) -> str:
 
 
 def undone(s: Situation, experiment: Experiment | None = None) -> str:
-    """A rollback, which stops no experiment that may outlive it; an end cannot be taken back."""
+    """A rollback takes the order back: nothing was stopped, or an end that cannot be taken back."""
     if experiment is not None and (experiment.is_over or experiment.is_stopping):
         end = ended(experiment) if experiment.has_ended else status(experiment)
         return f"CloudFormation is undoing the operation, but {end}; this cannot be undone"
@@ -283,7 +283,7 @@ def ended_as_before(experiment: Experiment) -> str:
 def too_late(
     variant: str | None, experiment: Experiment, scheduled_end: float | None = None
 ) -> str:
-    """It ended before the promotion was ordered."""
+    """It has ended otherwise, before the promotion was ordered."""
     named = f"variant '{variant}'" if variant else "the shadow"
     return (
         f"{named} of {_named(experiment)} cannot be promoted any more: deploy the variant with an "
@@ -580,7 +580,7 @@ def _end(experiment: Experiment, scheduled_end: float | None = None) -> str:
 
 
 def _left(s: Situation) -> str:
-    """What the request has done, where nothing more follows and no end is known."""
+    """What the request has done, where nothing more follows: was anything stopped by it or not?"""
     named, seen = f"inference experiment '{s.request.name}'", s.experiment
     if s.progress.tried:
         return f"a stop of {named} {_WAS_LOST}"

@@ -22,6 +22,8 @@ from .waiting import FIRST_PAUSE_SECONDS
 logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 4096
+"""CloudFormation refuses a response that is larger than 4,096 bytes."""
+
 PUT_TIMEOUT = urllib3.Timeout(connect=5, read=10)
 RESERVE_SECONDS = 18
 """Time that is left when the retries end: for one more PUT that times out, and the clean-up."""

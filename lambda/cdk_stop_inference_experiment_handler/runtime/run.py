@@ -27,11 +27,14 @@ from ..lifecycle.stop_request import (
 from .aws import Aws
 from .crhelper_traits import AlreadyAnswered, HandOverFailed, Resource, RetryDelivery
 from .errors import AwsError, Conflict, Gone, NotSent, Refused, Throttled
-from .look import LOOK_SECONDS, Look, Looker
+from .look import Look, Looker
 from .polling import PROGRESS, Event, trigger_of
 from .waiting import LAG_SECONDS, LATE_SECONDS, Invocation, Trigger, Wait
 
 logger = logging.getLogger(__name__)
+
+FRESH_SECONDS = 10.0
+"""A Stop is sent within ten seconds of the look that allows it, or after another look."""
 
 RULE_AGAIN_SECONDS = 15.0
 """After a polling rule could not be made or updated, the next attempt comes this much later."""
@@ -300,7 +303,7 @@ class Run:
             self._no_stop_until = None
         experiment, prepared = s.experiment, s.prepared
         assert isinstance(experiment, Experiment) and wanted and prepared  # noqa: S101, PT018
-        fresh_until = look.stack_asked_at + LOOK_SECONDS
+        fresh_until = look.stack_asked_at + FRESH_SECONDS
         if time.time() > fresh_until:
             return wait(decision.row, "the look took too long: look again")
         counts = {} if isinstance(prepared.counts, NotReadable) else prepared.counts or {}
