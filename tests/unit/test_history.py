@@ -385,6 +385,27 @@ class TestDeployed:
         failed = S("CREATE_IN_PROGRESS"), R("CREATE_IN_PROGRESS"), R("CREATE_FAILED")
         assert self.deployed(*failed, S("CREATE_FAILED")) is AsCreate.AS_CREATE
 
+    def test_what_completed_before_it_was_removed_is_another_resource(self) -> None:
+        """An update added it and was rolled back; then it was added without rollback, and failed.
+
+        Nobody knows whether an Update or a Create follows that. An Update is no order to end.
+        """
+        stack_alone = S("CREATE_IN_PROGRESS"), S("CREATE_COMPLETE")
+        added = R("CREATE_IN_PROGRESS", KEPT, physical_id=""), *created(KEPT)[2:4]
+        removed = R("DELETE_IN_PROGRESS", KEPT), R("DELETE_COMPLETE", KEPT)
+        undone = (
+            S("UPDATE_IN_PROGRESS"),
+            *added,
+            S("UPDATE_ROLLBACK_IN_PROGRESS"),
+            *removed,
+            S("UPDATE_ROLLBACK_COMPLETE"),
+        )
+        again = S("UPDATE_IN_PROGRESS"), R("CREATE_IN_PROGRESS", PROMOTED, physical_id="")
+        failed = *again, R("CREATE_FAILED", PROMOTED), S("UPDATE_FAILED")
+        assert self.deployed(*stack_alone, *undone, *failed) is AsCreate.AS_CREATE
+        completed = *again, *created(PROMOTED)[2:4], S("UPDATE_FAILED")
+        assert self.deployed(*stack_alone, *undone, *completed) == declared(PROMOTED)
+
     def test_masked_in_such_a_creation_it_is_not_readable(self) -> None:
         masked = properties(Reason="****")
         assert is_unread(self.deployed(*created(masked)[:-1], S("CREATE_FAILED")), "masked")

@@ -224,6 +224,17 @@ class TestEndByCreateOrUpdate:
         assert sent is not None
         assert sent.digest == wanted(promoting()).digest
 
+    def test_a_stop_that_a_deletion_sent_in_place_of_a_promotion_is_not_adopted(
+        self, ending: Any
+    ) -> None:
+        """It keeps production: as the end of this order it would be called the promotion."""
+        kept = wanted(promoting()).without_promotion("evidence: failed").reason
+        stopping = ending(promoting(), seen=experiment("Stopping", status_reason=kept))
+        assert answer(stopping) == (Verb.WAIT, Row.STOPPING)
+        assert decided(stopping).stop is None
+        over = ending(promoting(), seen=experiment("Completed", status_reason=kept))
+        assert answer(over) == (Verb.FAIL, Row.ENDED_OTHERWISE_PROMOTE)
+
     def test_variants_mismatch(self, ending: Any) -> None:
         for actions in ({"canary": "Remove"}, {"production": "Promote", "shadow": "Remove"}):
             wrong = ending(properties(ModelVariantActions=actions))
@@ -404,6 +415,14 @@ class TestEndByDelete:
 
     def test_stopping(self) -> None:
         assert answer(delete(seen=experiment("Stopping"))) == (Verb.WAIT, Row.STOPPING)
+
+    def test_stopping_in_place_of_a_promotion_is_adopted(self) -> None:
+        kept = wanted(promoting()).without_promotion("evidence: failed")
+        sent = decided(
+            delete(promoting(), seen=experiment("Stopping", status_reason=kept.reason))
+        ).stop
+        assert sent is not None
+        assert sent.digest == kept.digest
 
     def test_variants_mismatch_is_sent_all_the_same(self) -> None:
         unknown = delete(properties(ModelVariantActions={"canary": "Remove"}))

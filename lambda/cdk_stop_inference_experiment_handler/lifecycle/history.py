@@ -200,7 +200,7 @@ class History:
             return is_new
         since = self._since_base
         if is_new and self.request.type is RequestType.UPDATE:
-            completions = [event for event in self.completions if event in since]
+            completions = self._completions_since_created(since)
             return self._declared(completions[-1]) if completions else AsCreate.AS_CREATE
         by_request = self._deployed_by_request()
         if not since:
@@ -332,6 +332,12 @@ class History:
             if event.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE")
             and before.status == event.status.replace("COMPLETE", "IN_PROGRESS")
         )
+
+    def _completions_since_created(self, since: Sequence[StackEvent]) -> list[StackEvent]:
+        """Its completions since its newest creation: an earlier resource of its id was removed."""
+        creations = [event.at for event in since if event.status == "CREATE_IN_PROGRESS"]
+        began = creations[-1] if creations else float("-inf")
+        return [event for event in self.completions if event in since and event.at >= began]
 
     def _is_all_restored(self, since: Sequence[StackEvent]) -> bool:
         """Whether its last event in each operation since the base completes an undo."""

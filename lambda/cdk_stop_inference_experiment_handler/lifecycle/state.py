@@ -49,7 +49,7 @@ def decide_by_state(order: Order, s: Situation) -> Decision:
     if experiment.is_over:
         return _ended(order, s, experiment)
     if experiment.status == "Stopping":
-        return _stopping(order, experiment)
+        return _stopping(order, s, experiment)
     if isinstance(order.wanted.end.how, Outcome) and is_no_pair(experiment):
         return fail(Row.NOT_A_PAIR, words.not_a_pair(experiment))
     wrong = mismatch(order.wanted, experiment)
@@ -83,7 +83,7 @@ def is_stopped_already(wanted: Wanted, s: Situation) -> bool:
     if not isinstance(experiment, Experiment):
         return False
     is_late = experiment.status == "Stopping" or experiment.is_over
-    return is_late and (s.progress.tried or _own_end(wanted, experiment) is not None)
+    return is_late and (s.progress.tried or _own_end(wanted, s, experiment) is not None)
 
 
 def mismatch(wanted: Wanted, experiment: Experiment) -> str | None:
@@ -114,7 +114,7 @@ def nothing_left(s: Situation) -> Decision | None:
     if not isinstance(s.experiment, Experiment) or not s.experiment.has_ended:
         return None
     ended, new = s.experiment, s.request.new
-    is_ours = isinstance(new, Declaration) and _own_end(wanted_by(new, s.request), ended)
+    is_ours = isinstance(new, Declaration) and _own_end(wanted_by(new, s.request), s, ended)
     row = Row.ENDED_AS_NEW if is_ours else Row.ENDED_OTHERWISE
     return succeed(row, words.ended(ended, s.progress.scheduled_end))
 
@@ -162,17 +162,22 @@ def _promotes_more(new: Wanted, old: Wanted, experiment: Experiment) -> bool:
     return len(promoted - {None}) > 1
 
 
-def _stopping(order: Order, experiment: Experiment) -> Decision:
+def _stopping(order: Order, s: Situation, experiment: Experiment) -> Decision:
     """Wait for a stop under way; with our reason it is ours, whichever delivery sent it."""
     if not order.ends:
         return succeed(Row.STOPPING, words.armed(experiment), warn=True)
     waiting = wait(Row.STOPPING, words.status(experiment))
-    return replace(waiting, stop=_own_end(order.wanted, experiment))
+    return replace(waiting, stop=_own_end(order.wanted, s, experiment))
 
 
-def _own_end(wanted: Wanted, experiment: Experiment) -> Wanted | None:
-    """The end that the request may have ordered and that the StatusReason carries, if any."""
-    return wanted.possible_end(digest_in(experiment.status_reason))
+def _own_end(wanted: Wanted, s: Situation, experiment: Experiment) -> Wanted | None:
+    """The end that the request may have ordered and that the StatusReason carries, if any.
+
+    Only a deletion may order another one in place of a promotion.
+    """
+    if s.request.type is RequestType.DELETE:
+        return wanted.possible_end(digest_in(experiment.status_reason))
+    return wanted if wanted.is_end_of(experiment) else None
 
 
 def _is_refused(s: Situation, experiment: Experiment) -> bool:
