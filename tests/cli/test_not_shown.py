@@ -520,6 +520,57 @@ def test_new_tags_are_an_update_in_which_cloudformations_own_resource_stops(
     assert [one.chance(STOP) for one in planned(tagged, account=account).verdicts] == expected
 
 
+def test_what_only_the_listing_without_values_says_of_a_change_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With values, CloudFormation leaves out what an attribute of another resource may cause."""
+    detail = {
+        "Target": {"Attribute": "Properties", "Name": "EndNow"},
+        "ChangeSource": "ResourceAttribute",
+        "CausingEntity": "Switch.Value",
+        "Evaluation": "Dynamic",
+    }
+
+    def describe(**request: Any) -> dict[str, Any]:
+        has_values = request.get("IncludePropertyValues")
+        more = {"Scope": ["Properties", "Metadata"], "Details": [detail]}
+        one = {
+            "Action": "Modify",
+            "LogicalResourceId": RESOURCE,
+            "ResourceType": RESOURCE_TYPE,
+            "PhysicalResourceId": ARN,
+            **({"Scope": ["Metadata"], "Replacement": "False"} if has_values else more),
+            **({} if has_values else {"Replacement": "Conditional", "PolicyAction": "Delete"}),
+        }
+        if has_values:
+            one["BeforeContext"] = one["AfterContext"] = json.dumps({"Properties": ours()})
+        return {
+            "ChangeSetId": CHANGE_SET,
+            "ChangeSetName": "verdict",
+            "StackId": STACK,
+            "Status": "CREATE_COMPLETE",
+            "Changes": [{"ResourceChange": one}],
+        }
+
+    reader = Reader(boto3.Session(region_name="eu-west-1"))
+    cloudformation = SimpleNamespace(describe_change_set=describe)
+    monkeypatch.setitem(vars(reader), "_cloudformation", cloudformation)
+    (change,) = reader.change_set("verdict", "shadow").changes
+    assert (change.replaced, change.policy) == ("Conditional", "Delete")
+    assert only(planned(change, other(logical_id="Switch"))).chance(STOP) == MAY
+
+
+@pytest.mark.parametrize("name", ["DesiredState", "StatusReason"])
+def test_what_cloudformations_own_resource_gets_later_is_in_no_request_that_is_shown(
+    name: str,
+) -> None:
+    account = Account(deployed={STACK: [TEST]})
+    both = [variant("production"), variant("shadow")]
+    declared = {"DesiredState": "Completed", "ModelVariants": both}
+    verdict = only(planned(native(after={**declared, name: LATER}), account=account))
+    assert (verdict.chance(STOP) == NO, verdict.stop_request) == (False, None)
+
+
 # What time brings
 
 

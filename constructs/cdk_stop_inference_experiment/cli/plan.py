@@ -798,6 +798,7 @@ class Judge:
             possibilities.append(replace(possibilities[0], promotes=True, because=because))
         possibilities += [Possibility(NOTHING, because=risk) for risk in step.risks]
         outcome = outcome_in_words(request, experiment) if is_known else ""
+        is_shown = is_known and not is_late(request)
         why = (
             f"CloudFormation's own resource will stop it{' and ' * bool(outcome)}{outcome}; the "
             f"function has no part in it"
@@ -806,9 +807,9 @@ class Judge:
             self._with_status(verdict),
             possibilities=tuple(possibilities),
             why=why,
-            stop_request=request if is_known else None,
+            stop_request=request if is_shown else None,
             outcome=outcome,
-            serves=_serves(request, experiment) if is_known else "",
+            serves=_serves(request, experiment) if is_shown else "",
             way_back=words.way_back(experiment) if promotes or not is_known else "",
         )
         self._keep(verdict, experiments, [_as_ended(experiment, None)])
