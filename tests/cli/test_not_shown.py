@@ -32,6 +32,7 @@ from cdk_stop_inference_experiment.cli.reading import (
     Resource,
 )
 from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
+from cdk_stop_inference_experiment_handler.lifecycle.situation import StackEvent
 from tests.unit.situations import ARN, RESOURCE, STACK, R, S, variant
 from tests.unit.situations import PROMOTE as PROMOTE_SHADOW
 
@@ -213,6 +214,100 @@ def test_the_policy_of_a_failed_update_may_not_count_yet(status: str, expected: 
         )
 
 
+MODEL = "AWS::SageMaker::Model"
+
+
+def retried(**of_model: Any) -> Account:
+    """The account, after an update has failed whose template may have another model."""
+    account = Account()
+    declared = {**variant("production"), "ModelName": {"Ref": "Model"}}
+    account.happened[STACK] = created(DesiredModelVariants=[variant("production")])
+    account.deployed[STACK].append(Resource("Model", "fraud-v1", MODEL, "CREATE_COMPLETE"))
+    account.new_templates[CHANGE_SET] = {
+        "Model": {"Type": MODEL, "Properties": of_model},
+        RESOURCE: {
+            "Type": RESOURCE_TYPE,
+            "Properties": ours(DesiredModelVariants=[declared]),
+        },
+    }
+    return account
+
+
+@pytest.mark.parametrize(
+    ("statuses", "of_model", "expected"),
+    [
+        ((), {}, UNKNOWN),
+        (("UPDATE_COMPLETE",), {}, NO),
+        (("UPDATE_FAILED", "UPDATE_COMPLETE"), {}, UNKNOWN),  # CloudFormation has restored it.
+        ((), {"ModelName": "fraud-v1"}, NO),
+        ((), {"Fn::Transform": {"Name": "Models"}}, UNKNOWN),
+    ],
+    ids=["not reached", "reached", "restored", "named", "transformed"],
+)
+def test_a_model_that_a_failed_update_never_replaced_may_get_another_name(
+    statuses: tuple[str, ...], of_model: dict[str, Any], expected: str
+) -> None:
+    account = retried(**of_model)
+    during = [StackEvent(250.0, "Model", "fraud-v1", status) for status in statuses]
+    after_failed_update(account, *during)
+    assert only(planned(other(), account=account)).chance(STOP) == expected
+
+
+@pytest.mark.parametrize("policy", ["Retain", ""])
+def test_what_a_failed_update_would_retain_may_be_deleted_in_the_next_clean_up(
+    policy: str,
+) -> None:
+    account = after_failed_update(Account())
+    account.deployed[STACK].append(
+        Resource("Serves", experiment().endpoint_name, ENDPOINT_TYPE, "CREATE_COMPLETE")
+    )
+    account.templates[STACK] = {
+        RESOURCE: {"Type": RESOURCE_TYPE, "DeletionPolicy": "Retain"},
+        "Serves": {"Type": ENDPOINT_TYPE, "DeletionPolicy": "Retain"},
+    }
+    account.new_templates[CHANGE_SET] = {"Other": {"Type": "AWS::SSM::Parameter"}}
+    verdict = only(planned(removed(policy=policy), account=account))
+    assert (verdict.request, verdict.chance(STOP)) == ("Delete", MAY)
+    assert any("if the policy" in because for because in verdict.because)
+    assert (verdict.keeps_endpoint, verdict.serves) == (False, "")
+
+
+def after_skipped_undo(tried: dict[str, Any], undo: dict[str, Any] | str) -> Account:
+    """The account, after an update whose undo was skipped, and another one that succeeded."""
+    account = Account()
+    account.happened[STACK] += [
+        S("UPDATE_IN_PROGRESS", at=200),
+        R("UPDATE_IN_PROGRESS", at=205, given=tried),
+        R("UPDATE_COMPLETE", at=210, given=tried),
+        S("UPDATE_ROLLBACK_IN_PROGRESS", at=220),
+        R("UPDATE_IN_PROGRESS", at=225, given=ours()),
+        R("UPDATE_FAILED", at=230, given=ours()),
+        S("UPDATE_ROLLBACK_FAILED", at=240),
+        S("UPDATE_ROLLBACK_IN_PROGRESS", at=250),
+        R("UPDATE_COMPLETE", at=255, given=undo),
+        S("UPDATE_ROLLBACK_COMPLETE", at=260),
+        S("UPDATE_IN_PROGRESS", at=300),
+        S("UPDATE_COMPLETE", at=310),
+    ]
+    return account
+
+
+def test_what_an_undo_that_was_skipped_goes_back_to_may_be_what_is_deleted() -> None:
+    tried = ours(StopOn=["Update"])
+    verdict = only(plan_destroy(after_skipped_undo(tried, ours()), "shadow"))
+    assert verdict.chance(STOP) == MAY
+    assert "not known" in verdict.because[0]
+    verdict = only(plan_destroy(after_skipped_undo(tried, ""), "shadow"))
+    assert verdict.chance(STOP) == UNKNOWN
+
+
+def test_what_an_undo_that_was_skipped_has_left_may_count_as_deployed() -> None:
+    tried = ours(ModelVariantActions=PROMOTE_SHADOW)
+    change = modified(after=ours(Reason="in other words"))
+    verdict = only(planned(change, account=after_skipped_undo(tried, ours())))
+    assert verdict.chance(STOP) == MAY
+
+
 # Values that are known only later: no value that the plan assumes may decide
 
 
@@ -298,6 +393,13 @@ def test_a_value_of_which_a_part_is_masked_may_end_the_experiment() -> None:
     before = {"ServiceToken": TOKEN, "Name": "fraud-shadow", "Outcome": "KeepBoth"}
     verdict = only(planned(modified(before=before, after={**before, "Outcome": "Keep****"})))
     assert verdict.chance(STOP) == "may"
+
+
+@pytest.mark.parametrize("reason", [LATER, "****", "{{resolve:ssm:/reason}}"])
+def test_a_reason_that_is_known_only_later_is_in_no_request_that_is_shown(reason: str) -> None:
+    verdict = only(planned(modified(after=ours(EndNow="true", Reason=reason))))
+    assert (verdict.chance(STOP), verdict.stop_request) == (WILL, None)
+    assert verdict.serves
 
 
 @pytest.mark.parametrize("token", [LATER, "****", "{{resolve:ssm:/stopper}}"])
@@ -406,6 +508,69 @@ def test_properties_and_parameters_that_are_not_shown_are_not_empty(
     assert seen.parameters == {"Empty": ""}
 
 
+@pytest.mark.parametrize(("scope", "expected"), [("Tags", [WILL]), ("Metadata", [])])
+def test_new_tags_are_an_update_in_which_cloudformations_own_resource_stops(
+    scope: str, expected: list[str]
+) -> None:
+    """Its handler decides by the declared state, whatever has changed."""
+    account = Account(deployed={STACK: [TEST]})
+    both = [variant("production"), variant("shadow")]
+    declared = {"DesiredState": "Completed", "ModelVariants": both}
+    tagged = native(scope=(scope,), before=declared, after=declared)
+    assert [one.chance(STOP) for one in planned(tagged, account=account).verdicts] == expected
+
+
+def test_what_only_the_listing_without_values_says_of_a_change_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With values, CloudFormation leaves out what an attribute of another resource may cause."""
+    detail = {
+        "Target": {"Attribute": "Properties", "Name": "EndNow"},
+        "ChangeSource": "ResourceAttribute",
+        "CausingEntity": "Switch.Value",
+        "Evaluation": "Dynamic",
+    }
+
+    def describe(**request: Any) -> dict[str, Any]:
+        has_values = request.get("IncludePropertyValues")
+        more = {"Scope": ["Properties", "Metadata"], "Details": [detail]}
+        one = {
+            "Action": "Modify",
+            "LogicalResourceId": RESOURCE,
+            "ResourceType": RESOURCE_TYPE,
+            "PhysicalResourceId": ARN,
+            **({"Scope": ["Metadata"], "Replacement": "False"} if has_values else more),
+            **({} if has_values else {"Replacement": "Conditional", "PolicyAction": "Delete"}),
+        }
+        if has_values:
+            one["BeforeContext"] = one["AfterContext"] = json.dumps({"Properties": ours()})
+        return {
+            "ChangeSetId": CHANGE_SET,
+            "ChangeSetName": "verdict",
+            "StackId": STACK,
+            "Status": "CREATE_COMPLETE",
+            "Changes": [{"ResourceChange": one}],
+        }
+
+    reader = Reader(boto3.Session(region_name="eu-west-1"))
+    cloudformation = SimpleNamespace(describe_change_set=describe)
+    monkeypatch.setitem(vars(reader), "_cloudformation", cloudformation)
+    (change,) = reader.change_set("verdict", "shadow").changes
+    assert (change.replaced, change.policy) == ("Conditional", "Delete")
+    assert only(planned(change, other(logical_id="Switch"))).chance(STOP) == MAY
+
+
+@pytest.mark.parametrize("name", ["DesiredState", "StatusReason"])
+def test_what_cloudformations_own_resource_gets_later_is_in_no_request_that_is_shown(
+    name: str,
+) -> None:
+    account = Account(deployed={STACK: [TEST]})
+    both = [variant("production"), variant("shadow")]
+    declared = {"DesiredState": "Completed", "ModelVariants": both}
+    verdict = only(planned(native(after={**declared, name: LATER}), account=account))
+    assert (verdict.chance(STOP) == NO, verdict.stop_request) == (False, None)
+
+
 # What time brings
 
 
@@ -462,6 +627,30 @@ def test_a_promotion_may_come_before_cloudformations_own_resource_unless_it_depe
     keeps = native(after={"DesiredState": "Completed", "ModelVariants": both})
     _, promotes = planned(keeps, modified(after=ends), account=account).verdicts
     assert promotes.chance(PROMOTE) == expected
+
+
+def test_each_of_three_resources_may_come_first() -> None:
+    account = twins(ModelVariantActions=PROMOTE_SHADOW)
+    account.deployed[STACK].append(Resource("Last", ARN, RESOURCE_TYPE, "CREATE_COMPLETE"))
+    account.happened[STACK][-1:-1] = [
+        R("CREATE_IN_PROGRESS", at=123, physical_id="", logical_id="Last"),
+        R("CREATE_COMPLETE", at=124, given=ours(), logical_id="Last"),
+    ]
+    verdicts = plan_destroy(account, "shadow").verdicts
+    assert [one.chance(STOP) for one in verdicts] == [MAY, MAY, NO]
+    assert [one.chance(PROMOTE) for one in verdicts] == [NO, MAY, NO]
+
+
+def test_a_promotion_may_come_before_the_deletion_of_a_nested_stack_with_the_experiment() -> None:
+    account = nested()
+    account.happened[PARENT][1:1] = created(ModelVariantActions=PROMOTE_SHADOW)[1:3]
+    mine = Resource(RESOURCE, ARN, RESOURCE_TYPE, "CREATE_COMPLETE")
+    account.deployed = {PARENT: [*account.deployed[PARENT], mine], STACK: [TEST]}
+    gone = Change("Remove", "Below", STACK_TYPE, STACK, policy="Delete")
+    for plan in (plan_destroy(account, "parent"), of_parent(account, gone, removed())):
+        keeps, promotes = plan.verdicts
+        assert (keeps.is_native, keeps.chance(STOP), keeps.chance(PROMOTE)) == (True, MAY, NO)
+        assert (promotes.chance(STOP), promotes.chance(PROMOTE)) == (MAY, MAY)
 
 
 def test_two_resources_that_declare_the_same_end_it_once() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import zip_longest
@@ -19,7 +20,7 @@ from cdk_stop_inference_experiment_handler.contract.declaration import CLOUDFORM
 from cdk_stop_inference_experiment_handler.contract.request import RequestType, name_in_id
 from cdk_stop_inference_experiment_handler.contract.wire import RESOURCE_TYPE
 from cdk_stop_inference_experiment_handler.lifecycle import words
-from cdk_stop_inference_experiment_handler.lifecycle.history import CLEANUP_STATUS
+from cdk_stop_inference_experiment_handler.lifecycle.history import BEGIN_STATUSES, CLEANUP_STATUS
 from cdk_stop_inference_experiment_handler.lifecycle.situation import (
     Events,
     Experiment,
@@ -119,6 +120,7 @@ class PlannedRequest:
             not known at all, which ``missing`` explains.
         stacks: The stacks of the operation as they will be then, by id.
         or_old: What OldResourceProperties may be instead, after an operation that failed.
+        or_properties: What ResourceProperties may be instead, after an undo that was skipped.
         completed: The properties that it completed an update with before, in the same operation.
         holders: The resources that will hold the physical id.
         risks: What may come first, so that the request is not sent or orders nothing.
@@ -136,6 +138,7 @@ class PlannedRequest:
     stacks: Mapping[str, FutureStack]
     old: Json | None = None
     or_old: Json | None = None
+    or_properties: Json | None = None
     completed: str = ""
     holders: Seen[tuple[str, ...]] = ()
     risks: tuple[str, ...] = ()
@@ -228,6 +231,8 @@ class ChangedStack:
     Attributes:
         template: The new template; empty if it cannot be read.
         deployed: The resources that the stack has.
+        unreached: Those of them that an operation which failed may not have changed yet, although
+            its template, with which a change set compares, does.
         after: The names of experiments that the operation creates before this stack.
     """
 
@@ -238,6 +243,7 @@ class ChangedStack:
     template: Json
     deployed: Mapping[str, Resource]
     after: frozenset[str] = frozenset()
+    unreached: frozenset[str] = frozenset()
 
     @property
     def stack_id(self) -> str:
@@ -368,7 +374,11 @@ def _changed_stacks(
         template = {}
     resources = () if is_new else reader.resources(change_set.stack_id)
     deployed = {resource.logical_id: resource for resource in resources}
-    stack = ChangedStack(change_set, parent_id, is_new, is_failed, template, deployed, after)
+    reached = _reached(reader, change_set.stack_id) if is_failed else deployed.keys()
+    stack = ChangedStack(
+        *(change_set, parent_id, is_new, is_failed, template, deployed, after),
+        unreached=frozenset(deployed.keys() - reached),
+    )
     yield stack
     for change in change_set.changes:
         if change.nested:
@@ -377,6 +387,24 @@ def _changed_stacks(
                 *(reader, change.nested, change_set.stack_id, before),
                 is_added=change.action == "Add",
             )
+
+
+def _reached(reader: Reader, stack_id: str) -> AbstractSet[str]:
+    """The resources that the newest operation of a stack has changed, by logical id."""
+    while isinstance(events := reader.events(stack_id), Events):
+        own = [
+            event.physical_id == stack_id and event.status in BEGIN_STATUSES and not event.is_aside
+            for event in events.newest_first
+        ]
+        if any(own):
+            during = events.newest_first[: own.index(True)]
+            done = {event.logical_id for event in during if event.status.endswith("_COMPLETE")}
+            # CloudFormation restores what has failed.
+            return done - {event.logical_id for event in during if event.status.endswith("_FAILED")}
+        if events.is_whole:
+            break
+        reader.older(stack_id)
+    return frozenset()
 
 
 class _Update:
@@ -425,7 +453,8 @@ class _Update:
 
     def clean_up(self, stack: ChangedStack) -> Iterator[Step]:
         """What happens after the update has succeeded."""
-        retained = _retained(self._reader, stack)
+        # The policy of an update that failed may not count yet.
+        retained = set() if stack.is_failed else _retained(self._reader, stack)
         yield from self._nested_removed(stack, retained)
         for resource in stack.removed(RESOURCE_TYPE):
             place = Place(stack.stack_id, resource.logical_id, resource.physical_id)
@@ -452,6 +481,8 @@ class _Update:
     def _may_retain(self, stack: ChangedStack, logical_id: str) -> list[str]:
         """Why a removed resource may be left as it is, although nothing that was read says so."""
         change = stack.changes.get(logical_id)
+        if stack.is_failed and logical_id in _retained(self._reader, stack):
+            return [_RETAINED_BY_FAILURE]
         if change is not None and (change.action != "Remove" or change.policy):
             return []
         try:
@@ -505,7 +536,7 @@ class _Update:
         old = or_old = None
         if kind is RequestType.UPDATE:
             old = change.before if change else None
-            if old is None or stack.is_failed:
+            if old is None or stack.is_failed or _skipped(self._reader, place) is not None:
                 # A change set compares with the template of the operation that failed.
                 deployed = deployed_properties(self._reader, place)
                 old, or_old = deployed or old, old if deployed and old != deployed else None
@@ -631,8 +662,10 @@ class _Update:
         if change is None and stack.has_condition(name):
             yield unknown(_CONDITION)
             return
+        # Its handler looks at the declared state in every update, and new tags are one.
         if change is not None and (
-            change.replaced == "True" or _is_unchanged(change, resource, stack)
+            change.replaced == "True"
+            or ("Tags" not in change.scope and _is_unchanged(change, resource, stack))
         ):
             return
         after = change.after if change else None
@@ -689,6 +722,7 @@ _LEFT_BY_FAILURE = "what the operation that failed has left to do in its nested 
 _CONDITION = "whether its Condition holds"
 _MAY_RETAIN = "the template cannot be read, and may retain it"
 _RETAINED = "it is retained: CloudFormation deletes nothing"
+_RETAINED_BY_FAILURE = "it is retained if the policy of the update that failed counts already"
 _RETAINED_STACK = "its nested stack is retained: CloudFormation deletes nothing"
 _NO_NESTED_CHANGE_SET = (
     "the changes of its nested stack: create the change set with IncludeNestedStacks"
@@ -739,7 +773,7 @@ def _deletion(
 def _retention(definition: Json, seen: DescribedStack) -> tuple[bool, tuple[str, ...]]:
     """Whether a deletion certainly leaves a resource as it is, and why it may."""
     if is_retained(definition) and seen.status in ("UPDATE_FAILED", "UPDATE_ROLLBACK_FAILED"):
-        return False, ("it is retained if the policy of the update that failed counts already",)
+        return False, (_RETAINED_BY_FAILURE,)
     return is_retained(definition), ()
 
 
@@ -763,7 +797,9 @@ def _endpoints_removed(reader: Reader, stack: ChangedStack) -> Iterator[tuple[st
     for resource in removed:
         change = stack.changes.get(resource.logical_id)
         is_known = (change is not None and change.policy == "Delete") or _is_readable(reader, stack)
-        if resource.logical_id not in retained:
+        may_be_retained = resource.logical_id in retained
+        if stack.is_failed or not may_be_retained:
+            is_known = is_known and not may_be_retained
             yield from _endpoints_of(reader, resource, is_known=is_known)
     for name, change in stack.changes.items():
         if change.resource_type != ENDPOINT_TYPE or change.replaced not in ("True", "Conditional"):
@@ -803,10 +839,12 @@ def _deleted(
     properties = deployed_properties(reader, place)
     if properties is None and not place.experiment:
         properties = {"Name": "-"}  # It was never created; its id says so.
+    or_properties = properties and _skipped(reader, place)
     return PlannedRequest(
         *(place, RequestType.DELETE, properties, moment, stacks),
+        or_properties=or_properties or None,
         risks=risks,
-        missing="" if properties else _NO_PROPERTIES,
+        missing="" if properties and or_properties != {} else _NO_PROPERTIES,
     )
 
 
@@ -846,20 +884,43 @@ def deployed_properties(reader: Reader, place: Place) -> Json | None:
 
 def _completed(newest_first: tuple[StackEvent, ...], logical_id: str) -> Json | None:
     """The properties of the newest completion; empty if it does not show them, None without one."""
+    completions = _completions(newest_first, logical_id)
+    return next((_shown(event) for event, is_skip in completions if not is_skip), None)
+
+
+def _completions(
+    newest_first: tuple[StackEvent, ...], logical_id: str
+) -> Iterator[tuple[StackEvent, bool]]:
+    """A resource's completions, and whether each is an undo that was skipped."""
     own = [event for event in newest_first if event.logical_id == logical_id and not event.is_aside]
     for event, before in zip_longest(own, own[1:]):
-        if event.status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-            continue
-        begun = event.status.replace("COMPLETE", "IN_PROGRESS")
-        if before is not None and before.status != begun:
-            continue  # An undo that was skipped.
-        try:
-            properties = json.loads(event.properties)
-        except ValueError:
-            return {}
-        is_whole = isinstance(properties, dict) and isinstance(properties.get("Name"), str)
-        return properties if is_whole else {}
-    return None
+        if event.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+            begun = event.status.replace("COMPLETE", "IN_PROGRESS")
+            yield event, before is not None and before.status != begun
+
+
+def _shown(event: StackEvent) -> Json:
+    """The properties in an event; empty if it does not show them."""
+    try:
+        properties = json.loads(event.properties)
+    except ValueError:
+        return {}
+    is_whole = isinstance(properties, dict) and isinstance(properties.get("Name"), str)
+    return properties if is_whole else {}
+
+
+def _skipped(reader: Reader, place: Place) -> Json | None:
+    """What an undo that was skipped goes back to, if no request has succeeded since.
+
+    Empty if its event does not show it. CloudFormation does not document whether it sends that from
+    then on, or what the resource completed with before.
+    """
+    deployed_properties(reader, place)  # It reads as many events as are needed.
+    events = reader.events(place.stack_id)
+    if not isinstance(events, Events):
+        return None
+    newest = next(_completions(events.newest_first, place.logical_id), None)
+    return _shown(newest[0]) if newest is not None and newest[1] else None
 
 
 def _token(old: Json | None, declared: Json) -> Json:
@@ -933,11 +994,27 @@ def _with_new_alarms(after: Json, definition: Json, alarms: frozenset[str]) -> J
 
 
 def _of_missing(definition: Json, stack: ChangedStack) -> set[str]:
-    """The properties that refer to a resource which a failed operation never reached."""
-    declared = stack.definitions
-    lacks = {name for name in declared if name not in stack.deployed} if stack.is_failed else set()
-    properties = definition.get("Properties") or {}
+    """The properties that refer to a resource which a failed operation may not have reached.
+
+    What is still to be created or replaced gets another id. A function that is replaced is refused.
+    """
+    if not stack.is_failed:
+        return set()
+    lacks = {
+        name
+        for name in stack.definitions
+        if name not in stack.deployed or (name in stack.unreached and not _is_named(name, stack))
+    }
+    properties = {**(definition.get("Properties") or {}), "ServiceToken": None}
     return {name for name, value in properties.items() if lacks & set(named_in(value))}
+
+
+def _is_named(logical_id: str, stack: ChangedStack) -> bool:
+    """Whether the template itself gives a resource the name that it has."""
+    properties = stack.resolved_properties(logical_id)
+    named = properties.items() if isinstance(properties, Mapping) else ()
+    names = [value for key, value in named if key.endswith("Name")]
+    return _name_in(stack.deployed[logical_id]) in names
 
 
 def _may_differ(detail: Detail, stack: ChangedStack) -> bool:

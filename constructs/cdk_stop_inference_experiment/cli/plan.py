@@ -353,7 +353,12 @@ def _judged(
     reader.describe_all(judge.names(operation.steps))
     verdicts = [judge.verdict(step) for step in operation.steps]
     for twins in _twins(operation.steps, verdicts):
-        _judge_in_another_order(Judge(reader, versions), operation.steps, verdicts, twins)
+        as_planned = tuple(verdicts)
+        for first in twins[1:]:
+            order = [first, *(index for index in twins if index != first)]
+            steps = dict(zip(twins, order, strict=True))
+            other = Judge(reader, versions).in_another_order(operation.steps, steps)
+            _add_another_order(verdicts, as_planned, other, twins)
     verdicts = [_with_endpoint(reader, operation, deleted, verdict) for verdict in verdicts]
     return tuple(_with_failures_of_others(verdicts)), tuple(dict.fromkeys(judge.notes))
 
@@ -361,16 +366,17 @@ def _judged(
 def _twins(steps: list[Step], verdicts: list[Verdict]) -> Iterator[list[int]]:
     """What acts at the same moment on the same experiment: any of it may come first.
 
-    In a deletion, CloudFormation's own resource is taken to be the last.
+    In a deletion, CloudFormation's own resource is taken to be the last of its stack.
     """
     found: dict[tuple[str, str], list[int]] = {}
     for index, verdict in enumerate(verdicts):
-        step = steps[index]
-        is_update = isinstance(step, Native) and step.properties is not None
-        if verdict.experiment and (is_update or isinstance(step, PlannedRequest)):
+        if verdict.experiment and isinstance(steps[index], (Native, PlannedRequest)):
             key = verdict.experiment.lower(), verdict.moment
             found.setdefault(key, []).append(index)
-    for indexes in found.values():
+    for group in found.values():
+        indexes = [index for index in group if not _is_last(steps, index, group)]
+        if len(indexes) < 2:
+            continue
         first = steps[indexes[0]]
         others = [steps[index].place for index in indexes[1:]]
         is_first = isinstance(first, Native) and all(
@@ -382,17 +388,23 @@ def _twins(steps: list[Step], verdicts: list[Verdict]) -> Iterator[list[int]]:
             yield twins
 
 
-def _judge_in_another_order(
-    judge: Judge, steps: list[Step], verdicts: list[Verdict], twins: list[int]
+def _is_last(steps: list[Step], index: int, group: list[int]) -> bool:
+    """Whether it is a deletion of CloudFormation's own resource with nothing planned after it."""
+    step = steps[index]
+    is_deleted = isinstance(step, Native) and step.properties is None
+    return is_deleted and index == group[-1]
+
+
+def _add_another_order(
+    verdicts: list[Verdict],
+    as_planned: tuple[Verdict, ...],
+    other: Mapping[int, Verdict],
+    twins: list[int],
 ) -> None:
-    """Add what comes of twins in the reverse order, if it is not the same in all."""
-    order = list(range(len(steps)))
-    for index, other in zip(twins, reversed(twins), strict=True):
-        order[index] = other
-    reverse = {index: judge.verdict(steps[index]) for index in order}
+    """Add what comes of twins in another order, if it is not the same in all."""
     chances = [
         sorted([one[index].chance(what) for what in (STOP, PROMOTE, FAIL)] for index in twins)
-        for one in (dict(enumerate(verdicts)), reverse)
+        for one in (dict(enumerate(as_planned)), other)
     ]
     if chances[0] == chances[1]:
         return  # Whichever comes first does the same.
@@ -402,13 +414,13 @@ def _judge_in_another_order(
         because = "another resource is for the same experiment, and either may come first"
         more = [
             replace(way, because=way.because or because)
-            for way in reverse[index].possibilities
+            for way in other[index].possibilities
             if way.for_reader not in seen
         ]
         verdicts[index] = replace(
             verdict,
             possibilities=(*verdict.possibilities, *more),
-            way_back=verdict.way_back or reverse[index].way_back,
+            way_back=verdict.way_back or other[index].way_back,
         )
 
 
@@ -473,6 +485,13 @@ class Judge:
                 name = request_of(step, step.properties).name
                 yield "" if is_late(name) else name
 
+    def in_another_order(
+        self, steps: list[Step], exchanged: Mapping[int, int]
+    ) -> Mapping[int, Verdict]:
+        """The verdicts by step, where some steps take the place of others."""
+        order = [exchanged.get(index, index) for index in range(len(steps))]
+        return {index: self.verdict(steps[index]) for index in order}
+
     def verdict(self, step: Step) -> Verdict:
         """The verdict on one step."""
         if isinstance(step, NoRequest):
@@ -492,8 +511,8 @@ class Judge:
         if step.properties is None or step.missing:
             return self._unknown(base, step.missing)
         alternatives: list[tuple[PlannedRequest, Case]] = []
-        for old in (step.old,) if step.or_old is None else (step.old, step.or_old):
-            found = cases(step.properties, old)
+        for properties, old in _alternatives(step, step.properties):
+            found = cases(properties, old)
             if isinstance(found, str):
                 return self._unknown(base, found)
             alternatives += [(replace(step, old=old), case) for case in found]
@@ -507,7 +526,7 @@ class Judge:
         results = [
             (case, self._decided(one, case.properties, experiment))
             for one, case in alternatives
-            for experiment in self._experiments(step, request.name)
+            for experiment in self._experiments(step, request_of(one, case.properties).name)
         ]
         # What stops comes first: it is what a reader must see.
         results.sort(key=lambda result: result[1].decision.verb is not Verb.STOP)
@@ -528,7 +547,7 @@ class Judge:
             ):
                 late = [name for name, value in (step.properties or {}).items() if is_late(value)]
                 because = f"{', '.join(map(repr, late))}: known only during the deployment"
-                if not late and step.or_old is not None:
+                if not late and (step.or_old is not None or step.or_properties is not None):
                     because = "which declaration counts as deployed after the failure is not known"
                 elif not late:
                     because = "an earlier request of the operation may end it"
@@ -557,7 +576,7 @@ class Judge:
             why=f"not known: {unknown.because}" if unknown else _why(first),
             order=(decision.order or decision.row).value,
             row=decision.row.value,
-            stop_request=request if is_shown else None,
+            stop_request=request if is_shown and not is_late(properties.get("Reason")) else None,
             evidence={} if is_assumed_evidence(case) else decision.evidence,
             deploy_after=_ready(first),
             warnings=() if is_assumed else tuple(self._warnings(first)),
@@ -779,6 +798,7 @@ class Judge:
             possibilities.append(replace(possibilities[0], promotes=True, because=because))
         possibilities += [Possibility(NOTHING, because=risk) for risk in step.risks]
         outcome = outcome_in_words(request, experiment) if is_known else ""
+        is_shown = is_known and not is_late(request)
         why = (
             f"CloudFormation's own resource will stop it{' and ' * bool(outcome)}{outcome}; the "
             f"function has no part in it"
@@ -787,9 +807,9 @@ class Judge:
             self._with_status(verdict),
             possibilities=tuple(possibilities),
             why=why,
-            stop_request=request if is_known else None,
+            stop_request=request if is_shown else None,
             outcome=outcome,
-            serves=_serves(request, experiment) if is_known else "",
+            serves=_serves(request, experiment) if is_shown else "",
             way_back=words.way_back(experiment) if promotes or not is_known else "",
         )
         self._keep(verdict, experiments, [_as_ended(experiment, None)])
@@ -831,6 +851,15 @@ class Judge:
             yield f"the instances that production runs cannot be compared: {counts.why}"
         elif declared < (runs := counts.get(experiment.production, 0)):
             yield words.fewer_instances(declared, experiment, runs)
+
+
+def _alternatives(step: PlannedRequest, properties: Json) -> Iterator[tuple[Json, Json | None]]:
+    """What the request may have as ResourceProperties and OldResourceProperties."""
+    yield properties, step.old
+    if step.or_old is not None:
+        yield properties, step.or_old
+    if step.or_properties is not None:
+        yield step.or_properties, step.old
 
 
 def _code_note(function: Function) -> str:

@@ -237,8 +237,7 @@ class Reader:
         for change in (change for page in _pages(describe) for change in _changes(page)):
             known = listed.setdefault(change["LogicalResourceId"], change)
             if known is not change:
-                details = [*_details(known), *_details(change)]
-                listed[change["LogicalResourceId"]] = {**known, "Details": details}
+                listed[change["LogicalResourceId"]] = _both(known, change)
         first = pages[0]
         return ChangeSet(
             arn=first["ChangeSetId"],
@@ -445,6 +444,22 @@ def _changes(page: Json) -> Iterator[Json]:
     for change in page.get("Changes") or []:
         if change.get("ResourceChange"):
             yield change["ResourceChange"]
+
+
+_REPLACED = ("", "False", "Conditional", "True")
+
+
+def _both(shown: Json, listed: Json) -> Json:
+    """A change as it is described with values, and what only the description without them says."""
+    scopes = [change.get("Scope") or [] for change in (shown, listed)]
+    replaced = [change.get("Replacement") or "" for change in (shown, listed)]
+    return {
+        **shown,
+        "Scope": [*dict.fromkeys([*scopes[0], *scopes[1]])] if all(scopes) else [],
+        "Replacement": max(replaced, key=_REPLACED.index),
+        "PolicyAction": shown.get("PolicyAction") or listed.get("PolicyAction"),
+        "Details": [*_details(shown), *_details(listed)],
+    }
 
 
 def _details(change: Json) -> list[Json]:
