@@ -353,6 +353,16 @@ def test_hours_that_are_missing_where_the_requests_are_enough_are_forecast_as_a_
     )
 
 
+def test_a_forecast_beyond_the_calendar_names_no_time() -> None:
+    """Each of a few requests fails, in both variants, and hardly any increase is allowed."""
+    few = counted(1, 1, (1, 1))
+    report = judged(evidence(rate(MaxIncrease=1e-6)), few, of=seen(100))
+    assert report["verdict"] == "inconclusive"
+    assert report["forecast"]["hours"] > 10**13
+    assert "at" not in report["forecast"]
+    assert str(report["why"]).endswith("more requests")
+
+
 def test_requests_that_are_asked_for_are_part_of_the_forecast() -> None:
     declared = evidence(rate(MaxIncrease=0.0005), MinInvocations=1_000_000)
     report = judged(declared, counted(errors=(5, 2.5)))

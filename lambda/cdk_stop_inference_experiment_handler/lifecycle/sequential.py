@@ -19,6 +19,9 @@ from .verdict import WARM_UP_SECONDS, Result, Verdict, make_report, worst
 METRIC_DELAY_SECONDS = 900
 """An hour counts from this long after its end, since metrics arrive late."""
 
+LAST_MOMENT = 253_402_300_799
+"""The last second of the year 9999: ``gmtime`` refuses times that are much later."""
+
 _Series = Mapping[float, float]
 
 
@@ -256,7 +259,8 @@ def _forecast(forecasts: Sequence[Forecast | None], end: float) -> dict[str, obj
         slowest["requests"] = max(requests)
     if hours and len(hours) == len(forecasts):
         slowest["hours"] = max(hours)
-        slowest["at"] = words.moment(end + max(hours) * HOUR + METRIC_DELAY_SECONDS)
+        if (at := end + max(hours) * HOUR + METRIC_DELAY_SECONDS) <= LAST_MOMENT:
+            slowest["at"] = words.moment(at)
     return slowest
 
 
