@@ -96,6 +96,15 @@ def test_defaults_are_left_out() -> None:
     assert "Otherwise" not in properties
 
 
+@pytest.mark.parametrize("left_out", ["alarms", "comparisons"])
+def test_none_leaves_out_a_list(left_out: str) -> None:
+    stack = new_stack()
+    one: Json = {"alarms": [alarm(stack)], "comparisons": [LATENCY], left_out: None}
+    declare(stack, **{**PROMOTION, "promote_if": Evidence(confidence=0.95, **one)})
+    (found,) = resources(synthesised(stack), RESOURCE_TYPE).values()
+    assert left_out.title() not in found["Properties"]["PromoteIf"]
+
+
 def test_actions_that_promote_may_need_evidence() -> None:
     assert "PromoteIf" in declared(outcome=None, model_variant_actions=PROMOTE_SHADOW)
 
