@@ -419,7 +419,8 @@ def _elsewhere(
 
 def _environment_of_alarm(alarm: Any) -> Mapping[str, object]:  # noqa: ANN401 - IAlarm, untyped
     """The account and the region of an alarm: from its ARN if that is known."""
-    parts = alarm.alarm_arn.split(":")
+    # The name may have colons, too.
+    parts = alarm.alarm_arn.split(":", _PARTS_OF_ALARM_ARN - 1)
     if len(parts) == _PARTS_OF_ALARM_ARN:
         return {"region": parts[3], "account": parts[4]}
     return {"region": alarm.env.region, "account": alarm.env.account}

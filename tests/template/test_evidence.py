@@ -96,6 +96,15 @@ def test_defaults_are_left_out() -> None:
     assert "Otherwise" not in properties
 
 
+@pytest.mark.parametrize("left_out", ["alarms", "comparisons"])
+def test_none_leaves_out_a_list(left_out: str) -> None:
+    stack = new_stack()
+    one: Json = {"alarms": [alarm(stack)], "comparisons": [LATENCY], left_out: None}
+    declare(stack, **{**PROMOTION, "promote_if": Evidence(confidence=0.95, **one)})
+    (found,) = resources(synthesised(stack), RESOURCE_TYPE).values()
+    assert left_out.title() not in found["Properties"]["PromoteIf"]
+
+
 def test_actions_that_promote_may_need_evidence() -> None:
     assert "PromoteIf" in declared(outcome=None, model_variant_actions=PROMOTE_SHADOW)
 
@@ -275,8 +284,9 @@ class TestOtherEnvironments:
     def of_arn(self, arn: str) -> cloudwatch.IAlarm:
         return cloudwatch.Alarm.from_alarm_arn(new_stack(), "Imported", arn)
 
-    def test_an_alarm_of_another_region_is_refused(self) -> None:
-        alarms = [self.of_arn("arn:aws:cloudwatch:us-east-1:123456789012:alarm:errors")]
+    @pytest.mark.parametrize("name", ["errors", "fraud:errors"])
+    def test_an_alarm_of_another_region_is_refused(self, name: str) -> None:
+        alarms = [self.of_arn(f"arn:aws:cloudwatch:us-east-1:123456789012:alarm:{name}")]
         assert (
             "'promote_if.alarms[0]' must be in the construct's own region 'eu-west-1', got one in "
             "'us-east-1', where the function cannot read it: create the alarm in that region"
@@ -322,6 +332,7 @@ class TestOtherEnvironments:
             alarm(stack),
             cloudwatch.Alarm.from_alarm_name(stack, "Named", "errors"),
             self.of_arn("arn:aws:cloudwatch:eu-west-1:123456789012:alarm:errors"),
+            self.of_arn("arn:aws:cloudwatch:eu-west-1:123456789012:alarm:fraud:errors"),
             self.of_arn(cdk.Fn.import_value("Alarm")),
         ]
         metrics = two_metrics(shadow=quality(region="eu-west-1"), at_least=1)

@@ -138,3 +138,31 @@ def test_the_providers_own_permissions_do_not_count_against_the_experiments(temp
     assert len(resources(template, "AWS::IAM::Policy")) == 1
     # At most 6,144 characters per managed policy.
     assert len(json.dumps(policy["Properties"]["PolicyDocument"], separators=(",", ":"))) < 3000
+
+
+@pytest.mark.parametrize("is_imported", [False, True])
+def test_on_a_role_of_several_stacks_a_policys_name_has_the_stacks_id(is_imported: bool) -> None:
+    app = cdk.App()
+    home, stack = cdk.Stack(app, "Home"), cdk.Stack(app, "Verdicts")
+    role: iam.IRole = iam.Role(
+        home, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com")
+    )
+    if is_imported:
+        role = iam.Role.from_role_arn(stack, "Role", "arn:aws:iam::123456789012:role/stopper")
+    provider = StopInferenceExperimentProvider(stack, "Provider", role=role)
+    declare(stack, "x" * 150, experiment_name="a" * 60, provider=provider)
+    (policy,) = resources(synthesised(stack), "AWS::IAM::Policy").values()
+    between, (logical_id, guid) = policy["Properties"]["PolicyName"]["Fn::Join"]
+    # The last part of a stack's id is a UUID; a policy's name has at most 128 characters.
+    assert guid == {"Fn::Select": [2, {"Fn::Split": ["/", {"Ref": "AWS::StackId"}]}]}
+    assert len(logical_id) + len(between) + 36 == 128
+
+
+@pytest.mark.parametrize("is_given", [False, True])
+def test_on_a_role_of_the_stack_a_policy_is_named_by_its_logical_id(is_given: bool) -> None:
+    stack = new_stack()
+    made = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    role = made if is_given else None
+    declare(stack, provider=StopInferenceExperimentProvider(stack, "Provider", role=role))
+    ((logical_id, policy),) = resources(synthesised(stack), "AWS::IAM::Policy").items()
+    assert policy["Properties"]["PolicyName"] == logical_id

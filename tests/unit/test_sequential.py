@@ -310,6 +310,24 @@ def test_fewer_hours_than_asked_for_are_inconclusive_with_the_hours_that_are_mis
     assert report["forecast"]["hours"] == 72 - len(hours())
 
 
+@pytest.mark.parametrize("comparisons", [[], [{**rate(MaxRate=0.5), "DryRun": True}]])
+def test_an_alarm_that_is_ok_promotes_nothing_before_the_hours_have_passed(
+    comparisons: list[Any],
+) -> None:
+    def declared(least: int) -> Evidence:
+        return evidence(*comparisons, MinHours=least, Alarms=["quality"])
+
+    early = judged(declared(len(hours()) + 7), counted(), quality="OK")
+    assert early["verdict"] == "inconclusive"
+    assert early["forecast"] == {"hours": 7, "at": "2025-11-24T18:15:00Z"}
+    assert early["why"] == (
+        f"{len(hours())} whole hours were measured; {len(hours()) + 7} are needed; if it is as "
+        f"good as production, wait until 2025-11-24T18:15:00Z"
+    )
+    assert judged(declared(len(hours())), counted(), quality="OK")["verdict"] == "successful"
+    assert judged(declared(720), counted(), quality="ALARM")["verdict"] == "failed"
+
+
 def test_a_report_on_a_successful_shadow_has_no_forecast() -> None:
     report = judged(evidence(rate(MaxIncrease=0.0005)), counted(errors=(5, 2.5)))
     assert report["verdict"] == "successful"
@@ -333,6 +351,16 @@ def test_hours_that_are_missing_where_the_requests_are_enough_are_forecast_as_a_
     assert report["why"].endswith(
         "; if it is as good as production, wait until 2025-11-25T00:15:00Z"
     )
+
+
+def test_a_forecast_beyond_the_calendar_names_no_time() -> None:
+    """Each of a few requests fails, in both variants, and hardly any increase is allowed."""
+    few = counted(1, 1, (1, 1))
+    report = judged(evidence(rate(MaxIncrease=1e-6)), few, of=seen(100))
+    assert report["verdict"] == "inconclusive"
+    assert report["forecast"]["hours"] > 10**13
+    assert "at" not in report["forecast"]
+    assert str(report["why"]).endswith("more requests")
 
 
 def test_requests_that_are_asked_for_are_part_of_the_forecast() -> None:

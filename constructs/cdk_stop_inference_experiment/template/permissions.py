@@ -272,9 +272,10 @@ def alarms_to_describe(evidence: object) -> tuple[str, ...]:
     """The ARNs of the alarms that evidence includes; ``*`` for all if one is composite."""
     if not isinstance(evidence, Evidence):
         return ()
-    if any(isinstance(alarm, aws_cdk.aws_cloudwatch.CompositeAlarm) for alarm in evidence.alarms):
+    alarms = evidence.alarms or ()
+    if any(isinstance(alarm, aws_cdk.aws_cloudwatch.CompositeAlarm) for alarm in alarms):
         return ("*",)
-    return tuple(dict.fromkeys(alarm.alarm_arn for alarm in evidence.alarms))
+    return tuple(dict.fromkeys(alarm.alarm_arn for alarm in alarms))
 
 
 def endpoint_to_count(properties: Mapping[str, object], experiment: object) -> str:
@@ -342,6 +343,9 @@ class RolePermissions:
         self._stack = Stack.of(scope)
         self._region = self._stack.region
         self._role = role
+        self._is_from_elsewhere = not isinstance(role, iam.Role) or (
+            Stack.of(role).node.path != self._stack.node.path
+        )
         self._experiments = 0
         self._needs_evidence = False
         self._used = _used_of(role)
@@ -394,6 +398,8 @@ class RolePermissions:
         # reports the statements of that moment, and keeps the policy out of the template.
         policy = iam.Policy(scope, construct_id, statements=statements)
         self._role.attach_inline_policy(policy)
+        if self._is_from_elsewhere:
+            _name_by_stack(policy)
         wildcards = [("*", MEASUREMENTS)] if access.needs_evidence else []
         if access.endpoint_name == "*":
             wildcards += [(arn, ENDPOINTS) for arn in statements[1].resources]
@@ -426,6 +432,23 @@ class RolePermissions:
         return iam.ManagedPolicy(
             self._scope, construct_id, roles=[self._role], statements=statements
         )
+
+
+def _name_by_stack(policy: iam.Policy) -> None:
+    """Give an inline policy a name that no other stack's policy has.
+
+    CDK names it by its logical id. On a role that is used by several stacks, of several regions
+    even, one stack would write over the policy of another, and delete it:
+    https://github.com/aws/aws-cdk/issues/22478
+    """
+    element = policy.node.default_child
+    if isinstance(element, iam.CfnPolicy):
+        named = Stack.of(policy).get_logical_id(element)[-_MAX_NAME_BEFORE_STACK:]
+        element.policy_name = Fn.join("-", [named, Fn.select(2, Fn.split("/", Aws.STACK_ID))])
+
+
+_MAX_NAME_BEFORE_STACK = 128 - len("-12345678-1234-1234-1234-123456789012")
+"""Characters of a policy's name, which has at most 128, before the last part of the stack's id."""
 
 
 def _takes_policies(scope: Construct, role: iam.IRole) -> bool:

@@ -19,6 +19,9 @@ from .verdict import WARM_UP_SECONDS, Result, Verdict, make_report, worst
 METRIC_DELAY_SECONDS = 900
 """An hour counts from this long after its end, since metrics arrive late."""
 
+LAST_MOMENT = 253_402_300_799
+"""The last second of the year 9999: ``gmtime`` refuses times that are much later."""
+
 _Series = Mapping[float, float]
 
 
@@ -77,12 +80,20 @@ def judge(
     if ratio.missing_share is not None:
         more["missingShare"] = float(f"{ratio.missing_share:.3g}")
     judges.needs_invocations(evidence.min_invocations, production, shadow)
+    besides = judges.needs_hours()
     # No number of further requests makes a wrong share right.
     forecast = {} if ratio.is_wrong else _forecast(judges.forecasts, question.end)
     if forecast:
         more["forecast"] = forecast
     report = make_report(
-        question, measured, sampling, (production, shadow), compared, instead=instead, more=more
+        question,
+        measured,
+        sampling,
+        (production, shadow),
+        compared,
+        instead=instead,
+        besides=besides,
+        more=more,
     )
     if forecast and report["verdict"] == Verdict.INCONCLUSIVE.value:
         report["why"] = words.with_forecast(str(report["why"]), forecast, judges.breaks)
@@ -115,6 +126,14 @@ class _Judge:
             hours = (self.question.end - self.question.begin) // HOUR
             share = (minimum - fewest) / fewest
             self.forecasts.append(Forecast(math.ceil(share * shadow), math.ceil(share * hours)))
+
+    def needs_hours(self) -> list[Result]:
+        """What alarms alone, and dry runs, would pass without: the hours of the declaration."""
+        hours = (self.question.end - self.question.begin) // HOUR
+        if hours >= self.min_hours:
+            return []
+        self.forecasts.append(Forecast(None, self.min_hours - hours))
+        return [Result(Verdict.INCONCLUSIVE, words.too_few_hours(hours, self.min_hours))]
 
     def result(self, comparison: Comparison) -> Result:
         """The verdict on a comparison: each of its bounds has to be kept."""
@@ -240,7 +259,8 @@ def _forecast(forecasts: Sequence[Forecast | None], end: float) -> dict[str, obj
         slowest["requests"] = max(requests)
     if hours and len(hours) == len(forecasts):
         slowest["hours"] = max(hours)
-        slowest["at"] = words.moment(end + max(hours) * HOUR + METRIC_DELAY_SECONDS)
+        if (at := end + max(hours) * HOUR + METRIC_DELAY_SECONDS) <= LAST_MOMENT:
+            slowest["at"] = words.moment(at)
     return slowest
 
 

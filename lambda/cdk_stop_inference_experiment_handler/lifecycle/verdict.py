@@ -54,19 +54,20 @@ def make_report(
     compared: Sequence[tuple[Comparison, Result]],
     *,
     instead: Result | None = None,
+    besides: Sequence[Result] = (),
     more: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
     """A report with the verdict, the first reason for it, and all measurements.
 
-    ``instead`` decides whatever the comparisons and the alarms say; ``more`` are further
-    measurements.
+    ``instead`` decides whatever the comparisons and the alarms say, ``besides`` as one of them;
+    ``more`` are further measurements.
     """
     results = [Result(Verdict.SUCCESSFUL)]
     results += [result for comparison, result in compared if not comparison.dry_run]
     for name in question.alarms:
         state = measured.alarms.get(name, "")
         results.append(Result(_ALARMS.get(state, Verdict.ERROR), words.alarm(name, state)))
-    result = instead or worst(results)
+    result = instead or worst([*results, *besides])
     return {
         "verdict": result.verdict.value,
         "why": result.why,

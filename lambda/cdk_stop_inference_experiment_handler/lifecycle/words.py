@@ -445,6 +445,11 @@ def too_few_requests(production: float, shadow: float, minimum: int) -> str:
     )
 
 
+def too_few_hours(hours: int, minimum: int) -> str:
+    """Too little of the test has passed for a verdict with a confidence."""
+    return f"{hours} whole hours were measured; {minimum} are needed"
+
+
 def too_young(earliest: float) -> str:
     """Measurements do not count while the models warm up."""
     return f"the experiment is too young: measurements count from {moment(earliest)}"
