@@ -107,6 +107,7 @@ NEEDED = {"requests": 40_000, "hours": 20, "at": "2026-12-02T14:15:00Z"}
 UNCERTAIN = words.judged_rate(ERRORS, RATES, "inconclusive")
 EVIDENCE = [
     f"inconclusive: {words.too_few_requests(1, 2, 3)}",
+    f"inconclusive: {words.too_few_hours(7, 48)}",
     f"inconclusive: {words.too_young(1e9)}",
     f"inconclusive: {words.no_hour('p99', 1000)}",
     f"inconclusive: {words.wrong_sample_ratio(1e6, 4e5, 50)}",
