@@ -635,7 +635,8 @@ class Engine(Provisioning):
         self._granted.add(resource.before.experiment)
         old = resource.attempted or resource.deployed
         if self._ask("Update", resource, resource.before, old, phase=UNDO) != SUCCESS:
-            if resource.before.end == "promote" != old.end:
+            is_other = (old.end, old.as_outcome) != ("promote", resource.before.as_outcome)
+            if resource.before.end == "promote" and is_other:
                 # What may still be there makes it milder: nobody can say whether it is promoted.
                 resource.standing = or_kept((resource.before,))
             return False

@@ -136,37 +136,46 @@ class _Court:
         """Whether an order is of the very experiment that was stopped.
 
         One made right after the request cannot be told from the one that was there before, and a
-        Stop goes by name: one made while it was on its way is hit by it.
+        Stop goes by name: one made after the look behind it is hit by it.
         """
         made_at = self.ledger.made.get(id(stop.experiment), 0.0)
         is_new = order.since < made_at <= order.since + MADE_WITH_THE_REQUEST
-        return order.experiment is stop.experiment or is_new or made_at > stop.sent_at
+        described = self._read_before(stop, "DescribeInferenceExperiment")
+        is_unseen = made_at > self._looked_at(stop, described)
+        return order.experiment is stop.experiment or is_new or is_unseen
 
     def _over(self, order: Order, stop: Stop) -> Sign | None:
         """What the look behind a Stop could have read, which says that the order is over."""
         for sign in order.signs:
             if sign.written_at > stop.sent_at:
                 continue
-            if sign.visible_at <= self._looked_at(stop, sign):
+            calls = [
+                call
+                for call in self._read_before(stop, sign.read_by)
+                if call.detail["request"].get("StackName") == sign.stack
+                and not (sign.read_by == EVENTS and "NextToken" in call.detail["request"])
+            ]
+            if sign.visible_at <= self._looked_at(stop, calls):
                 return sign
         return None
 
-    def _looked_at(self, stop: Stop, sign: Sign) -> float:
-        """When the look behind a Stop read where the sign stands.
+    def _read_before(self, stop: Stop, name: str) -> list[Entry]:
+        """The calls of an operation that the invocation made before its Stop."""
+        return [
+            call
+            for call in self.calls.get(stop.invocation, ())
+            if call.at <= stop.sent_at
+            and call.name.partition(" ")[0] == name
+            and not call.detail["code"]
+        ]
+
+    def _looked_at(self, stop: Stop, calls: list[Entry]) -> float:
+        """When the look behind a Stop read something, by the calls that read it.
 
         A Stop that leaves later than allowed after its look has no excuse: it counts as one that
         could read everything.
         """
-        asked = [
-            entry.at
-            for entry in self.calls.get(stop.invocation, ())
-            if entry.at <= stop.sent_at
-            and entry.name.partition(" ")[0] == sign.read_by
-            and entry.detail["request"].get("StackName") == sign.stack
-            and not (sign.read_by == EVENTS and "NextToken" in entry.detail["request"])
-            and not entry.detail["code"]
-        ]
-        read_at = max(asked, default=0.0)
+        read_at = max((call.at for call in calls), default=0.0)
         return read_at if stop.sent_at - read_at <= LOOK_SECONDS else stop.sent_at
 
     # Orders.

@@ -112,7 +112,12 @@ class Search:
     def __init__(self, options: argparse.Namespace, pool: Pool) -> None:
         self.options = options
         self.pool = pool
-        self.known = [(kind, history.story) for history in stored() for kind in history.breaks]
+        self.known = [
+            (kind, history.story)
+            for history in stored()
+            if history.state == "broken"
+            for kind in history.breaks
+        ]
         self.new: list[tuple[str, Story]] = []
         self.broken: Counter[str] = Counter()
         self.sums: dict[str, Sum] = {}
@@ -224,11 +229,15 @@ class Search:
             self.broken[broken] += 1
             self._break(broken, Story.from_json(result.told), f"{found.histories} of {kind!r}")
 
+    def _is_known(self, kind: str, story: Story) -> bool:
+        """Whether a part of a story is known to break the promise in the same way."""
+        return any(known == kind and is_contained(small, story) for known, small in self.known)
+
     def _break(self, kind: str, story: Story, after: str) -> None:
-        if any(is_contained(small, story) for _, small in self.known):
+        if self._is_known(kind, story):
             return
         small = shrunk(story, lambda smaller: _breaks(smaller, kind))
-        if any(is_contained(each, small) for _, each in self.known):
+        if self._is_known(kind, small):
             return
         again = play(small)
         print(f"\n=== after {after}\n{again.tell()}\n", flush=True)

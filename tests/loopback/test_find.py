@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from loopback.play import oracle
 from loopback.play.search import WAITS
 from loopback.play.story import ContinueRollback, Delete, Deploy, Story, Trouble
 
 from . import find
+from .stored import History
 
 FIRST = (Deploy(change="end"), Deploy(change="reason"), ContinueRollback())
 THEN = (Delete(), Deploy(change="reason", fails="while"))
@@ -55,3 +57,26 @@ def test_what_there_was_no_time_for_is_said(capsys: pytest.CaptureFixture[str]) 
 
     assert "The small ones are NOT complete: 0 histories" in (said := capsys.readouterr().out)
     assert "10 left" in said
+
+
+@pytest.mark.parametrize(
+    ("state", "kind", "is_new"),
+    [
+        ("broken", oracle.LOST, False),
+        ("broken", oracle.UNORDERED, True),
+        # What the handler once broke and holds now is a finding if it breaks again.
+        ("held", oracle.LOST, True),
+    ],
+)
+def test_only_what_is_known_to_break_in_the_same_way_is_no_finding(
+    monkeypatch: pytest.MonkeyPatch, state: str, kind: str, *, is_new: bool
+) -> None:
+    story = Story(WAITS, (Deploy(change="end"),))
+    history = History("known", state, (oracle.LOST,), "", "", story)
+    monkeypatch.setattr(find, "stored", lambda: [history])
+    monkeypatch.setattr(find, "_breaks", lambda _story, _kind: True)
+    search = find.Search(find._parser().parse_args([]), pool=None)  # type: ignore[arg-type]
+
+    search._break(kind, story, "1 of 'one'")
+
+    assert bool(search.new) is is_new

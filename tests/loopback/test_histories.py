@@ -146,10 +146,35 @@ def test_random_histories_keep_the_promise() -> None:
             ),
             id="the undo of a milder end failed, and the experiment is another one by now",
         ),
+        pytest.param(
+            Story(
+                Settings(declared=Declaration(end="promote")),
+                (
+                    Deploy(
+                        change="outcome",
+                        fails="after",
+                        troubles=(Trouble(2, "never"),),
+                        meanwhile=(Happening("recreated", 400.0),),
+                    ),
+                    Delete(),
+                ),
+            ),
+            id="the undo of the same end in another form failed, and the experiment is another one",
+        ),
     ],
 )
 def test_what_a_failed_update_has_left_is_judged_by_what_users_meant(story: Story) -> None:
     assert not play(story).findings
+
+
+def test_a_stop_may_hit_an_experiment_that_was_made_after_the_look_behind_it() -> None:
+    starting = Settings(depth=2, experiment="Starting", begins_in=60.0)
+    recreated = Deploy(change="remove", meanwhile=(Happening("recreated", 24.0),))
+
+    found = play(Story(starting, (recreated,)))
+
+    assert len(found.ledger.stops) == 1
+    assert not found.findings
 
 
 def test_the_handler_of_crhelpers_readme_breaks_the_promise() -> None:
