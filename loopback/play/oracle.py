@@ -110,7 +110,7 @@ class _Court:
         named = [
             order
             for order in began
-            if order.experiment is not None and order.experiment.name == stop.experiment.name
+            if any(declared.experiment == stop.experiment.name for declared in order.ends)
         ]
         meant = [order for order in named if self._is_meant(order, stop)]
         matching = [
@@ -220,9 +220,9 @@ class _Court:
         stopped = [stop for stop in self.ledger.stops if stop.experiment is experiment]
         if stopped:
             members = stopped[-1].members
-            if not any(is_end_of(members, declared) for declared in order.ends):
-                return "it had ended otherwise, by an earlier Stop"
-            return ""
+            as_ordered = any(is_end_of(members, declared) for declared in order.ends)
+            is_told = all(each.end != "promote" for each in order.ends) and self._warned(request)
+            return "" if as_ordered or is_told else "it had ended otherwise, by an earlier Stop"
         if all(declared.end != "keep" for declared in order.ends):
             return "it had ended otherwise"
         return ""

@@ -177,6 +177,36 @@ def test_a_stop_may_hit_an_experiment_that_was_made_after_the_look_behind_it() -
     assert not found.findings
 
 
+def test_an_end_may_be_of_an_experiment_that_is_made_right_after_the_request() -> None:
+    made = Happening("recreated", 6.0)
+    late = Trouble(kind="late", seconds=50.0)
+    update = Deploy(change="end now", meanwhile=(made,), troubles=(late,))
+
+    found = play(Story(Settings(experiment="absent"), (update,)))
+
+    assert len(found.ledger.stops) == 1
+    assert not found.findings
+
+
+@pytest.mark.parametrize("end", ["keep", "promote"])
+def test_an_earlier_stop_that_ends_otherwise_is_told_where_no_promotion_is_ordered(
+    end: str,
+) -> None:
+    """The first order is withdrawn; its Stop goes on until the second one waits for it."""
+    withdrawn = Deploy(change="end", fails="while")
+    story = Story(
+        Settings(stop_seconds=5000.0, declared=Declaration(end=end)),
+        (withdrawn, Deploy(change="end now")),
+    )
+
+    found = play(story)
+
+    answer = found.ledger.requests[2].asked.answer
+    assert answer is not None
+    assert answer["Status"] == ("SUCCESS" if end == "keep" else "FAILED")
+    assert not found.findings
+
+
 def test_the_handler_of_crhelpers_readme_breaks_the_promise() -> None:
     story = Story(Settings(), (Deploy(change="reason"),))
 
