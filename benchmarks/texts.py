@@ -85,8 +85,8 @@ WORSE = """\
   trusted certificates take as long to load as the client. The handler itself is more code, too: it
   validates its input and what it reads from AWS.
 - **Synth takes longer** than AwsCustomResource's. That target is missed, and stays; the reason is
-  V8's optimiser. The one beside it is the provider framework's, in the same run. By hand, on a busy
-  machine, in seconds of CPU:
+  V8's optimiser. The one beside it is the provider framework's, in the same run; the difference is
+  about that of two runs. By hand, on a busy machine, in seconds of CPU:
 
   | part | AwsCustomResource | ours |
   | --- | --- | --- |
