@@ -487,6 +487,9 @@ class Engine(Provisioning):
             ends[0].stop_on,
         )
         due = is_due and one_end
+        if len({(each.experiment, each.as_outcome) for each in standing}) > 1:
+            # Only where everything that may be wanted promotes the same is it promoted.
+            ends = or_kept(ends)
         return Order(None, ends, self.clock.now, is_due=due, is_doubtful=is_doubtful)
 
     def _delete_in_cleanup(

@@ -161,6 +161,17 @@ def test_random_histories_keep_the_promise() -> None:
             ),
             id="the undo of the same end in another form failed, and the experiment is another one",
         ),
+        pytest.param(
+            Story(
+                Settings(declared=Declaration(end="promote")),
+                (
+                    Deploy(change="rename in place", rollback=False, fails="after"),
+                    Deploy(change="rename in place", rollback=False, fails="after"),
+                    Delete(),
+                ),
+            ),
+            id="it was renamed and renamed back by updates that failed",
+        ),
     ],
 )
 def test_what_a_failed_update_has_left_is_judged_by_what_users_meant(story: Story) -> None:
