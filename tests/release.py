@@ -7,6 +7,7 @@ the SBOM and the notes.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -159,11 +160,11 @@ def _deployed_and_planned(python: Path) -> None:
         cdk.bootstrap()
         cdk.deploy()
         plan = _run(
-            *(command, "plan", STACK, "--destroy"),
+            *(command, "plan", STACK, "--destroy", "--json"),
             environment=aws.environment(clean),
             cwd=elsewhere,
         )
-        if "will be stopped: 1" not in plan.replace("\n", " "):
+        if [verdict["stop"] for verdict in json.loads(plan)["verdicts"]] != ["will"]:
             sys.exit(f"error: the wheel's plan does not say that a stop follows:\n{plan}")
         cdk.destroy()
         if len(aws.calls("StopInferenceExperiment")) != 1:
