@@ -109,6 +109,14 @@ def test_end_endpoint_failed_although_in_service(kind: str, status: str) -> None
     assert after(kind, ended, failure_before="quota exceeded").row is Row.END_AS_DECLARED
 
 
+@pytest.mark.parametrize("before", [None, "", "quota exceeded"])
+@kinds
+def test_without_a_failure_it_is_known_what_serves(kind: str, before: str | None) -> None:
+    decision = after(kind, ended_by(promoting()), failure_before=before)
+    assert (decision.row, decision.warn) == (Row.END_AS_DECLARED, False)
+    assert "it is not known" not in decision.why
+
+
 @pytest.mark.parametrize("status", ["Completed", "Cancelled"])
 @kinds
 def test_a_failure_that_may_be_older_than_the_stop_is_a_warning(kind: str, status: str) -> None:

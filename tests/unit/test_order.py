@@ -46,7 +46,7 @@ from tests.unit.situations import (
     with_stack,
 )
 
-from cdk_stop_inference_experiment_handler.lifecycle.decide import needs_stack
+from cdk_stop_inference_experiment_handler.lifecycle.decide import needs_experiment, needs_stack
 from cdk_stop_inference_experiment_handler.lifecycle.decision import Row, Verb
 from cdk_stop_inference_experiment_handler.lifecycle.situation import (
     NOT_READ,
@@ -376,6 +376,8 @@ class TestDelete:
     def test_delete_not_held(self, physical_id: str) -> None:
         """The id alone says it: nothing is called."""
         never = replace(delete(physical_id=physical_id), stacks=None, described=away(Kind.DENIED))
+        assert not needs_experiment(never.request)
+        assert needs_experiment(delete().request)
         assert not needs_stack(never)
         assert answer(never) == (Verb.SUCCEED, Row.DELETE_NOT_HELD)
 
@@ -450,6 +452,7 @@ class TestDelete:
             assert answer(unlisted) == (Verb.WAIT, Row.DELETE_HOLDERS_UNKNOWN)
             decision = decided(late(unlisted))
             assert (decision.verb, decision.warn) == (Verb.SUCCEED, True)
+            assert decision.why.endswith(f"; {holders.why}")
         throttled = clean_up(prepared=replace(READY, holders=away(Kind.TRANSIENT)))
         assert answer(late(throttled)) == (Verb.WAIT, Row.DELETE_HOLDERS_UNKNOWN)
 

@@ -146,10 +146,12 @@ class TestReason:
 
     def test_a_digest_stays_what_it_is(self) -> None:
         """It is part of what is published: the next release recognises this one's ends."""
-        assert [wanted(given).digest for given in (promoting(), PROMOTE_SHADOW)] == DIGESTS
+        on_given = outcome("PromoteShadow", Instances=GIVEN)
+        published = (promoting(), PROMOTE_SHADOW, on_given)
+        assert [wanted(given).digest for given in published] == DIGESTS
 
 
-DIGESTS = ["77a5bad9", "dce092c6"]
+DIGESTS = ["77a5bad9", "dce092c6", "6ae05b79"]
 
 ON_PRODUCTIONS = [variant("shadow", 2, model="fraud-v2", of_type="ml.c5.large")]
 """Production's configured instances."""

@@ -193,6 +193,12 @@ def test_every_sentence_is_looked_up_above() -> None:
     assert {name for name in sentences if f"words.{name}(" not in here} == set()
 
 
+def test_what_aws_refused_says_what_is_left_where_that_was_seen() -> None:
+    left = f"inference experiment '{NAME}' was left as it is: "
+    assert words.aws_refused(ASKED, CAUSE).startswith(left)
+    assert not words.aws_refused(UNSEEN, CAUSE).startswith(left)
+
+
 @pytest.mark.parametrize("length", [words.MAX_QUOTED, words.MAX_QUOTED + 1])
 def test_text_of_aws_is_shortened_in_its_middle_only_where_it_is_long(length: int) -> None:
     text = "".join(chr(0x4E00 + index) for index in range(length))
