@@ -186,10 +186,6 @@ class LocalAws:
         order = {"operation": operation, "error_code": error_code, **details}
         self._control.send("POST", "faults", order)
 
-    def clear_faults(self) -> None:
-        """Remove the pending failures of ``fail``."""
-        self._control.send("DELETE", "faults")
-
     def end_experiment(
         self, name: str, *, status: str = "Cancelled", status_reason: str | None = None
     ) -> None:

@@ -6,7 +6,7 @@ This module adds answers that lag behind a Stop, and experiments that begin in a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from local_aws.emulator.sagemaker import ApiError, Scope
@@ -138,11 +138,6 @@ class Experiment:
     @failure.setter
     def failure(self, words: str) -> None:
         self._endpoint.lasting_failure = self._endpoint.failure_reason = words
-
-    def add_variant(self, name: str) -> None:
-        """Give it one variant more than SageMaker accepts today."""
-        self._record.variants.insert(1, replace(self._record.variants[0], name=name))
-        self._record.variant_status[name] = "InService"
 
     def run_instances(self, variant: str, count: int | None) -> None:
         """Run other instances than configured; None if DescribeEndpoint does not give a count."""

@@ -60,7 +60,6 @@ class Control:
             ("POST", "settings"): self._configure,
             ("GET", "clock"): lambda _query, _body: [clock.origin, clock.scale],
             ("POST", "faults"): self._add_fault,
-            ("DELETE", "faults"): lambda _query, _body: self._service.faults.clear(),
             ("POST", "experiments/end"): self._end_experiment,
             ("POST", "endpoints/fail-update"): self._fail_endpoint_update,
             ("POST", "endpoints/scale"): self._scale_variant,

@@ -81,10 +81,6 @@ class Faults:
         fault.until = None if fault.seconds is None else now + fault.seconds
         self._pending.append(fault)
 
-    def clear(self) -> None:
-        """Remove every fault."""
-        self._pending.clear()
-
     def take(self, operation: str, now: float) -> Fault | None:
         """Return the fault for a call, and count it down."""
         self._pending = [item for item in self._pending if item.until is None or now < item.until]
