@@ -58,6 +58,7 @@ TESTS = {
         "tests/template/test_execution_role.py",
         "tests/template/test_final_checks.py",
         "tests/template/test_known_experiment.py",
+        "tests/template/test_lookups.py",
         "tests/template/test_outcome.py",
         "tests/template/test_provider_props.py",
         "tests/template/test_provider_refusals.py",

@@ -154,6 +154,6 @@ def _configures(resource: Mapping[str, Any], function: str, name: object) -> boo
     properties = resource.get("Properties", {})
     return (
         resource["Type"] == "AWS::Lambda::EventInvokeConfig"
-        and properties.get("Qualifier", "$LATEST") == "$LATEST"
+        and properties.get("Qualifier") == "$LATEST"
         and properties.get("FunctionName") in ({"Ref": function}, name)
     )

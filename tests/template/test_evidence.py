@@ -152,7 +152,9 @@ def test_refuses_evidence(changes: Json, said: str) -> None:
 
 
 def test_refuses_evidence_of_another_type() -> None:
-    assert "'promote_if' must be Evidence, got {}" in refused({})
+    text = refused({"Window": 0})
+    assert "'promote_if' must be Evidence, got {'Window': 0}" in text
+    assert text.count("promote_if") == 1
 
 
 def test_refuses_evidence_without_a_promotion() -> None:
@@ -366,6 +368,10 @@ class TestOtherEnvironments:
             "max_value' is as long as SageMaker lets a model take",
         ),
         (Comparison.model_latency(max_value=Duration.seconds(59)), None),
+        (
+            Comparison.model_latency(max_increase=Duration.seconds(60)),
+            "max_increase' is as long as SageMaker lets a model take",
+        ),
         (two_metrics(max_increase=1000.0), None),
     ],
 )

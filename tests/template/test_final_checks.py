@@ -9,6 +9,7 @@ import jsii
 import pytest
 
 from cdk_stop_inference_experiment import StopInferenceExperimentProvider, StopOn
+from cdk_stop_inference_experiment.template.final_checks import cycle_of
 
 from .stacks import (
     RESOURCE_TYPE,
@@ -127,3 +128,20 @@ def test_an_experiment_that_is_removed_again_is_not_checked() -> None:
     assert stack.node.try_remove_child("StopShadowTest")
     assert stack.node.try_remove_child("ShadowTest")
     assert resources(synthesised(stack), RESOURCE_TYPE) == {}
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        {"DependsOn": "Third"},
+        {"DependsOn": ["Third"]},
+        {"Properties": {"Role": {"Ref": "Third"}}},
+        {"Properties": {"Role": {"Fn::GetAtt": ["Third", "Arn"]}}},
+        {"Properties": {"Role": {"Fn::GetAtt": "Third.Arn"}}},
+        {"Properties": {"Role": {"Fn::Sub": "${AWS::Region}-${Third.Arn}"}}},
+    ],
+)
+def test_a_cycle_is_found_by_any_reference(reference: dict[str, Any]) -> None:
+    template = {"First": {"DependsOn": ["Second"]}, "Second": reference, "Third": {}}
+    assert cycle_of(template, "First") == []
+    assert cycle_of({**template, "Third": {"DependsOn": "First"}}, "First") == ["Second", "Third"]

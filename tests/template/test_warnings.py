@@ -159,15 +159,16 @@ TOKENS: dict[str, tuple[Callable[[cdk.Stack], dict[str, Any]], str]] = {
         lambda stack: {"desired_state": _text(stack)},
         "'desired_state' holds a token",
     ),
-    "two of a variant": (
+    "two of a variant, and another one": (
         lambda stack: {
             "desired_model_variants": [
                 _variant(model_name=(text := _text(stack)), instance_type=text)
-            ]
+            ],
+            "desired_state": text,
         },
         (
-            "'desired_model_variants[0].model_name' and "
-            "'desired_model_variants[0].instance_type' hold tokens"
+            "'desired_model_variants[0].model_name', 'desired_model_variants[0].instance_type' and "
+            "'desired_state' hold tokens"
         ),
     ),
     "an unknown stop_on": (
