@@ -71,6 +71,17 @@ def test_random_histories_keep_the_promise() -> None:
     _check(list(itertools.islice(drawn(SEED), DRAWN)))
 
 
+def _created_anew_before_a_failed_undo(change: str) -> Story:
+    """A promotion is changed, and the undo of the change is never delivered."""
+    update = Deploy(
+        change=change,
+        fails="after",
+        troubles=(Trouble(2, "never"),),
+        meanwhile=(Happening("recreated", 400.0),),
+    )
+    return Story(Settings(declared=Declaration(end="promote")), (update, Delete()))
+
+
 @pytest.mark.parametrize(
     "story",
     [
@@ -132,33 +143,11 @@ def test_random_histories_keep_the_promise() -> None:
             id="an undo was skipped, and the update after it did not change the resource",
         ),
         pytest.param(
-            Story(
-                Settings(declared=Declaration(end="promote")),
-                (
-                    Deploy(
-                        change="end",
-                        fails="after",
-                        troubles=(Trouble(2, "never"),),
-                        meanwhile=(Happening("recreated", 400.0),),
-                    ),
-                    Delete(),
-                ),
-            ),
+            _created_anew_before_a_failed_undo("end"),
             id="the undo of a milder end failed, and the experiment is another one by now",
         ),
         pytest.param(
-            Story(
-                Settings(declared=Declaration(end="promote")),
-                (
-                    Deploy(
-                        change="outcome",
-                        fails="after",
-                        troubles=(Trouble(2, "never"),),
-                        meanwhile=(Happening("recreated", 400.0),),
-                    ),
-                    Delete(),
-                ),
-            ),
+            _created_anew_before_a_failed_undo("outcome"),
             id="the undo of the same end in another form failed, and the experiment is another one",
         ),
         pytest.param(

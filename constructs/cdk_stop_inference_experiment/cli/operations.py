@@ -9,11 +9,11 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from itertools import zip_longest
+from itertools import takewhile, zip_longest
 from typing import Any
 
 from cdk_stop_inference_experiment_handler.contract.declaration import CLOUDFORMATION_PROPERTIES
@@ -391,20 +391,28 @@ def _changed_stacks(
 
 def _reached(reader: Reader, stack_id: str) -> AbstractSet[str]:
     """The resources that the newest operation of a stack has changed, by logical id."""
-    while isinstance(events := reader.events(stack_id), Events):
-        own = [
-            event.physical_id == stack_id and event.status in BEGIN_STATUSES and not event.is_aside
-            for event in events.newest_first
-        ]
-        if any(own):
-            during = events.newest_first[: own.index(True)]
-            done = {event.logical_id for event in during if event.status.endswith("_COMPLETE")}
-            # CloudFormation restores what has failed.
-            return done - {event.logical_id for event in during if event.status.endswith("_FAILED")}
-        if events.is_whole:
-            break
-        reader.older(stack_id)
-    return frozenset()
+
+    def begins(event: StackEvent) -> bool:
+        is_own = event.physical_id == stack_id and not event.is_aside
+        return is_own and event.status in BEGIN_STATUSES
+
+    newest_first = _read_until(reader, stack_id, lambda events: any(map(begins, events)))
+    if not any(map(begins, newest_first)):
+        return frozenset()
+    during = list(takewhile(lambda event: not begins(event), newest_first))
+    done = {event.logical_id for event in during if event.status.endswith("_COMPLETE")}
+    # CloudFormation restores what has failed.
+    return done - {event.logical_id for event in during if event.status.endswith("_FAILED")}
+
+
+def _read_until(
+    reader: Reader, stack_id: str, is_enough: Callable[[Sequence[StackEvent]], bool]
+) -> Sequence[StackEvent]:
+    """A stack's events, newest first, as far back as is needed; none if they cannot be read."""
+    events = reader.events(stack_id)
+    while isinstance(events, Events) and not (events.is_whole or is_enough(events.newest_first)):
+        events = reader.older(stack_id)
+    return events.newest_first if isinstance(events, Events) else ()
 
 
 class _Update:
@@ -858,14 +866,8 @@ def deployed_properties(reader: Reader, place: Place) -> Json | None:
     The stack's events have them as CloudFormation resolved them. Where those are gone, the template
     has what is literal or a parameter.
     """
-    events = reader.events(place.stack_id)
-    while isinstance(events, Events):
-        completed = _completed(events.newest_first, place.logical_id)
-        if completed:
-            return completed
-        if events.is_whole or completed is not None:
-            break
-        events = reader.older(place.stack_id)
+    if completed := _completed(_back_to_completion(reader, place), place.logical_id):
+        return completed
     try:
         template, stack = reader.template(place.stack_id), reader.stack(place.stack_id)
     except CannotPlan:
@@ -882,14 +884,21 @@ def deployed_properties(reader: Reader, place: Place) -> Json | None:
     return None if "Name" not in own or is_late(own) else declared
 
 
-def _completed(newest_first: tuple[StackEvent, ...], logical_id: str) -> Json | None:
+def _back_to_completion(reader: Reader, place: Place) -> Sequence[StackEvent]:
+    """The stack's events, newest first, back to the last request that the resource completed."""
+    return _read_until(
+        reader, place.stack_id, lambda events: _completed(events, place.logical_id) is not None
+    )
+
+
+def _completed(newest_first: Sequence[StackEvent], logical_id: str) -> Json | None:
     """The properties of the newest completion; empty if it does not show them, None without one."""
     completions = _completions(newest_first, logical_id)
     return next((_shown(event) for event, is_skip in completions if not is_skip), None)
 
 
 def _completions(
-    newest_first: tuple[StackEvent, ...], logical_id: str
+    newest_first: Sequence[StackEvent], logical_id: str
 ) -> Iterator[tuple[StackEvent, bool]]:
     """A resource's completions, and whether each is an undo that was skipped."""
     own = [event for event in newest_first if event.logical_id == logical_id and not event.is_aside]
@@ -915,11 +924,7 @@ def _skipped(reader: Reader, place: Place) -> Json | None:
     Empty if its event does not show it. CloudFormation does not document whether it sends that from
     then on, or what the resource completed with before.
     """
-    deployed_properties(reader, place)  # It reads as many events as are needed.
-    events = reader.events(place.stack_id)
-    if not isinstance(events, Events):
-        return None
-    newest = next(_completions(events.newest_first, place.logical_id), None)
+    newest = next(_completions(_back_to_completion(reader, place), place.logical_id), None)
     return _shown(newest[0]) if newest is not None and newest[1] else None
 
 
